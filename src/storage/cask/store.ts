@@ -1,0 +1,70 @@
+/**
+ * The port to where a node keeps its blobs, and its promises. A store holds bytes under keys and knows nothing of
+ * peers, hashes or verification: whoever commits has hashed the bytes, whoever reads decides whether to trust them.
+ *
+ * Promises: a commit that resolved survives a crash of the machine; a commit that did not leaves no blob; an existing
+ * blob is never changed in place; what is quarantined is never found again under its key but kept for a person to see.
+ */
+import type { Key } from "./key.ts";
+
+/** A value, or a promise of it. */
+export type Awaitable<T> = T | Promise<T>;
+
+/** What is known of a stored blob without reading it. */
+export interface BlobStat {
+  sizeBytes: number;
+  /** Identity of the stored bytes: differs whenever they may have changed (on disk: size, modification time, inode). */
+  stamp: string;
+  /** When it was stored, epoch ms. */
+  storedAt: number;
+}
+
+/** Half-open range of bytes `[start, end)` with `0 <= start <= end <= sizeBytes`. */
+export interface ByteRange {
+  start: number;
+  end: number;
+}
+
+/** A blob on its way in. Exactly one of commit and abort ends it. */
+export interface BlobWriter {
+  /** Appends bytes. Resolves when more may come. The chunk may be reused afterwards. */
+  write(chunk: Uint8Array): Awaitable<void>;
+  /**
+   * Makes the bytes findable under `key`, durably. A blob already there is kept when it has the same size, unless
+   * `replace` is set, which puts the new bytes in its place in one step.
+   */
+  commit(key: Key, options?: { replace?: boolean }): Promise<BlobStat>;
+  /** Drops the bytes. Never throws. */
+  abort(): Promise<void>;
+}
+
+/** Where blobs are kept. Failures are Faults: `cask/disk-full`, `cask/store-failed` (an fsync or the device failed), `cask/blob-missing`. */
+export interface BlobStore {
+  /** `disk`, `s3` or `memory`. */
+  readonly kind: string;
+  /** What it stands on, for people: a folder or a bucket, no secrets. */
+  readonly place: string;
+  /** Begins a blob of yet unknown key; `sizeHintBytes` helps to refuse early when there is no room. */
+  create(sizeHintBytes?: number): Awaitable<BlobWriter>;
+  /** The stat of a blob, or undefined when there is none. */
+  find(key: Key): Awaitable<BlobStat | undefined>;
+  /** The bytes in chunks of at most 1 MiB, in order. Throws `cask/blob-missing` when there is none. */
+  read(key: Key, range?: ByteRange): AsyncIterable<Uint8Array>;
+  /** The bytes in the form that leaves the program fastest (a file for sendfile, or memory). The caller has just called find. */
+  body(
+    key: Key,
+    stat: BlobStat,
+    range?: ByteRange,
+  ): Awaitable<Blob | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array>>;
+  /** Moves a bad copy out of the way, keeping it with its reason. Nothing happens when there is none. */
+  quarantine(key: Key, reason: string): Promise<void>;
+  /** Removes a copy for good. Nothing happens when there is none. */
+  remove(key: Key): Promise<void>;
+  /** Every key of a bucket (see bucketOf), in no order, in pages, at the pace of the reader. */
+  list(bucket: number): AsyncIterable<Key[]>;
+  /** Bytes that may still be written, and of how many in all; Infinity where the store has no such bound. */
+  space(): Awaitable<{ freeBytes: number; totalBytes: number }>;
+  /** Removes leftovers of writes that a crash cut, older than `olderThanMs`. Resolves to how many. */
+  sweep(olderThanMs: number): Promise<number>;
+  close(): Awaitable<void>;
+}
