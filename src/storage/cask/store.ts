@@ -29,6 +29,8 @@ export interface ByteRange {
 export interface BlobWriter {
   /** Appends bytes. Resolves when more may come. The chunk may be reused afterwards. */
   write(chunk: Uint8Array): Awaitable<void>;
+  /** Everything written so far, from the beginning; may be called several times, also at once, before commit or abort. */
+  reread(): AsyncIterable<Uint8Array>;
   /**
    * Makes the bytes findable under `key`, durably. A blob already there is kept when it has the same size, unless
    * `replace` is set, which puts the new bytes in its place in one step.
