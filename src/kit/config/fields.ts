@@ -1,0 +1,356 @@
+/**
+ * The kinds of options there are. Each constructor takes what the option decides and its default in the file's form,
+ * and gives a Field; without a default the value is undefined while unset (a flag is then false, a list empty).
+ * Inside `list(...)` a field needs no summary. Rules that relate several fields belong in the section's `check`.
+ */
+import type { ZodType } from "zod";
+
+import { type Address, formatAddress, parseAddress } from "./address.ts";
+import type { Field, Legacy } from "./declaration.ts";
+import { commaList } from "./legacy.ts";
+import { formatDuration, formatSize, parseDuration, parseSize } from "./units.ts";
+
+/** What every field may say about itself. */
+export interface FieldOptions<Default> {
+  /** What it decides, one or two sentences, each with its period. */
+  summary?: string;
+  /** In the file's form. */
+  default?: Default;
+  /** What happens when it is unset, for readers, such as `the host's name`. */
+  unset?: string;
+  /** Never shown. @default false */
+  secret?: boolean;
+  legacy?: Legacy;
+  /** The form in words, instead of the kind's own. */
+  wanted?: string;
+}
+
+/** How a kind of field reads and shows its values. */
+interface Form<Value> {
+  kind: string;
+  wanted: string;
+  unit?: "Ms" | "Bytes";
+  read(raw: unknown): Value;
+  fromText?(text: string): unknown;
+  show?(value: Value): string;
+}
+
+function declare<Value, Default>(
+  form: Form<Value>,
+  options: FieldOptions<Default>,
+): Field<Value | (Default & undefined)> {
+  return {
+    kind: form.kind,
+    summary: options.summary ?? "",
+    wanted: options.wanted ?? form.wanted,
+    default: options.default,
+    unset: options.unset,
+    secret: options.secret ?? false,
+    ...(options.legacy ? { legacy: options.legacy } : {}),
+    unit: form.unit,
+    read: (raw) => form.read(raw),
+    fromText: form.fromText ?? ((text) => text),
+    show: (value) => (value === undefined ? "" : (form.show ?? JSON.stringify)(value)),
+  };
+}
+
+/** The value as the operator wrote it, shortened, for messages. */
+function quoted(raw: unknown): string {
+  if (raw instanceof Date) return "a date";
+  const text = typeof raw === "bigint" || typeof raw === "number" ? String(raw) : (JSON.stringify(raw) ?? String(raw));
+  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
+}
+
+function refuse(raw: unknown, wanted: string): never {
+  throw new SyntaxError(`Cannot read ${quoted(raw)}: wanted ${wanted}`);
+}
+
+// eslint-disable-next-line no-control-regex
+const control = /[\u0000-\u001f\u007f]/;
+
+function lineOf(raw: unknown, wanted: string): string {
+  if (typeof raw !== "string" || control.test(raw)) return refuse(raw, wanted);
+  return raw;
+}
+
+/** One line of text. `accepts` may narrow it; say in `wanted` to what. */
+export function text<Default extends string | undefined = undefined>(
+  options: FieldOptions<Default> & { accepts?: (text: string) => boolean } = {},
+): Field<string | (Default & undefined)> {
+  const wanted = options.wanted ?? "a line of text";
+  return declare<string, Default>(
+    {
+      kind: "text",
+      wanted,
+      read(raw) {
+        const value = lineOf(raw, wanted);
+        return (options.accepts?.(value) ?? true) ? value : refuse(raw, wanted);
+      },
+    },
+    options,
+  );
+}
+
+/** Yes or no: `true` or `false`. Unset is false. */
+export function flag(options: FieldOptions<boolean> = {}): Field<boolean> {
+  const wanted = "true or false";
+  const words: Record<string, boolean> = {
+    true: true,
+    yes: true,
+    on: true,
+    "1": true,
+    false: false,
+    no: false,
+    off: false,
+    "0": false,
+  };
+  return declare<boolean, boolean>(
+    {
+      kind: "flag",
+      wanted,
+      read: (raw) => (typeof raw === "boolean" ? raw : refuse(raw, wanted)),
+      fromText: (text) => (Object.hasOwn(words, text.toLowerCase()) ? words[text.toLowerCase()] : text),
+      show: String,
+    },
+    { ...options, default: options.default ?? false },
+  );
+}
+
+/** A whole number in [`min`, `max`], from 0 without a `min`. */
+export function count<Default extends number | undefined = undefined>(
+  options: FieldOptions<Default> & { min?: number; max?: number } = {},
+): Field<number | (Default & undefined)> {
+  const { min = 0, max = Number.MAX_SAFE_INTEGER } = options;
+  const wanted = options.max === undefined ? `a whole number, ${min} or more` : `a whole number from ${min} to ${max}`;
+  return declare<number, Default>(
+    {
+      kind: "count",
+      wanted,
+      read: (raw) =>
+        typeof raw === "number" && Number.isSafeInteger(raw) && raw >= min && raw <= max ? raw : refuse(raw, wanted),
+      fromText: (text) => (/^-?\d{1,16}$/.test(text) ? Number(text) : text),
+      show: String,
+    },
+    options,
+  );
+}
+
+/** A number in [`min`, `max`], by default from 0 to 1. */
+export function ratio<Default extends number | undefined = undefined>(
+  options: FieldOptions<Default> & { min?: number; max?: number } = {},
+): Field<number | (Default & undefined)> {
+  const { min = 0, max = 1 } = options;
+  const wanted = `a number from ${min} to ${max}`;
+  return declare<number, Default>(
+    {
+      kind: "ratio",
+      wanted,
+      read: (raw) => (typeof raw === "number" && raw >= min && raw <= max ? raw : refuse(raw, wanted)),
+      fromText: (text) => (/^-?\d{1,16}(?:\.\d{1,16})?$/.test(text) ? Number(text) : text),
+      show: String,
+    },
+    options,
+  );
+}
+
+/** A length of time; the value is in whole milliseconds. `min` and `max` are durations too. */
+export function duration<Default extends string | undefined = undefined>(
+  options: FieldOptions<Default> & { min?: string; max?: string } = {},
+): Field<number | (Default & undefined)> {
+  const minMs = parseDuration(options.min ?? "0s");
+  const maxMs = options.max === undefined ? Number.MAX_SAFE_INTEGER : parseDuration(options.max);
+  const wanted = `a duration such as "30s"${bounds(options.min, options.max)}`;
+  return declare<number, Default>(
+    {
+      kind: "duration",
+      wanted,
+      unit: "Ms",
+      read(raw) {
+        if (typeof raw !== "string") return refuse(raw, wanted);
+        const valueMs = parseDuration(raw);
+        return valueMs >= minMs && valueMs <= maxMs ? valueMs : refuse(raw, wanted);
+      },
+      show: (valueMs) => `"${formatDuration(valueMs)}"`,
+    },
+    options,
+  );
+}
+
+/** A number of bytes, as a plain number or as text with a unit. `min` and `max` are sizes too. */
+export function size<Default extends string | number | undefined = undefined>(
+  options: FieldOptions<Default> & { min?: string; max?: string } = {},
+): Field<number | (Default & undefined)> {
+  const minBytes = parseSize(options.min ?? "0");
+  const maxBytes = options.max === undefined ? Number.MAX_SAFE_INTEGER : parseSize(options.max);
+  const wanted = `a size such as "64MiB"${bounds(options.min, options.max)}`;
+  return declare<number, Default>(
+    {
+      kind: "size",
+      wanted,
+      unit: "Bytes",
+      read(raw) {
+        if (typeof raw !== "string" && !(typeof raw === "number" && Number.isSafeInteger(raw) && raw >= 0))
+          return refuse(raw, wanted);
+        const valueBytes = parseSize(String(raw));
+        return valueBytes >= minBytes && valueBytes <= maxBytes ? valueBytes : refuse(raw, wanted);
+      },
+      show: (valueBytes) => `"${formatSize(valueBytes)}"`,
+    },
+    options,
+  );
+}
+
+function bounds(min: string | undefined, max: string | undefined): string {
+  if (min !== undefined && max !== undefined) return `, from ${min} to ${max}`;
+  if (min !== undefined) return `, at least ${min}`;
+  return max === undefined ? "" : `, at most ${max}`;
+}
+
+/** One of a few words. */
+export function choice<const Words extends readonly string[], Default extends Words[number] | undefined = undefined>(
+  words: Words,
+  options: FieldOptions<Default> = {},
+): Field<Words[number] | (Default & undefined)> {
+  const wanted = `one of ${words.map((word) => `"${word}"`).join(", ")}`;
+  return declare<Words[number], Default>(
+    { kind: "choice", wanted, read: (raw) => words.find((word) => word === raw) ?? refuse(raw, wanted) },
+    options,
+  );
+}
+
+/** A URL, by default http or https; the value is its text without trailing slashes. */
+export function url<Default extends string | undefined = undefined>(
+  options: FieldOptions<Default> & { protocols?: readonly string[] } = {},
+): Field<string | (Default & undefined)> {
+  const protocols = options.protocols ?? ["http", "https"];
+  const wanted = options.wanted ?? `a URL such as "${protocols[0] ?? "http"}://host.example"`;
+  return declare<string, Default>(
+    {
+      kind: "url",
+      wanted,
+      read(raw) {
+        const line = lineOf(raw, wanted);
+        const parsed = URL.parse(line);
+        if (
+          parsed === null ||
+          /\s/.test(line) ||
+          parsed.hash !== "" ||
+          !protocols.includes(parsed.protocol.slice(0, -1))
+        )
+          return refuse(raw, wanted);
+        return parsed.search === "" ? line.replace(/\/+$/, "") : line;
+      },
+    },
+    options,
+  );
+}
+
+/** A host and a port. Port 0 asks for any free one. */
+export function address<Default extends string | undefined = undefined>(
+  options: FieldOptions<Default> = {},
+): Field<Address | (Default & undefined)> {
+  const wanted = options.wanted ?? 'an address such as "127.0.0.1:4100" or "[::1]:4100"';
+  return declare<Address, Default>(
+    {
+      kind: "address",
+      wanted,
+      read: (raw) => (typeof raw === "string" ? parseAddress(raw) : refuse(raw, wanted)),
+      show: (value) => `"${formatAddress(value)}"`,
+    },
+    options,
+  );
+}
+
+/** Any number of values of another kind. In a variable or flag they stand with commas between. */
+export function list<Value>(
+  of: Field<Value>,
+  options: FieldOptions<readonly unknown[]> = {},
+): Field<readonly Exclude<Value, undefined>[]> {
+  const wanted = options.wanted ?? `a list in brackets, each ${of.wanted}`;
+  return declare<readonly Exclude<Value, undefined>[], readonly unknown[]>(
+    {
+      kind: `${of.kind},...`,
+      wanted,
+      read(raw) {
+        if (!Array.isArray(raw)) return refuse(raw, wanted);
+        return raw.map((element: unknown) => of.read(element) as Exclude<Value, undefined>);
+      },
+      fromText: (text) => commaList(text).map((part) => of.fromText(part)),
+      show: (values) => `[${values.map((value) => of.show(value)).join(", ")}]`,
+    },
+    { ...options, default: options.default ?? [], secret: options.secret ?? of.secret },
+  );
+}
+
+/** Text that is never shown. Its key with `_file` added names a file to read it from instead. */
+export function secret<Default extends string | undefined = undefined>(
+  options: FieldOptions<Default> & { minLength?: number } = {},
+): Field<string | (Default & undefined)> {
+  const minLength = options.minLength ?? 0;
+  const wanted = options.wanted ?? (minLength > 0 ? `text of at least ${minLength} characters` : "a line of text");
+  return text<Default>({
+    ...options,
+    secret: true,
+    wanted,
+    accepts: (value) => value.length >= minLength,
+  });
+}
+
+/** The path of a folder; relative ones start at the working directory. */
+export function folder<Default extends string | undefined = undefined>(
+  options: FieldOptions<Default> = {},
+): Field<string | (Default & undefined)> {
+  return path("folder", 'the path of a folder, such as "./data"', options);
+}
+
+/** The path of a file; relative ones start at the working directory. */
+export function file<Default extends string | undefined = undefined>(
+  options: FieldOptions<Default> = {},
+): Field<string | (Default & undefined)> {
+  return path("file", 'the path of a file, such as "/etc/warren/cert.pem"', options);
+}
+
+function path<Default extends string | undefined>(kind: string, words: string, options: FieldOptions<Default>) {
+  const wanted = options.wanted ?? words;
+  return declare<string, Default>(
+    {
+      kind,
+      wanted,
+      read(raw) {
+        const line = lineOf(raw, wanted);
+        return line === "" ? refuse(raw, wanted) : line;
+      },
+    },
+    options,
+  );
+}
+
+/** A table or a list of tables whose shape a zod schema decides. Only the file can hold it; a variable or flag takes JSON. */
+export function shape<Value>(
+  schema: ZodType<Value>,
+  options: FieldOptions<unknown> & { wanted: string; default: unknown },
+): Field<Value> {
+  return declare<Value, object>(
+    {
+      kind: "json",
+      wanted: options.wanted,
+      read(raw) {
+        const parsed = schema.safeParse(raw);
+        if (parsed.success) return parsed.data;
+        const issue = parsed.error.issues[0];
+        const where =
+          issue === undefined || issue.path.length === 0 ? "" : ` (at ${issue.path.join(".")}: ${issue.message})`;
+        return refuse(raw, `${options.wanted}${where}`);
+      },
+      fromText(text) {
+        try {
+          return JSON.parse(text);
+        } catch (thrown) {
+          if (thrown instanceof SyntaxError) return text;
+          throw thrown;
+        }
+      },
+    },
+    { ...options, default: Object(options.default) as object },
+  );
+}
