@@ -1,0 +1,346 @@
+/**
+ * A Cask node as a value: rules, ports and background work put together, with no HTTP, no configuration file and no
+ * global clock. The service builds one over a disk and a network; simulations build whole clusters of them.
+ */
+import type { Clock } from "../../kit/clock.ts";
+import { Fault } from "../../kit/fault.ts";
+import type { Logger } from "../../kit/log.ts";
+import { startWorker, type Worker } from "../../kit/worker.ts";
+import { exchangeWork, handOffWork, type HealingOptions, type HealingParts, surplusWork } from "./healing.ts";
+import { Holdings, type HoldingsOptions } from "./holdings.ts";
+import type { Key } from "./key.ts";
+import type { BlobRecord, Ledger } from "./ledger.ts";
+import type { BlobBytes, PeerFor, Proof } from "./peer.ts";
+import { type CaskNode, Placement, type PlacementOptions } from "./placement.ts";
+import { Fetcher, type FoundBlob, heldHere, type ReadOptions } from "./read.ts";
+import { createScrub, reconcileWork, type ScrubOptions, type ScrubState } from "./scrub.ts";
+import type { BlobStore } from "./store.ts";
+import { putBlob, type PutOptions, type PutResult, type WriteOptions } from "./write.ts";
+
+/** All numbers of a node. */
+export interface CaskSettings
+  extends
+    Omit<PlacementOptions, "nodesExpected">,
+    HoldingsOptions,
+    WriteOptions,
+    ReadOptions,
+    HealingOptions,
+    ScrubOptions {
+  /** Whether the operator lets this node take new blobs. */
+  writeable: boolean;
+  /** Below this much free space the node takes no new blobs; above it (and a tenth) it does again. */
+  keepFreeBytes: number;
+  /** Pause between looks at the free space. */
+  spaceEveryMs: number;
+}
+
+/** What happened, for metrics, events and pages. Every kind is counted; the sentence is for people. */
+export type CaskEvent =
+  | "quarantined"
+  | "repaired"
+  | "beyond-repair"
+  | "handed-off"
+  | "pulled"
+  | "pushed"
+  | "dropped"
+  | "peer-bytes-wrong"
+  | "peer-read"
+  | "read-hedged"
+  | "disk-full"
+  | "store-failed"
+  | "space-regained";
+
+/** What a node is built over. */
+export interface CaskParts {
+  store: BlobStore;
+  ledger: Ledger;
+  clock: Clock;
+  log: Logger;
+  settings: CaskSettings;
+  peerFor: PeerFor;
+  /** The nodes as membership sees them now, this one included, and how many are known to exist at least. */
+  members(): { nodes: readonly CaskNode[]; nodesExpected: number };
+  /** A fresh unguessable text for a challenge. */
+  nonce(): string;
+  /** Told of everything worth knowing. `bytes` is how much it was about. */
+  happened(event: CaskEvent, sentence: string, bytes: number): void;
+  /** Told when the node starts or stops taking new blobs. */
+  writeableChanged(writeable: boolean): void;
+}
+
+/** Why a node takes no new blobs, or `yes`. */
+export type Writeable = "yes" | "read-only by configuration" | "disk full" | "store failed" | "draining";
+
+/** One node. */
+export class Cask {
+  readonly holdings: Holdings;
+  readonly fetcher: Fetcher;
+  readonly settings: CaskSettings;
+  readonly scrub: () => ScrubState;
+  readonly #parts: CaskParts;
+  readonly #healing: HealingParts;
+  readonly #scrubWork;
+  readonly #scrubParts;
+  #placement: Placement;
+  #stableSinceMs: number;
+  #complete = false;
+  #full = false;
+  #failed = false;
+  #draining = false;
+  #space = { freeBytes: Number.POSITIVE_INFINITY, totalBytes: Number.POSITIVE_INFINITY };
+  #cancelRecheck: () => void = () => undefined;
+
+  constructor(parts: CaskParts) {
+    this.#parts = parts;
+    this.settings = parts.settings;
+    const { settings, clock, peerFor } = parts;
+    const happened = (event: CaskEvent, sentence: string, bytes = 0) => parts.happened(event, sentence, bytes);
+    const sizeOf = (key: Key) => parts.ledger.find(key)?.sizeBytes ?? 0;
+    this.holdings = new Holdings({
+      store: parts.store,
+      ledger: parts.ledger,
+      clock,
+      options: settings,
+      watcher: {
+        quarantined: (key, reason) => happened("quarantined", `Put the copy of ${key} aside: ${reason}`),
+        verified: () => undefined,
+        troubled: (fault) => this.#trouble(fault),
+      },
+    });
+    this.fetcher = new Fetcher({
+      holdings: this.holdings,
+      peerFor,
+      clock,
+      options: settings,
+      watcher: {
+        fetched: (key, nodeId, bytes, kept) =>
+          kept
+            ? happened("repaired", `Fetched ${key} from ${nodeId} and kept it`, bytes)
+            : happened("peer-read", `Served ${key} from ${nodeId}`, bytes),
+        wrongBytes: (key, nodeId) => happened("peer-bytes-wrong", `Refused what ${nodeId} sent as ${key}: wrong bytes`),
+        hedged: () => happened("read-hedged", "Asked a second node because the first was slow"),
+      },
+    });
+    this.#placement = this.#look();
+    this.#stableSinceMs = clock.monotonicMs();
+    this.#healing = {
+      holdings: this.holdings,
+      peerFor,
+      clock,
+      options: settings,
+      fetcher: this.fetcher,
+      healing: settings,
+      nonce: parts.nonce,
+      placement: () => this.view(),
+      watcher: {
+        handedOff: (key, nodeId) => happened("handed-off", `Brought ${key} to ${nodeId} as promised`, sizeOf(key)),
+        pulled: (key) => happened("pulled", `Fetched ${key}, which this node should hold`, sizeOf(key)),
+        pushed: (key, nodeId) => happened("pushed", `Gave ${nodeId} a copy of ${key}`, sizeOf(key)),
+        dropped: (key, bytes) => happened("dropped", `Dropped ${key}: all its owners proved their copies`, bytes),
+        compared: () => undefined,
+      },
+    };
+    this.#scrubParts = {
+      holdings: this.holdings,
+      fetcher: this.fetcher,
+      clock,
+      options: settings,
+      placement: () => this.placement,
+      watcher: {
+        repaired: () => undefined,
+        beyondRepair: (key: Key) => happened("beyond-repair", `No good copy of ${key} could be fetched`),
+      },
+    };
+    const scrub = createScrub(this.#scrubParts);
+    this.#scrubWork = scrub.work;
+    this.scrub = scrub.state;
+    this.membersChanged();
+  }
+
+  /** The current view of who should hold what. */
+  get placement(): Placement {
+    return this.#placement;
+  }
+
+  /** The current view, and for how long its ring has been unchanged with all of its nodes alive. */
+  view(): { current: Placement; stableForMs: number } {
+    const stableForMs = this.#complete ? this.#parts.clock.monotonicMs() - this.#stableSinceMs : 0;
+    return { current: this.#placement, stableForMs };
+  }
+
+  /** Must be called whenever membership, or what a member says of itself, has changed. */
+  membersChanged(): void {
+    const before = this.#placement;
+    const wasComplete = this.#complete;
+    this.#placement = this.#look();
+    this.#complete = this.#placement.onRing().every((node) => node.alive);
+    if (before.fingerprint !== this.#placement.fingerprint || !wasComplete) {
+      this.#stableSinceMs = this.#parts.clock.monotonicMs();
+    }
+    // A node that is away leaves the ring by the passing of time alone: look again when the first one does.
+    this.#cancelRecheck();
+    const pending = [...this.#placement.nodes.values()]
+      .filter((node) => !node.alive && node.goneMs < this.settings.rebuildAfterMs)
+      .map((node) => this.settings.rebuildAfterMs - node.goneMs);
+    if (pending.length > 0) {
+      this.#cancelRecheck = this.#parts.clock.schedule(Math.min(...pending) + 1, () => this.membersChanged());
+    }
+  }
+
+  #look(): Placement {
+    const { nodes, nodesExpected } = this.#parts.members();
+    return new Placement(nodes, { ...this.settings, nodesExpected });
+  }
+
+  /** Whether this node takes new blobs, and why not. */
+  writeable(): Writeable {
+    if (this.#draining) return "draining";
+    if (!this.settings.writeable) return "read-only by configuration";
+    if (this.#failed) return "store failed";
+    return this.#full ? "disk full" : "yes";
+  }
+
+  get draining(): boolean {
+    return this.#draining;
+  }
+
+  /** Begins, or ends, moving everything held here to the other nodes. */
+  drain(on: boolean): void {
+    if (this.#draining === on) return;
+    this.#draining = on;
+    this.#parts.writeableChanged(this.writeable() === "yes");
+  }
+
+  /** Free and total space as last seen. */
+  space(): { freeBytes: number; totalBytes: number } {
+    return this.#space;
+  }
+
+  /** Stores a blob on its owners. Throws Faults for bad input; a missed quorum is a result. */
+  put(source: BlobBytes, options: PutOptions): Promise<PutResult> {
+    return putBlob(source, options, this.#placement, {
+      holdings: this.holdings,
+      peerFor: this.#parts.peerFor,
+      clock: this.#parts.clock,
+      options: this.settings,
+    });
+  }
+
+  /** Finds a blob here or at a peer, verified. At once where it is held here and known to be good. */
+  find(key: Key): FoundBlob | undefined | Promise<FoundBlob | undefined> {
+    const stat = this.holdings.trusted(key);
+    if (stat instanceof Promise) return stat.then((known) => this.#found(key, known));
+    return this.#found(key, stat);
+  }
+
+  #found(key: Key, stat: Awaited<ReturnType<Holdings["trusted"]>>): FoundBlob | Promise<FoundBlob | undefined> {
+    return stat ? heldHere(this.holdings, key, stat) : this.fetcher.fetch(key, this.#placement);
+  }
+
+  /** Takes in a copy that a peer sends. Throws `cask/read-only` when this node takes none. */
+  async keep(source: BlobBytes, options: PutOptions): Promise<BlobRecord> {
+    this.requireWriteable();
+    return this.holdings.keep(options.algorithm, source, options.sizeBytes, options.expected);
+  }
+
+  /** Throws `cask/read-only` when this node takes no new blobs. */
+  requireWriteable(): void {
+    const state = this.writeable();
+    if (state === "yes") return;
+    throw new Fault("unavailable", "cask/read-only", "this node is read-only", { details: { reason: state } });
+  }
+
+  /** Answers a peer's challenge. */
+  prove(key: Key, nonce: string): Promise<Proof | undefined> {
+    return this.holdings.prove(key, nonce, this.#placement);
+  }
+
+  /** Looks at the free space and decides whether there is room for more. */
+  async lookAtSpace(): Promise<void> {
+    this.#space = await this.#parts.store.space();
+    const { freeBytes } = this.#space;
+    const { keepFreeBytes } = this.settings;
+    if (!this.#full && freeBytes < keepFreeBytes) {
+      this.#setFull(true, `Takes no new blobs: ${freeBytes} bytes are free and ${keepFreeBytes} must stay so`);
+    } else if (this.#full && freeBytes >= keepFreeBytes * 1.1) {
+      this.#setFull(false, `Takes new blobs again: ${freeBytes} bytes are free`);
+    }
+  }
+
+  #setFull(full: boolean, sentence: string): void {
+    if (this.#full === full) return;
+    this.#full = full;
+    this.#parts.happened(full ? "disk-full" : "space-regained", sentence, 0);
+    this.#parts.writeableChanged(this.writeable() === "yes");
+  }
+
+  #trouble(fault: Fault): void {
+    if (fault.code === "cask/disk-full") {
+      this.#setFull(true, "Takes no new blobs: the disk is full");
+      return;
+    }
+    if (this.#failed) return;
+    // After a failed fsync nobody knows what is on the disk: no more is entrusted to it until someone has looked.
+    this.#failed = true;
+    this.#parts.happened("store-failed", `Takes no new blobs until restarted: ${fault.message}`, 0);
+    this.#parts.writeableChanged(false);
+  }
+
+  /** Starts all background work. */
+  startWorkers(): Worker[] {
+    const { clock, log, store } = this.#parts;
+    const start = (work: Parameters<typeof startWorker>[0], idleMs: number) =>
+      startWorker(work, { clock, log, idleMs });
+    return [
+      start(handOffWork(this.#healing), 2000),
+      start(exchangeWork(this.#healing), this.settings.exchangeEveryMs),
+      start(surplusWork(this.#healing), this.settings.exchangeEveryMs),
+      start(this.#scrubWork, 60_000),
+      start(reconcileWork(this.#scrubParts), 60_000),
+      start(
+        {
+          name: "space",
+          summary: "Watches the free space and clears away what cut-off writes left behind",
+          progress: () => ({ freeBytes: this.#space.freeBytes }),
+          step: async () => {
+            await this.lookAtSpace();
+            await store.sweep(86_400_000);
+            return { waitMs: this.settings.spaceEveryMs };
+          },
+        },
+        60_000,
+      ),
+    ];
+  }
+
+  /** Who holds a key, as each node says: for people, not for decisions. */
+  async whereIs(
+    key: Key,
+  ): Promise<{ node: CaskNode; owner: boolean; held: boolean | undefined; verifiedAt?: number }[]> {
+    const owners = new Set(this.#placement.owners(key).map((node) => node.id));
+    const order = [...this.#placement.readOrder(key)];
+    for (const node of this.#placement.nodes.values()) if (!order.includes(node)) order.push(node);
+    return Promise.all(
+      order.map(async (node) => {
+        const owner = owners.has(node.id);
+        if (node.self) {
+          const record = await this.holdings.holds(key);
+          return { node, owner, held: record !== undefined, ...(record ? { verifiedAt: record.verifiedAt } : {}) };
+        }
+        if (!node.alive) return { node, owner, held: undefined };
+        try {
+          const limit = AbortSignal.timeout(this.settings.askMs);
+          const answer = await this.#parts.peerFor(node).has(key, limit);
+          return { node, owner, held: answer.held, ...(answer.verifiedAt ? { verifiedAt: answer.verifiedAt } : {}) };
+        } catch {
+          return { node, owner, held: undefined };
+        }
+      }),
+    );
+  }
+
+  /** Ends timers of its own. */
+  close(): void {
+    this.#cancelRecheck();
+  }
+}

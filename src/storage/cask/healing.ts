@@ -1,0 +1,352 @@
+/**
+ * Bringing every blob to exactly its owners. Three kinds of work, each in small bounded steps:
+ *
+ * - hand-off: copies this node promised to an owner that was away are brought when it is back;
+ * - exchange: bucket digests are compared with each peer; what this node should hold and the peer has is fetched. No
+ *   request per key is made unless a bucket differs. For a read-only owner that lacks a blob, a stand-in gets it;
+ * - surplus: what this node holds without being an owner is passed on to the owners, and dropped only after every owner
+ *   has proved its copy by a challenge under the same view of the ring, the ring has been unchanged and complete for
+ *   `stableMs`, and the copy has been surplus for `graceMs`. All of that is measured on the monotonic clock.
+ *
+ * An original Cask answers neither digests nor challenges: it is asked for each key, and proves by sending its bytes.
+ */
+import { Fault, reasonOf } from "../../kit/fault.ts";
+import type { Work, WorkOutcome } from "../../kit/worker.ts";
+import { algorithmOf, bucketCount, type Key } from "./key.ts";
+import type { BucketDigest, Peer } from "./peer.ts";
+import type { CaskNode, Placement } from "./placement.ts";
+import { type Fetcher, peerOf, pullCopy, within } from "./read.ts";
+import { pushCopy, type WriteParts } from "./write.ts";
+
+/** Numbers of healing. */
+export interface HealingOptions {
+  /** How long the ring must have been unchanged, with every node on it alive, before a surplus copy may go. */
+  stableMs: number;
+  /** How long a copy must have been surplus before it may go. */
+  graceMs: number;
+  /** Pause between two rounds of comparing digests with all peers. */
+  exchangeEveryMs: number;
+  /** Time limit for a short question to a peer. */
+  askMs: number;
+}
+
+/** What healing reports. */
+export interface HealingWatcher {
+  handedOff(key: Key, nodeId: string): void;
+  pulled(key: Key): void;
+  pushed(key: Key, nodeId: string): void;
+  dropped(key: Key, sizeBytes: number): void;
+  /** Digests of a pair of nodes differed in so many buckets. */
+  compared(nodeId: string, differing: number): void;
+}
+
+/** What healing needs. */
+export interface HealingParts extends WriteParts {
+  fetcher: Fetcher;
+  healing: HealingOptions;
+  watcher: HealingWatcher;
+  /** The current view, and for how long (monotonic) its ring has been unchanged and complete. */
+  placement(): { current: Placement; stableForMs: number };
+  /** A fresh unguessable text for a challenge. */
+  nonce(): string;
+}
+
+/** Brings promised copies to owners that came back. */
+export function handOffWork(parts: HealingParts): Work {
+  const { ledger } = parts.holdings;
+  return {
+    name: "hand-off",
+    summary: "Brings copies that were promised to nodes which were away",
+    progress: () => ({ waiting: ledger.owed() }),
+    async step(signal): Promise<WorkOutcome> {
+      const due = ledger.due(parts.clock.now(), 32);
+      if (due.length === 0) return ledger.owed() > 0 ? { waitMs: 2000 } : "idle";
+      const { current } = parts.placement();
+      await inParallel(due, 4, async ({ key, nodeId, attempts }) => {
+        if (signal.aborted) return;
+        const node = current.nodes.get(nodeId);
+        // Healing is in charge of what has become of a node that left, or of a blob it no longer owns.
+        if (!node || !current.owns(nodeId, key) || node.self) {
+          ledger.settle(key, nodeId);
+          return;
+        }
+        try {
+          if (node.alive && node.writeable && (await deliver(key, node, parts, current))) {
+            ledger.settle(key, nodeId);
+            parts.watcher.handedOff(key, nodeId);
+            return;
+          }
+          if (node.alive && !(await parts.holdings.trusted(key))) {
+            ledger.settle(key, nodeId);
+            return;
+          }
+        } catch (thrown) {
+          if (!(thrown instanceof Fault) && !(thrown instanceof Error)) throw thrown;
+        }
+        const waitMs = node.alive ? Math.min(1000 * 2 ** Math.min(attempts, 9), 300_000) : 5000;
+        ledger.postpone(key, nodeId, parts.clock.now() + waitMs);
+      });
+      return { waitMs: 0 };
+    },
+  };
+}
+
+/** Compares what is held with each peer and fetches what is missing here. */
+export function exchangeWork(parts: HealingParts): Work {
+  let queue: string[] = [];
+  let compared = 0;
+  let differing = 0;
+  let pulledInRound = 0;
+  return {
+    name: "exchange",
+    summary: "Compares digests with the other nodes and fetches what is missing here",
+    progress: () => ({ nodesLeft: queue.length, compared, differing, fetched: pulledInRound }),
+    async step(signal): Promise<WorkOutcome> {
+      const { current } = parts.placement();
+      const nodeId = queue.shift();
+      if (nodeId === undefined) {
+        queue = current.peers().map((node) => node.id);
+        const waitMs = pulledInRound > 0 ? 0 : parts.healing.exchangeEveryMs;
+        pulledInRound = 0;
+        return queue.length === 0 ? "idle" : { waitMs };
+      }
+      const peer = peerOf(current, nodeId, parts.peerFor);
+      if (!peer || !current.ring.nodeIds.includes(nodeId)) return { waitMs: 0 };
+      if (peer.node.speaksDigests) {
+        const outcome = await compareWith(peer, current, parts, signal);
+        compared++;
+        differing = outcome.differing;
+        pulledInRound += outcome.pulled;
+        parts.watcher.compared(nodeId, outcome.differing);
+      } else {
+        await pushMissing(peer, current, parts, signal);
+      }
+      return { waitMs: 0 };
+    },
+  };
+}
+
+async function compareWith(
+  peer: Peer,
+  placement: Placement,
+  parts: HealingParts,
+  signal: AbortSignal,
+): Promise<{ differing: number; pulled: number }> {
+  const { askMs } = parts.healing;
+  const theirs = await within(parts.clock, askMs, (limit) => peer.digests(placement.selfId, limit));
+  let differing = 0;
+  let pulled = 0;
+  for (let bucket = 0; bucket < bucketCount && !signal.aborted; bucket++) {
+    const mine = parts.holdings.digest(bucket, peer.node.id, placement);
+    if (sameDigest(mine, theirs[bucket])) continue;
+    differing++;
+    const held = new Set(parts.holdings.shared(bucket, peer.node.id, placement));
+    const listed = await within(parts.clock, askMs, (limit) => peer.keys(placement.selfId, bucket, limit));
+    const missing = listed.filter((key) => !held.delete(key) && placement.owns(placement.selfId, key));
+    if (placement.nodes.get(placement.selfId)?.writeable) {
+      await inParallel(missing, 4, async (key) => {
+        if (signal.aborted || (await parts.holdings.trusted(key))) return;
+        if (await pullCopy(key, placement, parts.fetcher, parts.holdings)) {
+          pulled++;
+          parts.watcher.pulled(key);
+        }
+      });
+    }
+    if (!peer.node.writeable) {
+      for (const key of held) {
+        if (!signal.aborted) await supplyStandIn(key, placement, parts);
+      }
+    }
+  }
+  return { differing, pulled };
+}
+
+function sameDigest(mine: BucketDigest, theirs: BucketDigest | undefined): boolean {
+  return theirs !== undefined && mine.count === theirs.count && mine.xor === theirs.xor;
+}
+
+/** Gives a blob that read-only owners lack to as many writeable nodes behind the owners. Only the first holder in order does so. */
+async function supplyStandIn(key: Key, placement: Placement, parts: HealingParts): Promise<void> {
+  const order = placement.readOrder(key);
+  let lacking = 0;
+  for (const node of order.slice(0, placement.copies)) {
+    if (node.self) continue;
+    const held = node.alive ? await ask(node, key, parts) : undefined;
+    if (held && order.indexOf(node) < order.findIndex((other) => other.self)) return;
+    if (held === false && !node.writeable) lacking++;
+  }
+  for (const node of order.slice(placement.copies)) {
+    if (lacking === 0) return;
+    if (!node.alive || !node.writeable || node.self) continue;
+    if ((await ask(node, key, parts)) === false) {
+      if (!(await pushCopy(key, algorithmOf(key), node, parts))) continue;
+      parts.watcher.pushed(key, node.id);
+    }
+    lacking--;
+  }
+}
+
+/** Whether a node says that it holds a key; undefined when it does not answer. */
+async function ask(node: CaskNode, key: Key, parts: HealingParts): Promise<boolean | undefined> {
+  try {
+    return (await within(parts.clock, parts.healing.askMs, (limit) => parts.peerFor(node).has(key, limit))).held;
+  } catch (thrown) {
+    if (thrown instanceof Error) return undefined;
+    throw thrown;
+  }
+}
+
+/** Gives a node that knows no digests what it should hold and says it does not. */
+async function pushMissing(peer: Peer, placement: Placement, parts: HealingParts, signal: AbortSignal): Promise<void> {
+  for (let bucket = 0; bucket < bucketCount; bucket++) {
+    for (const key of parts.holdings.shared(bucket, peer.node.id, placement)) {
+      if (signal.aborted || !peer.node.writeable) return;
+      if (algorithmOf(key) !== "sha1" || (await ask(peer.node, key, parts)) !== false) continue;
+      if (await pushCopy(key, "sha1", peer.node, parts)) parts.watcher.pushed(key, peer.node.id);
+    }
+  }
+}
+
+/** Passes on and drops what this node holds without being an owner. */
+export function surplusWork(parts: HealingParts): Work {
+  /** When each surplus copy was first seen as such under the ring's fingerprint, on the monotonic clock. */
+  const seen = new Map<Key, number>();
+  let fingerprint = "";
+  let bucket = 0;
+  let surplus = 0;
+  let counting = 0;
+  return {
+    name: "surplus",
+    summary: "Passes on what belongs to other nodes and drops it once they have proved their copies",
+    progress: () => ({ surplus, bucket }),
+    async step(signal): Promise<WorkOutcome> {
+      const { current, stableForMs } = parts.placement();
+      if (current.fingerprint !== fingerprint) {
+        // Another ring, another question: every copy waits its grace time anew.
+        fingerprint = current.fingerprint;
+        seen.clear();
+      }
+      for (const record of parts.holdings.ledger.inBucket(bucket)) {
+        if (signal.aborted) return "idle";
+        const { key } = record;
+        if (current.owns(current.selfId, key)) {
+          if (record.surplusSince !== 0) parts.holdings.ledger.markSurplus(key, 0);
+          seen.delete(key);
+          continue;
+        }
+        counting++;
+        if (record.surplusSince === 0) parts.holdings.ledger.markSurplus(key, parts.clock.now());
+        const since = seen.get(key) ?? parts.clock.monotonicMs();
+        seen.set(key, since);
+        const ripe =
+          stableForMs >= parts.healing.stableMs && parts.clock.monotonicMs() - since >= parts.healing.graceMs;
+        if (await settleSurplus(key, record.sizeBytes, ripe, current, parts)) {
+          seen.delete(key);
+          counting--;
+        }
+      }
+      bucket = (bucket + 1) % bucketCount;
+      if (bucket !== 0) return { waitMs: 0 };
+      surplus = counting;
+      counting = 0;
+      return { waitMs: Math.max(50, Math.min(parts.healing.graceMs, parts.healing.exchangeEveryMs) / 4) };
+    },
+  };
+}
+
+/** Passes a surplus copy to owners that lack it; drops it when it is ripe and every owner has proved its own. True when dropped. */
+async function settleSurplus(
+  key: Key,
+  sizeBytes: number,
+  ripe: boolean,
+  placement: Placement,
+  parts: HealingParts,
+): Promise<boolean> {
+  const owners = placement.owners(key);
+  let complete = owners.length >= placement.copies;
+  for (const owner of owners) {
+    if (!owner.alive) {
+      complete = false;
+      continue;
+    }
+    const held = await ask(owner, key, parts);
+    if (held === false && owner.writeable && takes(owner, key)) {
+      try {
+        if (await pushCopy(key, algorithmOf(key), owner, parts)) {
+          parts.watcher.pushed(key, owner.id);
+          continue;
+        }
+      } catch (thrown) {
+        if (!(thrown instanceof Error)) throw thrown;
+      }
+      complete = false;
+    } else if (held !== true) {
+      complete = false;
+    }
+  }
+  if (!complete || !ripe || parts.holdings.ledger.owes(key)) return false;
+  const proved = await Promise.all(owners.map((owner) => provedBy(owner, key, placement, parts)));
+  const { current, stableForMs } = parts.placement();
+  // The world may have changed while the owners were reading.
+  if (!proved.every(Boolean) || current.fingerprint !== placement.fingerprint || stableForMs < parts.healing.stableMs) {
+    return false;
+  }
+  await parts.holdings.drop(key);
+  parts.watcher.dropped(key, sizeBytes);
+  return true;
+}
+
+/** Whether a node can hold a key at all: an original knows SHA-1 only. */
+function takes(node: CaskNode, key: Key): boolean {
+  return node.speaksDigests || algorithmOf(key) === "sha1";
+}
+
+async function provedBy(owner: CaskNode, key: Key, placement: Placement, parts: HealingParts): Promise<boolean> {
+  const peer = parts.peerFor(owner);
+  const limitMs = parts.healing.askMs + (parts.holdings.ledger.find(key)?.sizeBytes ?? 0) / 20_000;
+  try {
+    if (!owner.speaksDigests) return await provedByBytes(peer, key, limitMs, parts);
+    const nonce = parts.nonce();
+    const [mine, theirs] = await Promise.all([
+      parts.holdings.challenge(key, nonce),
+      within(parts.clock, limitMs, (limit) => peer.prove(key, nonce, limit)),
+    ]);
+    return (
+      mine !== undefined && theirs?.digest === mine && theirs.owner && theirs.fingerprint === placement.fingerprint
+    );
+  } catch (thrown) {
+    if (thrown instanceof Error) return false;
+    throw new Error(reasonOf(thrown), { cause: thrown });
+  }
+}
+
+async function provedByBytes(peer: Peer, key: Key, limitMs: number, parts: HealingParts): Promise<boolean> {
+  return within(parts.clock, limitMs, async (limit) => {
+    const bytes = await peer.get(key, limit);
+    if (bytes === undefined) return false;
+    const hasher = new Bun.CryptoHasher(algorithmOf(key));
+    if (bytes instanceof Uint8Array) hasher.update(bytes);
+    else for await (const chunk of bytes) hasher.update(chunk);
+    return `${algorithmOf(key)}:${hasher.digest("hex")}` === key;
+  });
+}
+
+/** Sends a copy to a node unless it proves to have it already. */
+async function deliver(key: Key, node: CaskNode, parts: HealingParts, placement: Placement): Promise<boolean> {
+  if ((await ask(node, key, parts)) === true && (await provedBy(node, key, placement, parts))) return true;
+  return pushCopy(key, algorithmOf(key), node, parts);
+}
+
+/** Runs `action` for every item, at most `width` at a time. The first failure is thrown after the others have ended. */
+export async function inParallel<T>(
+  items: readonly T[],
+  width: number,
+  action: (item: T) => Promise<void>,
+): Promise<void> {
+  let next = 0;
+  const lanes = Array.from({ length: Math.min(width, items.length) }, async () => {
+    while (next < items.length) await action(items[next++] as T);
+  });
+  const failed = (await Promise.allSettled(lanes)).find((lane) => lane.status === "rejected");
+  if (failed) throw failed.reason;
+}

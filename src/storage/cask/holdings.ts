@@ -1,0 +1,413 @@
+/**
+ * What this node itself holds: bytes come in hashed, go out verified, and are looked at again before trust in them
+ * runs out. Everything that leaves the node passes {@link Holdings.trusted}: a blob whose bytes were hashed to its key
+ * within the verification interval and whose stamp has not changed since.
+ *
+ * A blob that fails is quarantined, never overwritten; who wants it back asks peers. A SHA-1 key also carries the
+ * SHA-256 of its bytes, so a second content with the same SHA-1 is refused instead of taking the first one's place.
+ */
+import type { Clock } from "../../kit/clock.ts";
+import { Fault, reasonOf } from "../../kit/fault.ts";
+import { type Algorithm, algorithmOf, bucketCount, bucketOf, digestOf, type Key, keyOf } from "./key.ts";
+import type { BlobRecord, Ledger } from "./ledger.ts";
+import type { BlobBytes, BucketDigest, Proof } from "./peer.ts";
+import type { Placement } from "./placement.ts";
+import type { BlobStat, BlobStore, BlobWriter } from "./store.ts";
+
+/** What Holdings reports to whoever counts and shows it. */
+export interface HoldingsWatcher {
+  /** A copy was found bad and put aside. */
+  quarantined(key: Key, reason: string): void;
+  /** Bytes were hashed to check a copy. */
+  verified(sizeBytes: number): void;
+  /** The store refused: full, or the device failed. */
+  troubled(fault: Fault): void;
+}
+
+/** Numbers that Holdings needs. */
+export interface HoldingsOptions {
+  /** A copy verified longer ago than this is verified again before it leaves the node. */
+  verifyEveryMs: number;
+  /** Largest blob taken. */
+  maxBlobBytes: number;
+}
+
+/** The outcome of looking at a copy's bytes. */
+export type Verdict = "good" | "bad" | "absent";
+
+/** Bytes on their way into the store, hashed as they come. */
+export class Incoming {
+  readonly #writer: BlobWriter;
+  readonly #sha256 = new Bun.CryptoHasher("sha256");
+  readonly #sha1: Bun.CryptoHasher | undefined;
+  readonly #maxBytes: number;
+  sizeBytes = 0;
+
+  constructor(writer: BlobWriter, algorithm: Algorithm, maxBytes: number) {
+    this.#writer = writer;
+    this.#sha1 = algorithm === "sha1" ? new Bun.CryptoHasher("sha1") : undefined;
+    this.#maxBytes = maxBytes;
+  }
+
+  /** Hashes and stores a chunk. Throws `cask/too-large` beyond the limit. */
+  write(chunk: Uint8Array): void | Promise<void> {
+    this.sizeBytes += chunk.byteLength;
+    if (this.sizeBytes > this.#maxBytes) throw tooLarge(this.#maxBytes);
+    this.#sha256.update(chunk);
+    this.#sha1?.update(chunk);
+    return this.#writer.write(chunk);
+  }
+
+  /** The names of what came. Call once, after the last chunk. */
+  finish(): { key: Key; sha256: string } {
+    const sha256 = this.#sha256.digest("hex");
+    return { key: this.#sha1 ? keyOf("sha1", this.#sha1.digest("hex")) : keyOf("sha256", sha256), sha256 };
+  }
+
+  /** What came so far, from the beginning. */
+  reread(): AsyncIterable<Uint8Array> {
+    return this.#writer.reread();
+  }
+
+  /** Ends it: the bytes become a blob. */
+  commit(key: Key, replace: boolean): Promise<BlobStat> {
+    return this.#writer.commit(key, { replace });
+  }
+
+  /** Ends it: the bytes are dropped. */
+  abort(): Promise<void> {
+    return this.#writer.abort();
+  }
+}
+
+/** The refusal of a blob over the limit. */
+export function tooLarge(maxBytes: number): Fault {
+  return new Fault("too-large", "cask/too-large", `Cannot store the blob: it is larger than ${maxBytes} bytes`, {
+    details: { maxBytes },
+  });
+}
+
+/** What this node holds. */
+export class Holdings {
+  readonly store: BlobStore;
+  readonly ledger: Ledger;
+  readonly #clock: Clock;
+  readonly #options: HoldingsOptions;
+  readonly #watcher: HoldingsWatcher;
+  /** One change at a time for each key. */
+  readonly #locks = new Map<Key, Promise<unknown>>();
+  readonly #verifying = new Map<Key, Promise<Verdict>>();
+  /** Rises when a bucket's set of keys changes; what was computed from it is stale then. */
+  readonly #bucketVersions = new Uint32Array(bucketCount);
+  readonly #digests = new Map<string, { fingerprint: string; version: number; digest: BucketDigest }>();
+
+  constructor(parts: {
+    store: BlobStore;
+    ledger: Ledger;
+    clock: Clock;
+    options: HoldingsOptions;
+    watcher: HoldingsWatcher;
+  }) {
+    this.store = parts.store;
+    this.ledger = parts.ledger;
+    this.#clock = parts.clock;
+    this.#options = parts.options;
+    this.#watcher = parts.watcher;
+  }
+
+  /** Begins to take in a blob of yet unknown key. */
+  async receive(algorithm: Algorithm, sizeHintBytes?: number): Promise<Incoming> {
+    if (sizeHintBytes !== undefined && sizeHintBytes > this.#options.maxBlobBytes) {
+      throw tooLarge(this.#options.maxBlobBytes);
+    }
+    try {
+      return new Incoming(await this.store.create(sizeHintBytes), algorithm, this.#options.maxBlobBytes);
+    } catch (thrown) {
+      throw this.#noteTrouble(thrown);
+    }
+  }
+
+  /** Takes in a whole blob; it is durable when this resolves. Aborts the write on any failure. */
+  async keep(algorithm: Algorithm, bytes: BlobBytes, sizeHintBytes?: number, expected?: Key): Promise<BlobRecord> {
+    const incoming = await this.receive(algorithm, bytes instanceof Uint8Array ? bytes.byteLength : sizeHintBytes);
+    try {
+      if (bytes instanceof Uint8Array) await incoming.write(bytes);
+      else for await (const chunk of bytes) await incoming.write(chunk);
+    } catch (thrown) {
+      await incoming.abort();
+      throw this.#noteTrouble(thrown);
+    }
+    const { key, sha256 } = incoming.finish();
+    if (expected !== undefined && key !== expected) {
+      await incoming.abort();
+      throw new Fault(
+        "invalid",
+        "cask/wrong-digest",
+        `Cannot store the blob as "${expected}": its bytes hash to "${key}"`,
+      );
+    }
+    return this.admit(incoming, key, sha256);
+  }
+
+  /** Makes what came findable under its key, durably, or drops it because a good copy is there already. */
+  admit(incoming: Incoming, key: Key, sha256: string): Promise<BlobRecord> {
+    return this.#exclusively(key, async () => {
+      try {
+        return await this.#admitLocked(incoming, key, sha256);
+      } catch (thrown) {
+        await incoming.abort();
+        throw this.#noteTrouble(thrown);
+      }
+    });
+  }
+
+  async #admitLocked(incoming: Incoming, key: Key, sha256: string): Promise<BlobRecord> {
+    let existing = await this.store.find(key);
+    if (existing) {
+      // Under SHA-1 the bytes at rest may be another content of the same name: they must be known before one of the two is dropped.
+      if (!this.#trusts(key, existing) && algorithmOf(key) === "sha1") {
+        await this.#examine(key);
+        existing = await this.store.find(key);
+      }
+      const record = this.ledger.find(key);
+      if (existing && record && this.#trusts(key, existing)) {
+        if (record.sha256 !== sha256) {
+          throw new Fault(
+            "conflict",
+            "cask/collision",
+            `Cannot store the blob as "${key}": a different content with the same SHA-1 is stored already`,
+            { details: { key, storedSha256: record.sha256, offeredSha256: sha256 } },
+          );
+        }
+        await incoming.abort();
+        return record;
+      }
+    }
+    const stat = await incoming.commit(key, existing !== undefined);
+    const record: BlobRecord = {
+      key,
+      sizeBytes: stat.sizeBytes,
+      stamp: stat.stamp,
+      sha256,
+      storedAt: stat.storedAt,
+      verifiedAt: this.#clock.now(),
+      surplusSince: 0,
+    };
+    this.ledger.put(record);
+    this.#touch(key);
+    return record;
+  }
+
+  /**
+   * The stat of a copy whose bytes may leave the node, at once where that is known already. Otherwise verifies it
+   * first; undefined when there is no good copy (a bad one has then been quarantined).
+   */
+  trusted(key: Key): BlobStat | undefined | Promise<BlobStat | undefined> {
+    const found = this.store.find(key);
+    if (found instanceof Promise) return found.then((stat) => this.#trustedStat(key, stat));
+    return this.#trustedStat(key, found);
+  }
+
+  #trustedStat(key: Key, stat: BlobStat | undefined): BlobStat | undefined | Promise<BlobStat | undefined> {
+    if (!stat) {
+      if (this.ledger.find(key)) this.#forget(key);
+      return undefined;
+    }
+    if (this.#trusts(key, stat)) return stat;
+    return this.verify(key).then((verdict) => (verdict === "good" ? this.store.find(key) : undefined));
+  }
+
+  /** Whether a good copy is here, as far as is known without reading it. */
+  async holds(key: Key): Promise<BlobRecord | undefined> {
+    return (await this.trusted(key)) ? this.ledger.find(key) : undefined;
+  }
+
+  /** Reads and hashes a copy now. A bad one is quarantined. Calls at the same time share one reading. */
+  verify(key: Key): Promise<Verdict> {
+    const running = this.#verifying.get(key);
+    if (running) return running;
+    const run = this.#exclusively(key, () => this.#examine(key)).finally(() => this.#verifying.delete(key));
+    this.#verifying.set(key, run);
+    return run;
+  }
+
+  async #examine(key: Key): Promise<Verdict> {
+    const before = await this.store.find(key);
+    if (!before) {
+      this.#forget(key);
+      return "absent";
+    }
+    const sha256 = new Bun.CryptoHasher("sha256");
+    const sha1 = algorithmOf(key) === "sha1" ? new Bun.CryptoHasher("sha1") : undefined;
+    let problem = "";
+    try {
+      for await (const chunk of this.store.read(key)) {
+        sha256.update(chunk);
+        sha1?.update(chunk);
+      }
+    } catch (thrown) {
+      problem = `its bytes cannot be read: ${reasonOf(thrown)}`;
+    }
+    const after = await this.store.find(key);
+    if (!after) {
+      this.#forget(key);
+      return "absent";
+    }
+    const strong = sha256.digest("hex");
+    const digest = sha1 ? sha1.digest("hex") : strong;
+    if (!problem && digest !== digestOf(key)) problem = `its bytes hash to ${algorithmOf(key)}:${digest}`;
+    const record = this.ledger.find(key);
+    if (!problem && record && record.sha256 !== strong) problem = `its SHA-256 was ${record.sha256} and is ${strong}`;
+    if (!problem && after.stamp !== before.stamp) problem = "it changed while it was read";
+    if (problem) {
+      await this.store.quarantine(key, problem);
+      this.#forget(key);
+      this.#watcher.quarantined(key, problem);
+      return "bad";
+    }
+    this.#watcher.verified(after.sizeBytes);
+    if (record) {
+      this.ledger.verified(key, after.stamp, this.#clock.now());
+    } else {
+      this.ledger.put({
+        key,
+        sizeBytes: after.sizeBytes,
+        stamp: after.stamp,
+        sha256: strong,
+        storedAt: after.storedAt,
+        verifiedAt: this.#clock.now(),
+        surplusSince: 0,
+      });
+      this.#touch(key);
+    }
+    return "good";
+  }
+
+  /**
+   * Answers a challenge: SHA-256 over the nonce and the bytes as they are on the store now, read for this purpose.
+   * Undefined when there is no copy, or a bad one (which is quarantined).
+   */
+  async challenge(key: Key, nonce: string): Promise<string | undefined> {
+    const answer = new Bun.CryptoHasher("sha256").update(nonce);
+    const own = new Bun.CryptoHasher(algorithmOf(key));
+    let readable = true;
+    try {
+      for await (const chunk of this.store.read(key)) {
+        answer.update(chunk);
+        own.update(chunk);
+      }
+    } catch (thrown) {
+      if (thrown instanceof Fault && thrown.code === "cask/blob-missing") return undefined;
+      readable = false;
+    }
+    if (readable && own.digest("hex") === digestOf(key)) return answer.digest("hex");
+    await this.verify(key);
+    return undefined;
+  }
+
+  /** Answers another node's challenge, saying also how this node sees its own part. */
+  async prove(key: Key, nonce: string, placement: Placement): Promise<Proof | undefined> {
+    const digest = await this.challenge(key, nonce);
+    if (digest === undefined) return undefined;
+    return { digest, owner: placement.owns(placement.selfId, key), fingerprint: placement.fingerprint };
+  }
+
+  /** Removes a copy that is no longer this node's to keep. Whether that is safe is the caller's to know. */
+  drop(key: Key): Promise<void> {
+    return this.#exclusively(key, async () => {
+      await this.store.remove(key);
+      this.#forget(key);
+    });
+  }
+
+  /** Compares a bucket of the store with the ledger: unknown blobs are verified, records without a blob forgotten. */
+  async reconcile(bucket: number, signal: AbortSignal): Promise<{ found: number; lost: number }> {
+    const recorded = new Set(this.ledger.inBucket(bucket).map((record) => record.key));
+    let found = 0;
+    for await (const page of this.store.list(bucket)) {
+      for (const key of page) {
+        if (signal.aborted) return { found, lost: 0 };
+        if (recorded.delete(key)) continue;
+        if (this.ledger.find(key)) continue;
+        if ((await this.verify(key)) === "good") found++;
+      }
+    }
+    let lost = 0;
+    for (const key of recorded) {
+      // A blob may have come or gone since the listing: only what is truly not there is forgotten.
+      if (await this.store.find(key)) continue;
+      this.#forget(key);
+      lost++;
+    }
+    return { found, lost };
+  }
+
+  /** Digest of the keys of a bucket of which both this node and `nodeId` are owners. */
+  digest(bucket: number, nodeId: string, placement: Placement): BucketDigest {
+    const version = this.#bucketVersions[bucket] as number;
+    const name = `${bucket} ${nodeId}`;
+    const known = this.#digests.get(name);
+    if (known && known.version === version && known.fingerprint === placement.fingerprint) return known.digest;
+    let xor = 0n;
+    let count = 0;
+    for (const key of this.shared(bucket, nodeId, placement)) {
+      xor ^= BigInt(Bun.hash.xxHash64(key));
+      count++;
+    }
+    const digest = { count, xor: xor.toString(16).padStart(16, "0") };
+    // 256 buckets for each peer: the bound lets some hundred peers in and stops invented ids.
+    if (this.#digests.size > 131_072) this.#digests.clear();
+    this.#digests.set(name, { fingerprint: placement.fingerprint, version, digest });
+    return digest;
+  }
+
+  /** The keys of a bucket held here of which both this node and `nodeId` are owners, sorted. */
+  shared(bucket: number, nodeId: string, placement: Placement): Key[] {
+    const keys: Key[] = [];
+    for (const record of this.ledger.inBucket(bucket)) {
+      if (placement.owns(nodeId, record.key) && placement.owns(placement.selfId, record.key)) keys.push(record.key);
+    }
+    return keys;
+  }
+
+  #trusts(key: Key, stat: BlobStat): boolean {
+    const record = this.ledger.find(key);
+    if (!record || record.stamp !== stat.stamp || record.sizeBytes !== stat.sizeBytes) return false;
+    const ageMs = this.#clock.now() - record.verifiedAt;
+    // A clock set back makes the past look like the future; a minute is drift, more is not to be trusted.
+    return ageMs < this.#options.verifyEveryMs && ageMs > -60_000;
+  }
+
+  #forget(key: Key): void {
+    this.ledger.remove(key);
+    this.#touch(key);
+  }
+
+  #touch(key: Key): void {
+    const bucket = bucketOf(key);
+    this.#bucketVersions[bucket] = (this.#bucketVersions[bucket] as number) + 1;
+  }
+
+  #noteTrouble(thrown: unknown): unknown {
+    if (thrown instanceof Fault && (thrown.code === "cask/disk-full" || thrown.code === "cask/store-failed")) {
+      this.#watcher.troubled(thrown);
+    }
+    return thrown;
+  }
+
+  /** Runs `action` when nothing else runs for the same key. */
+  async #exclusively<T>(key: Key, action: () => Promise<T>): Promise<T> {
+    const previous = this.#locks.get(key);
+    const run = previous ? previous.then(action, action) : action();
+    const settled = run.then(
+      () => undefined,
+      () => undefined,
+    );
+    this.#locks.set(key, settled);
+    try {
+      return await run;
+    } finally {
+      if (this.#locks.get(key) === settled) this.#locks.delete(key);
+    }
+  }
+}
