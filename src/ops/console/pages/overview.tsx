@@ -1,0 +1,234 @@
+/**
+ * The first page of a node: one sentence on how it fares, then its services, what wants attention, background work and
+ * what happened lately. The parts are also sent one by one to pages that are open.
+ */
+import { EventList, Facts, Headline, Live, Mark, Section, Table, type Tone } from "../../../kit/pages/components.tsx";
+import type { Html } from "../../../kit/pages/html.ts";
+import { countOf, formatInstant, formatSize, formatSpan } from "../../../kit/pages/quantity.ts";
+import type { Finding } from "../../../kit/service.ts";
+import type { NodeView, ServiceView, WorkerView } from "../view.ts";
+
+const serviceTones: Record<ServiceView["state"], Tone> = {
+  starting: "busy",
+  running: "good",
+  stopping: "busy",
+  stopped: "idle",
+  failed: "bad",
+  off: "idle",
+};
+
+const workerTones: Record<WorkerView["state"], Tone> = {
+  working: "busy",
+  waiting: "idle",
+  idle: "idle",
+  failing: "bad",
+  paused: "warn",
+  stopped: "idle",
+};
+
+const findingTones: Record<Finding["state"], Tone> = { ok: "good", degraded: "warn", failed: "bad" };
+
+interface PlacedFinding extends Finding {
+  service: string;
+}
+
+function findingsOf(view: NodeView): PlacedFinding[] {
+  const order: Finding["state"][] = ["failed", "degraded", "ok"];
+  return [
+    ...(view.findings ?? []).map((finding) => ({ ...finding, service: "node" })),
+    ...view.services.flatMap((service) => service.findings.map((finding) => ({ ...finding, service: service.name }))),
+  ].sort((left, right) => order.indexOf(left.state) - order.indexOf(right.state));
+}
+
+/** How the node fares, in one sentence, and the tone of it. */
+export function verdictOf(view: NodeView): { tone: Tone; sentence: string } {
+  const running = view.services.filter((service) => service.state === "running").length;
+  const failed = view.services.filter((service) => service.state === "failed").map((service) => service.name);
+  const starting = view.services.filter((service) => service.state === "starting").length;
+  const findings = findingsOf(view);
+  const broken = findings.filter((finding) => finding.state === "failed").length;
+  const degraded = findings.filter((finding) => finding.state === "degraded").length;
+  const failing = view.services
+    .flatMap((service) => service.workers)
+    .filter((worker) => worker.state === "failing").length;
+  if (failed.length > 0) {
+    return {
+      tone: "bad",
+      sentence: `${failed.join(", ")} failed to start; ${countOf(running, "other service runs", "other services run")}.`,
+    };
+  }
+  if (broken > 0)
+    return {
+      tone: "bad",
+      sentence: `${countOf(broken, "finding wants", "findings want")} you now: see what to do below.`,
+    };
+  if (degraded + failing > 0) {
+    const parts = [
+      ...(degraded > 0 ? [countOf(degraded, "finding")] : []),
+      ...(failing > 0 ? [`${countOf(failing, "piece", "pieces")} of background work failing`] : []),
+    ];
+    return { tone: "warn", sentence: `It works, with ${parts.join(" and ")} worth a look.` };
+  }
+  if (starting > 0)
+    return { tone: "busy", sentence: `Starting: ${countOf(running, "service runs", "services run")} already.` };
+  if (running === 0) return { tone: "idle", sentence: "No service is switched on." };
+  return {
+    tone: "good",
+    sentence: `All is well: ${countOf(running, "service runs", "services run")} and nothing is failing.`,
+  };
+}
+
+function factsLine(facts: Record<string, string>): Html {
+  return Object.entries(facts).map(([name, value], position) => (
+    <>
+      {position > 0 ? ", " : ""}
+      <span class="fact">
+        <span class="fact-name">{name}</span> {value}
+      </span>
+    </>
+  ));
+}
+
+function ServicesTable(props: { view: NodeView }) {
+  return (
+    <Table
+      caption="Services of this node"
+      rows={props.view.services}
+      empty="This node knows no services."
+      toneOf={(service) => (service.state === "failed" ? "bad" : undefined)}
+      columns={[
+        {
+          title: "Service",
+          kind: "main",
+          cell: (service) => (
+            <>
+              {service.href === undefined ? service.name : <a href={service.href}>{service.name}</a>}
+              <small>{service.summary}</small>
+            </>
+          ),
+        },
+        { title: "State", cell: (service) => <Mark tone={serviceTones[service.state]} word={service.state} /> },
+        {
+          title: "Address",
+          kind: "key",
+          cell: (service) => (service.address === undefined ? "–" : <code>{service.address}</code>),
+        },
+        {
+          title: "Facts",
+          kind: "wide",
+          cell: (service) =>
+            service.failure ?? (Object.keys(service.facts).length === 0 ? "–" : factsLine(service.facts)),
+        },
+      ]}
+    />
+  );
+}
+
+function FindingsTable(props: { view: NodeView }) {
+  return (
+    <Table
+      caption="Findings on the health of this node"
+      rows={findingsOf(props.view)}
+      empty="Nothing has been looked at yet."
+      columns={[
+        { title: "State", cell: (finding) => <Mark tone={findingTones[finding.state]} word={finding.state} /> },
+        { title: "Of", cell: (finding) => finding.service },
+        { title: "What", kind: "main", cell: (finding) => finding.name },
+        { title: "In words", kind: "wide", cell: (finding) => finding.sentence },
+      ]}
+    />
+  );
+}
+
+function WorkersTable(props: { view: NodeView }) {
+  const rows = props.view.services.flatMap((service) =>
+    service.workers.map((worker) => ({ service: service.name, worker })),
+  );
+  return (
+    <Table
+      caption="Background work"
+      rows={rows}
+      empty="No service of this node works in the background."
+      columns={[
+        {
+          title: "Work",
+          kind: "main",
+          cell: (row) => (
+            <>
+              {row.worker.name}
+              <small>{row.worker.summary}</small>
+            </>
+          ),
+        },
+        { title: "Of", cell: (row) => row.service },
+        { title: "State", cell: (row) => <Mark tone={workerTones[row.worker.state]} word={row.worker.state} /> },
+        {
+          title: "Progress",
+          kind: "wide",
+          cell: (row) =>
+            row.worker.failures.count > 0
+              ? `${countOf(row.worker.failures.count, "failure")} in a row: ${row.worker.failures.reason}`
+              : Object.keys(row.worker.progress).length === 0
+                ? "–"
+                : factsLine(
+                    Object.fromEntries(
+                      Object.entries(row.worker.progress).map(([name, value]) => [name, String(value)]),
+                    ),
+                  ),
+        },
+      ]}
+    />
+  );
+}
+
+/** The page's live parts, by name. */
+export function overviewParts(view: NodeView, now: number): Record<string, Html> {
+  const verdict = verdictOf(view);
+  return {
+    verdict: <Headline title={view.name} tone={verdict.tone} sentence={verdict.sentence} />,
+    services: <ServicesTable view={view} />,
+    health: <FindingsTable view={view} />,
+    workers: <WorkersTable view={view} />,
+    events: <EventList events={view.events} now={now} empty="Nothing has happened since the start." />,
+    node: (
+      <Facts
+        of={[
+          [
+            "Running for",
+            formatSpan(Math.floor(view.uptimeMs / 60_000) * 60_000),
+            `since ${formatInstant(view.startedAt)} UTC`,
+          ],
+          ["Version", view.version],
+          ["Memory", formatSize(view.memoryBytes)],
+          ...view.addresses.map(({ purpose, address }) => [purpose, <code>{address}</code>] as const),
+        ]}
+      />
+    ),
+  };
+}
+
+/** The page's body. */
+export function Overview(props: { view: NodeView; now: number }) {
+  const parts = overviewParts(props.view, props.now);
+  const live = (name: string) => <Live name={name}>{parts[name]}</Live>;
+  return (
+    <>
+      {live("verdict")}
+      <Section title="Services" id="services">
+        {live("services")}
+      </Section>
+      <Section title="Health" id="health" note="What each part finds about itself">
+        {live("health")}
+      </Section>
+      <Section title="Background" id="background" note="Work that goes on unasked">
+        {live("workers")}
+      </Section>
+      <Section title="Events" id="events" note="Newest first, times in UTC">
+        {live("events")}
+      </Section>
+      <Section title="This node" id="node">
+        {live("node")}
+      </Section>
+    </>
+  );
+}
