@@ -28,6 +28,8 @@ export interface Field<Value> {
   readonly wanted: string;
   /** In the file's form; undefined means unset. */
   readonly default: unknown;
+  /** In the file's form: what the example file shows where there is no default. */
+  readonly example: unknown;
   /** What happens when it is unset, for readers, such as `the host's name`. */
   readonly unset: string | undefined;
   /** Never shown, and may come from a file named by the key with `_file` added. */
@@ -35,7 +37,7 @@ export interface Field<Value> {
   readonly legacy?: Legacy;
   /** The unit that ends its name in code and is left off in the file. */
   readonly unit: "Ms" | "Bytes" | undefined;
-  /** From the file's form to the value. Throws SyntaxError, TypeError or RangeError that quotes the value and says what is wanted. */
+  /** From the file's form to the value. Throws SyntaxError, RangeError or Fault with a message that quotes the value and says what is wanted. */
   read(raw: unknown): Value;
   /** From the text of a variable or flag to the file's form; what it cannot turn stays text, for {@link Field.read} to refuse. */
   fromText(text: string): unknown;

@@ -6,72 +6,10 @@
 import type { ZodType } from "zod";
 
 import { type Address, formatAddress, parseAddress } from "./address.ts";
-import type { Field, Legacy } from "./declaration.ts";
+import type { Field } from "./declaration.ts";
+import { declare, type FieldOptions, lineOf, refuse } from "./form.ts";
 import { commaList } from "./legacy.ts";
 import { formatDuration, formatSize, parseDuration, parseSize } from "./units.ts";
-
-/** What every field may say about itself. */
-export interface FieldOptions<Default> {
-  /** What it decides, one or two sentences, each with its period. */
-  summary?: string;
-  /** In the file's form. */
-  default?: Default;
-  /** What happens when it is unset, for readers, such as `the host's name`. */
-  unset?: string;
-  /** Never shown. @default false */
-  secret?: boolean;
-  legacy?: Legacy;
-  /** The form in words, instead of the kind's own. */
-  wanted?: string;
-}
-
-/** How a kind of field reads and shows its values. */
-interface Form<Value> {
-  kind: string;
-  wanted: string;
-  unit?: "Ms" | "Bytes";
-  read(raw: unknown): Value;
-  fromText?(text: string): unknown;
-  show?(value: Value): string;
-}
-
-function declare<Value, Default>(
-  form: Form<Value>,
-  options: FieldOptions<Default>,
-): Field<Value | (Default & undefined)> {
-  return {
-    kind: form.kind,
-    summary: options.summary ?? "",
-    wanted: options.wanted ?? form.wanted,
-    default: options.default,
-    unset: options.unset,
-    secret: options.secret ?? false,
-    ...(options.legacy ? { legacy: options.legacy } : {}),
-    unit: form.unit,
-    read: (raw) => form.read(raw),
-    fromText: form.fromText ?? ((text) => text),
-    show: (value) => (value === undefined ? "" : (form.show ?? JSON.stringify)(value)),
-  };
-}
-
-/** The value as the operator wrote it, shortened, for messages. */
-function quoted(raw: unknown): string {
-  if (raw instanceof Date) return "a date";
-  const text = typeof raw === "bigint" || typeof raw === "number" ? String(raw) : (JSON.stringify(raw) ?? String(raw));
-  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
-}
-
-function refuse(raw: unknown, wanted: string): never {
-  throw new SyntaxError(`Cannot read ${quoted(raw)}: wanted ${wanted}`);
-}
-
-// eslint-disable-next-line no-control-regex
-const control = /[\u0000-\u001f\u007f]/;
-
-function lineOf(raw: unknown, wanted: string): string {
-  if (typeof raw !== "string" || control.test(raw)) return refuse(raw, wanted);
-  return raw;
-}
 
 /** One line of text. `accepts` may narrow it; say in `wanted` to what. */
 export function text<Default extends string | undefined = undefined>(
@@ -81,6 +19,7 @@ export function text<Default extends string | undefined = undefined>(
   return declare<string, Default>(
     {
       kind: "text",
+      example: "some text",
       wanted,
       read(raw) {
         const value = lineOf(raw, wanted);
@@ -107,6 +46,7 @@ export function flag(options: FieldOptions<boolean> = {}): Field<boolean> {
   return declare<boolean, boolean>(
     {
       kind: "flag",
+      example: true,
       wanted,
       read: (raw) => (typeof raw === "boolean" ? raw : refuse(raw, wanted)),
       fromText: (text) => (Object.hasOwn(words, text.toLowerCase()) ? words[text.toLowerCase()] : text),
@@ -125,6 +65,7 @@ export function count<Default extends number | undefined = undefined>(
   return declare<number, Default>(
     {
       kind: "count",
+      example: min,
       wanted,
       read: (raw) =>
         typeof raw === "number" && Number.isSafeInteger(raw) && raw >= min && raw <= max ? raw : refuse(raw, wanted),
@@ -144,6 +85,7 @@ export function ratio<Default extends number | undefined = undefined>(
   return declare<number, Default>(
     {
       kind: "ratio",
+      example: max,
       wanted,
       read: (raw) => (typeof raw === "number" && raw >= min && raw <= max ? raw : refuse(raw, wanted)),
       fromText: (text) => (/^-?\d{1,16}(?:\.\d{1,16})?$/.test(text) ? Number(text) : text),
@@ -163,6 +105,7 @@ export function duration<Default extends string | undefined = undefined>(
   return declare<number, Default>(
     {
       kind: "duration",
+      example: options.min ?? options.max ?? "30s",
       wanted,
       unit: "Ms",
       read(raw) {
@@ -186,6 +129,7 @@ export function size<Default extends string | number | undefined = undefined>(
   return declare<number, Default>(
     {
       kind: "size",
+      example: options.min ?? options.max ?? "64MiB",
       wanted,
       unit: "Bytes",
       read(raw) {
@@ -213,7 +157,12 @@ export function choice<const Words extends readonly string[], Default extends Wo
 ): Field<Words[number] | (Default & undefined)> {
   const wanted = `one of ${words.map((word) => `"${word}"`).join(", ")}`;
   return declare<Words[number], Default>(
-    { kind: "choice", wanted, read: (raw) => words.find((word) => word === raw) ?? refuse(raw, wanted) },
+    {
+      kind: "choice",
+      example: words[0],
+      wanted,
+      read: (raw) => words.find((word) => word === raw) ?? refuse(raw, wanted),
+    },
     options,
   );
 }
@@ -227,6 +176,7 @@ export function url<Default extends string | undefined = undefined>(
   return declare<string, Default>(
     {
       kind: "url",
+      example: `${protocols[0] ?? "http"}://host.example`,
       wanted,
       read(raw) {
         const line = lineOf(raw, wanted);
@@ -253,6 +203,7 @@ export function address<Default extends string | undefined = undefined>(
   return declare<Address, Default>(
     {
       kind: "address",
+      example: "127.0.0.1:4101",
       wanted,
       read: (raw) => (typeof raw === "string" ? parseAddress(raw) : refuse(raw, wanted)),
       show: (value) => `"${formatAddress(value)}"`,
@@ -270,6 +221,7 @@ export function list<Value>(
   return declare<readonly Exclude<Value, undefined>[], readonly unknown[]>(
     {
       kind: `${of.kind},...`,
+      example: [of.example],
       wanted,
       read(raw) {
         if (!Array.isArray(raw)) return refuse(raw, wanted);
@@ -289,6 +241,10 @@ export function secret<Default extends string | undefined = undefined>(
   const minLength = options.minLength ?? 0;
   const wanted = options.wanted ?? (minLength > 0 ? `text of at least ${minLength} characters` : "a line of text");
   return text<Default>({
+    example: "change me "
+      .repeat(Math.ceil(minLength / 10) || 1)
+      .trimEnd()
+      .padEnd(minLength, "."),
     ...options,
     secret: true,
     wanted,
@@ -315,6 +271,7 @@ function path<Default extends string | undefined>(kind: string, words: string, o
   return declare<string, Default>(
     {
       kind,
+      example: kind === "file" ? "./file" : "./folder",
       wanted,
       read(raw) {
         const line = lineOf(raw, wanted);
@@ -333,6 +290,7 @@ export function shape<Value>(
   return declare<Value, object>(
     {
       kind: "json",
+      example: options.default,
       wanted: options.wanted,
       read(raw) {
         const parsed = schema.safeParse(raw);
