@@ -103,6 +103,10 @@ export class MemoryStore implements BlobStore {
       write(chunk) {
         open().push(chunk.slice());
       },
+      async *reread() {
+        const written = [...open()];
+        for (const chunk of written) yield chunk;
+      },
       commit: async (key, options) => {
         const whole = joined(open());
         chunks = undefined;
