@@ -1,0 +1,374 @@
+/**
+ * The routes of Cask: those of the original, to the byte where programs depend on it, and our own beside them. Requests
+ * become calls of the rules, results become answers; no decision about blobs is made here.
+ *
+ * Blob bytes never get a type a browser would run: they are `application/octet` whatever they hold, wherever they came
+ * from, with sniffing switched off.
+ */
+import { timingSafeEqual } from "node:crypto";
+
+import { Hono } from "hono";
+
+import type { Clock } from "../../kit/clock.ts";
+import { Fault } from "../../kit/fault.ts";
+import { limitBody } from "../../kit/http/body.ts";
+import { rangeResponse } from "../../kit/http/range.ts";
+import type { Caller } from "../../kit/service.ts";
+import type { Cask } from "./cask.ts";
+import { type Algorithm, algorithmOf, bucketCount, type Key, parseKey } from "./key.ts";
+import type { CaskMetrics } from "./metrics.ts";
+import { secretHeader } from "./peer-http.ts";
+import type { PutResult } from "./write.ts";
+import { openUpload } from "./upload.ts";
+
+/** What the routes stand on. */
+export interface HttpParts {
+  cask: Cask;
+  clock: Clock;
+  metrics: CaskMetrics;
+  /** Where the routes begin, without a trailing slash; empty at the root. */
+  mountPath: string;
+  /** The hash of new blobs whose sender names none. */
+  algorithm: Algorithm;
+  uploadIdleMs: number;
+  /** Answer 200 with `success:false` where the quorum was missed. */
+  originalFailureStatus: boolean;
+  /** Standing in for an original: a path nobody knows shows the status page instead of "not found". */
+  alone: boolean;
+  /** The secrets with which other nodes may come; empty when none is configured. */
+  peerSecrets(): readonly string[];
+  /** Whether blobs are only for those with a token: caches in between must not keep them. */
+  guarded: boolean;
+  /** The pages, drawn by pages.ts. Undefined for a path that is none of theirs. */
+  page(request: Request, caller: Caller, path: string): Response | undefined | Promise<Response | undefined>;
+  /** Answers `GET /config/`. */
+  selfConfig(): Record<string, unknown>;
+  /** Answers `POST /join/`. */
+  join(addresses: readonly string[]): Promise<number>;
+  /** The state for `warren cask status` and scripts. */
+  status(): unknown;
+}
+
+type Bindings = { Bindings: { caller: Caller } };
+
+/** Sheet music for small fixed answers: text as Go's http.Error writes it. */
+function plain(status: number, text: string): Response {
+  return new Response(text, {
+    status,
+    headers: { "Content-Type": "text/plain; charset=utf-8", "X-Content-Type-Options": "nosniff" },
+  });
+}
+
+/** The handler of all routes below the mount path. */
+export function caskRoutes(parts: HttpParts): (request: Request, caller: Caller) => Response | Promise<Response> {
+  const { cask, mountPath } = parts;
+  const app = new Hono<Bindings>({ strict: true }).basePath(mountPath || "/");
+  const cacheControl = `${parts.guarded ? "private" : "public"}, max-age=31536000, immutable`;
+  const limits = { maxBlobBytes: cask.settings.maxBlobBytes, uploadIdleMs: parts.uploadIdleMs, clock: parts.clock };
+  const filePrefix = `${mountPath}/file/`;
+
+  const serve = async (request: Request, text: string, fromPeers: boolean): Promise<Response> => {
+    const key = keyIn(text);
+    if (!key) return badKey(request, text);
+    // As the original: a client that names the key has the bytes, whether or not we do.
+    if (request.headers.get("if-none-match") === `"${key}"`) return new Response(null, { status: 304 });
+    const found = fromPeers ? await cask.find(key) : await here(cask, key);
+    if (!found) {
+      if (wantsProse(request)) {
+        throw new Fault("missing", "cask/not-found", `Cannot find "${key}": no node of the cluster holds it`);
+      }
+      return plain(404, fromPeers ? "not found\n" : "not found\n\n");
+    }
+    try {
+      if (request.method === "GET") parts.metrics.served(found.source === "here" ? "local" : "peer", found.sizeBytes);
+      const record = fromPeers ? undefined : cask.holdings.ledger.find(key);
+      return await rangeResponse(request, {
+        sizeBytes: found.sizeBytes,
+        etag: `"${key}"`,
+        contentType: "application/octet",
+        headers: {
+          "Cache-Control": cacheControl,
+          "X-Content-Type-Options": "nosniff",
+          ...(record ? { "X-Cask-Verified-At": String(record.verifiedAt) } : {}),
+        },
+        body: (start, end) => found.body(start === 0 && end === found.sizeBytes ? undefined : { start, end }),
+      });
+    } finally {
+      found.dispose();
+    }
+  };
+
+  const upload = async (request: Request, expected?: Key): Promise<Response> => {
+    const startedMs = parts.clock.monotonicMs();
+    let result: PutResult;
+    try {
+      const offered = await openUpload(request, new URL(request.url), limits, parts.algorithm, expected);
+      result = await cask.put(offered.bytes, { ...offered, signal: request.signal });
+    } catch (thrown) {
+      parts.metrics.put("failed", 0, 0);
+      throw thrown;
+    }
+    const seconds = (parts.clock.monotonicMs() - startedMs) / 1000;
+    parts.metrics.put(result.acknowledged ? "acknowledged" : "refused", result.sizeBytes, seconds);
+    return putAnswer(result, parts.originalFailureStatus);
+  };
+
+  const asPeer = (request: Request, caller: Caller) => {
+    if (!mayBePeer(request, caller, parts.peerSecrets())) {
+      throw new Fault("forbidden", "cask/secret", "sorry, need the secret knock");
+    }
+  };
+
+  // The original's routes.
+  app.on(["GET", "HEAD"], "/file/:key/*", (c) => serve(c.req.raw, c.req.param("key"), true));
+  app.on(["GET", "HEAD"], "/local/:key/*", (c) => {
+    asPeer(c.req.raw, c.env.caller);
+    return serve(c.req.raw, c.req.param("key"), false);
+  });
+  app.get("/local/", (c) => {
+    asPeer(c.req.raw, c.env.caller);
+    return plain(200, "show form/handle post\n");
+  });
+  const takeCopy = async (request: Request, caller: Caller) => {
+    asPeer(request, caller);
+    const announced = Number(request.headers.get("content-length") ?? 0);
+    if (announced > limits.maxBlobBytes + 65_536) throw new Fault("too-large", "cask/too-large", "file too large");
+    cask.requireWriteable();
+    // Originals hash with SHA-1 and say nothing of it; ours name the algorithm.
+    const offered = await openUpload(request, new URL(request.url), limits, "sha1");
+    const record = await cask.keep(offered.bytes, { ...offered, signal: request.signal });
+    return plain(200, record.key);
+  };
+  app.post("/local/*", (c) => takeCopy(c.req.raw, c.env.caller));
+  app.put("/local/*", (c) => takeCopy(c.req.raw, c.env.caller));
+  app.get("/config/", (c) => c.json(parts.selfConfig()));
+  app.post("/join/", async (c) => {
+    const form = new URLSearchParams(await boundedForm(c.req.raw, parts.clock));
+    const query = new URL(c.req.url).searchParams;
+    const url = form.get("url") ?? query.get("url") ?? "";
+    const secret = form.get("secret") ?? query.get("secret") ?? "";
+    if (url === "") return plain(200, "no url specified");
+    const secrets = parts.peerSecrets();
+    if (!(secrets.length === 0 ? c.env.caller.may("admin") : secrets.some((known) => sameText(known, secret)))) {
+      return plain(403, "need to know the secret knock");
+    }
+    const addresses = url.split(",").map((part) => part.trim());
+    const answered = await parts.join(addresses);
+    return answered > 0
+      ? plain(200, "Added node")
+      : plain(200, `Cannot join ${addresses.join(", ")}: no node answered`);
+  });
+
+  // Our own.
+  app.put("/file/:key/*", (c) => {
+    const text = c.req.param("key");
+    const key = keyIn(text);
+    return key ? upload(c.req.raw, key) : badKey(c.req.raw, text);
+  });
+  app.get("/status.json", (c) => c.json(parts.status() as object));
+  app.get("/whereis/:key/", async (c) => {
+    const text = c.req.param("key");
+    const key = keyIn(text);
+    if (!key) return badKey(c.req.raw, text);
+    const places = await cask.whereIs(key);
+    return c.json({
+      key,
+      wanted: cask.placement.copies,
+      places: places.map(({ node, ...rest }) => ({ node: node.id, url: node.url, self: node.self, ...rest })),
+    });
+  });
+  app.post("/verify/:key/", async (c) => {
+    const text = c.req.param("key");
+    const key = keyIn(text);
+    if (!key) return badKey(c.req.raw, text);
+    return c.json({ key, verdict: await cask.holdings.verify(key) });
+  });
+  app.post("/drain/", (c) => {
+    cask.drain(true);
+    return c.json(parts.status() as object);
+  });
+  app.delete("/drain/", (c) => {
+    cask.drain(false);
+    return c.json(parts.status() as object);
+  });
+  app.get("/peer/digests/", (c) => {
+    asPeer(c.req.raw, c.env.caller);
+    const nodeId = c.req.query("node") ?? "";
+    return c.json(
+      Array.from({ length: bucketCount }, (_, bucket) => cask.holdings.digest(bucket, nodeId, cask.placement)),
+    );
+  });
+  app.get("/peer/keys/", (c) => {
+    asPeer(c.req.raw, c.env.caller);
+    const bucket = Number(c.req.query("bucket") ?? Number.NaN);
+    if (!Number.isInteger(bucket) || bucket < 0 || bucket >= bucketCount) {
+      throw new Fault("invalid", "cask/bucket", `Cannot list the bucket: wanted a number from 0 to ${bucketCount - 1}`);
+    }
+    return c.json(cask.holdings.shared(bucket, c.req.query("node") ?? "", cask.placement));
+  });
+  app.get("/peer/prove/:key/", async (c) => {
+    asPeer(c.req.raw, c.env.caller);
+    const key = keyIn(c.req.param("key"));
+    const nonce = c.req.query("nonce") ?? "";
+    if (!key || !/^[0-9a-f]{16,64}$/.test(nonce)) {
+      throw new Fault(
+        "invalid",
+        "cask/challenge",
+        "Cannot answer the challenge: wanted a key and a nonce of hex digits",
+      );
+    }
+    const proof = await cask.prove(key, nonce);
+    return proof ? c.json(proof) : plain(404, "not found\n");
+  });
+  app.get("/debug/vars", (c) => {
+    const memory = process.memoryUsage();
+    return c.json({ cmdline: ["warren", "cask"], memstats: { Sys: memory.rss, HeapAlloc: memory.heapUsed } });
+  });
+  app.all("*", async (c) => {
+    const { method } = c.req;
+    const path = new URL(c.req.url).pathname.slice(mountPath.length);
+    if (method === "GET" || method === "HEAD") {
+      if (/^\/(file|local)\/[^/]+$/.test(path)) return c.redirect(`${mountPath}${path}/`, 301);
+      const page = await parts.page(c.req.raw, c.env.caller, path);
+      if (page) return page;
+      if (parts.alone) return (await parts.page(c.req.raw, c.env.caller, "/")) ?? plain(404, "not found\n");
+      throw new Fault("missing", "cask/no-page", `Cannot find "${path.slice(0, 200)}": there is no such page`);
+    }
+    if (method === "POST" && allowedOf(path) === undefined) return upload(c.req.raw);
+    if (method === "PUT" && (path === "/" || path === "")) return upload(c.req.raw);
+    const allow = allowedOf(path) ?? "GET, HEAD, POST";
+    return new Response("Method Not Allowed\n", {
+      status: 405,
+      headers: { Allow: allow, "Content-Type": "text/plain; charset=utf-8", "X-Content-Type-Options": "nosniff" },
+    });
+  });
+  // Faults are the listener's to answer.
+  app.onError((thrown) => {
+    throw thrown;
+  });
+
+  const plainHeaders = (key: Key, sizeBytes: number) => ({
+    "Content-Type": "application/octet",
+    "Content-Length": String(sizeBytes),
+    "Content-Disposition": "inline",
+    ETag: `"${key}"`,
+    "Cache-Control": cacheControl,
+    "Accept-Ranges": "bytes",
+    "X-Content-Type-Options": "nosniff",
+  });
+
+  return (request, caller) => {
+    // The way of nearly every request: a whole blob, held here, known to be good. It takes no detour.
+    if (request.method === "GET") {
+      const { url } = request;
+      const at = url.indexOf(filePrefix, 8);
+      if (at > 0 && url.indexOf("/", 8) === at) {
+        const start = at + filePrefix.length;
+        const end = url.indexOf("/", start);
+        const key = end > 0 && end + 1 === url.length ? parseKey(url.slice(start, end)) : undefined;
+        const { headers } = request;
+        if (key && !headers.has("range") && !headers.has("if-none-match") && !headers.has("if-match")) {
+          const stat = cask.holdings.trusted(key);
+          if (stat && !(stat instanceof Promise)) {
+            const body = cask.holdings.store.body(key, stat);
+            if (!(body instanceof Promise)) {
+              parts.metrics.served("local", stat.sizeBytes);
+              return new Response(body, { headers: plainHeaders(key, stat.sizeBytes) });
+            }
+          }
+        }
+      }
+    }
+    return app.fetch(request, { caller });
+  };
+}
+
+/** Methods of the fixed paths, for 405. Undefined for paths that take uploads, as every unknown path does. */
+function allowedOf(path: string): string | undefined {
+  if (path.startsWith("/file/")) return "GET, HEAD, PUT";
+  if (path.startsWith("/local/")) return "GET, HEAD, POST, PUT";
+  if (path.startsWith("/peer/") || path.startsWith("/whereis/")) return "GET, HEAD";
+  if (["/config/", "/status.json", "/debug/vars", "/log/", "/upload/", "/lookup/"].includes(path)) return "GET, HEAD";
+  if (path.startsWith("/verify/")) return "POST";
+  if (path === "/drain/") return "POST, DELETE";
+  return undefined;
+}
+
+function keyIn(text: string): Key | undefined {
+  return parseKey(text);
+}
+
+function wantsProse(request: Request): boolean {
+  const accept = request.headers.get("accept") ?? "";
+  return accept.includes("text/html") || accept.includes("json");
+}
+
+function badKey(request: Request, text: string): Response {
+  if (!wantsProse(request)) return plain(400, "invalid key\n\n");
+  throw new Fault(
+    "invalid",
+    "cask/key",
+    `Cannot read the key "${text.slice(0, 100)}": wanted sha256: and 64, or sha1: and 40, lower-case hex digits`,
+  );
+}
+
+async function here(cask: Cask, key: Key) {
+  const stat = await cask.holdings.trusted(key);
+  if (!stat) return undefined;
+  return {
+    sizeBytes: stat.sizeBytes,
+    source: "here",
+    body: (range?: { start: number; end: number }) => cask.holdings.store.body(key, stat, range),
+    dispose() {},
+  };
+}
+
+function putAnswer(result: PutResult, originalFailureStatus: boolean): Response {
+  const body = {
+    key: result.key,
+    success: result.acknowledged,
+    size: result.sizeBytes,
+    algorithm: algorithmOf(result.key),
+    copies: result.holders.length,
+    wanted: result.wanted,
+    quorum: result.quorum,
+  };
+  if (result.acknowledged || originalFailureStatus) return Response.json(body);
+  return Response.json(
+    {
+      ...body,
+      title: "Service Unavailable",
+      status: 503,
+      code: "cask/no-quorum",
+      detail: `Stored on ${result.holders.length} of the ${result.quorum} nodes that must have it before it is safe: try again when more nodes are there`,
+      failures: result.failures,
+    },
+    { status: 503, headers: { "Content-Type": "application/problem+json", "Retry-After": "5" } },
+  );
+}
+
+/** Equal texts, compared in a time that does not tell where they differ. */
+function sameText(left: string, right: string): boolean {
+  const digest = (text: string) => new Bun.CryptoHasher("sha256").update(text).digest();
+  return timingSafeEqual(digest(left), digest(right));
+}
+
+/** Nodes come with a shared secret; where none is configured only callers from this machine are believed. */
+function mayBePeer(request: Request, caller: Caller, secrets: readonly string[]): boolean {
+  const shown = request.headers.get(secretHeader) ?? "";
+  if (secrets.length > 0) return secrets.some((secret) => sameText(secret, shown));
+  return shown === "" && isThisMachine(caller.address);
+}
+
+function isThisMachine(address: string): boolean {
+  return address === "::1" || address.startsWith("127.") || address.startsWith("::ffff:127.");
+}
+
+async function boundedForm(request: Request, clock: Clock): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "";
+  for await (const chunk of limitBody(request.body, { maxBytes: 65_536, clock }))
+    text += decoder.decode(chunk, { stream: true });
+  const type = request.headers.get("content-type") ?? "";
+  return type.startsWith("application/x-www-form-urlencoded") ? text + decoder.decode() : "";
+}

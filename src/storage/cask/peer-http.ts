@@ -1,0 +1,177 @@
+/**
+ * Another node over HTTP. Blobs go by `/local/`, as between originals; digests, key lists and proofs by `/peer/`, which
+ * originals do not have. Every request shows the secret the nodes share. Answers are hostile until checked: sizes and
+ * shapes are bounded here, contents by whoever asked.
+ */
+import { z } from "zod";
+
+import { Fault } from "../../kit/fault.ts";
+import { type Algorithm, bucketCount, type Key, parseKey } from "./key.ts";
+import type { BlobBytes, BucketDigest, Peer, Proof } from "./peer.ts";
+import type { CaskNode } from "./placement.ts";
+
+/** The header in which nodes show each other the secret they share. */
+export const secretHeader = "X-Cask-Cluster-Secret";
+/** Answers that hold lists are read up to this size. */
+const maxListBytes = 64 * 1024 * 1024;
+
+const proofShape = z.object({
+  digest: z.string().regex(/^[0-9a-f]{64}$/),
+  owner: z.boolean(),
+  fingerprint: z.string().max(64),
+});
+const digestsShape = z
+  .array(z.object({ count: z.int().min(0), xor: z.string().regex(/^[0-9a-f]{16}$/) }))
+  .length(bucketCount);
+const keysShape = z.array(z.string().max(80)).max(10_000_000);
+
+/** A Peer over HTTP. `secret` is asked for at each request. */
+export function httpPeer(node: CaskNode, secret: () => string): Peer {
+  const ask = async (method: string, path: string, signal: AbortSignal, init: RequestInit = {}): Promise<Response> => {
+    try {
+      return await fetch(`${node.url}${path}`, {
+        ...init,
+        method,
+        signal,
+        redirect: "manual",
+        headers: { ...(init.headers as Record<string, string> | undefined), [secretHeader]: secret() },
+      });
+    } catch (thrown) {
+      if (signal.aborted && signal.reason instanceof Fault) throw signal.reason;
+      throw new Fault("unavailable", "cask/peer-unreachable", `Cannot reach node ${node.id}`, { cause: thrown });
+    }
+  };
+  const json = async <T>(path: string, signal: AbortSignal, shape: z.ZodType<T>): Promise<T | undefined> => {
+    const response = await ask("GET", path, signal);
+    if (response.status === 404) return undefined;
+    if (response.status !== 200) throw await refusal(node, response);
+    const text = await boundedText(response, maxListBytes);
+    let value: unknown;
+    try {
+      value = JSON.parse(text);
+    } catch (thrown) {
+      throw nonsense(node, path, thrown);
+    }
+    const parsed = shape.safeParse(value);
+    if (!parsed.success) throw nonsense(node, path, parsed.error);
+    return parsed.data;
+  };
+
+  return {
+    node,
+    async put(algorithm, bytes, { sizeBytes, signal }) {
+      const response = node.speaksDigests
+        ? await ask("PUT", `/local/?algorithm=${algorithm}`, signal, {
+            body: bodyOf(bytes),
+            headers: {
+              "Content-Type": "application/octet-stream",
+              ...(sizeBytes === undefined ? {} : { "Content-Length": String(sizeBytes) }),
+            },
+          })
+        : await putMultipart(ask, algorithm, bytes, signal);
+      if (response.status !== 200) throw await refusal(node, response);
+      const key = parseKey(await boundedText(response, 200));
+      if (!key) throw nonsense(node, "/local/", "the answer is not a key");
+      return key;
+    },
+    async get(key, signal) {
+      const response = await ask("GET", `/local/${key}/`, signal);
+      if (response.status === 200) return (response.body ?? new Uint8Array(0)) as BlobBytes;
+      const failed = await refusal(node, response);
+      if (response.status === 404) return undefined;
+      throw failed;
+    },
+    async has(key, signal) {
+      const response = await ask("HEAD", `/local/${key}/`, signal);
+      if (response.status === 404) return { held: false };
+      if (response.status !== 200) throw await refusal(node, response);
+      const verifiedAt = Number(response.headers.get("x-cask-verified-at") ?? Number.NaN);
+      const sizeBytes = Number(response.headers.get("content-length") ?? Number.NaN);
+      return {
+        held: true,
+        ...(Number.isFinite(verifiedAt) ? { verifiedAt } : {}),
+        ...(Number.isFinite(sizeBytes) ? { sizeBytes } : {}),
+      };
+    },
+    prove: (key, nonce, signal): Promise<Proof | undefined> =>
+      json(`/peer/prove/${key}/?nonce=${nonce}`, signal, proofShape),
+    async digests(nodeId, signal): Promise<BucketDigest[]> {
+      const digests = await json(`/peer/digests/?node=${encodeURIComponent(nodeId)}`, signal, digestsShape);
+      if (!digests) throw nonsense(node, "/peer/digests/", "there is no such page");
+      return digests;
+    },
+    async keys(nodeId, bucket, signal): Promise<Key[]> {
+      const listed = await json(`/peer/keys/?node=${encodeURIComponent(nodeId)}&bucket=${bucket}`, signal, keysShape);
+      return (listed ?? []).map(parseKey).filter((key) => key !== undefined);
+    },
+  };
+}
+
+function bodyOf(bytes: BlobBytes): Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> {
+  if (bytes instanceof Uint8Array) return bytes as Uint8Array<ArrayBuffer>;
+  const iterator = bytes[Symbol.asyncIterator]();
+  return new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      try {
+        const next = await iterator.next();
+        if (next.done) controller.close();
+        else controller.enqueue(next.value);
+      } catch (thrown) {
+        controller.error(thrown);
+      }
+    },
+    async cancel() {
+      await iterator.return?.(undefined);
+    },
+  });
+}
+
+/** The form in which originals take a blob. They hash with SHA-1 whatever they are sent. */
+function putMultipart(
+  ask: (method: string, path: string, signal: AbortSignal, init: RequestInit) => Promise<Response>,
+  algorithm: Algorithm,
+  bytes: BlobBytes,
+  signal: AbortSignal,
+): Promise<Response> {
+  if (algorithm !== "sha1") {
+    throw new Fault("invalid", "cask/original-peer", "Cannot give the blob to an original Cask: wanted a sha1 key");
+  }
+  const boundary = `warren${crypto.randomUUID().replaceAll("-", "")}`;
+  const head = `--${boundary}\r\nContent-Disposition: form-data; name="file"; filename="file.dat"\r\nContent-Type: application/octet-stream\r\n\r\n`;
+  const encoder = new TextEncoder();
+  const framed = async function* () {
+    yield encoder.encode(head);
+    if (bytes instanceof Uint8Array) yield bytes;
+    else yield* bytes;
+    yield encoder.encode(`\r\n--${boundary}--\r\n`);
+  };
+  return ask("POST", "/local/", signal, {
+    body: bodyOf(framed()),
+    headers: { "Content-Type": `multipart/form-data; boundary=${boundary}` },
+  });
+}
+
+async function boundedText(response: Response, maxBytes: number): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "";
+  let size = 0;
+  for await (const chunk of response.body ?? []) {
+    size += chunk.byteLength;
+    if (size > maxBytes)
+      throw new Fault("unavailable", "cask/peer-nonsense", "A node's answer is longer than it may be");
+    text += decoder.decode(chunk, { stream: true });
+  }
+  return text + decoder.decode();
+}
+
+/** Why a node did not do what it was asked, after reading the rest of its answer away. */
+async function refusal(node: CaskNode, response: Response): Promise<Fault> {
+  const text = await boundedText(response, 4096).catch(() => "");
+  const kind = response.status === 409 ? "conflict" : "unavailable";
+  const code = response.status === 403 ? "cask/peer-secret" : "cask/peer-refused";
+  return new Fault(kind, code, `Node ${node.id} answered ${response.status}: ${text.trim().slice(0, 200)}`);
+}
+
+function nonsense(node: CaskNode, path: string, cause: unknown): Fault {
+  return new Fault("unavailable", "cask/peer-nonsense", `Node ${node.id} answered nonsense at ${path}`, { cause });
+}

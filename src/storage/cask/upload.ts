@@ -1,0 +1,132 @@
+/**
+ * From an upload request to the bytes of one blob: a form with one part named `file`, or the raw body. Streams; a form
+ * with a second file, or one that is cut short, fails before anything is committed.
+ */
+import type { Clock } from "../../kit/clock.ts";
+import { Fault } from "../../kit/fault.ts";
+import { limitBody, requestBody } from "../../kit/http/body.ts";
+import { type MultipartPart, readMultipart } from "../../kit/http/multipart.ts";
+import { type Algorithm, algorithms, type Key, keyOf } from "./key.ts";
+
+/** Numbers of an upload. */
+export interface UploadLimits {
+  maxBlobBytes: number;
+  uploadIdleMs: number;
+  clock: Clock;
+}
+
+/** What a request offers to be stored. */
+export interface Upload {
+  bytes: AsyncIterable<Uint8Array>;
+  /** Known only for raw bodies with a Content-Length. */
+  sizeBytes?: number;
+  /** The key the client says the bytes have. */
+  expected?: Key;
+  algorithm: Algorithm;
+  /** The file's name at the client, for its eyes only. */
+  filename?: string;
+}
+
+/** Form framing around a blob may take this much beyond it. */
+const framingBytes = 64 * 1024;
+
+/**
+ * The upload in a request. Faults: `cask/no-file` (400), `cask/several-files` (400), `cask/too-large` (413) and those of
+ * reading forms and bodies.
+ */
+export async function openUpload(
+  request: Request,
+  url: URL,
+  limits: UploadLimits,
+  usual: Algorithm,
+  expected?: Key,
+): Promise<Upload> {
+  const algorithm = expected === undefined ? algorithmOf(url, usual) : (expected.split(":", 1)[0] as Algorithm);
+  const length = request.headers.get("content-length");
+  const contentType = request.headers.get("content-type") ?? "";
+  const isForm = contentType.toLowerCase().startsWith("multipart/");
+  const offered = expected ?? (isForm ? undefined : digestOffered(request, algorithm));
+  const promised = offered === undefined ? {} : { expected: offered };
+  if (length !== null && Number(length) > limits.maxBlobBytes + framingBytes) throw fileTooLarge();
+  if (isForm) {
+    const parts = readMultipart(request, {
+      maxBytes: limits.maxBlobBytes + framingBytes,
+      idleTimeoutMs: limits.uploadIdleMs,
+      clock: limits.clock,
+    });
+    const first = await nextFile(parts);
+    if (!first) throw new Fault("invalid", "cask/no-file", 'Cannot store a file: the form has no part named "file"');
+    return {
+      bytes: onlyFile(first, parts),
+      algorithm,
+      ...promised,
+      ...(first.filename === undefined ? {} : { filename: first.filename }),
+    };
+  }
+  if (request.method === "POST" && contentType.startsWith("application/x-www-form-urlencoded")) {
+    // What curl -d and a form without enctype send: surely not meant as the bytes of a file.
+    await limitBody(request.body, { maxBytes: 0, clock: limits.clock }).return(undefined);
+    throw new Fault("invalid", "cask/no-file", 'Cannot store a file: wanted a multipart form with a part named "file"');
+  }
+  if (length !== null && Number(length) > limits.maxBlobBytes) throw fileTooLarge();
+  return {
+    bytes: requestBody(request, {
+      maxBytes: limits.maxBlobBytes,
+      idleTimeoutMs: limits.uploadIdleMs,
+      clock: limits.clock,
+    }),
+    algorithm,
+    ...promised,
+    ...(length === null ? {} : { sizeBytes: Number(length) }),
+  };
+}
+
+/** The refusal in the words of the original. */
+export function fileTooLarge(): Fault {
+  return new Fault("too-large", "cask/too-large", "file too large");
+}
+
+function algorithmOf(url: URL, usual: Algorithm): Algorithm {
+  const asked = url.searchParams.get("algorithm");
+  if (asked === null) return usual;
+  const found = algorithms.find((algorithm) => algorithm === asked);
+  if (!found) {
+    throw new Fault("invalid", "cask/algorithm", `Cannot use algorithm "${asked}": wanted ${algorithms.join(" or ")}`);
+  }
+  return found;
+}
+
+/** The key that a `Content-Digest` or `Repr-Digest` header (RFC 9530) promises for a raw body. */
+function digestOffered(request: Request, algorithm: Algorithm): Key | undefined {
+  const header = request.headers.get("content-digest") ?? request.headers.get("repr-digest");
+  if (header === null) return undefined;
+  const match = /(?:^|,)\s*sha-256=:([A-Za-z0-9+/]{43}=):/.exec(header);
+  if (!match?.[1] || algorithm !== "sha256") {
+    throw new Fault(
+      "invalid",
+      "cask/digest-form",
+      `Cannot check the digest "${header.slice(0, 200)}": wanted sha-256=:<base64>: for a sha256 blob`,
+    );
+  }
+  return keyOf("sha256", Buffer.from(match[1], "base64").toString("hex"));
+}
+
+async function nextFile(parts: AsyncGenerator<MultipartPart>): Promise<MultipartPart | undefined> {
+  while (true) {
+    const next = await parts.next();
+    if (next.done) return undefined;
+    if (next.value.name === "file") return next.value;
+  }
+}
+
+/** The bytes of a part; ends only after the rest of the form was seen and held no second file. */
+async function* onlyFile(part: MultipartPart, parts: AsyncGenerator<MultipartPart>): AsyncGenerator<Uint8Array> {
+  try {
+    yield* part.body;
+    if (await nextFile(parts)) {
+      throw new Fault("invalid", "cask/several-files", 'Cannot store the form: it has several parts named "file"');
+    }
+  } finally {
+    await parts.return(undefined);
+  }
+}
