@@ -27,13 +27,19 @@ const shapes: Record<Tone, Html> = {
   idle: <circle class="mark-line" cx="6" cy="6" r="4.2" />,
 };
 
+function Shape(props: { tone: Tone }) {
+  return (
+    <svg class="mark-shape" viewBox="0 0 12 12" aria-hidden="true" focusable="false">
+      {shapes[props.tone]}
+    </svg>
+  );
+}
+
 /** A state: its shape and its word. */
 export function Mark(props: { tone: Tone; word: string; note?: string | undefined }) {
   return (
     <span class={`mark mark-${props.tone}`} title={props.note}>
-      <svg class="mark-shape" viewBox="0 0 12 12" aria-hidden="true" focusable="false">
-        {shapes[props.tone]}
-      </svg>
+      <Shape tone={props.tone} />
       <span class="mark-word">{props.word}</span>
     </span>
   );
@@ -45,7 +51,10 @@ export function Headline(props: { title: string; tone?: Tone; sentence?: Html })
     <header class="headline">
       <h1>{props.title}</h1>
       {props.sentence === undefined ? null : (
-        <p class={`headline-sentence${props.tone ? ` tone-${props.tone}` : ""}`}>{props.sentence}</p>
+        <p class={`headline-sentence${props.tone ? ` mark-${props.tone}` : ""}`}>
+          {props.tone ? <Shape tone={props.tone} /> : null}
+          {props.sentence}
+        </p>
       )}
     </header>
   );
@@ -76,8 +85,12 @@ export function Live(props: { name: string; children?: Html }) {
 /** One column of a {@link Table}. */
 export interface Column<Row> {
   title: string;
-  /** `number` is set right with figures of one width; `key` in the fixed-width face; `main` names the row. */
-  kind?: "number" | "key" | "main" | "wide";
+  /**
+   * `main` names the row; `state` holds a Mark and stands beside the name on a narrow screen; `number` is set right;
+   * `key` may break anywhere; `wide` takes what room is left.
+   */
+  kind?: "main" | "state" | "number" | "key" | "wide";
+  /** Undefined is shown as a dash, and left out on a narrow screen. */
   cell: (row: Row) => Html;
 }
 
@@ -110,14 +123,16 @@ export function Table<Row>(props: {
           return (
             <tr role="row" class={tone ? `row-${tone}` : undefined}>
               {props.columns.map((column) => {
-                const kind = column.kind ? `cell-${column.kind}` : undefined;
+                const content = column.cell(row);
+                const none = content === undefined || content === null || content === "";
+                const kind = `cell-${none ? "none" : (column.kind ?? "plain")}`;
                 return column.kind === "main" ? (
-                  <th scope="row" role="rowheader" class={kind} data-title={column.title}>
-                    {column.cell(row)}
+                  <th scope="row" role="rowheader" class={kind}>
+                    {content}
                   </th>
                 ) : (
                   <td role="cell" class={kind} data-title={column.title}>
-                    {column.cell(row)}
+                    {none ? "–" : content}
                   </td>
                 );
               })}

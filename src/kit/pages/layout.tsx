@@ -82,20 +82,22 @@ function Rail(view: LayoutView) {
   );
   return (
     <div class="rail">
-      <a class="brand" href="/">
-        <Burrow />
-        <span>Warren</span>
-      </a>
-      <p class="rail-node" title={`This node: ${view.nodeName}`}>
-        {view.nodeName}
-      </p>
-      <nav class="rail-wide" aria-label="Services">
-        {list}
-      </nav>
-      <details class="rail-narrow">
-        <summary>Services</summary>
-        <nav aria-label="Services">{list}</nav>
-      </details>
+      <div class="rail-inner">
+        <a class="brand" href="/">
+          <Burrow />
+          <span>Warren</span>
+        </a>
+        <p class="rail-node" title={`This node: ${view.nodeName}`}>
+          {view.nodeName}
+        </p>
+        <nav class="rail-wide" aria-label="Services">
+          {list}
+        </nav>
+        <details class="rail-narrow">
+          <summary>Services</summary>
+          <nav aria-label="Services">{list}</nav>
+        </details>
+      </div>
     </div>
   );
 }

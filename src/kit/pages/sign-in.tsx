@@ -31,7 +31,6 @@ export function SignInBody(view: SignInView) {
               required
               autofocus
               autocomplete="current-password"
-              spellcheck={false}
               aria-describedby={describedBy("token")}
             />
           </Field>

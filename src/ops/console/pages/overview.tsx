@@ -107,17 +107,21 @@ function ServicesTable(props: { view: NodeView }) {
             </>
           ),
         },
-        { title: "State", cell: (service) => <Mark tone={serviceTones[service.state]} word={service.state} /> },
+        {
+          title: "State",
+          kind: "state",
+          cell: (service) => <Mark tone={serviceTones[service.state]} word={service.state} />,
+        },
         {
           title: "Address",
           kind: "key",
-          cell: (service) => (service.address === undefined ? "–" : <code>{service.address}</code>),
+          cell: (service) => (service.address === undefined ? undefined : <code>{service.address}</code>),
         },
         {
           title: "Facts",
           kind: "wide",
           cell: (service) =>
-            service.failure ?? (Object.keys(service.facts).length === 0 ? "–" : factsLine(service.facts)),
+            service.failure ?? (Object.keys(service.facts).length === 0 ? undefined : factsLine(service.facts)),
         },
       ]}
     />
@@ -131,10 +135,21 @@ function FindingsTable(props: { view: NodeView }) {
       rows={findingsOf(props.view)}
       empty="Nothing has been looked at yet."
       columns={[
-        { title: "State", cell: (finding) => <Mark tone={findingTones[finding.state]} word={finding.state} /> },
-        { title: "Of", cell: (finding) => finding.service },
-        { title: "What", kind: "main", cell: (finding) => finding.name },
-        { title: "In words", kind: "wide", cell: (finding) => finding.sentence },
+        {
+          title: "What",
+          kind: "main",
+          cell: (finding) => (
+            <>
+              {finding.name} <span class="aside">of {finding.service}</span>
+            </>
+          ),
+        },
+        {
+          title: "State",
+          kind: "state",
+          cell: (finding) => <Mark tone={findingTones[finding.state]} word={finding.state} />,
+        },
+        { title: "Finding", kind: "wide", cell: (finding) => finding.sentence },
       ]}
     />
   );
@@ -155,13 +170,16 @@ function WorkersTable(props: { view: NodeView }) {
           kind: "main",
           cell: (row) => (
             <>
-              {row.worker.name}
+              {row.worker.name} <span class="aside">of {row.service}</span>
               <small>{row.worker.summary}</small>
             </>
           ),
         },
-        { title: "Of", cell: (row) => row.service },
-        { title: "State", cell: (row) => <Mark tone={workerTones[row.worker.state]} word={row.worker.state} /> },
+        {
+          title: "State",
+          kind: "state",
+          cell: (row) => <Mark tone={workerTones[row.worker.state]} word={row.worker.state} />,
+        },
         {
           title: "Progress",
           kind: "wide",
@@ -169,7 +187,7 @@ function WorkersTable(props: { view: NodeView }) {
             row.worker.failures.count > 0
               ? `${countOf(row.worker.failures.count, "failure")} in a row: ${row.worker.failures.reason}`
               : Object.keys(row.worker.progress).length === 0
-                ? "–"
+                ? undefined
                 : factsLine(
                     Object.fromEntries(
                       Object.entries(row.worker.progress).map(([name, value]) => [name, String(value)]),
