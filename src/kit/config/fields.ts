@@ -230,7 +230,12 @@ export function list<Value>(
       fromText: (text) => commaList(text).map((part) => of.fromText(part)),
       show: (values) => `[${values.map((value) => of.show(value)).join(", ")}]`,
     },
-    { ...options, default: options.default ?? [], secret: options.secret ?? of.secret },
+    {
+      ...options,
+      default: options.default ?? [],
+      example: options.example ?? (options.default?.length ? options.default : [of.example]),
+      secret: options.secret ?? of.secret,
+    },
   );
 }
 

@@ -61,6 +61,7 @@ describe("loadConfig", () => {
       section: "sample",
       key: "keep_free",
       value: '"10GiB"',
+      unset: "",
       from: "default",
     });
   });
@@ -209,6 +210,7 @@ describe("secrets", () => {
         section: "sample",
         key: "key",
         value: "***",
+        unset: "",
         from: "environment WARREN_SAMPLE_KEY_FILE",
       });
       chmodSync(path, 0o644);
@@ -260,7 +262,17 @@ describe("any input", () => {
   test("loadConfig: whatever text stands in file, variables and flags, the result is options or problems", async () => {
     const line = fc.oneof(
       fc.string(),
-      fc.constantFrom("[sample]", "[node]", "[[sample]]", "[sample.key]", "[__proto__]", '"""', "x = ["),
+      // The last ones reached the prototype of all objects through the parser's own conversion.
+      fc.constantFrom(
+        "[sample]",
+        "[node]",
+        "[[sample]]",
+        "[sample.key]",
+        "[__proto__]",
+        "__proto__.polluted = 1",
+        '"""',
+        "x = [",
+      ),
       fc.tuple(fc.constantFrom(...keys), fc.json()).map(([key, value]) => `${key} = ${value}`),
     );
     await fc.assert(
@@ -280,6 +292,7 @@ describe("any input", () => {
           const file = { path: "w", text: lines.join("\n") };
           const loaded = await loadConfig({ sections, file, environment, flags });
           expect(loaded.options.size + loaded.problems.length).toBeGreaterThan(1);
+          expect(Object.keys(Object.prototype)).toEqual([]);
           for (const { place, message } of loaded.problems) expect(`${place}${message}`).not.toBe("");
         },
       ),

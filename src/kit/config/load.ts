@@ -46,6 +46,8 @@ export interface Origin {
   readonly key: string;
   /** TOML text; `***` for a secret that is set, empty for what is unset. */
   readonly value: string;
+  /** What being unset means, such as `the host's name`; empty for what is set. */
+  readonly unset: string;
   /** `default`, `file warren.toml:12`, `environment WARREN_CASK_KEEP_FREE` or `flag --keep-free`. */
   readonly from: string;
 }
@@ -99,7 +101,8 @@ export async function loadConfig(request: LoadRequest): Promise<LoadedConfig> {
       secretInFile ||= found.secretInFile;
       const key = keyOf(code, field);
       const shown = found.value === undefined ? "" : field.secret ? "***" : field.show(found.value);
-      origins.set(`${section.name}.${key}`, { section: section.name, key, value: shown, from: found.from });
+      const unset = found.value === undefined ? (field.unset ?? "") : "";
+      origins.set(`${section.name}.${key}`, { section: section.name, key, value: shown, unset, from: found.from });
     }
     if (!good) continue;
     options.set(section.name, values);

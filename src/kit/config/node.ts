@@ -50,6 +50,7 @@ const fields = {
     summary:
       "What the nodes of a cluster share: it encrypts their gossip and signs their requests to each other. Needed as soon as others can reach the node.",
     example: "a long random text, the same on every node",
+    unset: "the node trusts whoever reaches it",
   }),
   tlsCertificate: file({
     summary: "The certificate chain in PEM form, to answer HTTPS instead of HTTP. Read again when the file changes.",

@@ -40,7 +40,7 @@ const header = /^(\s*\[\s*)([\w-]+)(\s*\]\s*(?:#.*)?)$/;
 
 /** Reads a file's text. Mistakes are in the result; nothing is thrown. */
 export async function readToml(text: string): Promise<TomlFile> {
-  const { parseTOML, getStaticTOMLValue, ParseError } = await import("toml-eslint-parser");
+  const { parseTOML, ParseError } = await import("toml-eslint-parser");
   const lines = text.replace(/^\uFEFF/, "").split("\n");
   const mistakes: FileMistake[] = [];
   // A table that stands twice is read under a name of its own, then counted to the first.
@@ -48,23 +48,29 @@ export async function readToml(text: string): Promise<TomlFile> {
   for (;;) {
     try {
       const program = parseTOML(lines.join("\n"), { tomlVersion: "1.0" });
-      return { ...entriesOf(program, getStaticTOMLValue(program), again), mistakes };
+      return { ...entriesOf(program, again), mistakes: mistakes.sort((one, other) => one.line - other.line) };
     } catch (thrown) {
+      if (thrown instanceof RangeError) {
+        const message = "wanted a configuration: this is nested thousands of levels deep";
+        return { entries: [], sections: new Map(), mistakes: [{ line: 1, column: 1, message }] };
+      }
       if (!(thrown instanceof ParseError)) throw thrown;
       const index = thrown.lineNumber - 1;
       const line = lines[index] ?? "";
       const table = header.exec(line);
+      const duplicate = thrown.message.includes("multiple times");
       mistakes.push({
         line: thrown.lineNumber,
         column: thrown.column + 1,
         message: wordsFor(thrown.message, table !== null),
       });
       if (mistakes.length >= mistakesMax) break;
-      if (table !== null && thrown.message.includes("multiple times")) {
+      if (table !== null && duplicate) {
         const name = `${table[2]} ${again.size + 2}`;
         again.set(name, table[2] ?? "");
         lines[index] = `${table[1]}"${name}"${table[3]}`;
-      } else if (setting.test(line)) {
+      } else if (duplicate || thrown.column >= (setting.exec(line)?.[0].length ?? Number.POSITIVE_INFINITY)) {
+        // The mistake is in the value on this very line. Before it, the line would only be where an open bracket shows.
         lines[index] = "";
       } else {
         break;
@@ -74,52 +80,76 @@ export async function readToml(text: string): Promise<TomlFile> {
   return { entries: [], sections: new Map(), mistakes };
 }
 
-function entriesOf(program: AST.TOMLProgram, root: object, again: ReadonlyMap<string, string>) {
-  const positions = new Map<string, { path: readonly string[]; line: number }>();
+/** Where a key stands; numbers count the tables of an array. */
+type Path = readonly (string | number)[];
+
+function entriesOf(program: AST.TOMLProgram, again: ReadonlyMap<string, string>) {
+  const entries = new Map<string, FileEntry>();
   const sections = new Map<string, number>();
-  const visit = (path: readonly string[], node: AST.TOMLContentNode | undefined, line: number) => {
-    // A table written `cask = { ... }` or `[cask]` is a section; whatever is deeper belongs to the value of its key.
-    if (path.length === 1 && (node === undefined || node.type === "TOMLInlineTable")) {
-      const name = again.get(path[0] ?? "") ?? path[0] ?? "";
-      if (!sections.has(name)) sections.set(name, line);
+  const tableAt = (name: string, line: number) => void (sections.has(name) || sections.set(name, line));
+
+  const visit = (path: Path, node: AST.TOMLContentNode | undefined, line: number) => {
+    const [first = "", second, ...deeper] = path;
+    const name = again.get(String(first)) ?? String(first);
+    // A table written `[cask]` or `cask = { ... }` is a section; whatever is deeper belongs to the value of its key.
+    if (second === undefined && (node === undefined || node.type === "TOMLInlineTable")) {
+      tableAt(name, line);
       for (const inner of node?.body ?? []) visit([...path, ...namesOf(inner.key)], inner.value, inner.loc.start.line);
       return;
     }
-    const entry = path.length === 1 ? ["", ...path] : path.slice(0, 2);
-    const id = JSON.stringify(entry);
-    if (!positions.has(id)) positions.set(id, { path: entry, line });
-    const name = again.get(entry[0] ?? "") ?? entry[0] ?? "";
-    if (path.length > 1 && !sections.has(name)) sections.set(name, line);
+    const isSetting = second !== undefined && typeof second === "string";
+    if (isSetting) tableAt(name, line);
+    const [section, key] = isSetting ? [name, second] : ["", name];
+    const id = JSON.stringify([section, key]);
+    const before = entries.get(id);
+    const rest = isSetting ? deeper : path.slice(1);
+    const value = node === undefined ? {} : valueOf(node);
+    entries.set(id, { section, key, value: placed(before?.value, rest, value), line: before?.line ?? line });
   };
+
   for (const block of program.body[0].body) {
+    const { line } = block.loc.start;
     if (block.type === "TOMLKeyValue") {
-      visit(namesOf(block.key), block.value, block.loc.start.line);
+      visit(namesOf(block.key), block.value, line);
       continue;
     }
-    const table = namesOf(block.key);
-    if (block.kind === "array" && table.length === 1)
-      positions.set(JSON.stringify(["", ...table]), { path: ["", ...table], line: block.loc.start.line });
-    else visit(table, undefined, block.loc.start.line);
-    if (block.kind === "array" && table.length === 1) continue;
-    for (const inner of block.body) visit([...table, ...namesOf(inner.key)], inner.value, inner.loc.start.line);
+    visit(block.resolvedKey, undefined, line);
+    for (const inner of block.body)
+      visit([...block.resolvedKey, ...namesOf(inner.key)], inner.value, inner.loc.start.line);
   }
-  const entries = [...positions.values()].map(({ path: [section = "", key = ""], line }) => ({
-    section: again.get(section) ?? section,
-    key,
-    value: own(section === "" ? root : own(root, section), key),
-    line,
-  }));
-  return { entries, sections };
+  return { entries: [...entries.values()], sections };
 }
 
 function namesOf(key: AST.TOMLKey): string[] {
   return key.keys.map((part) => (part.type === "TOMLBare" ? part.name : part.value));
 }
 
-/** A property of its own, so that `__proto__` and the like in a file are plain unknown keys. */
-function own(container: unknown, name: string): unknown {
-  if (typeof container !== "object" || container === null) return undefined;
-  return Object.getOwnPropertyDescriptor(container, name)?.value;
+/** The value of a node. Integers that a number cannot hold become big ones, so that no field takes a rounded one. */
+function valueOf(node: AST.TOMLContentNode): unknown {
+  if (node.type === "TOMLArray") return node.elements.map(valueOf);
+  if (node.type === "TOMLValue")
+    return node.kind === "integer" && !Number.isSafeInteger(node.value) ? node.bigint : node.value;
+  let table: unknown = {};
+  for (const inner of node.body) table = placed(table, namesOf(inner.key), valueOf(inner.value));
+  return table;
+}
+
+/**
+ * `container` with `value` at `path` inside, made where it is missing. Properties are defined, never assigned, so that
+ * `__proto__` in a file is a key like any other.
+ */
+function placed(container: unknown, path: Path, value: unknown): unknown {
+  const [name, ...rest] = path;
+  if (name === undefined) return container !== undefined && isEmptyTable(value) ? container : value;
+  const target = typeof container === "object" && container !== null ? container : typeof name === "number" ? [] : {};
+  const before: unknown = Object.getOwnPropertyDescriptor(target, name)?.value;
+  const property = { value: placed(before, rest, value), writable: true, enumerable: true, configurable: true };
+  return Object.defineProperty(target, name, property);
+}
+
+/** A table that is only mentioned by its header adds nothing to what stands there already. */
+function isEmptyTable(value: unknown): boolean {
+  return typeof value === "object" && value !== null && !Array.isArray(value) && Object.keys(value).length === 0;
 }
 
 function wordsFor(message: string, table: boolean): string {
