@@ -8,11 +8,13 @@ import { join } from "node:path";
 import { formatProblem } from "../../src/kit/config/problem.ts";
 import { loadConfig } from "../../src/kit/config/load.ts";
 import { nodeSection } from "../../src/kit/config/node.ts";
+import { serviceSection } from "../../src/kit/config/service-section.ts";
+import { caskSection } from "../../src/storage/cask/config.ts";
 import { optionViews } from "../../src/kit/config/option-view.ts";
 import { exampleFile, referenceFiles, referenceFolder } from "../../src/kit/config/reference-files.ts";
 
 const root = join(import.meta.dirname, "../..");
-const sections = [nodeSection];
+const sections = [nodeSection, serviceSection(caskSection, true)];
 
 test("generated files: are what the declarations say now (`bun run docs` makes them so)", () => {
   const files = referenceFiles(sections);
@@ -36,7 +38,7 @@ test("warren.example.toml: each option can be set by taking its mark away, and d
   expect(loaded.problems.map(formatProblem)).toEqual([]);
   const defaults = await loadConfig({ sections: alone });
   for (const section of alone) {
-    for (const view of optionViews(section)) {
+    for (const view of optionViews(section).filter(({ obsolete }) => !obsolete)) {
       const id = `${section.name}.${view.key}`;
       expect(loaded.origins.get(id)?.from).toStartWith("file example:");
       if (view.default !== undefined) expect(loaded.origins.get(id)?.value).toBe(defaults.origins.get(id)?.value ?? "");

@@ -35,6 +35,8 @@ export interface Field<Value> {
   /** Never shown, and may come from a file named by the key with `_file` added. */
   readonly secret: boolean;
   readonly legacy?: Legacy;
+  /** Accepted because a predecessor had it, and without effect: left out of the example file. */
+  readonly obsolete: boolean;
   /** The unit that ends its name in code and is left off in the file. */
   readonly unit: "Ms" | "Bytes" | undefined;
   /** From the file's form to the value. Throws SyntaxError, RangeError or Fault with a message that quotes the value and says what is wanted. */
@@ -113,6 +115,14 @@ export function fileKeyOf(code: string, field: Field<unknown>): string {
 /** The environment variable of a key: `cask` and `keep_free` give `WARREN_CASK_KEEP_FREE`. */
 export function variableOf(section: string, key: string): string {
   return `WARREN_${section}_${key}`.toUpperCase();
+}
+
+/**
+ * Whether an option has a flag of its own. Whether a service runs under `warren up` is none of the flags of the command
+ * that starts it alone.
+ */
+export function hasFlag(key: string): boolean {
+  return key !== "enabled";
 }
 
 /** The long flag of a key: `keep_free` gives `--keep-free`. */

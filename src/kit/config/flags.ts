@@ -5,7 +5,7 @@
  */
 import type { Command } from "commander";
 
-import { flagOf, keyOf, type Section } from "./declaration.ts";
+import { flagOf, hasFlag, keyOf, type Section } from "./declaration.ts";
 import { type FlagValue, keysOf } from "./sources.ts";
 
 /** What the command line says about the configuration. */
@@ -35,7 +35,7 @@ export function addConfigFlags(command: Command, sections: readonly Section<obje
       for (const { key, isPath } of keysOf({ code, field })) {
         const name = flagOf(key).slice(2);
         // What cannot be given here has no flag; what a service calls like a verb's own flag is left to `--set`.
-        if ((field.secret && !isPath) || targets.has(camel(name)) || reserved.has(name)) continue;
+        if ((field.secret && !isPath) || !hasFlag(key) || targets.has(camel(name)) || reserved.has(name)) continue;
         targets.set(camel(name), { section: section.name, key, shown: flagOf(key) });
         const words = isPath ? `the file that holds ${keyOf(code, field)}` : firstSentence(field.summary);
         const isList = field.kind.endsWith(",...");

@@ -16,6 +16,8 @@ export interface FieldOptions<Default> {
   unset?: string;
   /** Never shown. @default false */
   secret?: boolean;
+  /** Accepted because a predecessor had it, and without effect. @default false */
+  obsolete?: boolean;
   legacy?: Legacy;
   /** The form in words, instead of the kind's own. */
   wanted?: string;
@@ -45,6 +47,7 @@ export function declare<Value, Default>(
     example: options.example ?? options.default ?? form.example,
     unset: options.unset,
     secret: options.secret ?? false,
+    obsolete: options.obsolete ?? false,
     ...(options.legacy ? { legacy: options.legacy } : {}),
     unit: form.unit,
     read: (raw) => form.read(raw),

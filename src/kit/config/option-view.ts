@@ -2,7 +2,7 @@
  * One option as its readers see it: on the help page, in the reference, in the example file. Computed from the
  * declaration and nothing else, so that none of them can say something that is not so.
  */
-import { type Field, fileKeyOf, flagOf, keyOf, type Section, variableOf } from "./declaration.ts";
+import { type Field, fileKeyOf, flagOf, hasFlag, keyOf, type Section, variableOf } from "./declaration.ts";
 
 /** What there is to say about an option. */
 export interface OptionView {
@@ -21,6 +21,8 @@ export interface OptionView {
   readonly flag: string;
   /** The key that names a file with the secret; undefined for what is none. */
   readonly fileKey: string | undefined;
+  /** Accepted and without effect. */
+  readonly obsolete: boolean;
   /** The predecessor's variables in order of precedence. */
   readonly legacy: readonly string[];
 }
@@ -38,7 +40,8 @@ export function optionViews(section: Section<object>): OptionView[] {
       unset: field.unset ?? "",
       example: shown(field, field.example),
       variable: variableOf(section.name, key),
-      flag: typedFlag(field, fileKey ?? key),
+      flag: hasFlag(key) ? typedFlag(field, fileKey ?? key) : `--set ${section.name}.${key}=<value>`,
+      obsolete: field.obsolete,
       fileKey,
       legacy: field.legacy?.names ?? [],
     };

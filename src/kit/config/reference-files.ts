@@ -35,8 +35,9 @@ export function exampleFile(sections: readonly Section<object>[]): string {
 }
 
 function exampleSection(section: Section<object>): string {
+  const views = optionViews(section).filter(({ obsolete }) => !obsolete);
   const head = `${wrapped(sentence(section.summary), "# ")}\n[${section.name}]\n`;
-  return [head, ...optionViews(section).map(exampleOption)].join("\n");
+  return [head, ...views.map(exampleOption)].join("\n");
 }
 
 function exampleOption(view: OptionView): string {

@@ -68,11 +68,11 @@ describe("readToml", () => {
     }
   });
 
-  test("readToml: nesting without end is a mistake, not a crash", async () => {
-    const { mistakes } = await readToml(`a${".b".repeat(50_000)} = 1`);
-    expect(mistakes.map(({ message }) => message)).toEqual([
-      "wanted a configuration: this is nested thousands of levels deep",
-    ]);
+  test("readToml: a line without end and brackets without end are mistakes, not a crash or a wait", async () => {
+    const long = await readToml(`x.y = 1\na${".b".repeat(50_000)} = 1`);
+    expect(long.mistakes).toEqual([{ line: 2, column: 1, message: "wanted lines of at most 16 KiB" }]);
+    const deep = await readToml(`x.y = ${"[\n".repeat(100_000)}${"]\n".repeat(100_000)}`);
+    expect(deep.mistakes.map(({ message }) => message)).toEqual(["wanted fewer levels of brackets than there are"]);
   });
 
   test("readToml: gives up on something that is no configuration at all", async () => {

@@ -38,10 +38,15 @@ const mistakesMax = 20;
 const setting = /^\s*(?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"|'[^']*'))*\s*=/;
 const header = /^(\s*\[\s*)([\w-]+)(\s*\]\s*(?:#.*)?)$/;
 
+/** No configuration has longer lines; the parser takes seconds for a dotted key of that size. */
+const lineLengthMax = 16_384;
+
 /** Reads a file's text. Mistakes are in the result; nothing is thrown. */
 export async function readToml(text: string): Promise<TomlFile> {
   const { parseTOML, ParseError } = await import("toml-eslint-parser");
   const lines = text.replace(/^\uFEFF/, "").split("\n");
+  const long = lines.findIndex((line) => line.length > lineLengthMax);
+  if (long !== -1) return nothing({ line: long + 1, column: 1, message: "wanted lines of at most 16 KiB" });
   const mistakes: FileMistake[] = [];
   // A table that stands twice is read under a name of its own, then counted to the first.
   const again = new Map<string, string>();
@@ -50,10 +55,8 @@ export async function readToml(text: string): Promise<TomlFile> {
       const program = parseTOML(lines.join("\n"), { tomlVersion: "1.0" });
       return { ...entriesOf(program, again), mistakes: mistakes.sort((one, other) => one.line - other.line) };
     } catch (thrown) {
-      if (thrown instanceof RangeError) {
-        const message = "wanted a configuration: this is nested thousands of levels deep";
-        return { entries: [], sections: new Map(), mistakes: [{ line: 1, column: 1, message }] };
-      }
+      if (thrown instanceof RangeError)
+        return nothing({ line: 1, column: 1, message: "wanted fewer levels of brackets than there are" });
       if (!(thrown instanceof ParseError)) throw thrown;
       const index = thrown.lineNumber - 1;
       const line = lines[index] ?? "";
@@ -77,6 +80,10 @@ export async function readToml(text: string): Promise<TomlFile> {
       }
     }
   }
+  return nothing(...mistakes);
+}
+
+function nothing(...mistakes: FileMistake[]): TomlFile {
   return { entries: [], sections: new Map(), mistakes };
 }
 
