@@ -8,7 +8,7 @@ import type { Logger } from "../../kit/log.ts";
 import { startWorker, type Worker } from "../../kit/worker.ts";
 import { exchangeWork, handOffWork, type HealingOptions, type HealingParts, surplusWork } from "./healing.ts";
 import { Holdings, type HoldingsOptions } from "./holdings.ts";
-import type { Key } from "./key.ts";
+import { bucketCount, type Key } from "./key.ts";
 import type { BlobRecord, Ledger } from "./ledger.ts";
 import type { BlobBytes, PeerFor, Proof } from "./peer.ts";
 import { type CaskNode, Placement, type PlacementOptions } from "./placement.ts";
@@ -88,6 +88,8 @@ export class Cask {
   #failed = false;
   #draining = false;
   #space = { freeBytes: Number.POSITIVE_INFINITY, totalBytes: Number.POSITIVE_INFINITY };
+  /** How many of the blobs it shares with this node each peer lacked when last compared. */
+  readonly #lacking = new Map<string, number>();
   #cancelRecheck: () => void = () => undefined;
 
   constructor(parts: CaskParts) {
@@ -137,7 +139,7 @@ export class Cask {
         pulled: (key) => happened("pulled", `Fetched ${key}, which this node should hold`, sizeOf(key)),
         pushed: (key, nodeId) => happened("pushed", `Gave ${nodeId} a copy of ${key}`, sizeOf(key)),
         dropped: (key, bytes) => happened("dropped", `Dropped ${key}: all its owners proved their copies`, bytes),
-        compared: () => undefined,
+        compared: (nodeId, _differing, lacking) => this.#lacking.set(nodeId, lacking),
       },
     };
     this.#scrubParts = {
@@ -284,6 +286,24 @@ export class Cask {
     this.#failed = true;
     this.#parts.happened("store-failed", `Takes no new blobs until restarted: ${fault.message}`, 0);
     this.#parts.writeableChanged(false);
+  }
+
+  /** Copies that ought to exist of the blobs this node owns, and how many are known to, as of the last comparisons. */
+  copiesKnown(): { wanted: number; had: number } {
+    const sharedWith = (nodeId: string) => {
+      let count = 0;
+      for (let bucket = 0; bucket < bucketCount; bucket++) {
+        count += this.holdings.digest(bucket, nodeId, this.#placement).count;
+      }
+      return count;
+    };
+    const owned = sharedWith(this.#placement.selfId);
+    let had = owned;
+    for (const node of this.#placement.onRing()) {
+      if (node.self || !node.alive) continue;
+      had += Math.max(0, sharedWith(node.id) - (this.#lacking.get(node.id) ?? 0));
+    }
+    return { wanted: owned * this.#placement.copies, had };
   }
 
   /** Starts all background work. */

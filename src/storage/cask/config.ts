@@ -56,6 +56,7 @@ const fields = {
   }),
   folder: folder({
     summary: "The folder of the blobs.",
+    example: "/srv/blobs",
     unset: "blobs in the service's data folder",
     legacy: {
       names: ["CASK_DISK_BACKEND_ROOT", "DISK_BACKEND_ROOT"],
@@ -65,6 +66,7 @@ const fields = {
   originalFolder: folder({
     summary:
       "A folder in the predecessor's layout. Its blobs are served in place, verified first; `warren cask adopt` brings them over.",
+    example: "/var/lib/cask/",
     unset: "none",
     legacy: { names: ["CASK_DISK_BACKEND_ROOT", "DISK_BACKEND_ROOT"] },
   }),
@@ -90,8 +92,8 @@ const fields = {
   }),
   s3Region: text({ summary: "The region of the bucket.", default: "us-east-1" }),
   s3Bucket: text({
-    summary: "The bucket that holds the blobs.",
-    unset: "needed when store is s3",
+    summary: "The bucket that holds the blobs; needed when store is s3.",
+    example: "blobs",
     legacy: { names: ["CASK_S3_BUCKET", "S3_BUCKET"] },
   }),
   s3Prefix: text({ summary: "What every object's name begins with.", default: "" }),
@@ -168,22 +170,26 @@ const fields = {
     legacy: { names: standsIn, read: () => true },
   }),
   maxReplication: count({
+    obsolete: true,
     summary: "Accepted from the predecessor and without effect: a copy is dropped on proof, not by position.",
     default: 0,
     legacy: { names: ["CASK_MAX_REPLICATION", "MAX_REPLICATION"], read: goInteger },
   }),
   heartbeatIntervalMs: duration({
+    obsolete: true,
     summary: "Accepted from the predecessor and without effect, as it was there.",
     default: "60s",
     legacy: { names: ["CASK_HEARTBEAT_INTERVAL", "HEARTBEAT_INTERVAL"], read: goSeconds },
   }),
   maxProcs: count({
+    obsolete: true,
     summary:
       "Accepted from the predecessor and without effect: disk and network work runs beside the program's one thread.",
     default: 0,
     legacy: { names: ["CASK_MAX_PROCS", "MAX_PROCS"], read: goInteger },
   }),
   writeTimeoutMs: duration({
+    obsolete: true,
     summary: "Accepted from the predecessor and without effect: a download may take as long as it moves.",
     default: "20s",
     legacy: { names: ["CASK_WRITE_TIMEOUT", "WRITE_TIMEOUT"], read: goSeconds },

@@ -36,8 +36,8 @@ export interface HealingWatcher {
   pulled(key: Key): void;
   pushed(key: Key, nodeId: string): void;
   dropped(key: Key, sizeBytes: number): void;
-  /** Digests of a pair of nodes differed in so many buckets. */
-  compared(nodeId: string, differing: number): void;
+  /** Digests were compared with a node: they differed in so many buckets, and the node lacked so many blobs held here. */
+  compared(nodeId: string, differing: number, lacking: number): void;
 }
 
 /** What healing needs. */
@@ -117,7 +117,7 @@ export function exchangeWork(parts: HealingParts): Work {
         compared++;
         differing = outcome.differing;
         pulledInRound += outcome.pulled;
-        parts.watcher.compared(nodeId, outcome.differing);
+        parts.watcher.compared(nodeId, outcome.differing, outcome.lacking);
       } else {
         await pushMissing(peer, current, parts, signal);
       }
@@ -131,11 +131,12 @@ async function compareWith(
   placement: Placement,
   parts: HealingParts,
   signal: AbortSignal,
-): Promise<{ differing: number; pulled: number }> {
+): Promise<{ differing: number; pulled: number; lacking: number }> {
   const { askMs } = parts.healing;
   const theirs = await within(parts.clock, askMs, (limit) => peer.digests(placement.selfId, limit));
   let differing = 0;
   let pulled = 0;
+  let lacking = 0;
   for (let bucket = 0; bucket < bucketCount && !signal.aborted; bucket++) {
     const mine = parts.holdings.digest(bucket, peer.node.id, placement);
     if (sameDigest(mine, theirs[bucket])) continue;
@@ -143,6 +144,7 @@ async function compareWith(
     const held = new Set(parts.holdings.shared(bucket, peer.node.id, placement));
     const listed = await within(parts.clock, askMs, (limit) => peer.keys(placement.selfId, bucket, limit));
     const missing = listed.filter((key) => !held.delete(key) && placement.owns(placement.selfId, key));
+    lacking += held.size;
     if (placement.nodes.get(placement.selfId)?.writeable) {
       await inParallel(missing, 4, async (key) => {
         if (signal.aborted || (await parts.holdings.trusted(key))) return;
@@ -158,7 +160,7 @@ async function compareWith(
       }
     }
   }
-  return { differing, pulled };
+  return { differing, pulled, lacking };
 }
 
 function sameDigest(mine: BucketDigest, theirs: BucketDigest | undefined): boolean {

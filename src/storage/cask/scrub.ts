@@ -15,6 +15,8 @@ import { type Fetcher, pullCopy } from "./read.ts";
 export interface ScrubOptions {
   /** Every byte is read again within this time. */
   scrubEveryMs: number;
+  /** No pause between two steps is longer than this. */
+  scrubPauseMs: number;
   /** The store's folders are compared with the ledger once in this time. */
   reconcileEveryMs: number;
 }
@@ -99,7 +101,7 @@ export function createScrub(parts: ScrubParts): { work: Work; state(): ScrubStat
       // By bytes, or by number where blobs are so small that bytes say nothing.
       const share = Math.max(bytes / totalBytes, blobs / totalBlobs);
       const behind = clock.now() - startedAt > options.scrubEveryMs * (state().progress + share);
-      return { waitMs: behind ? 0 : Math.min(share * options.scrubEveryMs, 3_600_000) };
+      return { waitMs: behind ? 0 : Math.min(share * options.scrubEveryMs, options.scrubPauseMs) };
     },
   };
   return { work, state };
