@@ -1,20 +1,40 @@
 /**
  * A small server that shows every page with sample views, without a node: `bun tests/browser/storybook.ts 4190`, then
- * open http://127.0.0.1:4190/. Tests start it on a free port. Its streams send what the samples say, changing each second.
+ * open http://127.0.0.1:4190/, adding `?sample=trouble`, `?sample=empty` or `?sample=hostile`. Tests start it on a free
+ * port; its upload takes any file and can be told to be slow or to fail.
  */
-import { systemClock } from "../../src/kit/clock.ts";
+import { type Clock, systemClock } from "../../src/kit/clock.ts";
 import { createEvents } from "../../src/kit/events.ts";
-import { Fault, toFault } from "../../src/kit/fault.ts";
+import { Fault } from "../../src/kit/fault.ts";
 import { silentLog } from "../../src/kit/log.ts";
-import { createShell } from "../../src/kit/pages/shell.ts";
+import type { Html } from "../../src/kit/pages/html.ts";
+import { liveParts } from "../../src/kit/pages/live.ts";
+import { type PageShell, createShell } from "../../src/kit/pages/shell.ts";
 import { createConsole } from "../../src/ops/console/console.ts";
+import type { NodeView } from "../../src/ops/console/view.ts";
+import { caskStyleAsset, caskUploadAsset } from "../../src/storage/cask/pages/assets.ts";
+import { Join } from "../../src/storage/cask/pages/join.tsx";
+import { Log, logParts } from "../../src/storage/cask/pages/log.tsx";
+import { Lookup } from "../../src/storage/cask/pages/lookup.tsx";
+import { Overview, overviewParts } from "../../src/storage/cask/pages/overview.tsx";
+import { Upload } from "../../src/storage/cask/pages/upload.tsx";
+import { type UploadView, caskPaths, caskTabs } from "../../src/storage/cask/pages/view.ts";
+import { joinSamples, logSamples, lookupSamples, overviewSamples, uploadSamples } from "./samples-cask.ts";
 import { consoleSamples, sampleNow } from "./samples-console.ts";
 
 /** A running storybook. */
 export interface Storybook extends AsyncDisposable {
   /** Without a trailing slash. */
   url: string;
+  /** Every page with each of its samples, as paths. */
+  paths: readonly string[];
+  /** Changes what the console's pages show, as if it had happened on the node. */
+  say(sentence: string): void;
+  /** What uploads brought, newest last. */
+  uploads: { name: string; sizeBytes: number }[];
 }
+
+const mountPath = "/cask";
 
 const navigation = [
   { name: "console", summary: "how this node fares", href: "/" },
@@ -28,52 +48,136 @@ const navigation = [
   { name: "identity", summary: "accounts", href: "/identity/", group: "people" },
 ];
 
+const paths = [
+  ...Object.keys(consoleSamples).map((name) => `/?sample=${name}`),
+  ...Object.keys(overviewSamples).map((name) => `/cask/?sample=${name}`),
+  ...Object.keys(lookupSamples).map((name) => `/cask/lookup/?sample=${name}`),
+  ...Object.keys(uploadSamples).map((name) => `/cask/upload/?sample=${name}`),
+  ...Object.keys(logSamples).map((name) => `/cask/log/?sample=${name}`),
+  ...Object.keys(joinSamples).map((name) => `/cask/join/?sample=${name}`),
+  "/sign-in",
+  "/sign-in?failed",
+  "/problem",
+  "/problem-inside",
+  "/nowhere",
+];
+
+function sampleOf<View>(samples: Record<string, View>, name: string): View {
+  const view = samples[name] ?? Object.values(samples)[0];
+  if (view === undefined) throw new Fault("missing", "storybook/sample", `Cannot show "${name}": no such sample`);
+  return view;
+}
+
+function problemOf(path: string): unknown {
+  if (path === "/problem-inside") return new Error("a secret detail");
+  return new Fault("limited", "cask/too-many", 'Cannot store "photo.jpg": 64 uploads are under way, wanted fewer', {
+    retryAfterMs: 4000,
+  });
+}
+
 /** Starts it on 127.0.0.1; port 0 picks a free one. */
 export function startStorybook(port = 0): Storybook {
-  const clock = { ...systemClock, now: () => sampleNow };
+  // The samples' instant stands still; timers run.
+  const clock: Clock = { ...systemClock, now: () => sampleNow };
   const events = createEvents(clock);
-
-  const answer = (request: Request, keepOpen: () => void): Response => {
-    const url = new URL(request.url);
-    const sample = url.searchParams.get("sample") ?? "well";
-    const view = consoleSamples[sample] ?? consoleSamples["well"];
-    if (view === undefined) throw new Fault("missing", "storybook/sample", `Cannot show "${sample}": no such sample`);
+  const uploads: Storybook["uploads"] = [];
+  const shells = new Map<string, PageShell>();
+  const shellOf = (view: NodeView) => {
+    const known = shells.get(view.name);
+    if (known) return known;
     const shell = createShell({ navigation, version: view.version, nodeName: view.name, clock });
+    shell.register([caskStyleAsset, caskUploadAsset]);
+    shells.set(view.name, shell);
+    return shell;
+  };
+
+  const receive = async (request: Request): Promise<UploadView["outcome"]> => {
+    const file = (await request.formData()).get("file");
+    if (!(file instanceof File)) return { kind: "failed", reason: "Cannot store: the form has no file" };
+    if (file.name.includes("refused"))
+      return { kind: "failed", reason: `Cannot store "${file.name}": the disk is full` };
+    uploads.push({ name: file.name, sizeBytes: file.size });
+    const digest = new Bun.CryptoHasher("sha256").update(await file.arrayBuffer()).digest("hex");
+    return { kind: "stored", key: `sha256:${digest}`, sizeBytes: file.size, made: 2, wanted: 3 };
+  };
+
+  const upload = async (request: Request): Promise<UploadView["outcome"] | Response> => {
+    const outcome = await receive(request);
+    if (outcome === undefined || request.headers.get("Accept") !== "application/json") return outcome;
+    return outcome.kind === "stored"
+      ? Response.json({ key: outcome.key, success: true, copies: outcome.made, wanted: outcome.wanted })
+      : Response.json({ title: "Not available now", detail: outcome.reason }, { status: 503 });
+  };
+
+  const live = (request: Request, render: () => Record<string, Html>) =>
+    liveParts(request.signal, { clock, render, failed: console.error });
+
+  const caskPage = async (request: Request, url: URL, sample: string, shell: PageShell): Promise<Response> => {
+    const page = (name: Parameters<typeof caskTabs>[1], title: string, body: Html, livePath?: string) =>
+      shell.page(
+        {
+          title,
+          service: "cask",
+          body,
+          tabs: caskTabs(mountPath, name),
+          assets: name === "upload" ? [caskStyleAsset, caskUploadAsset] : [caskStyleAsset],
+          ...(livePath === undefined ? {} : { live: `${mountPath}${livePath}` }),
+        },
+        request,
+      );
+    const path = url.pathname.slice(mountPath.length);
+    if (path === caskPaths.lookup)
+      return page("lookup", "Look up", Lookup(sampleOf(lookupSamples, url.searchParams.has("key") ? "found" : sample)));
+    if (path === caskPaths.join)
+      return page("join", "Join", Join(sampleOf(joinSamples, request.method === "POST" ? "joined" : sample)));
+    if (path === caskPaths.log) return page("log", "Log", Log(sampleOf(logSamples, sample)), caskPaths.logLive);
+    if (path === caskPaths.logLive) return live(request, () => logParts(sampleOf(logSamples, sample)));
+    if (path === caskPaths.live) return live(request, () => overviewParts(sampleOf(overviewSamples, sample)));
+    if (path === caskPaths.upload) {
+      const outcome = request.method === "POST" ? await upload(request) : undefined;
+      if (outcome instanceof Response) return outcome;
+      const view = sampleOf(uploadSamples, sample);
+      return page("upload", "Upload", Upload(outcome === undefined ? view : { ...view, outcome }));
+    }
+    return page("overview", "Cask", Overview(sampleOf(overviewSamples, sample)), caskPaths.live);
+  };
+
+  const answer = (request: Request, keepOpen: () => void): Response | Promise<Response> => {
+    const url = new URL(request.url);
+    // Streams and assets of a page belong to the sample that the page shows.
+    const asked = request.headers.get("Referer");
+    const sample =
+      url.searchParams.get("sample") ?? (asked === null ? null : new URL(asked).searchParams.get("sample")) ?? "well";
+    const view = { ...sampleOf(consoleSamples, sample) };
+    view.events = [...view.events, ...events.recent()];
+    const shell = shellOf(view);
     const found = shell.asset(request);
     if (found) return found;
-    try {
-      if (url.pathname === "/problem") {
-        throw new Fault(
-          "limited",
-          "cask/too-many",
-          `Cannot store "photo.jpg": 64 uploads are already under way, wanted fewer`,
-          {
-            retryAfterMs: 4000,
-          },
-        );
-      }
-      if (url.pathname === "/problem-inside") throw new Error("a secret detail");
-      if (url.pathname === "/sign-in") {
-        const failed = url.searchParams.has("failed");
-        return shell.signIn(
-          { to: "/", ...(failed ? { failure: "That token is not known here. Look for a missing character." } : {}) },
-          request,
-        );
-      }
-      const shown = createConsole({ view: () => view, events, shell, clock, log: silentLog });
-      return shown.handle(request, { keepOpen });
-    } catch (thrown) {
-      return shell.problem(toFault(thrown), request, { requestId: "sample-1" });
+    if (url.pathname.startsWith("/problem"))
+      return shell.problem(problemOf(url.pathname), request, { requestId: "sample-1" });
+    if (url.pathname === "/sign-in") {
+      const failure = "That token is not known here. Look for a missing character.";
+      return shell.signIn({ to: "/", ...(url.searchParams.has("failed") ? { failure } : {}) }, request);
     }
+    if (url.pathname.startsWith(`${mountPath}/`)) {
+      keepOpen();
+      return caskPage(request, url, sample, shell);
+    }
+    const current = () => ({ ...view, events: [...sampleOf(consoleSamples, sample).events, ...events.recent()] });
+    return createConsole({ view: current, events, shell, clock, log: silentLog }).handle(request, { keepOpen });
   };
 
   const server = Bun.serve({
     hostname: "127.0.0.1",
     port,
+    maxRequestBodySize: 1 << 30,
     fetch: (request, server) => answer(request, () => server.timeout(request, 0)),
   });
   return {
     url: `http://127.0.0.1:${server.port ?? 0}`,
+    paths,
+    uploads,
+    say: (sentence) => events.add("cask", "good", sentence),
     [Symbol.asyncDispose]: () => server.stop(true),
   };
 }

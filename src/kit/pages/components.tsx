@@ -3,7 +3,7 @@
  * and without script. State is told by shape and word together, never by colour alone.
  */
 import type { NodeEvent } from "../events.ts";
-import type { Html } from "./html.ts";
+import { type Html, linkTo } from "./html.ts";
 import { formatAge, formatInstant, formatShare, formatTimeOfDay } from "./quantity.ts";
 
 /** How something fares: well; needs a look; broken; at work; nothing to say. */
@@ -87,9 +87,9 @@ export interface Column<Row> {
   title: string;
   /**
    * `main` names the row; `state` holds a Mark and stands beside the name on a narrow screen; `number` is set right;
-   * `key` may break anywhere; `wide` takes what room is left.
+   * `key` may break anywhere; `time` stays on one line; `wide` takes what room is left.
    */
-  kind?: "main" | "state" | "number" | "key" | "wide";
+  kind?: "main" | "state" | "number" | "key" | "time" | "wide";
   /** Undefined is shown as a dash, and left out on a narrow screen. */
   cell: (row: Row) => Html;
 }
@@ -125,7 +125,7 @@ export function Table<Row>(props: {
               {props.columns.map((column) => {
                 const content = column.cell(row);
                 const none = content === undefined || content === null || content === "";
-                const kind = `cell-${none ? "none" : (column.kind ?? "plain")}`;
+                const kind = `cell-${column.kind ?? "plain"}${none ? " cell-none" : ""}`;
                 return column.kind === "main" ? (
                   <th scope="row" role="rowheader" class={kind}>
                     {content}
@@ -209,6 +209,12 @@ export function Sparkline(props: { label: string; values: readonly number[]; wor
       <span class="sparkline-words">{props.words}</span>
     </span>
   );
+}
+
+/** A link to an address that others told; plain text when it is not one that a browser should follow. */
+export function Link(props: { to: string | undefined; children?: Html }) {
+  const href = linkTo(props.to);
+  return href === undefined ? <>{props.children}</> : <a href={href}>{props.children}</a>;
 }
 
 /** A long hash or identifier, in the fixed-width face; breaks anywhere, can be copied with one press when script runs. */

@@ -17,3 +17,10 @@ export function renderHtml(html: Html): string {
   if (typeof text !== "string") throw new TypeError("Cannot render a page: one of its components is asynchronous");
   return text;
 }
+
+/** The address as a link may carry it: a path of this node or a whole http(s) URL; undefined for anything else, such as `javascript:`. */
+export function linkTo(address: string | undefined): string | undefined {
+  if (address === undefined) return undefined;
+  if (/^\/(?![/\\])/.test(address)) return address;
+  return /^https?:\/\/[^/]/i.test(address) && URL.canParse(address) ? address : undefined;
+}

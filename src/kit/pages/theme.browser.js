@@ -2,13 +2,13 @@
  * Light or dark: follows the system unless this browser was told otherwise. Runs before the page is drawn, so that a
  * dark page does not flash white; the switch in the footer comes to life when the page is there.
  */
-const themes = ["auto", "light", "dark"];
+const themes = new Set(["auto", "light", "dark"]);
 
 /** @returns {string} */
 function chosenTheme() {
   try {
     const kept = localStorage.getItem("warren-theme") ?? "auto";
-    return themes.includes(kept) ? kept : "auto";
+    return themes.has(kept) ? kept : "auto";
   } catch {
     // Storage may be forbidden; the system's preference is then all there is.
     return "auto";

@@ -32,11 +32,15 @@ interface PlacedFinding extends Finding {
   service: string;
 }
 
+function placed({ name, state, sentence }: Finding, service: string): PlacedFinding {
+  return { name, state, sentence, service };
+}
+
 function findingsOf(view: NodeView): PlacedFinding[] {
   const order: Finding["state"][] = ["failed", "degraded", "ok"];
   return [
-    ...(view.findings ?? []).map((finding) => ({ ...finding, service: "node" })),
-    ...view.services.flatMap((service) => service.findings.map((finding) => ({ ...finding, service: service.name }))),
+    ...(view.findings ?? []).map((finding) => placed(finding, "node")),
+    ...view.services.flatMap((service) => service.findings.map((finding) => placed(finding, service.name))),
   ].sort((left, right) => order.indexOf(left.state) - order.indexOf(right.state));
 }
 
@@ -51,17 +55,13 @@ export function verdictOf(view: NodeView): { tone: Tone; sentence: string } {
   const failing = view.services
     .flatMap((service) => service.workers)
     .filter((worker) => worker.state === "failing").length;
-  if (failed.length > 0) {
-    return {
-      tone: "bad",
-      sentence: `${failed.join(", ")} failed to start; ${countOf(running, "other service runs", "other services run")}.`,
-    };
+  if (failed.length + broken > 0) {
+    const parts = [
+      ...(failed.length > 0 ? [`${failed.join(", ")} failed to start`] : []),
+      ...(broken > 0 ? [`${countOf(broken, "finding wants", "findings want")} you now`] : []),
+    ];
+    return { tone: "bad", sentence: `${parts.join("; ")}. ${countOf(running, "service runs", "services run")}.` };
   }
-  if (broken > 0)
-    return {
-      tone: "bad",
-      sentence: `${countOf(broken, "finding wants", "findings want")} you now: see what to do below.`,
-    };
   if (degraded + failing > 0) {
     const parts = [
       ...(degraded > 0 ? [countOf(degraded, "finding")] : []),
@@ -113,15 +113,18 @@ function ServicesTable(props: { view: NodeView }) {
           cell: (service) => <Mark tone={serviceTones[service.state]} word={service.state} />,
         },
         {
-          title: "Address",
-          kind: "key",
-          cell: (service) => (service.address === undefined ? undefined : <code>{service.address}</code>),
-        },
-        {
-          title: "Facts",
+          title: "Address and facts",
           kind: "wide",
-          cell: (service) =>
-            service.failure ?? (Object.keys(service.facts).length === 0 ? undefined : factsLine(service.facts)),
+          cell: (service) => {
+            const facts = Object.keys(service.facts).length === 0 ? undefined : factsLine(service.facts);
+            if (service.address === undefined) return service.failure ?? facts;
+            return (
+              <>
+                <code>{service.address}</code>
+                <small>{service.failure ?? facts}</small>
+              </>
+            );
+          },
         },
       ]}
     />

@@ -6,6 +6,7 @@ import {
   Flash,
   Headline,
   KeyText,
+  Link,
   Mark,
   Section,
   Table,
@@ -71,7 +72,7 @@ function Outcome(props: { view: LookupView; outcome: LookupOutcome }) {
             [
               "Bytes",
               <a href={link} download>
-                {link}
+                <code>{link}</code>
               </a>,
             ],
           ]}
@@ -88,11 +89,9 @@ function Outcome(props: { view: LookupView; outcome: LookupOutcome }) {
               kind: "main",
               cell: (holder) => (
                 <>
-                  {holder.url === undefined || holder.self ? (
-                    holder.node
-                  ) : (
-                    <a href={lookupPath(holder.url, outcome.key)}>{holder.node}</a>
-                  )}
+                  <Link to={holder.url === undefined || holder.self ? undefined : lookupPath(holder.url, outcome.key)}>
+                    {holder.node}
+                  </Link>
                   {holder.self ? <span class="aside"> this node</span> : null}
                 </>
               ),
@@ -110,6 +109,7 @@ function Outcome(props: { view: LookupView; outcome: LookupOutcome }) {
             { title: "Owner", cell: (holder) => (holder.owner ? "yes" : "no") },
             {
               title: "Last verified",
+              kind: "time",
               cell: (holder) =>
                 holder.verifiedAt === undefined ? undefined : <Age at={holder.verifiedAt} now={view.now} />,
             },
@@ -126,7 +126,7 @@ export function Lookup(view: LookupView) {
   return (
     <>
       <Headline title="Look up" sentence="Which nodes hold a file, and when each last read it again." />
-      <Section title="Key">
+      <Section title="Find">
         <form class="form form-broad" method="get">
           <Field
             name="key"

@@ -7,6 +7,7 @@ import {
   Facts,
   Headline,
   KeyText,
+  Link,
   Live,
   Mark,
   Meter,
@@ -77,11 +78,12 @@ export function verdictOf(view: OverviewView): { tone: Tone; sentence: string } 
 function RingStrip(props: { nodes: readonly NodeRow[] }) {
   const placed = props.nodes.filter((node) => node.share !== undefined && node.share > 0);
   if (placed.length < 2) return null;
+  const whole = placed.reduce((sum, node) => sum + (node.share ?? 0), 0);
   let start = 0;
   return (
     <svg class="ring" viewBox="0 0 1000 10" preserveAspectRatio="none" role="img" aria-label="Shares of the ring">
       {placed.map((node) => {
-        const width = (node.share ?? 0) * 1000;
+        const width = ((node.share ?? 0) / whole) * 1000;
         const x = start;
         start += width;
         return (
@@ -132,9 +134,9 @@ function NodesTable(props: { view: OverviewView }) {
             kind: "main",
             cell: (node) => (
               <>
-                {node.url === undefined || node.self ? node.name : <a href={`${node.url}/`}>{node.name}</a>}
+                <Link to={node.url === undefined || node.self ? undefined : `${node.url}/`}>{node.name}</Link>
                 {node.self ? <span class="aside"> this node</span> : null}
-                <small>{node.url ?? node.id}</small>
+                <small>{node.url === undefined ? node.id : node.url.replace(/^https?:\/\//, "")}</small>
               </>
             ),
           },
@@ -220,19 +222,17 @@ function Scrub(props: { scrub: ScrubView | undefined }) {
         words={`${formatShare(scrub.done)}, ${scrub.position}`}
       />
       <Facts
+        figures
         of={[
           ["State", <Mark tone={scrubTones[scrub.state]} word={scrub.state} />, scrub.failure],
           ["Speed", `${formatSize(scrub.bytesPerSecond)}/s`, `all bytes every ${formatSpan(scrub.targetMs)}`],
-          ["Round ends in", scrub.etaMs === undefined ? "–" : formatSpan(scrub.etaMs)],
+          ["Round ends in", scrub.etaMs === undefined ? "–" : formatSpan(scrub.etaMs), "at this speed"],
           [
             "Behind by",
-            scrub.lagMs > 0 ? (
-              <Mark tone="warn" word={formatSpan(scrub.lagMs)} />
-            ) : (
-              <Mark tone="good" word="it keeps up" />
-            ),
+            scrub.lagMs > 0 ? <Mark tone="warn" word={formatSpan(scrub.lagMs)} /> : "nothing",
+            scrub.lagMs > 0 ? "it reads as fast as it may" : "it keeps up",
           ],
-          ["Bad copies found", formatCount(scrub.bad), "since the start of this node"],
+          ["Bad copies", formatCount(scrub.bad), "since the start"],
         ]}
       />
     </>
@@ -246,15 +246,27 @@ function Repairs(props: { view: OverviewView }) {
       rows={props.view.repairs}
       empty="Nothing had to be mended since this node started."
       columns={[
-        { title: "When", cell: (repair) => <Age at={repair.at} now={props.view.now} /> },
-        { title: "What", kind: "state", cell: (repair) => <Mark tone={repairTones[repair.what]} word={repair.what} /> },
         {
           title: "Key",
           kind: "main",
           cell: (repair) => <KeyText text={repair.key} href={lookupPath(props.view.mountPath, repair.key)} short />,
         },
-        { title: "Node", cell: (repair) => repair.node },
-        { title: "Why", kind: "wide", cell: (repair) => repair.reason },
+        { title: "What", kind: "state", cell: (repair) => <Mark tone={repairTones[repair.what]} word={repair.what} /> },
+        {
+          title: "Why",
+          kind: "wide",
+          cell: (repair) => (
+            <>
+              {repair.node === undefined ? null : (
+                <span class="aside">
+                  {repair.what === "fetched" ? "from" : "to"} {repair.node}:{" "}
+                </span>
+              )}
+              {repair.reason}
+            </>
+          ),
+        },
+        { title: "When", kind: "time", cell: (repair) => <Age at={repair.at} now={props.view.now} /> },
       ]}
     />
   );

@@ -17,7 +17,12 @@ function Stored(props: { view: UploadView; blobKey: string; sizeBytes: number; m
       <Facts
         of={[
           ["Key", <KeyText text={props.blobKey} href={lookupPath(props.view.mountPath, props.blobKey)} copy />],
-          ["Link", <a href={link}>{link}</a>],
+          [
+            "Link",
+            <a href={link}>
+              <code>{link}</code>
+            </a>,
+          ],
           ["Size", formatSize(props.sizeBytes)],
         ]}
       />
