@@ -289,7 +289,7 @@ describe("names", () => {
       meta: bytes("second life"),
       transport: cluster.network.transport(addressOf(killed)),
     });
-    const living = [...cluster.nodes.filter((viewer) => viewer !== killed)];
+    const living = cluster.nodes.filter((viewer) => viewer !== killed);
     const metaSeen = (viewer: Memberlist) =>
       text(viewer.members().find(({ name }) => name === "n3")?.meta ?? bytes(""));
     const reborn = () => living.every((viewer) => metaSeen(viewer) === "second life");
