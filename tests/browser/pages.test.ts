@@ -1,0 +1,154 @@
+/**
+ * Every page with every sample in a real browser: quiet console, nothing from another host, no sideways scroll on a
+ * narrow screen, enough contrast by day and by night, all of it reachable by keyboard.
+ */
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import type { Browser, BrowserContext, Page } from "playwright-core";
+
+import { chromiumMissing, startChromium, watch } from "./chromium.ts";
+import contrastScript from "./contrast.browser.js" with { type: "text" };
+import { type Storybook, startStorybook } from "./storybook.ts";
+
+if (chromiumMissing !== undefined) console.log(`Browser tests are left out: ${chromiumMissing}`);
+
+describe.skipIf(chromiumMissing !== undefined)("pages", () => {
+  let browser: Browser;
+  let story: Storybook;
+
+  beforeAll(async () => {
+    story = startStorybook();
+    browser = await startChromium();
+  });
+  afterAll(async () => {
+    await browser.close();
+    await story[Symbol.asyncDispose]();
+  });
+
+  async function visit(context: BrowserContext, path: string): Promise<Page> {
+    const page = await context.newPage();
+    await page.goto(`${story.url}${path}`);
+    return page;
+  }
+
+  for (const width of [390, 1280]) {
+    test(`pages: quiet, at home and within ${width} px`, async () => {
+      const context = await browser.newContext({ viewport: { width, height: 844 } });
+      const wide: string[] = [];
+      const page = await context.newPage();
+      const misdeeds = watch(page, story.url);
+      for (const path of story.paths) {
+        await page.goto(`${story.url}${path}`);
+        const over = await page.evaluate<number>("document.documentElement.scrollWidth - innerWidth");
+        if (over > 0) wide.push(`${path}: ${over} px`);
+        expect(await page.title()).not.toBe("taken");
+        expect(await page.locator("h1").count()).toBe(1);
+      }
+      expect({ ...misdeeds, wide }).toEqual({ complaints: [], strangers: [], wide: [] });
+      await context.close();
+    }, 60_000);
+  }
+
+  for (const colorScheme of ["light", "dark"] as const) {
+    test(`pages: text and marks stand out enough in ${colorScheme}`, async () => {
+      const context = await browser.newContext({ colorScheme });
+      const page = await context.newPage();
+      const low: string[] = [];
+      let looked = 0;
+      for (const path of story.paths) {
+        await page.goto(`${story.url}${path}`);
+        const result = await page.evaluate<{ looked: number; low: { what: string; ratio: number; wanted: number }[] }>(
+          contrastScript,
+        );
+        looked += result.looked;
+        low.push(...result.low.map((one) => `${path}: ${one.what} has ${one.ratio}, wanted ${one.wanted}`));
+      }
+      expect([...new Set(low)]).toEqual([]);
+      expect(looked).toBeGreaterThan(1000);
+      await context.close();
+    }, 60_000);
+  }
+
+  test("contrast check: finds text that is too faint", async () => {
+    const context = await browser.newContext({ bypassCSP: true });
+    const page = await visit(context, "/");
+    await page.addStyleTag({ content: "h1 { color: #bbb !important }" });
+    const result = await page.evaluate<{ low: { what: string }[] }>(contrastScript);
+    expect(result.low.map((one) => one.what)).toEqual(['text "heron"']);
+    await context.close();
+  });
+
+  test("pages: the tab key reaches all there is to press, visibly, and first of all the way to the content", async () => {
+    const context = await browser.newContext();
+    for (const path of ["/", "/cask/?sample=trouble", "/cask/lookup/?sample=found", "/cask/join/", "/sign-in"]) {
+      const page = await visit(context, path);
+      await page.evaluate("document.activeElement?.blur()");
+      const wanted = await page.evaluate<number>(
+        `[...document.querySelectorAll("a[href], button, input:not([type=hidden]), summary")].filter((element) => element.checkVisibility()).length`,
+      );
+      const reached = new Set<string>();
+      for (let presses = 0; presses < wanted + 2; presses++) {
+        await page.keyboard.press("Tab");
+        const at = await page.evaluate<string>(`(() => {
+          const element = document.activeElement;
+          if (element === document.body) return "";
+          const all = [...document.querySelectorAll("*")].indexOf(element);
+          const style = getComputedStyle(element);
+          return (style.outlineStyle === "none" ? "no ring: " : "") + element.tagName + " " + element.textContent.trim().slice(0, 20) + " " + all;
+        })()`);
+        if (presses === 0 && path !== "/sign-in") expect(at).toStartWith("A Skip to the page");
+        if (at !== "") reached.add(at);
+      }
+      expect([path, reached.size, [...reached].filter((at) => at.startsWith("no ring"))]).toEqual([path, wanted, []]);
+      await page.close();
+    }
+    const page = await visit(context, "/");
+    await page.keyboard.press("Tab");
+    await page.keyboard.press("Enter");
+    expect(await page.evaluate<string>("document.activeElement.id")).toBe("page");
+    await context.close();
+  }, 60_000);
+
+  test("theme: the switch wins over the system, lasts, and goes back to it", async () => {
+    const context = await browser.newContext({ colorScheme: "light" });
+    const page = await visit(context, "/");
+    const ground = () => page.evaluate<string>("getComputedStyle(document.documentElement).backgroundColor");
+    const day = await ground();
+    await page.getByRole("button", { name: "dark" }).click();
+    const night = await ground();
+    expect(night).not.toBe(day);
+    await page.reload();
+    expect(await ground()).toBe(night);
+    expect(await page.getByRole("button", { name: "dark" }).getAttribute("aria-pressed")).toBe("true");
+    await page.getByRole("button", { name: "auto" }).click();
+    expect(await ground()).toBe(day);
+    await context.close();
+  });
+
+  test("live: what happens on the node shows by itself, and the focus stays", async () => {
+    const context = await browser.newContext();
+    const page = await visit(context, "/");
+    const misdeeds = watch(page, story.url);
+    await page.getByText("Live", { exact: true }).waitFor();
+    await page.locator("#services a").first().focus();
+    story.say("The sample badger <b>has</b> arrived.");
+    await page.getByText("The sample badger <b>has</b> arrived.").waitFor();
+    expect(await page.evaluate<string>("document.activeElement.textContent")).toBe("cask");
+    expect(misdeeds).toEqual({ complaints: [], strangers: [] });
+    await context.close();
+  });
+
+  test("live: says when the connection is lost and goes on when the node is back", async () => {
+    const context = await browser.newContext();
+    const first = startStorybook();
+    const page = await context.newPage();
+    await page.goto(first.url);
+    await page.getByText("Live", { exact: true }).waitFor();
+    await first[Symbol.asyncDispose]();
+    await page.getByText("Connection lost, trying again").waitFor();
+    await using second = startStorybook(Number(new URL(first.url).port));
+    await page.getByText("Live", { exact: true }).waitFor();
+    second.say("Here again.");
+    await page.getByText("Here again.").waitFor();
+    await context.close();
+  });
+});
