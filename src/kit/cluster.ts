@@ -10,8 +10,8 @@ export interface ClusterNode {
   /** Host name or the name given in the configuration. */
   name: string;
   state: "alive" | "suspect" | "dead" | "left";
-  /** Wall time since when it is in this state, epoch ms. */
-  stateSince: number;
+  /** How long it has not been alive, in ms of monotonic time; 0 when it is alive or suspected. */
+  goneMs: number;
   /** For each service the node runs: where to reach it (no trailing slash) and what it tells about itself. */
   services: Record<string, { url: string; tells: Record<string, unknown> }>;
   /** This node. */
@@ -25,12 +25,16 @@ export interface Cluster {
   nodes(): readonly ClusterNode[];
   /** Tells the others something small (a few words) about a service of this node. */
   tell(service: string, url: string, tells: Record<string, unknown>): void;
+  /** How many nodes exist at least: those known, or those to be joined while none of them was met. */
+  expected(): number;
   /** Calls `listener` after each change until the returned function is called. */
   subscribe(listener: () => void): () => void;
   /** Tries to reach more nodes by gossip address; resolves to how many answered. */
   join(addresses: readonly string[]): Promise<number>;
   /** Forgets a dead or left node for good: its copies are counted as lost. */
   forget(id: string): Promise<void>;
+  /** Says farewell: the others take this node off at once instead of waiting for it. */
+  leave(): Promise<void>;
   /** The secret that nodes of this cluster share for a purpose, derived from the configured one; empty when none is configured. */
   secretFor(purpose: string): string;
 }

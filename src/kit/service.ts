@@ -9,7 +9,7 @@ import type { Clock } from "./clock.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Section } from "./config/declaration.ts";
 import type { Events } from "./events.ts";
-import type { Logger } from "./log.ts";
+import type { LogEntry, Logger } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
 import type { PageShell } from "./pages/shell.ts";
 import type { Random } from "./random.ts";
@@ -35,6 +35,8 @@ export interface ServiceEntry {
 export interface Service<Options extends object> {
   readonly name: string;
   readonly config: Section<Options>;
+  /** Whether, with these options, it wants the node to gossip. @default false */
+  usesCluster?(options: Options): boolean;
   /** Opens stores, starts workers, and returns what to serve. Throws a Fault when it cannot run. */
   start(context: ServiceContext<Options>): Promise<RunningService>;
   /** Adds terminal verbs below `warren <name>`. */
@@ -45,6 +47,8 @@ export interface Service<Options extends object> {
 export interface ServiceContext<Options extends object> {
   readonly options: Options;
   readonly log: Logger;
+  /** The newest log entries of the whole node, oldest first. */
+  readonly recentLog: () => readonly LogEntry[];
   readonly metrics: Metrics;
   readonly events: Events;
   readonly clock: Clock;
@@ -57,6 +61,8 @@ export interface ServiceContext<Options extends object> {
   readonly baseUrl: string;
   /** True when started as `warren <name>`, standing in for its predecessor. */
   readonly alone: boolean;
+  /** Tokens exist: answers are for those who show one, and shared caches must not keep them. */
+  readonly guarded: boolean;
   readonly cluster: Cluster;
   readonly shell: PageShell;
   /** Aborts when the node begins to stop. */

@@ -71,6 +71,17 @@ export interface CaskParts {
 /** Why a node takes no new blobs, or `yes`. */
 export type Writeable = "yes" | "read-only by configuration" | "disk full" | "store failed" | "draining";
 
+/** What one node says of one key. */
+export interface Whereabouts {
+  node: CaskNode;
+  /** Whether the ring gives it a copy. */
+  owner: boolean;
+  /** Undefined when it did not answer. */
+  held: boolean | undefined;
+  verifiedAt?: number;
+  sizeBytes?: number;
+}
+
 /** One node. */
 export class Cask {
   readonly holdings: Holdings;
@@ -334,9 +345,7 @@ export class Cask {
   }
 
   /** Who holds a key, as each node says: for people, not for decisions. */
-  async whereIs(
-    key: Key,
-  ): Promise<{ node: CaskNode; owner: boolean; held: boolean | undefined; verifiedAt?: number }[]> {
+  async whereIs(key: Key): Promise<Whereabouts[]> {
     const owners = new Set(this.#placement.owners(key).map((node) => node.id));
     const order = [...this.#placement.readOrder(key)];
     for (const node of this.#placement.nodes.values()) if (!order.includes(node)) order.push(node);
@@ -351,7 +360,7 @@ export class Cask {
         try {
           const limit = AbortSignal.timeout(this.settings.askMs);
           const answer = await this.#parts.peerFor(node).has(key, limit);
-          return { node, owner, held: answer.held, ...(answer.verifiedAt ? { verifiedAt: answer.verifiedAt } : {}) };
+          return { node, owner, ...answer };
         } catch {
           return { node, owner, held: undefined };
         }

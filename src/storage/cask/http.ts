@@ -18,8 +18,9 @@ import type { Cask } from "./cask.ts";
 import { type Algorithm, algorithmOf, bucketCount, type Key, parseKey } from "./key.ts";
 import type { CaskMetrics } from "./metrics.ts";
 import { secretHeader } from "./peer-http.ts";
-import type { PutResult } from "./write.ts";
 import { openUpload } from "./upload.ts";
+import type { CaskPages } from "./views.ts";
+import type { PutResult } from "./write.ts";
 
 /** What the routes stand on. */
 export interface HttpParts {
@@ -39,8 +40,7 @@ export interface HttpParts {
   peerSecrets(): readonly string[];
   /** Whether blobs are only for those with a token: caches in between must not keep them. */
   guarded: boolean;
-  /** The pages, drawn by pages.ts. Undefined for a path that is none of theirs. */
-  page(request: Request, caller: Caller, path: string): Response | undefined | Promise<Response | undefined>;
+  pages: CaskPages;
   /** Answers `GET /config/`. */
   selfConfig(): Record<string, unknown>;
   /** Answers `POST /join/`. */
@@ -99,6 +99,21 @@ export function caskRoutes(parts: HttpParts): (request: Request, caller: Caller)
   };
 
   const upload = async (request: Request, expected?: Key): Promise<Response> => {
+    const result = await put(request, expected);
+    return putAnswer(result, parts.originalFailureStatus);
+  };
+
+  /** The upload of a browser without script: it gets the form again, with what became of the file. */
+  const uploadByForm = async (request: Request): Promise<Response> => {
+    try {
+      return parts.pages.uploaded(request, await put(request));
+    } catch (thrown) {
+      if (!(thrown instanceof Fault)) throw thrown;
+      return parts.pages.uploaded(request, thrown);
+    }
+  };
+
+  const put = async (request: Request, expected?: Key): Promise<PutResult> => {
     const startedMs = parts.clock.monotonicMs();
     let result: PutResult;
     try {
@@ -110,12 +125,22 @@ export function caskRoutes(parts: HttpParts): (request: Request, caller: Caller)
     }
     const seconds = (parts.clock.monotonicMs() - startedMs) / 1000;
     parts.metrics.put(result.acknowledged ? "acknowledged" : "refused", result.sizeBytes, seconds);
-    return putAnswer(result, parts.originalFailureStatus);
+    return result;
   };
 
   const asPeer = (request: Request, caller: Caller) => {
     if (!mayBePeer(request, caller, parts.peerSecrets())) {
       throw new Fault("forbidden", "cask/secret", "sorry, need the secret knock");
+    }
+  };
+
+  const joined = async (addresses: readonly string[]): Promise<{ answered: number } | { reason: string }> => {
+    try {
+      const answered = await parts.join(addresses);
+      return answered > 0 ? { answered } : { reason: `Cannot join ${addresses.join(", ")}: no node answered` };
+    } catch (thrown) {
+      if (thrown instanceof SyntaxError) return { reason: thrown.message };
+      throw thrown;
     }
   };
 
@@ -153,13 +178,15 @@ export function caskRoutes(parts: HttpParts): (request: Request, caller: Caller)
       return plain(403, "need to know the secret knock");
     }
     const addresses = url.split(",").map((part) => part.trim());
-    const answered = await parts.join(addresses);
-    return answered > 0
-      ? plain(200, "Added node")
-      : plain(200, `Cannot join ${addresses.join(", ")}: no node answered`);
+    const answered = await joined(addresses);
+    if ((c.req.header("accept") ?? "").includes("text/html")) return parts.pages.joined(c.req.raw, url, answered);
+    return "answered" in answered ? plain(200, "Added node") : plain(200, answered.reason);
   });
 
   // Our own.
+  app.post("/upload/", (c) =>
+    (c.req.header("accept") ?? "").includes("text/html") ? uploadByForm(c.req.raw) : upload(c.req.raw),
+  );
   app.put("/file/:key/*", (c) => {
     const text = c.req.param("key");
     const key = keyIn(text);
@@ -229,9 +256,9 @@ export function caskRoutes(parts: HttpParts): (request: Request, caller: Caller)
     const path = new URL(c.req.url).pathname.slice(mountPath.length);
     if (method === "GET" || method === "HEAD") {
       if (/^\/(file|local)\/[^/]+$/.test(path)) return c.redirect(`${mountPath}${path}/`, 301);
-      const page = await parts.page(c.req.raw, c.env.caller, path);
+      const page = await parts.pages.answer(c.req.raw, c.env.caller, path);
       if (page) return page;
-      if (parts.alone) return (await parts.page(c.req.raw, c.env.caller, "/")) ?? plain(404, "not found\n");
+      if (parts.alone) return (await parts.pages.answer(c.req.raw, c.env.caller, "/")) ?? plain(404, "not found\n");
       throw new Fault("missing", "cask/no-page", `Cannot find "${path.slice(0, 200)}": there is no such page`);
     }
     if (method === "POST" && allowedOf(path) === undefined) return upload(c.req.raw);

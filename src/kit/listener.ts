@@ -1,0 +1,372 @@
+/**
+ * One address that answers HTTP. It finds the service a path belongs to, asks the gate who is calling, turns Faults into
+ * answers, counts and logs; what a request means is the service's to know. `/healthz`, `/readyz`, `/metrics`, `/assets/`
+ * and signing in are answered here, on every address.
+ *
+ * Requests beyond the way in are not delayed: nothing here awaits before the service's own handler has been called.
+ */
+import type { Clock } from "./clock.ts";
+import { type Address, formatAddress } from "./config/address.ts";
+import { cookieFor, type Gate, requireScope, type Visitor } from "./auth/gate.ts";
+import { Fault, reasonOf, toFault } from "./fault.ts";
+import { preferredType } from "./http/accept.ts";
+import { limitBody } from "./http/body.ts";
+import { problemResponse } from "./http/problem.ts";
+import type { Logger } from "./log.ts";
+import { counter, histogram, latencyBuckets, type Metrics } from "./metrics.ts";
+import type { PageShell } from "./pages/shell.ts";
+import type { Caller, Finding, RunningService, Scope } from "./service.ts";
+import { replaceListener } from "./tls.ts";
+
+/** A service, or a page of the node itself, below a path. */
+export interface Mount {
+  /** Begins with a slash, has none at its end; empty for the root. */
+  path: string;
+  service: string;
+  handle: RunningService["handle"];
+  scopeOf?: RunningService["scopeOf"];
+}
+
+/** What listeners of one node share. */
+export interface ListenerParts {
+  gate: Gate;
+  shell: PageShell;
+  metrics: Metrics;
+  clock: Clock;
+  log: Logger;
+  accessLog: boolean;
+  /** Whether the node serves, and what is wrong with it. */
+  readiness(): { ready: boolean; findings: readonly Finding[] };
+  counts: HttpCounts;
+}
+
+/** Certificate and key, in PEM form. */
+export interface TlsPair {
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** Counters of all listeners of a node. */
+export interface HttpCounts {
+  answered(service: string, method: string, status: number, seconds: number): void;
+}
+
+/** Declares the counters of HTTP. */
+export function httpCounts(metrics: Metrics): HttpCounts {
+  const requests = counter(metrics, {
+    name: "warren_http_requests_total",
+    help: "Requests answered",
+    labels: ["service", "method", "status"],
+  });
+  const seconds = histogram(metrics, {
+    name: "warren_http_request_duration_seconds",
+    help: "Time from a request's head to its answer's head",
+    labels: ["service"],
+    buckets: latencyBuckets,
+  });
+  return {
+    answered(service, method, status, took) {
+      requests.inc({ service, method, status });
+      seconds.observe({ service }, took);
+    },
+  };
+}
+
+/** A bound address. */
+export interface Listener {
+  readonly bound: Address;
+  /** The mounts, longest path first; may be changed while running. */
+  mount(mounts: readonly Mount[]): void;
+  /** Uses another certificate for new connections. */
+  certify(tls: TlsPair): void;
+  /** Takes no new connections and resolves when the requests at hand are done, or cuts them when `deadline` aborts. */
+  close(deadline: AbortSignal): Promise<void>;
+}
+
+const knownMethods = new Set(["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"]);
+/** Bun cuts connections without traffic after this many seconds, and takes no more than this. */
+const idleSeconds = 255;
+
+type BunServer = Bun.Server<undefined>;
+
+/** Binds an address. Throws `node/port-taken` or `node/address` when it cannot be had. */
+export function openListener(address: Address, tls: TlsPair | undefined, parts: ListenerParts): Listener {
+  let mounts: readonly Mount[] = [];
+  let streams = 0;
+  let closing = false;
+
+  const answer = (request: Request, server: BunServer): Response | Promise<Response> => {
+    const startedMs = parts.clock.monotonicMs();
+    const path = pathOf(request.url);
+    const call = new Call(
+      request,
+      server,
+      () => streams++,
+      () => streams--,
+    );
+    let service = "node";
+    const finish = (response: Response): Response => {
+      const took = parts.clock.monotonicMs() - startedMs;
+      const method = knownMethods.has(request.method) ? request.method : "other";
+      parts.counts.answered(service, method, response.status, took / 1000);
+      if (parts.accessLog) {
+        parts.log.info("Request", {
+          method,
+          path: path.slice(0, 500),
+          status: response.status,
+          ms: Math.round(took * 10) / 10,
+          from: call.address,
+          by: call.name,
+          request: call.requestId,
+        });
+      }
+      if (closing) response.headers.set("Connection", "close");
+      return response;
+    };
+    const fail = async (thrown: unknown): Promise<Response> => finish(await failed(thrown, request, path, call, parts));
+    try {
+      const own = nodePath(request, path, call, parts);
+      if (own) return own instanceof Promise ? own.then(finish, fail) : finish(own);
+      const mount = mounts.find((candidate) => isBelow(path, candidate.path));
+      if (!mount)
+        throw new Fault("missing", "node/no-page", `Cannot find "${path.slice(0, 200)}": there is no such page`);
+      ({ service } = mount);
+      call.enter(parts.gate, mount.service);
+      const scope = mount.scopeOf ? mount.scopeOf(request, path.slice(mount.path.length)) : usualScope(request.method);
+      if (scope !== undefined) call.require(scope);
+      const response = mount.handle(request, call);
+      return response instanceof Promise ? response.then(finish, fail) : finish(response);
+    } catch (thrown) {
+      return fail(thrown);
+    }
+  };
+
+  const options = (port: number, pair: TlsPair | undefined) => ({
+    hostname: address.host,
+    port,
+    maxRequestBodySize: Number.MAX_SAFE_INTEGER,
+    idleTimeout: idleSeconds,
+    ...(pair ? { tls: pair } : {}),
+    fetch: answer,
+    error(thrown: Error) {
+      parts.log.error("A request failed outside of its handler", { reason: reasonOf(thrown) });
+      return new Response("Something went wrong inside\n", { status: 500 });
+    },
+  });
+  let server: BunServer;
+  try {
+    server = Bun.serve(options(address.port, tls));
+  } catch (thrown) {
+    throw cannotBind(address, thrown);
+  }
+  const bound = { host: server.hostname ?? address.host, port: server.port ?? address.port };
+  return {
+    bound,
+    mount(wanted) {
+      mounts = [...wanted].sort((left, right) => right.path.length - left.path.length);
+    },
+    certify(pair) {
+      // Bun keeps the certificate a socket was opened with, so another socket takes the port over; connections stay.
+      const replaced = replaceListener(server, () => Bun.serve(options(bound.port, pair)));
+      server = replaced.listener;
+    },
+    async close(deadline) {
+      closing = true;
+      const drained = server.stop(false);
+      // Streams end only when their reader leaves; they are not waited for.
+      while (server.pendingRequests > streams && !deadline.aborted) {
+        await new Promise<void>((resolve) => parts.clock.schedule(20, resolve));
+      }
+      await Promise.race([
+        Promise.all([server.stop(true), drained]),
+        new Promise((resolve) => setTimeout(resolve, 500)),
+      ]);
+    },
+  };
+}
+
+/** The scope that a method needs where a service does not say otherwise. */
+export function usualScope(method: string): Scope {
+  return method === "GET" || method === "HEAD" || method === "OPTIONS" ? "read" : "write";
+}
+
+/** The path of a URL as the server gives it, without query. */
+export function pathOf(url: string): string {
+  const start = url.indexOf("/", 8);
+  if (start < 0) return "/";
+  const query = url.indexOf("?", start);
+  return query < 0 ? url.slice(start) : url.slice(start, query);
+}
+
+function isBelow(path: string, mount: string): boolean {
+  return (
+    path.startsWith(mount) && (path.length === mount.length || mount === "" || path.charCodeAt(mount.length) === 47)
+  );
+}
+
+/** One request's caller. What costs time is found out when it is asked for. */
+class Call implements Caller {
+  readonly #request: Request;
+  readonly #server: BunServer;
+  readonly #opened: () => void;
+  readonly #closed: () => void;
+  #address: string | undefined;
+  #requestId: string | undefined;
+  #visitor: Visitor | undefined;
+  #service = "node";
+
+  constructor(request: Request, server: BunServer, opened: () => void, closed: () => void) {
+    this.#request = request;
+    this.#server = server;
+    this.#opened = opened;
+    this.#closed = closed;
+  }
+
+  get address(): string {
+    this.#address ??= this.#server.requestIP(this.#request)?.address ?? "";
+    return this.#address;
+  }
+
+  get requestId(): string {
+    if (this.#requestId === undefined) {
+      const given = this.#request.headers.get("x-request-id") ?? "";
+      this.#requestId = /^[\w.-]{1,64}$/.test(given) ? given : crypto.randomUUID();
+    }
+    return this.#requestId;
+  }
+
+  get name(): string {
+    return this.#visitor?.name ?? "anonymous";
+  }
+
+  get visitor(): Visitor | undefined {
+    return this.#visitor;
+  }
+
+  enter(gate: Gate, service: string): void {
+    this.#service = service;
+    this.#visitor = gate.admit(this.#request, this.address);
+  }
+
+  require(scope: Scope): void {
+    if (this.#visitor) requireScope(this.#visitor, this.#service, scope);
+  }
+
+  may(scope: Scope): boolean {
+    return this.#visitor?.may(this.#service, scope) ?? false;
+  }
+
+  keepOpen(): void {
+    this.#server.timeout(this.#request, 0);
+    this.#opened();
+    this.#request.signal.addEventListener("abort", this.#closed, { once: true });
+  }
+}
+
+/** What every listener answers by itself. */
+function nodePath(
+  request: Request,
+  path: string,
+  call: Call,
+  parts: ListenerParts,
+): Response | Promise<Response> | undefined {
+  // One comparison for nearly all requests.
+  const second = path.charCodeAt(1);
+  if (second === 104 && path === "/healthz") return new Response("ok\n", { headers: { "Cache-Control": "no-store" } });
+  if (second === 114 && path === "/readyz") {
+    const { ready, findings } = parts.readiness();
+    const lines = findings.map((finding) => `${finding.state}  ${finding.name}: ${finding.sentence}`);
+    return new Response(`${[ready ? "ready" : "not ready", ...lines].join("\n")}\n`, {
+      status: ready ? 200 : 503,
+      headers: { "Cache-Control": "no-store", "Content-Type": "text/plain; charset=utf-8" },
+    });
+  }
+  if (second === 109 && path === "/metrics") {
+    call.enter(parts.gate, "node");
+    call.require("read");
+    return parts.metrics
+      .metrics()
+      .then((text) => new Response(text, { headers: { "Content-Type": parts.metrics.contentType } }));
+  }
+  if (second === 97 && path.startsWith("/assets/")) return parts.shell.asset(request);
+  if (second === 102 && path === "/favicon.ico")
+    return new Response(null, { headers: { "Cache-Control": "max-age=86400" } });
+  if (second === 115 && path === "/sign-in") return signIn(request, call, parts);
+  if (second === 115 && path === "/sign-out" && request.method === "POST") {
+    call.enter(parts.gate, "node");
+    const secure = request.url.startsWith("https:");
+    return new Response(null, { status: 303, headers: { Location: "/", "Set-Cookie": cookieFor("", { secure }) } });
+  }
+  return undefined;
+}
+
+async function signIn(request: Request, call: Call, parts: ListenerParts): Promise<Response> {
+  if (request.method !== "POST") return parts.shell.signIn({ to: "/" }, request);
+  // Whoever has a cookie that is no longer right must still get in.
+  call.enter(parts.gate, "node");
+  const decoder = new TextDecoder();
+  let text = "";
+  for await (const chunk of limitBody(request.body, { maxBytes: 8192, clock: parts.clock })) {
+    text += decoder.decode(chunk, { stream: true });
+  }
+  const form = new URLSearchParams(text + decoder.decode());
+  const asked = form.get("to") ?? "/";
+  // Only a path of this node: never "//elsewhere" or "/\elsewhere".
+  const to = /^\/(?![/\\])[\w/.~%?&=+-]*$/.test(asked) ? asked : "/";
+  const token = (form.get("token") ?? "").trim();
+  try {
+    parts.gate.check(token, call.address);
+  } catch (thrown) {
+    const fault = toFault(thrown);
+    if (fault.kind !== "unauthorized" && fault.kind !== "limited") throw fault;
+    return parts.shell.signIn({ to, failure: fault.message }, request);
+  }
+  const secure = request.url.startsWith("https:");
+  return new Response(null, { status: 303, headers: { Location: to, "Set-Cookie": cookieFor(token, { secure }) } });
+}
+
+async function failed(
+  thrown: unknown,
+  request: Request,
+  path: string,
+  call: Call,
+  parts: ListenerParts,
+): Promise<Response> {
+  const fault = toFault(thrown);
+  if (fault.status >= 500) {
+    parts.log[fault.kind === "internal" ? "error" : "warn"]("A request failed", {
+      code: fault.code,
+      reason: reasonOf(fault),
+      ...(fault.kind === "internal" && fault.cause instanceof Error ? { stack: fault.cause.stack } : {}),
+      method: request.method,
+      path: path.slice(0, 500),
+      request: call.requestId,
+    });
+  }
+  const asksHtml =
+    request.headers.has("accept") &&
+    preferredType(request.headers.get("accept"), ["text/plain", "text/html"]) === "text/html";
+  if (!asksHtml) return problemResponse(fault, request, { requestId: call.requestId });
+  if (fault.status === 401 && request.method === "GET") return parts.shell.signIn({ to: path }, request);
+  return parts.shell.problem(fault, request, { requestId: call.requestId });
+}
+
+function cannotBind(address: Address, thrown: unknown): Fault {
+  const shown = formatAddress(address);
+  const code = thrown instanceof Error && "code" in thrown ? String(thrown.code) : "";
+  if (code === "EADDRINUSE") {
+    return new Fault(
+      "unavailable",
+      "node/port-taken",
+      `Cannot listen on ${shown}: another program has that address; stop it, or set listen to another one`,
+      { cause: thrown },
+    );
+  }
+  const why =
+    code === "EACCES"
+      ? "this user may not use that port"
+      : code === "EADDRNOTAVAIL"
+        ? "this machine has no such address"
+        : reasonOf(thrown);
+  return new Fault("unavailable", "node/address", `Cannot listen on ${shown}: ${why}`, { cause: thrown });
+}

@@ -1,0 +1,297 @@
+/**
+ * The cluster over gossip: a Cluster (cluster.ts) that runs lib/memberlist, tells the others about this node's services,
+ * and remembers on disk whom it has met. A member's name is its permanent id, so two nodes with one id show up as a
+ * conflict. With a cluster secret gossip is encrypted with a key derived from it.
+ *
+ * Remembering matters: a node that restarts alone still knows how many there were, and does not take itself for all.
+ */
+import { hkdfSync } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { z } from "zod";
+
+import { Keyring } from "../lib/memberlist/keyring.ts";
+import { createMemberlist } from "../lib/memberlist/memberlist.ts";
+import type { Member } from "../lib/memberlist/roster.ts";
+import type { Clock } from "./clock.ts";
+import type { Cluster, ClusterNode } from "./cluster.ts";
+import { type Address, formatAddress } from "./config/address.ts";
+import { replaceFile } from "./disk/atomic.ts";
+import type { Events } from "./events.ts";
+import { Fault, reasonOf } from "./fault.ts";
+import type { Logger } from "./log.ts";
+import type { Random } from "./random.ts";
+
+/** What the cluster is made of. */
+export interface MembershipOptions {
+  id: string;
+  name: string;
+  gossip: Address;
+  /** Gossip addresses of others. */
+  join: readonly Address[];
+  secret: string | undefined;
+  /** Where the memory of other nodes is kept. */
+  dataFolder: string;
+  clock: Clock;
+  random: Random;
+  log: Logger;
+  events: Events;
+}
+
+/** A Cluster that can be started and stopped. */
+export interface Membership extends Cluster {
+  /** Binds the gossip port. The URL of this node must have been told before. */
+  start(baseUrl: string): Promise<void>;
+  /** The address that gossip is bound to, once started. */
+  address(): string;
+  stop(): Promise<void>;
+}
+
+const tellsShape = z.record(z.string().max(64), z.unknown());
+const metaShape = z.object({
+  /** The node's name. */
+  n: z.string().max(128),
+  /** Its base URL. */
+  u: z.string().max(256),
+  /** Its services: what each tells, and its URL where that is not `<base>/<service>`. */
+  s: z.record(z.string().max(32), z.object({ u: z.string().max(256).optional(), t: tellsShape.optional() })),
+});
+const memoryShape = z.array(
+  z.object({ id: z.string(), name: z.string(), gossip: z.string(), meta: metaShape.optional() }),
+);
+
+type Meta = z.infer<typeof metaShape>;
+interface Remembered {
+  id: string;
+  name: string;
+  gossip: string;
+  meta?: Meta | undefined;
+}
+
+/** Prepares the cluster of a node. */
+export function createMembership(options: MembershipOptions): Membership {
+  const { clock, log, events } = options;
+  const memoryPath = join(options.dataFolder, "members.json");
+  const remembered = new Map<string, Remembered>();
+  for (const entry of readMemory(memoryPath, log)) if (entry.id !== options.id) remembered.set(entry.id, entry);
+  const startedMs = clock.monotonicMs();
+  const listeners = new Set<() => void>();
+  const services = new Map<string, { url: string; tells: Record<string, unknown> }>();
+  const secret = options.secret ?? "";
+  let baseUrl = "";
+  let snapshot: readonly ClusterNode[] | undefined;
+  let saving = Promise.resolve();
+  let running = false;
+
+  const derived = (purpose: string, length: number) =>
+    new Uint8Array(hkdfSync("sha256", secret, "warren cluster", purpose, length));
+  const list = createMemberlist({
+    name: options.id,
+    listen: { host: options.gossip.host, port: options.gossip.port },
+    seeds: [...new Set([...options.join.map(formatAddress), ...[...remembered.values()].map((entry) => entry.gossip)])],
+    ...(secret === "" ? {} : { keyring: new Keyring([derived("gossip", 32)]) }),
+    label: "warren",
+    clock,
+    random: options.random,
+  });
+
+  const encode = (): Uint8Array => {
+    const told: Meta["s"] = {};
+    for (const [name, { url, tells }] of services) {
+      told[name] = {
+        ...(url === `${baseUrl}/${name}` ? {} : { u: url }),
+        ...(Object.keys(tells).length === 0 ? {} : { t: tells }),
+      };
+    }
+    return new TextEncoder().encode(
+      JSON.stringify({ n: options.name.slice(0, 64), u: baseUrl, s: told } satisfies Meta),
+    );
+  };
+  const changed = () => {
+    snapshot = undefined;
+    for (const listener of listeners) listener();
+  };
+  const save = () => {
+    const text = `${JSON.stringify([...remembered.values()], null, 2)}\n`;
+    saving = saving
+      .then(() => replaceFile(memoryPath, text))
+      .catch((thrown: unknown) => log.warn("Cannot remember the nodes of the cluster", { reason: reasonOf(thrown) }));
+  };
+  const meet = (member: Member) => {
+    const meta = decode(member.meta);
+    const entry: Remembered = {
+      id: member.name,
+      name: meta?.n ?? member.name,
+      gossip: formatAddress({ host: member.address, port: member.port }),
+      ...(meta ? { meta } : {}),
+    };
+    if (JSON.stringify(remembered.get(member.name)) !== JSON.stringify(entry)) {
+      remembered.set(member.name, entry);
+      save();
+    }
+    changed();
+  };
+  const named = (member: Member) => decode(member.meta)?.n ?? member.name;
+  list.on("join", (member) => {
+    meet(member);
+    events.add("node", "good", `Node ${named(member)} is here`);
+  });
+  list.on("update", meet);
+  list.on("suspect", changed);
+  list.on("alive", changed);
+  list.on("dead", (member) => {
+    changed();
+    events.add("node", "warn", `Node ${named(member)} does not answer any more`);
+  });
+  list.on("left", (member) => {
+    remembered.delete(member.name);
+    save();
+    changed();
+    events.add("node", "info", `Node ${named(member)} has left the cluster`);
+  });
+  list.on("conflict", (conflict) => {
+    events.add(
+      "node",
+      "bad",
+      `Two nodes claim to be ${conflict.name}: give one of them another id, or its own data folder`,
+    );
+    log.error("Two nodes use one id", { id: conflict.name });
+  });
+
+  const nodeOf = (
+    id: string,
+    name: string,
+    meta: Meta | undefined,
+  ): Omit<ClusterNode, "state" | "goneMs" | "self"> => ({
+    id,
+    name,
+    services: Object.fromEntries(
+      Object.entries(meta?.s ?? {}).map(([service, told]) => [
+        service,
+        { url: told.u ?? `${meta?.u ?? ""}/${service}`, tells: told.t ?? {} },
+      ]),
+    ),
+  });
+
+  const look = (): readonly ClusterNode[] => {
+    const nowMs = clock.monotonicMs();
+    const nodes = new Map<string, ClusterNode>();
+    for (const { id, name, meta } of remembered.values()) {
+      nodes.set(id, { ...nodeOf(id, name, meta), state: "dead", goneMs: nowMs - startedMs, self: false });
+    }
+    for (const member of running ? list.members() : []) {
+      if (member.name === options.id || (!remembered.has(member.name) && member.state !== "alive")) continue;
+      const gone = member.state === "dead" || member.state === "left";
+      const meta = decode(member.meta) ?? remembered.get(member.name)?.meta;
+      nodes.set(member.name, {
+        ...nodeOf(member.name, meta?.n ?? member.name, meta),
+        state: member.state,
+        goneMs: gone ? nowMs - member.stateSinceMs : 0,
+        self: false,
+      });
+    }
+    nodes.set(options.id, {
+      id: options.id,
+      name: options.name,
+      services: Object.fromEntries(services),
+      state: "alive",
+      goneMs: 0,
+      self: true,
+    });
+    return [...nodes.values()].sort((left, right) => (left.id < right.id ? -1 : 1));
+  };
+
+  return {
+    selfId: options.id,
+    nodes() {
+      // Only the passing of time changes a snapshot between events, and only for nodes that are gone.
+      if (snapshot?.every((node) => node.goneMs === 0)) return snapshot;
+      snapshot = look();
+      return snapshot;
+    },
+    expected: () => (remembered.size === 0 ? 1 + options.join.length : 1 + remembered.size),
+    tell(service, url, tells) {
+      services.set(service, { url, tells });
+      if (running) list.updateMeta(encode());
+      changed();
+    },
+    subscribe(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+    join: (addresses) => list.join(addresses),
+    async forget(id) {
+      const node = look().find((known) => known.id === id);
+      if (!node) throw new Fault("missing", "node/unknown", `Cannot forget "${id}": no node of that id is known`);
+      if (node.state === "alive" || node.state === "suspect") {
+        throw new Fault("conflict", "node/alive", `Cannot forget "${id}": it is alive; drain it or stop it first`);
+      }
+      remembered.delete(id);
+      save();
+      changed();
+      await saving;
+    },
+    async leave() {
+      if (running) await list.leave(5000);
+    },
+    secretFor: (purpose) => (secret === "" ? "" : Buffer.from(derived(purpose, 32)).toString("hex")),
+    async start(url) {
+      baseUrl = url;
+      const meta = encode();
+      if (meta.byteLength > 512) {
+        throw new Fault(
+          "invalid",
+          "node/meta",
+          `Cannot tell the other nodes about ${services.size} services: the names and URLs are too long`,
+        );
+      }
+      try {
+        list.updateMeta(meta);
+        await list.start();
+      } catch (thrown) {
+        const address = formatAddress(options.gossip);
+        throw new Fault(
+          "unavailable",
+          "node/gossip",
+          `Cannot gossip on ${address}: ${reasonOf(thrown)}; set gossip in [node] to another address`,
+          { cause: thrown },
+        );
+      }
+      running = true;
+      changed();
+    },
+    address: () => (running ? formatAddress({ host: list.self.address, port: list.self.port }) : ""),
+    async stop() {
+      running = false;
+      await list.stop();
+      await saving;
+    },
+  };
+}
+
+function decode(meta: Uint8Array): Meta | undefined {
+  try {
+    const parsed = metaShape.safeParse(JSON.parse(new TextDecoder().decode(meta)));
+    return parsed.success ? parsed.data : undefined;
+  } catch (thrown) {
+    if (thrown instanceof SyntaxError) return undefined;
+    throw thrown;
+  }
+}
+
+function readMemory(path: string, log: Logger): Remembered[] {
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (thrown) {
+    if (thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT") return [];
+    throw new Fault("internal", "node/memory", `Cannot read ${path}: look at its permissions`, { cause: thrown });
+  }
+  try {
+    return memoryShape.parse(JSON.parse(text));
+  } catch (thrown) {
+    log.warn("The memory of other nodes is damaged and starts anew", { path, reason: reasonOf(thrown) });
+    return [];
+  }
+}

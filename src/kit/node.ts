@@ -1,0 +1,442 @@
+/**
+ * A node: takes services from new to running and back, in order, with deadlines. Both `warren up` and `warren <service>`
+ * come through here; tests start the same value on port 0 in a temporary folder.
+ *
+ * Order: data folder locked, tokens opened, addresses bound (answering "not ready"), services started one after another,
+ * gossip joined, then ready. Stopping goes the other way: listeners drain first, services stop in reverse, each within
+ * the stated time. Start failures are Faults and leave nothing running.
+ */
+import { existsSync, readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+
+import { checkExposure, exposureWarning } from "./auth/exposure.ts";
+import { createGate } from "./auth/gate.ts";
+import { openTokens, tokensPath } from "./auth/tokens.ts";
+import type { Clock } from "./clock.ts";
+import { type Address, formatAddress, isLoopback } from "./config/address.ts";
+import { advertisedUrl, gossipAddress, nameOf, type NodeOptions } from "./config/node.ts";
+import type { ServiceSettings } from "./config/service-section.ts";
+import { makeFolders, replaceFile } from "./disk/atomic.ts";
+import { lockFolder } from "./disk/lock.ts";
+import { createEvents, type Events } from "./events.ts";
+import { Fault, reasonOf, toFault } from "./fault.ts";
+import { httpCounts, type Listener, type ListenerParts, type Mount, openListener } from "./listener.ts";
+import type { Log } from "./log.ts";
+import { createMembership } from "./membership.ts";
+import { createMetrics, gauge, type Metrics } from "./metrics.ts";
+import { createShell, type PageShell } from "./pages/shell.ts";
+import type { Random } from "./random.ts";
+import type { Caller, Finding, RunningService, Service, ServiceEntry } from "./service.ts";
+import { type CertificateWatch, expiryWarning, watchCertificates } from "./tls.ts";
+
+/** Where a service of a node is on its way. */
+export type ServiceState = "starting" | "running" | "stopping" | "stopped" | "failed" | "off";
+
+/** A service to be run, with its options. */
+export interface Enlisted {
+  entry: ServiceEntry;
+  service: Service<object>;
+  options: object & ServiceSettings;
+}
+
+/** What a node is made of. */
+export interface NodeParts {
+  options: NodeOptions;
+  services: readonly Enlisted[];
+  /** All services there are, for pages. */
+  catalogue: readonly ServiceEntry[];
+  /** The one service that is run, standing at the root. */
+  alone: boolean;
+  version: string;
+  clock: Clock;
+  random: Random;
+  log: Log;
+  /** Makes what answers paths of no service: the console. Absent when a service stands at the root. */
+  front?(parts: FrontParts): { handle(request: Request, caller: Caller): Response | Promise<Response> };
+}
+
+/** What the console may use. */
+export interface FrontParts {
+  node: Node;
+  events: Events;
+  shell: PageShell;
+  clock: Clock;
+  log: Log;
+}
+
+/** A service as it stands. */
+export interface ServiceStatus {
+  entry: ServiceEntry;
+  state: ServiceState;
+  address: string;
+  running: RunningService | undefined;
+  failure: string;
+}
+
+/** A node that runs. */
+export interface Node {
+  readonly id: string;
+  readonly name: string;
+  readonly version: string;
+  readonly startedAt: number;
+  readonly dataFolder: string;
+  /** The node's own URL on the shared address. */
+  readonly url: string;
+  readonly metrics: Metrics;
+  readonly events: Events;
+  addresses(): readonly { purpose: string; address: string }[];
+  services(): readonly ServiceStatus[];
+  findings(): readonly Finding[];
+  ready(): boolean;
+  /** Drains and stops everything; may be called twice. */
+  stop(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** Starts a node. Throws a Fault, after undoing what it had begun, when it cannot run. */
+export async function startNode(parts: NodeParts): Promise<Node> {
+  const undo: (() => void | Promise<void>)[] = [];
+  try {
+    return await start(parts, undo);
+  } catch (thrown) {
+    for (const step of undo.reverse()) {
+      try {
+        await step();
+      } catch (failure) {
+        parts.log.warn("Cannot clean up after a failed start", { reason: reasonOf(failure) });
+      }
+    }
+    throw thrown;
+  }
+}
+
+async function start(parts: NodeParts, undo: (() => void | Promise<void>)[]): Promise<Node> {
+  const { options, clock, log, random } = parts;
+  const startedAt = clock.now();
+  const startedMs = clock.monotonicMs();
+  const dataFolder = resolve(options.data);
+  await openDataFolder(dataFolder);
+  const lock = lockFolder(dataFolder);
+  undo.push(() => lock.release());
+  const id = options.id ?? (await rememberedId(dataFolder));
+  const tokens = openTokens(tokensPath(dataFolder), { clock, log });
+  undo.push(() => tokens.close());
+
+  const own = parts.services.filter((enlisted) => enlisted.options.listen !== undefined && !parts.alone);
+  const aloneAt = parts.alone ? parts.services[0]?.options.listen : undefined;
+  const shared = aloneAt ?? options.listen;
+  const events = createEvents(clock);
+  const listeners: Listener[] = [];
+  const certificates =
+    options.tlsCertificate !== undefined && options.tlsKey !== undefined
+      ? watchCertificates({
+          certificatePath: options.tlsCertificate,
+          keyPath: options.tlsKey,
+          clock,
+          log,
+          onChange(certificate) {
+            for (const listener of listeners) listener.certify(certificate.tls);
+            events.add("node", "info", `Uses a renewed certificate for ${certificate.names}`);
+          },
+        })
+      : undefined;
+  if (certificates) undo.push(() => certificates.stop());
+  refuseExposure([shared, ...own.map(({ options: { listen } }) => listen as Address)], options, tokens.any(), log);
+  const gossip = gossipAddress({ ...options, listen: shared });
+  const gossips = parts.services.some(({ service, options: own }) => service.usesCluster?.(own) ?? false);
+  if (gossips && !isLoopback(gossip.host) && options.clusterSecret === undefined) {
+    throw new Fault(
+      "forbidden",
+      "node/open-gossip",
+      `Cannot gossip on ${formatAddress(gossip)} without a secret: set cluster_secret (or cluster_secret_file) in [node], the same on every node, or gossip on 127.0.0.1`,
+    );
+  }
+
+  const metrics = createMetrics();
+  processMetrics(metrics, parts.version, clock, startedMs);
+  const shell = createShell({
+    navigation: navigationOf(parts),
+    version: parts.version,
+    nodeName: nameOf(options),
+    clock,
+  });
+  const membership = createMembership({
+    id,
+    name: nameOf(options),
+    gossip,
+    join: options.join,
+    secret: options.clusterSecret,
+    dataFolder,
+    clock,
+    random,
+    log,
+    events,
+  });
+
+  const statuses: ServiceStatus[] = parts.catalogue.map((entry) => ({
+    entry,
+    state: "off",
+    address: "",
+    running: undefined,
+    failure: "",
+  }));
+  const statusOf = (name: string) => statuses.find((status) => status.entry.name === name) as ServiceStatus;
+  for (const { entry } of parts.services) statusOf(entry.name).state = "starting";
+  let ready = false;
+  const findings = (): Finding[] => [
+    ...certificateFindings(certificates, clock),
+    ...statuses.flatMap((status) => [
+      ...(status.failure ? [{ name: status.entry.name, state: "failed" as const, sentence: status.failure }] : []),
+      ...(status.running?.health() ?? []),
+    ]),
+  ];
+
+  const gate = createGate({ tokens, clock, log, hosts: options.hosts, waived: options.openBeyondLoopback });
+  const listening: ListenerParts = {
+    gate,
+    shell,
+    metrics,
+    clock,
+    log,
+    accessLog: options.accessLog,
+    counts: httpCounts(metrics),
+    readiness: () => {
+      const found = findings();
+      return { ready: ready && found.every((finding) => finding.state !== "failed"), findings: found };
+    },
+  };
+  const stopping = new AbortController();
+  const cut = new AbortController();
+  const bind = (address: Address): Listener => {
+    const listener = openListener(address, certificates?.current().tls, listening);
+    listeners.push(listener);
+    return listener;
+  };
+  undo.push(async () => {
+    cut.abort();
+    stopping.abort();
+    await Promise.all(listeners.map((listener) => listener.close(cut.signal)));
+  });
+  const main = bind(shared);
+  const url = advertisedUrl({ ...options, listen: shared }, main.bound);
+
+  const running: { name: string; service: RunningService }[] = [];
+  undo.push(async () => {
+    for (const { service } of running.reverse()) await service.stop();
+  });
+  undo.push(() => membership.stop());
+  const mounts: Mount[] = [];
+  const failures: Fault[] = [];
+  for (const { entry, service, options: serviceOptions } of parts.services) {
+    const status = statusOf(entry.name);
+    try {
+      const listener = serviceOptions.listen && !parts.alone ? bind(serviceOptions.listen) : main;
+      const atRoot = parts.alone || listener !== main;
+      const mountPath = atRoot ? "" : `/${entry.name}`;
+      const origin = listener === main ? url : advertisedUrl({ ...options, advertise: undefined }, listener.bound);
+      const folder = join(dataFolder, entry.name);
+      await makeFolders(folder, 0o700);
+      const handle = await service.start({
+        options: serviceOptions,
+        log: log.child({ service: entry.name }),
+        recentLog: () => log.recent(),
+        metrics,
+        events,
+        clock,
+        random,
+        dataFolder: folder,
+        mountPath,
+        baseUrl: `${origin}${mountPath}`,
+        alone: parts.alone,
+        guarded: tokens.any(),
+        cluster: membership,
+        shell,
+        signal: stopping.signal,
+      });
+      running.push({ name: entry.name, service: handle });
+      const mount: Mount = {
+        path: mountPath,
+        service: entry.name,
+        handle: (request, caller) => handle.handle(request, caller),
+        ...(handle.scopeOf ? { scopeOf: (request, path) => handle.scopeOf?.(request, path) } : {}),
+      };
+      if (listener === main) mounts.push(mount);
+      else listener.mount([mount]);
+      status.running = handle;
+      status.state = "running";
+      status.address = `${origin}${mountPath}/`;
+    } catch (thrown) {
+      const fault = toFault(thrown);
+      if (fault.kind === "internal")
+        log.error("A service could not start", { service: entry.name, reason: reasonOf(fault) });
+      failures.push(fault);
+      status.state = "failed";
+      status.failure = fault.kind === "internal" ? reasonOf(fault) : fault.message;
+    }
+  }
+  if (failures.length > 0) {
+    throw failures.length === 1 && failures[0]
+      ? failures[0]
+      : new Fault("unavailable", "node/services", failures.map((fault) => fault.message).join("\n"));
+  }
+  if (gossips) await membership.start(url);
+
+  let stopped: Promise<void> | undefined;
+  const node: Node = {
+    id,
+    name: nameOf(options),
+    version: parts.version,
+    startedAt,
+    dataFolder,
+    url,
+    metrics,
+    events,
+    addresses: () => [
+      { purpose: "http", address: url },
+      ...(gossips ? [{ purpose: "gossip", address: membership.address() }] : []),
+      ...statuses.flatMap((status) => status.running?.addresses ?? []),
+    ],
+    services: () => statuses,
+    findings,
+    ready: () => ready,
+    stop() {
+      stopped ??= stop();
+      return stopped;
+    },
+    [Symbol.asyncDispose]: () => node.stop(),
+  };
+  const stop = async () => {
+    ready = false;
+    stopping.abort();
+    const cancelCut = clock.schedule(options.stopTimeoutMs, () => cut.abort());
+    await Promise.all(listeners.map((listener) => listener.close(cut.signal)));
+    for (const { name, service } of [...running].reverse()) {
+      const status = statusOf(name);
+      status.state = "stopping";
+      await withDeadline(service.stop(), cut.signal, () =>
+        log.error("A service did not stop in time", { service: name }),
+      );
+      status.state = "stopped";
+    }
+    cancelCut();
+    await membership.stop();
+    certificates?.stop();
+    tokens.close();
+    lock.release();
+  };
+
+  const front = parts.front?.({ node, events, shell, clock, log });
+  if (front) mounts.push({ path: "", service: "node", handle: (request, caller) => front.handle(request, caller) });
+  main.mount(mounts);
+  ready = true;
+  events.add("node", "good", `Node ${node.name} is ready after ${Math.round(clock.monotonicMs() - startedMs)} ms`);
+  return node;
+}
+
+async function openDataFolder(folder: string): Promise<void> {
+  try {
+    await makeFolders(folder, 0o700);
+  } catch (thrown) {
+    throw new Fault("unavailable", "node/data-folder", `Cannot use the data folder ${folder}: ${reasonOf(thrown)}`, {
+      cause: thrown,
+    });
+  }
+}
+
+/** The id made at the first start. */
+async function rememberedId(dataFolder: string): Promise<string> {
+  const path = join(dataFolder, "node-id");
+  if (existsSync(path)) {
+    const text = readFileSync(path, "utf8").trim();
+    if (/^[\w.-]{8,64}$/.test(text)) return text;
+    throw new Fault(
+      "internal",
+      "node/id",
+      `Cannot read the node's id in ${path}: wanted 8 to 64 letters, digits or dashes`,
+    );
+  }
+  const id = crypto.randomUUID();
+  await replaceFile(path, `${id}\n`);
+  return id;
+}
+
+function refuseExposure(listen: readonly Address[], options: NodeOptions, tokensExist: boolean, log: Log): void {
+  const asked = {
+    listen: listen.map(formatAddress),
+    tokensExist,
+    waived: options.openBeyondLoopback,
+    tls: options.tlsCertificate !== undefined,
+    waiver: "--open-beyond-loopback",
+  };
+  const refused = checkExposure(asked);
+  if (refused) throw refused;
+  const warning = exposureWarning(asked);
+  if (warning) log.warn(warning);
+}
+
+function navigationOf(parts: NodeParts) {
+  if (parts.alone) {
+    return parts.services.map(({ entry }) => ({
+      name: entry.name,
+      summary: entry.summary,
+      href: "/",
+      group: entry.group,
+    }));
+  }
+  return [
+    { name: "console", summary: "How this node fares", href: "/" },
+    ...parts.services
+      .filter(({ options }) => options.listen === undefined)
+      .map(({ entry }) => ({ name: entry.name, summary: entry.summary, href: `/${entry.name}/`, group: entry.group })),
+  ];
+}
+
+function processMetrics(metrics: Metrics, version: string, clock: Clock, startedMs: number): void {
+  gauge(metrics, { name: "warren_node_info", help: "1; the version is its label", labels: ["version"] }).set(
+    { version },
+    1,
+  );
+  gauge(metrics, {
+    name: "warren_node_uptime_seconds",
+    help: "Time since the node started",
+    read: () => (clock.monotonicMs() - startedMs) / 1000,
+  });
+  gauge(metrics, {
+    name: "process_resident_memory_bytes",
+    help: "Resident memory of the process",
+    read: () => process.memoryUsage.rss(),
+  });
+  gauge(metrics, {
+    name: "process_cpu_seconds",
+    help: "Processor time used, user and system",
+    read: () => {
+      const { user, system } = process.cpuUsage();
+      return (user + system) / 1e6;
+    },
+  });
+}
+
+function certificateFindings(certificates: CertificateWatch | undefined, clock: Clock): Finding[] {
+  const sentence = certificates && (certificates.problem() ?? expiryWarning(certificates.current(), clock.now()));
+  return sentence === undefined ? [] : [{ name: "certificate", state: "degraded", sentence }];
+}
+
+async function withDeadline(work: Promise<void>, deadline: AbortSignal, late: () => void): Promise<void> {
+  if (deadline.aborted) {
+    late();
+    return;
+  }
+  await Promise.race([
+    work,
+    new Promise<void>((resolve) =>
+      deadline.addEventListener(
+        "abort",
+        () => {
+          late();
+          resolve();
+        },
+        { once: true },
+      ),
+    ),
+  ]);
+}

@@ -1,0 +1,28 @@
+/**
+ * The one table of services. Nothing is loaded until it is wanted: `warren help` knows what there is, a command loads
+ * only what it runs. Also the front page, and the demonstration, which stand above any single service.
+ */
+import type { FrontParts, NodeParts } from "./kit/node.ts";
+import type { ServiceEntry } from "./kit/service.ts";
+
+/** Every service there is, in the order in which they are started and shown. */
+export const services: readonly ServiceEntry[] = [
+  {
+    name: "cask",
+    group: "storage",
+    summary: "keeps files under the hash of their content, with copies on several machines",
+    byDefault: true,
+    load: async () => (await import("./storage/cask/service.ts")).cask,
+  },
+];
+
+/** Loads what answers at `/`: the console. */
+export async function loadFront(): Promise<NonNullable<NodeParts["front"]>> {
+  const { createConsole } = await import("./ops/console/console.ts");
+  const { consoleView } = await import("./ops/console/node-view.ts");
+  return ({ node, events, shell, clock, log }: FrontParts) =>
+    createConsole({ view: () => consoleView(node, clock), events, shell, clock, log });
+}
+
+/** Loads the demonstration of a cluster. */
+export const loadDemo = () => import("./storage/cask/demo.ts");
