@@ -40,7 +40,7 @@ const well: NodeView = {
       state: "running",
       address: "http://127.0.0.1:4100/cask/",
       href: "/cask/",
-      facts: { blobs: "12,034", bytes: "86.2 GiB", nodes: "3 of 3", owed: "0" },
+      facts: { blobs: "12,034", bytes: "86.2 GiB", nodes: "3 of 3", "hand-offs": "0" },
       findings: [{ name: "copies", state: "ok", sentence: "Every blob has its 3 copies." }],
       workers: [
         {
@@ -66,25 +66,6 @@ const well: NodeView = {
         },
       ],
     },
-    {
-      name: "statsd",
-      summary: "counts, timings and gauges by datagram",
-      group: "signals",
-      state: "running",
-      address: "udp 127.0.0.1:8125",
-      facts: { series: "418", packets: "1.2 k/s" },
-      findings: [],
-      workers: [],
-    },
-    {
-      name: "houston",
-      summary: "dashboards",
-      group: "signals",
-      state: "off",
-      facts: {},
-      findings: [],
-      workers: [],
-    },
   ],
   events: [
     event(86_400 * 2, "node", "info", "Started, version 0.1.0."),
@@ -95,6 +76,28 @@ const well: NodeView = {
     event(539, "cask", "good", "sha256:8f43…e01a was fetched again from adder and verified."),
   ],
 };
+
+const others: NodeView["services"] = [
+  {
+    name: "statsd",
+    summary: "counts, timings and gauges by datagram",
+    group: "signals",
+    state: "running",
+    address: "udp 127.0.0.1:8125",
+    facts: { series: "418", packets: "1.2 k/s" },
+    findings: [],
+    workers: [],
+  },
+  {
+    name: "houston",
+    summary: "dashboards",
+    group: "signals",
+    state: "off",
+    facts: {},
+    findings: [],
+    workers: [],
+  },
+];
 
 const trouble: NodeView = {
   ...well,
@@ -108,7 +111,7 @@ const trouble: NodeView = {
         "Only 212 MiB of 480 GiB are free on /var/lib/warren: make room or add a node; the store refuses writes below 256 MiB.",
     },
   ],
-  services: well.services.map((service) =>
+  services: [...well.services, ...others].map((service) =>
     service.name === "cask"
       ? {
           ...service,

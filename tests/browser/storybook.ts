@@ -19,6 +19,7 @@ import { Lookup } from "../../src/storage/cask/pages/lookup.tsx";
 import { Overview, overviewParts } from "../../src/storage/cask/pages/overview.tsx";
 import { Upload } from "../../src/storage/cask/pages/upload.tsx";
 import { type UploadView, caskPaths, caskTabs } from "../../src/storage/cask/pages/view.ts";
+import { KitSamples } from "./samples-kit.tsx";
 import { joinSamples, logSamples, lookupSamples, overviewSamples, uploadSamples } from "./samples-cask.ts";
 import { consoleSamples, sampleNow } from "./samples-console.ts";
 
@@ -55,6 +56,7 @@ const paths = [
   ...Object.keys(uploadSamples).map((name) => `/cask/upload/?sample=${name}`),
   ...Object.keys(logSamples).map((name) => `/cask/log/?sample=${name}`),
   ...Object.keys(joinSamples).map((name) => `/cask/join/?sample=${name}`),
+  "/kit?sample=trouble",
   "/sign-in",
   "/sign-in?failed",
   "/problem",
@@ -85,7 +87,12 @@ export function startStorybook(port = 0): Storybook {
   const shellOf = (view: NodeView) => {
     const known = shells.get(view.name);
     if (known) return known;
-    const shell = createShell({ navigation, version: view.version, nodeName: view.name, clock });
+    const shell = createShell({
+      navigation: view.name === "heron" ? navigation.slice(0, 2) : navigation,
+      version: view.version,
+      nodeName: view.name,
+      clock,
+    });
     shell.register([caskStyleAsset, caskUploadAsset]);
     shells.set(view.name, shell);
     return shell;
@@ -155,6 +162,7 @@ export function startStorybook(port = 0): Storybook {
     if (found) return found;
     if (url.pathname.startsWith("/problem"))
       return shell.problem(problemOf(url.pathname), request, { requestId: "sample-1" });
+    if (url.pathname === "/kit") return shell.page({ title: "Kit", service: "", body: KitSamples() }, request);
     if (url.pathname === "/sign-in") {
       const failure = "That token is not known here. Look for a missing character.";
       return shell.signIn({ to: "/", ...(url.searchParams.has("failed") ? { failure } : {}) }, request);
