@@ -261,8 +261,8 @@ export function caskRoutes(parts: HttpParts): (request: Request, caller: Caller)
       if (parts.alone) return (await parts.pages.answer(c.req.raw, c.env.caller, "/")) ?? plain(404, "not found\n");
       throw new Fault("missing", "cask/no-page", `Cannot find "${path.slice(0, 200)}": there is no such page`);
     }
-    if (method === "POST" && allowedOf(path) === undefined) return upload(c.req.raw);
-    if (method === "PUT" && (path === "/" || path === "")) return upload(c.req.raw);
+    // curl -T adds the file's name to the path; as with the original's POST any path nobody knows takes an upload.
+    if ((method === "POST" || method === "PUT") && allowedOf(path) === undefined) return upload(c.req.raw);
     const allow = allowedOf(path) ?? "GET, HEAD, POST";
     return new Response("Method Not Allowed\n", {
       status: 405,
