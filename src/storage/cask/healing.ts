@@ -13,6 +13,7 @@
 import { Fault, reasonOf } from "../../kit/fault.ts";
 import type { Work, WorkOutcome } from "../../kit/worker.ts";
 import { algorithmOf, bucketCount, type Key } from "./key.ts";
+import type { BlobRecord } from "./ledger.ts";
 import type { BucketDigest, Peer } from "./peer.ts";
 import type { CaskNode, Placement } from "./placement.ts";
 import { type Fetcher, peerOf, pullCopy, within } from "./read.ts";
@@ -217,6 +218,23 @@ export function surplusWork(parts: HealingParts): Work {
   let bucket = 0;
   let surplus = 0;
   let counting = 0;
+  const look = async (record: BlobRecord, current: Placement, stableForMs: number) => {
+    const { key } = record;
+    if (current.owns(current.selfId, key)) {
+      if (record.surplusSince !== 0) parts.holdings.ledger.markSurplus(key, 0);
+      seen.delete(key);
+      return;
+    }
+    counting++;
+    if (record.surplusSince === 0) parts.holdings.ledger.markSurplus(key, parts.clock.now());
+    const since = seen.get(key) ?? parts.clock.monotonicMs();
+    seen.set(key, since);
+    const ripe = stableForMs >= parts.healing.stableMs && parts.clock.monotonicMs() - since >= parts.healing.graceMs;
+    if (await settleSurplus(key, record.sizeBytes, ripe, current, parts)) {
+      seen.delete(key);
+      counting--;
+    }
+  };
   return {
     name: "surplus",
     summary: "Passes on what belongs to other nodes and drops it once they have proved their copies",
@@ -228,26 +246,16 @@ export function surplusWork(parts: HealingParts): Work {
         fingerprint = current.fingerprint;
         seen.clear();
       }
-      for (const record of parts.holdings.ledger.inBucket(bucket)) {
-        if (signal.aborted) return "idle";
-        const { key } = record;
-        if (current.owns(current.selfId, key)) {
-          if (record.surplusSince !== 0) parts.holdings.ledger.markSurplus(key, 0);
-          seen.delete(key);
-          continue;
+      // Most buckets of a small store are empty: a step walks over them to the next that is not.
+      for (let walked = 0; walked < 32; walked++) {
+        const records = parts.holdings.ledger.inBucket(bucket);
+        for (const record of records) {
+          if (signal.aborted) return "idle";
+          await look(record, current, stableForMs);
         }
-        counting++;
-        if (record.surplusSince === 0) parts.holdings.ledger.markSurplus(key, parts.clock.now());
-        const since = seen.get(key) ?? parts.clock.monotonicMs();
-        seen.set(key, since);
-        const ripe =
-          stableForMs >= parts.healing.stableMs && parts.clock.monotonicMs() - since >= parts.healing.graceMs;
-        if (await settleSurplus(key, record.sizeBytes, ripe, current, parts)) {
-          seen.delete(key);
-          counting--;
-        }
+        bucket = (bucket + 1) % bucketCount;
+        if (bucket === 0 || records.length > 0) break;
       }
-      bucket = (bucket + 1) % bucketCount;
       if (bucket !== 0) return { waitMs: 0 };
       surplus = counting;
       counting = 0;

@@ -99,7 +99,11 @@ export class Holdings {
   readonly #verifying = new Map<Key, Promise<Verdict>>();
   /** Rises when a bucket's set of keys changes; what was computed from it is stale then. */
   readonly #bucketVersions = new Uint32Array(bucketCount);
-  readonly #digests = new Map<string, { fingerprint: string; version: number; digest: BucketDigest }>();
+  /** Digests shared with a node under one ring, by bucket. */
+  readonly #digests = new Map<
+    string,
+    { fingerprint: string; buckets: ({ version: number; digest: BucketDigest } | undefined)[] }
+  >();
 
   constructor(parts: {
     store: BlobStore;
@@ -345,9 +349,15 @@ export class Holdings {
   /** Digest of the keys of a bucket of which both this node and `nodeId` are owners. */
   digest(bucket: number, nodeId: string, placement: Placement): BucketDigest {
     const version = this.#bucketVersions[bucket] as number;
-    const name = `${bucket} ${nodeId}`;
-    const known = this.#digests.get(name);
-    if (known && known.version === version && known.fingerprint === placement.fingerprint) return known.digest;
+    let shared = this.#digests.get(nodeId);
+    if (shared?.fingerprint !== placement.fingerprint) {
+      // The bound lets some hundred peers in and stops invented ids.
+      if (this.#digests.size > 512) this.#digests.clear();
+      shared = { fingerprint: placement.fingerprint, buckets: [] };
+      this.#digests.set(nodeId, shared);
+    }
+    const known = shared.buckets[bucket];
+    if (known?.version === version) return known.digest;
     let xor = 0n;
     let count = 0;
     for (const key of this.shared(bucket, nodeId, placement)) {
@@ -355,9 +365,7 @@ export class Holdings {
       count++;
     }
     const digest = { count, xor: xor.toString(16).padStart(16, "0") };
-    // 256 buckets for each peer: the bound lets some hundred peers in and stops invented ids.
-    if (this.#digests.size > 131_072) this.#digests.clear();
-    this.#digests.set(name, { fingerprint: placement.fingerprint, version, digest });
+    shared.buckets[bucket] = { version, digest };
     return digest;
   }
 
