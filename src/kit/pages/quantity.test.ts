@@ -1,6 +1,15 @@
 import { expect, test } from "bun:test";
 
-import { countOf, formatAge, formatCount, formatInstant, formatShare, formatSize, formatSpan } from "./quantity.ts";
+import {
+  countOf,
+  formatAge,
+  formatCount,
+  formatInstant,
+  formatNamed,
+  formatShare,
+  formatSize,
+  formatSpan,
+} from "./quantity.ts";
 
 test("formatSize: three digits in binary units, never four", () => {
   expect(
@@ -63,4 +72,25 @@ test("countOf: number and noun agree", () => {
     "12,034 copies",
   ]);
   expect(formatCount(Number.NaN)).toBe("–");
+});
+
+test("formatNamed: the name's ending is its unit, its humps are words", () => {
+  const facts: [string, string | number][] = [
+    ["freeBytes", 75_902_705_664],
+    ["bytesPerSecond", 2048],
+    ["waitMs", 61_000],
+    ["percent", 42],
+    ["nodesLeft", 12_000],
+    ["position", "bucket 3"],
+    ["load", 0.12345],
+  ];
+  expect(facts.map(([name, value]) => Object.values(formatNamed(name, value)).join(" "))).toEqual([
+    "free 70.7 GiB",
+    "at 2.00 KiB/s",
+    "wait 1 min 1 s",
+    "done 42.0 %",
+    "nodes left 12,000",
+    "position bucket 3",
+    "load 0.123",
+  ]);
 });

@@ -82,3 +82,27 @@ export function countOf(count: number, one: string, many = `${one}s`): string {
   if (count === 0) return `no ${many}`;
   return `${formatCount(count)} ${count === 1 ? one : many}`;
 }
+
+/**
+ * A number that a program named, in words: the name's ending tells its unit (`Bytes`, `BytesPerSecond`, `Ms`, `Percent`)
+ * and its humps become words. `freeBytes 1024` reads `free`, `1.00 KiB`.
+ */
+export function formatNamed(name: string, value: string | number): { name: string; text: string } {
+  const units: [RegExp, (number: number) => string][] = [
+    [/_?bytes_?per_?second$/i, (number) => `${formatSize(number)}/s`],
+    [/_?bytes$/i, formatSize],
+    [/(?:Ms|_ms)$/, formatSpan],
+    [/_?percent$/i, (number) => formatShare(number / 100)],
+  ];
+  const unit = typeof value === "number" ? units.find(([ending]) => ending.test(name)) : undefined;
+  const bare = (unit ? name.replace(unit[0], "") : name) || (/second/i.test(name) ? "at" : "done");
+  const words = bare
+    .replace(/_/g, " ")
+    .replace(/([a-z0-9])([A-Z])/g, "$1 $2")
+    .toLowerCase();
+  if (typeof value === "string") return { name: words, text: value };
+  return {
+    name: words,
+    text: unit ? unit[1](value) : Number.isInteger(value) ? formatCount(value) : value.toPrecision(3),
+  };
+}

@@ -4,7 +4,7 @@
  */
 import { EventList, Facts, Headline, Live, Mark, Section, Table, type Tone } from "../../../kit/pages/components.tsx";
 import type { Html } from "../../../kit/pages/html.ts";
-import { countOf, formatInstant, formatSize, formatSpan } from "../../../kit/pages/quantity.ts";
+import { countOf, formatInstant, formatNamed, formatSize, formatSpan } from "../../../kit/pages/quantity.ts";
 import type { Finding } from "../../../kit/service.ts";
 import type { NodeView, ServiceView, WorkerView } from "../view.ts";
 
@@ -87,6 +87,15 @@ function factsLine(facts: Record<string, string>): Html {
       </span>
     </>
   ));
+}
+
+function namedFacts(progress: WorkerView["progress"]): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(progress).map(([name, value]) => {
+      const shown = formatNamed(name, value);
+      return [shown.name, shown.text];
+    }),
+  );
 }
 
 function ServicesTable(props: { view: NodeView }) {
@@ -191,11 +200,7 @@ function WorkersTable(props: { view: NodeView }) {
               ? `${countOf(row.worker.failures.count, "failure")} in a row: ${row.worker.failures.reason}`
               : Object.keys(row.worker.progress).length === 0
                 ? undefined
-                : factsLine(
-                    Object.fromEntries(
-                      Object.entries(row.worker.progress).map(([name, value]) => [name, String(value)]),
-                    ),
-                  ),
+                : factsLine(namedFacts(row.worker.progress)),
         },
       ]}
     />
@@ -216,7 +221,7 @@ export function overviewParts(view: NodeView, now: number): Record<string, Html>
         of={[
           [
             "Running for",
-            formatSpan(Math.floor(view.uptimeMs / 60_000) * 60_000),
+            view.uptimeMs < 60_000 ? "under a minute" : formatSpan(Math.floor(view.uptimeMs / 60_000) * 60_000),
             `since ${formatInstant(view.startedAt)} UTC`,
           ],
           ["Version", view.version],

@@ -28,7 +28,7 @@ const nodeWords: Record<NodeRow["state"], string> = {
 };
 const scrubTones: Record<ScrubView["state"], Tone> = {
   working: "busy",
-  waiting: "busy",
+  waiting: "idle",
   idle: "idle",
   failing: "bad",
   paused: "warn",
@@ -55,6 +55,12 @@ export function verdictOf(view: OverviewView): { tone: Tone; sentence: string } 
     };
   }
   if (!store.writeable) return { tone: "warn", sentence: "This node takes no writes; others do." };
+  if (gone.length === 0 && takers < copies.perBlob) {
+    return {
+      tone: "warn",
+      sentence: `${countOf(takers, "node takes", "nodes take")} writes, so a blob gets ${formatCount(takers)} of the ${copies.perBlob} copies that are wanted: add a node.`,
+    };
+  }
   if (missing > 0 || gone.length > 0) {
     const parts = [
       ...(gone.length > 0
@@ -63,12 +69,6 @@ export function verdictOf(view: OverviewView): { tone: Tone; sentence: string } 
       ...(missing > 0 ? [`${countOf(missing, "copy is", "copies are")} missing and being made again`] : []),
     ];
     return { tone: "warn", sentence: `${parts.join("; ")}.` };
-  }
-  if (takers < copies.perBlob) {
-    return {
-      tone: "warn",
-      sentence: `${countOf(takers, "node takes", "nodes take")} writes, so a blob gets ${formatCount(takers)} of the ${copies.perBlob} copies that are wanted: add a node.`,
-    };
   }
   if (store.blobs === 0) return { tone: "good", sentence: "Ready, and empty: upload a file to begin." };
   return { tone: "good", sentence: `Every blob known here has its ${countOf(copies.perBlob, "copy", "copies")}.` };
@@ -226,7 +226,9 @@ function Scrub(props: { scrub: ScrubView | undefined }) {
         of={[
           ["State", <Mark tone={scrubTones[scrub.state]} word={scrub.state} />, scrub.failure],
           ["Speed", `${formatSize(scrub.bytesPerSecond)}/s`, `all bytes every ${formatSpan(scrub.targetMs)}`],
-          ["Round ends in", scrub.etaMs === undefined ? "–" : formatSpan(scrub.etaMs), "at this speed"],
+          scrub.done >= 1
+            ? ["Round", "done", "the next begins when it is time"]
+            : ["Round ends in", scrub.etaMs === undefined ? "–" : formatSpan(scrub.etaMs), "at this speed"],
           [
             "Behind by",
             scrub.lagMs > 0 ? <Mark tone="warn" word={formatSpan(scrub.lagMs)} /> : "nothing",
