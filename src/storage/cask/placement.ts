@@ -49,6 +49,8 @@ export class Placement {
   readonly copies: number;
   /** Copies that must be on disk before a write is acknowledged. */
   readonly quorum: number;
+  /** Nodes that are known to exist but were not met since this process started: nothing is known of what they hold. */
+  readonly unmet: number;
   /** Equal on two nodes exactly when they see the same ring. */
   readonly fingerprint: string;
 
@@ -58,6 +60,7 @@ export class Placement {
     const onRing = nodes.filter((node) => !node.draining && node.goneMs < options.rebuildAfterMs);
     this.ring = new Ring(onRing.map((node) => node.id));
     this.copies = options.copies;
+    this.unmet = Math.max(0, options.nodesExpected - nodes.length);
     const possible = Math.min(options.copies, Math.max(nodes.length, options.nodesExpected, 1));
     this.quorum = options.quorum > 0 ? options.quorum : Math.floor(possible / 2) + 1;
     this.fingerprint = new Bun.CryptoHasher("sha1")

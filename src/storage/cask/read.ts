@@ -172,12 +172,14 @@ async function fetchFromPeers(key: Key, placement: Placement, parts: ReadParts):
   losers.abort();
   if (winner) return winner;
   // An acknowledged blob is on at least `quorum` nodes: with fewer than that silent, one of the others would have had it.
-  if (silent.length >= placement.quorum) {
+  // A node that was not met since this one started is as silent as one that does not answer.
+  const unheard = silent.length + placement.unmet;
+  if (unheard >= placement.quorum) {
     throw new Fault(
       "unavailable",
       "cask/unreachable",
-      `Cannot tell whether "${key}" exists: ${silent.length} of ${placement.nodes.size} nodes did not answer`,
-      { details: { silent }, retryAfterMs: 5000 },
+      `Cannot tell whether "${key}" exists: ${unheard} of ${placement.nodes.size + placement.unmet} nodes did not answer`,
+      { details: { silent, unmet: placement.unmet }, retryAfterMs: 5000 },
     );
   }
   return undefined;
