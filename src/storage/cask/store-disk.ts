@@ -8,8 +8,8 @@
  * let more commits share one fsync of a folder.
  * Left out: hashing, trust and repair, which are their users' matter.
  */
-import { constants, existsSync, lstatSync, renameSync, rmSync } from "node:fs";
-import { access, lstat, readdir, rm, statfs, writeFile } from "node:fs/promises";
+import { closeSync, constants, existsSync, fstatSync, lstatSync, openSync, renameSync, rmSync } from "node:fs";
+import { access, copyFile, lstat, readdir, rm, statfs, writeFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 
 import type { Clock } from "../../kit/clock.ts";
@@ -18,7 +18,7 @@ import { algorithmOf, algorithms, digestOf, type Key, parseKey } from "./key.ts"
 import type { BlobStat, BlobStore, ByteRange } from "./store.ts";
 import { blobMissing, diskFault } from "./store-disk-fault.ts";
 import { fsyncOpen, StoreFolders, type Sync } from "./store-disk-folders.ts";
-import { FileReader, findFile } from "./store-disk-read.ts";
+import { FileReader, findFile, statOfFile } from "./store-disk-read.ts";
 import { DiskWriter, type WriterHost } from "./store-disk-write.ts";
 
 /** How to open a {@link DiskStore}. */
@@ -181,7 +181,7 @@ export class DiskStore implements BlobStore, WriterHost {
       let target = join(folder, name);
       for (let count = 2; lstatSync(target, { throwIfNoEntry: false }); count++)
         target = join(folder, `${name}.${count}`);
-      renameSync(path, target);
+      await this.#move(path, target);
       await Promise.all([this.#folders.settle(dirname(path)), this.#folders.settle(folder)]);
       const told = `${new Date(this.#clock.now()).toISOString()} ${key} from ${path}: ${reason}\n`;
       // The reason is for a person; that it cannot be written (a full disk, for one) must not keep a bad copy in place.
@@ -189,6 +189,29 @@ export class DiskStore implements BlobStore, WriterHost {
     } catch (thrown) {
       throw diskFault(thrown, `quarantine "${key}"`, this.place);
     }
+  }
+
+  /**
+   * Takes a file of the same file system in by renaming it, if its stamp still is `stamp`; undefined when it is not.
+   * A blob already there is replaced. The system's `EXDEV` is thrown as it is when the file lies elsewhere.
+   */
+  adopt(key: Key, source: string, stamp: string): Promise<BlobStat | undefined> {
+    return this.#exclusively(this.path(key), async (path) => {
+      const folder = dirname(path);
+      await this.#folders.make(folder, 2);
+      const descriptor = openSync(source, constants.O_RDONLY | constants.O_NOFOLLOW);
+      try {
+        await this.sync(descriptor);
+        const stat = statOfFile(fstatSync(descriptor, { bigint: true }));
+        if (stat.stamp !== stamp || findFile(source)?.stamp !== stamp) return undefined;
+        renameSync(source, path);
+        this.reader.forget(path);
+        await this.#folders.settle(folder);
+        return stat;
+      } finally {
+        closeSync(descriptor);
+      }
+    });
   }
 
   settle(draft: DiskWriter, key: Key, replace: boolean): Promise<BlobStat> {
@@ -221,6 +244,17 @@ export class DiskStore implements BlobStore, WriterHost {
 
   ended(draft: DiskWriter): void {
     this.#drafts.delete(draft);
+  }
+
+  /** Moves a file, from another file system too; there it is in both places for a moment. */
+  async #move(source: string, target: string): Promise<void> {
+    try {
+      renameSync(source, target);
+    } catch (thrown) {
+      if (!isSystemError(thrown, "EXDEV")) throw thrown;
+      await copyFile(source, target, constants.COPYFILE_EXCL);
+      rmSync(source);
+    }
   }
 
   async #rename(draft: DiskWriter, path: string, folder: string): Promise<void> {
