@@ -5,13 +5,12 @@
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { nodeSection } from "../src/kit/config/node.ts";
-import { serviceSection } from "../src/kit/config/service-section.ts";
-import { caskSection } from "../src/storage/cask/config.ts";
+import { loadSections } from "../src/kit/config/service-section.ts";
+import { services } from "../src/services.ts";
 import { referenceFiles, referenceFolder } from "../src/kit/config/reference-files.ts";
 
 const root = join(import.meta.dirname, "..");
-const files = referenceFiles([nodeSection, serviceSection(caskSection, true)]);
+const files = referenceFiles(await loadSections(services));
 mkdirSync(join(root, referenceFolder), { recursive: true });
 for (const name of readdirSync(join(root, referenceFolder)))
   if (!files.has(`${referenceFolder}/${name}`)) rmSync(join(root, referenceFolder, name));

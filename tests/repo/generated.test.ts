@@ -7,14 +7,13 @@ import { join } from "node:path";
 
 import { formatProblem } from "../../src/kit/config/problem.ts";
 import { loadConfig } from "../../src/kit/config/load.ts";
-import { nodeSection } from "../../src/kit/config/node.ts";
-import { serviceSection } from "../../src/kit/config/service-section.ts";
-import { caskSection } from "../../src/storage/cask/config.ts";
+import { loadSections } from "../../src/kit/config/service-section.ts";
+import { services } from "../../src/services.ts";
 import { optionViews } from "../../src/kit/config/option-view.ts";
 import { exampleFile, referenceFiles, referenceFolder } from "../../src/kit/config/reference-files.ts";
 
 const root = join(import.meta.dirname, "../..");
-const sections = [nodeSection, serviceSection(caskSection, true)];
+const sections = await loadSections(services);
 
 test("generated files: are what the declarations say now (`bun run docs` makes them so)", () => {
   const files = referenceFiles(sections);
