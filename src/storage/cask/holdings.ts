@@ -7,7 +7,7 @@
  * SHA-256 of its bytes, so a second content with the same SHA-1 is refused instead of taking the first one's place.
  */
 import type { Clock } from "../../kit/clock.ts";
-import { Fault, reasonOf } from "../../kit/fault.ts";
+import { Fault } from "../../kit/fault.ts";
 import { type Algorithm, algorithmOf, bucketCount, bucketOf, digestOf, type Key, keyOf } from "./key.ts";
 import type { BlobRecord, Ledger } from "./ledger.ts";
 import type { BlobBytes, BucketDigest, Proof } from "./peer.ts";
@@ -34,6 +34,12 @@ export interface HoldingsOptions {
 
 /** The outcome of looking at a copy's bytes. */
 export type Verdict = "good" | "bad" | "absent";
+
+/** What reading a copy from end to end came to. */
+type Reading =
+  | { verdict: "right"; stat: BlobStat; sha256: string }
+  | { verdict: "wrong"; problem: string }
+  | { verdict: "absent" | "unreadable" };
 
 /** Bytes on their way into the store, hashed as they come. */
 export class Incoming {
@@ -188,6 +194,14 @@ export class Holdings {
       }
     }
     const stat = await incoming.commit(key, existing !== undefined);
+    if (stat.sizeBytes !== incoming.sizeBytes) {
+      // The store says that it kept something else than it was given: that is no copy of the blob.
+      const problem = `${stat.sizeBytes} of ${incoming.sizeBytes} bytes were stored`;
+      await this.store.quarantine(key, problem);
+      this.#forget(key);
+      this.#watcher.quarantined(key, problem);
+      throw new Fault("unavailable", "cask/store-failed", `Cannot store "${key}": ${problem}`);
+    }
     const record: BlobRecord = {
       key,
       sizeBytes: stat.sizeBytes,
@@ -236,55 +250,71 @@ export class Holdings {
   }
 
   async #examine(key: Key): Promise<Verdict> {
-    const before = await this.store.find(key);
-    if (!before) {
-      this.#forget(key);
-      return "absent";
+    let reading = await this.#readThrough(key);
+    // A disk, a cable or a memory may err in reading what is stored right: only what is wrong twice is put aside.
+    if (reading.verdict === "wrong" || reading.verdict === "unreadable") reading = await this.#readThrough(key);
+    switch (reading.verdict) {
+      case "absent":
+        this.#forget(key);
+        return "absent";
+      case "unreadable":
+        // The bytes may be good and the failure may pass, so they stay where they are; until then they are not a copy.
+        this.#forget(key);
+        return "bad";
+      case "wrong":
+        await this.store.quarantine(key, reading.problem);
+        this.#forget(key);
+        this.#watcher.quarantined(key, reading.problem);
+        return "bad";
+      case "right":
+        this.#noteVerified(key, reading.stat, reading.sha256);
+        return "good";
     }
+  }
+
+  async #readThrough(key: Key): Promise<Reading> {
+    const before = await this.store.find(key);
+    if (!before) return { verdict: "absent" };
     const sha256 = new Bun.CryptoHasher("sha256");
     const sha1 = algorithmOf(key) === "sha1" ? new Bun.CryptoHasher("sha1") : undefined;
-    let problem = "";
     try {
       for await (const chunk of this.store.read(key)) {
         sha256.update(chunk);
         sha1?.update(chunk);
       }
     } catch (thrown) {
-      problem = `its bytes cannot be read: ${reasonOf(thrown)}`;
+      if (thrown instanceof Fault && thrown.code === "cask/blob-missing") return { verdict: "absent" };
+      return { verdict: "unreadable" };
     }
     const after = await this.store.find(key);
-    if (!after) {
-      this.#forget(key);
-      return "absent";
-    }
+    if (!after) return { verdict: "absent" };
     const strong = sha256.digest("hex");
     const digest = sha1 ? sha1.digest("hex") : strong;
-    if (!problem && digest !== digestOf(key)) problem = `its bytes hash to ${algorithmOf(key)}:${digest}`;
+    const known = this.ledger.find(key)?.sha256;
+    let problem = "";
+    if (digest !== digestOf(key)) problem = `its bytes hash to ${algorithmOf(key)}:${digest}`;
+    else if (known !== undefined && known !== strong) problem = `its SHA-256 was ${known} and is ${strong}`;
+    else if (after.stamp !== before.stamp) problem = "it changed while it was read";
+    return problem ? { verdict: "wrong", problem } : { verdict: "right", stat: after, sha256: strong };
+  }
+
+  #noteVerified(key: Key, stat: BlobStat, sha256: string): void {
+    this.#watcher.verified(stat.sizeBytes);
     const record = this.ledger.find(key);
-    if (!problem && record && record.sha256 !== strong) problem = `its SHA-256 was ${record.sha256} and is ${strong}`;
-    if (!problem && after.stamp !== before.stamp) problem = "it changed while it was read";
-    if (problem) {
-      await this.store.quarantine(key, problem);
-      this.#forget(key);
-      this.#watcher.quarantined(key, problem);
-      return "bad";
+    if (record && record.sizeBytes === stat.sizeBytes) {
+      this.ledger.verified(key, stat.stamp, this.#clock.now());
+      return;
     }
-    this.#watcher.verified(after.sizeBytes);
-    if (record) {
-      this.ledger.verified(key, after.stamp, this.#clock.now());
-    } else {
-      this.ledger.put({
-        key,
-        sizeBytes: after.sizeBytes,
-        stamp: after.stamp,
-        sha256: strong,
-        storedAt: after.storedAt,
-        verifiedAt: this.#clock.now(),
-        surplusSince: 0,
-      });
-      this.#touch(key);
-    }
-    return "good";
+    this.ledger.put({
+      key,
+      sizeBytes: stat.sizeBytes,
+      stamp: stat.stamp,
+      sha256,
+      storedAt: stat.storedAt,
+      verifiedAt: this.#clock.now(),
+      surplusSince: record?.surplusSince ?? 0,
+    });
+    this.#touch(key);
   }
 
   /**
