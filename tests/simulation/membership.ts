@@ -195,7 +195,12 @@ export class Membership {
   #meet(viewerId: string, targetId: string, life: number): void {
     const viewer = this.#members.get(viewerId);
     const target = this.#members.get(targetId);
-    if (!viewer || !target || viewer.life !== life || !this.#world.up(viewerId)) return;
+    if (!viewer || !target || viewer.life !== life) return;
+    if (!this.#world.up(viewerId)) {
+      // Paused, or down: in another life it joins anew.
+      this.#later(1000, 2000, () => this.#meet(viewerId, targetId, life));
+      return;
+    }
     const known = viewer.view.get(targetId);
     if (known) {
       this.#learn(viewer, viewerId, known, target);

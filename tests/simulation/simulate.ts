@@ -276,8 +276,8 @@ class Run {
       }
       case "disk-full": {
         const node = member(act.node);
-        const { freeBytes, totalBytes } = node.store.space();
-        cluster.setFaults(node, { capacityBytes: Math.max(0, Number.isFinite(totalBytes) ? totalBytes - freeBytes : 0) });
+        const usedBytes = node.store.keys().reduce((sum, key) => sum + (node.store.peek(key)?.length ?? 0), 0);
+        cluster.setFaults(node, { capacityBytes: usedBytes + 1000 });
         later(act.forMs, () => cluster.setFaults(node, {}));
         return;
       }
