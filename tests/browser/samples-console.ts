@@ -72,8 +72,18 @@ const well: NodeView = {
     event(7300, "cask", "info", "Node adder joined from 10.0.0.12:7946."),
     event(3600, "cask", "warn", "Node otter has not answered for 12 s and is suspected."),
     event(3588, "cask", "good", "Node otter is back; nothing was copied."),
-    event(540, "cask", "bad", "A copy of sha256:8f43…e01a did not match its key and was put aside."),
-    event(539, "cask", "good", "sha256:8f43…e01a was fetched again from adder and verified."),
+    event(
+      540,
+      "cask",
+      "bad",
+      "A copy of sha256:8f434346648f6b96df89dda901c5176b10a6d83961dd3c1ac88b59b2dc327aa4 did not match its key and was put aside.",
+    ),
+    event(
+      539,
+      "cask",
+      "good",
+      "sha256:8f434346648f6b96df89dda901c5176b10a6d83961dd3c1ac88b59b2dc327aa4 was fetched again from adder and verified.",
+    ),
   ],
 };
 

@@ -316,10 +316,24 @@ export function Pagination(props: {
 const eventTone: Record<NodeEvent["level"], Tone> = { info: "idle", good: "good", warn: "warn", bad: "bad" };
 const eventWord: Record<NodeEvent["level"], string> = { info: "note", good: "good", warn: "warning", bad: "failure" };
 
+/** A sentence whose long hashes and identifiers are shortened to what tells them apart; the whole shows on pointing. */
+export function Sentence(props: { text: string }) {
+  const parts = props.text.split(
+    /(\b(?:sha1:[0-9a-f]{40}|sha256:[0-9a-f]{64}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\b)/,
+  );
+  return (
+    <>
+      {parts.map((part, position) =>
+        position % 2 === 0 ? part : <code title={part}>{part.slice(0, part.indexOf(":") + 9)}…</code>,
+      )}
+    </>
+  );
+}
+
 /** Events, newest first. */
 export function EventList(props: { events: readonly NodeEvent[]; empty: Html; now: number; limit?: number }) {
   if (props.events.length === 0) return <p class="empty">{props.empty}</p>;
-  const shown = props.events.slice(-(props.limit ?? 40)).reverse();
+  const shown = props.events.slice(-(props.limit ?? 30)).reverse();
   return (
     <ol class="events">
       {shown.map((event) => (
@@ -329,7 +343,9 @@ export function EventList(props: { events: readonly NodeEvent[]; empty: Html; no
           </time>
           <Mark tone={eventTone[event.level]} word={eventWord[event.level]} />
           <span class="event-service">{event.service}</span>
-          <span class="event-sentence">{event.sentence}</span>
+          <span class="event-sentence">
+            <Sentence text={event.sentence} />
+          </span>
         </li>
       ))}
     </ol>

@@ -3,7 +3,19 @@ import fc from "fast-check";
 
 import { Fault } from "../fault.ts";
 import { asset } from "./assets.ts";
-import { Facts, Flash, Headline, KeyText, Mark, Meter, Pagination, Section, Sparkline, Table } from "./components.tsx";
+import {
+  Facts,
+  Flash,
+  Headline,
+  KeyText,
+  Mark,
+  Meter,
+  Pagination,
+  Section,
+  Sentence,
+  Sparkline,
+  Table,
+} from "./components.tsx";
 import { linkTo, renderHtml } from "./html.ts";
 import { createShell } from "./shell.ts";
 
@@ -114,4 +126,12 @@ test("linkTo: follows paths of this node and web addresses, nothing else", () =>
     "",
   ];
   expect(addresses.filter((address) => linkTo(address) !== undefined)).toEqual(["/a", "http://h:1/a", "HTTPS://h"]);
+});
+
+test("Sentence: shortens hashes and identifiers, keeps the whole within reach", () => {
+  const key = `sha1:${"ab".repeat(20)}`;
+  const id = "44310df0-234c-4cdf-a5dd-a0f7a2a78d02";
+  expect(renderHtml(<Sentence text={`Brought ${key} to ${id}, <sha1:abc>`} />)).toBe(
+    `Brought <code title="${key}">sha1:abababab…</code> to <code title="${id}">44310df0…</code>, &lt;sha1:abc&gt;`,
+  );
 });

@@ -12,6 +12,7 @@ import {
   Mark,
   Meter,
   Section,
+  Sentence,
   Table,
   type Tone,
 } from "../../../kit/pages/components.tsx";
@@ -66,7 +67,7 @@ export function verdictOf(view: OverviewView): { tone: Tone; sentence: string } 
       ...(gone.length > 0
         ? [`${gone.map((node) => node.name).join(", ")} ${gone.length === 1 ? "is" : "are"} gone`]
         : []),
-      ...(missing > 0 ? [`${countOf(missing, "copy is", "copies are")} missing and being made again`] : []),
+      ...(missing > 0 ? [`${countOf(missing, "copy is", "copies are")} missing`] : []),
     ];
     return { tone: "warn", sentence: `${parts.join("; ")}.` };
   }
@@ -196,7 +197,11 @@ function Figures(props: { view: OverviewView }) {
           formatCount(handOff.waiting),
           handOff.failure ??
             (handOff.oldestSince === undefined ? (
-              "nothing owed"
+              handOff.waiting > 0 ? (
+                "owed to other nodes"
+              ) : (
+                "nothing owed"
+              )
             ) : (
               <>
                 oldest <Age at={handOff.oldestSince} now={now} />
@@ -264,7 +269,7 @@ function Repairs(props: { view: OverviewView }) {
                   {repair.what === "fetched" ? "from" : "to"} {repair.node}:{" "}
                 </span>
               )}
-              {repair.reason}
+              <Sentence text={repair.reason} />
             </>
           ),
         },
