@@ -1,0 +1,107 @@
+/**
+ * `npm test`: the gate. Brings packages and programs, then runs type check, lint, format check and all tests; each says
+ * one line when it is good and shows its output when it is not. The last line is always `N passed, N failed, N skipped`:
+ * the tests, each static check counted as one more. Exit code 1 as soon as anything failed. Needs no terminal.
+ *
+ * Arguments are passed on to the test runner: `npm test -- src/kit` runs the tests of one folder.
+ */
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { bun, installModules, output, root } from "./modules.mjs";
+import { provision } from "./provision.mjs";
+import { readReport } from "./report.mjs";
+
+const total = { passed: 0, failed: 0, skipped: 0 };
+const say = (line) => process.stdout.write(`${line}\n`);
+const took = (startMs) => `${((performance.now() - startMs) / 1000).toFixed(1)} s`;
+
+function finish() {
+  say(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
+  process.exit(total.failed === 0 ? 0 : 1);
+}
+
+function indented(text) {
+  return text
+    .trimEnd()
+    .split("\n")
+    .map((line) => `    ${line}`)
+    .join("\n");
+}
+
+async function check(name, program, words) {
+  const startMs = performance.now();
+  const result = await output(program, words);
+  if (result.code === 0) total.passed++;
+  else total.failed++;
+  say(`${result.code === 0 ? "ok     " : "FAILED "} ${name} (${took(startMs)})`);
+  if (result.code !== 0) say(indented(result.text));
+}
+
+/** What the runner prints of a failure, without the lines of the tests that passed. */
+function failures(text) {
+  return text
+    .split("\n")
+    .filter((line) => !/^\((pass|skip|todo)\)/.test(line))
+    .join("\n")
+    .replaceAll(/\n{3,}/g, "\n\n");
+}
+
+async function tests(patterns) {
+  const startMs = performance.now();
+  const folder = mkdtempSync(join(tmpdir(), "warren-gate-"));
+  const path = join(folder, "report.xml");
+  // Two at a time: the machines this has to pass on have two cores. The limit is for a machine that is busy otherwise.
+  const words = [
+    "test",
+    "--parallel=2",
+    "--timeout=30000",
+    `--timings=${join(root, ".timings.json")}`,
+    "--update-timings",
+  ];
+  const result = await output(bun, [...words, "--reporter=junit", `--reporter-outfile=${path}`, ...patterns], {
+    env: { ...process.env, NO_COLOR: "1", FORCE_COLOR: "0" },
+  });
+  let report = { passed: 0, failed: 0, skipped: [] };
+  try {
+    report = readReport(readFileSync(path, "utf8"));
+  } catch (error) {
+    say(`The tests left no report: ${error.message}`);
+  }
+  rmSync(folder, { recursive: true });
+  // A runner that ended badly without a test to blame (a crash, an error between tests) has failed all the same.
+  const failed = result.code === 0 ? report.failed : Math.max(1, report.failed);
+  total.passed += report.passed;
+  total.failed += failed;
+  total.skipped += report.skipped.length;
+  say(`${failed === 0 ? "ok     " : "FAILED "} tests (${took(startMs)})`);
+  if (failed > 0) say(indented(failures(result.text)));
+  if (report.skipped.length > 0) {
+    say("skipped:");
+    for (const { file, name } of report.skipped) say(`    ${file}: ${name}`);
+    const reasons = new Set(result.text.split("\n").filter((line) => /^skipped: /i.test(line)));
+    for (const reason of reasons) say(`    ${reason}`);
+  }
+}
+
+try {
+  const startMs = performance.now();
+  await installModules((sentence) => say(`        ${sentence}`));
+  const missing = await provision((sentence) => say(`        ${sentence}`));
+  say(`ok      packages (${took(startMs)})`);
+  if (missing.length > 0) {
+    say("        missing, so some tests are skipped:");
+    for (const need of missing) say(`          ${need.program}: ${need.use}`);
+    say(`          (as root: apt-get install ${missing.map((need) => need.package).join(" ")})`);
+  }
+} catch (error) {
+  say(`FAILED  packages\n${indented(error.message)}`);
+  total.failed++;
+  finish();
+}
+await check("types", bun, ["check", "--no-script", "--no-pretty"]);
+await check("lint", process.execPath, [join(root, "node_modules", "oxlint", "bin", "oxlint"), "--deny-warnings"]);
+await check("format", bun, ["fmt", "--check", "--no-script"]);
+await tests(process.argv.slice(2));
+finish();
