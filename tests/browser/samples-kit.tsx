@@ -1,4 +1,7 @@
-/** All pieces of the kit's pages on one page, for those who build the next one. */
+/** @jsxImportSource hono/jsx */
+/**
+ * All pieces of the kit's pages on one page, for those who build the next one.
+ */
 import {
   Age,
   Facts,

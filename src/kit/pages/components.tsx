@@ -1,3 +1,4 @@
+/** @jsxImportSource hono/jsx */
 /**
  * The pieces that all pages are made of. Each takes plain values, escapes what it is given, and reads well without styles
  * and without script. State is told by shape and word together, never by colour alone.

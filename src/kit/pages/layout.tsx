@@ -1,3 +1,4 @@
+/** @jsxImportSource hono/jsx */
 /**
  * The frame round every page: the rail with the node's name and the services, the page's tabs, the footer with the
  * instant the page shows. Works without script; script adds the switch of light and dark and keeps live parts fresh.

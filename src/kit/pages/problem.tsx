@@ -1,3 +1,4 @@
+/** @jsxImportSource hono/jsx */
 /**
  * The page for what went wrong: what happened in the Fault's own words, what may be done, and the two names under which
  * it is found in the log. Only the public message is shown.

@@ -1,3 +1,4 @@
+/** @jsxImportSource hono/jsx */
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 

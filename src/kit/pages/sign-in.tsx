@@ -1,3 +1,4 @@
+/** @jsxImportSource hono/jsx */
 /**
  * The page that asks for a token. A plain form: it posts `token` and `to` to `/sign-in` and needs no script.
  * Whoever answers the post must follow `to` only when it is a path of this node.

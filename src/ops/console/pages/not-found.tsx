@@ -1,4 +1,7 @@
-/** The page for an address where nothing is, with the places where something is. */
+/** @jsxImportSource hono/jsx */
+/**
+ * The page for an address where nothing is, with the places where something is.
+ */
 import { Headline, Section, Table } from "../../../kit/pages/components.tsx";
 import type { ServiceView } from "../view.ts";
 

@@ -1,3 +1,4 @@
+/** @jsxImportSource hono/jsx */
 /**
  * The first page of a node: one sentence on how it fares, then its services, what wants attention, background work and
  * what happened lately. The parts are also sent one by one to pages that are open.

@@ -1,4 +1,7 @@
-/** The form that makes this node reach others by their gossip addresses. Fields `url` and `secret`, as the original had. */
+/** @jsxImportSource hono/jsx */
+/**
+ * The form that makes this node reach others by their gossip addresses. Fields `url` and `secret`, as the original had.
+ */
 import { Field, Flash, Headline, Section, describedBy } from "../../../kit/pages/components.tsx";
 import { countOf } from "../../../kit/pages/quantity.ts";
 import { type JoinView, caskPaths } from "./view.ts";

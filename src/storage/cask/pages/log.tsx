@@ -1,4 +1,7 @@
-/** The last lines of this node's log, newest first, kept fresh while looked at. */
+/** @jsxImportSource hono/jsx */
+/**
+ * The last lines of this node's log, newest first, kept fresh while looked at.
+ */
 import { Headline, Live, Mark, Section, type Tone } from "../../../kit/pages/components.tsx";
 import type { Html } from "../../../kit/pages/html.ts";
 import { formatInstant, formatTimeOfDay } from "../../../kit/pages/quantity.ts";

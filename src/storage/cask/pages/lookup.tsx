@@ -1,4 +1,7 @@
-/** The page that tells which nodes hold a key, and when each of them last verified it. A plain GET form. */
+/** @jsxImportSource hono/jsx */
+/**
+ * The page that tells which nodes hold a key, and when each of them last verified it. A plain GET form.
+ */
 import {
   Age,
   Facts,

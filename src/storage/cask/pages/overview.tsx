@@ -1,3 +1,4 @@
+/** @jsxImportSource hono/jsx */
 /**
  * Cask's first page: whether every blob has its copies, which nodes there are and how full, how far the scrub is and what
  * was mended. Its parts are also sent one by one to pages that are open.

@@ -1,3 +1,4 @@
+/** @jsxImportSource hono/jsx */
 /**
  * The page that takes files. A plain form with a field `file`; script adds dropping, several files and progress. The form
  * posts to its own address; whoever answers gives this page again, or JSON to those who accept only that.
