@@ -13,13 +13,21 @@ export interface Clock {
   schedule(delayMs: number, callback: () => void): () => void;
 }
 
+/** The longest delay the runtime's timers keep; they fire at once when asked for more. */
+const timerLimitMs = 2 ** 31 - 1;
+
 /** The machine's own clock. Timers do not keep the process alive. */
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonicMs: () => performance.now(),
   schedule(delayMs, callback) {
-    const timer = setTimeout(callback, delayMs);
-    timer.unref();
+    let timer: ReturnType<typeof setTimeout>;
+    const wait = (leftMs: number) => {
+      timer =
+        leftMs > timerLimitMs ? setTimeout(wait, timerLimitMs, leftMs - timerLimitMs) : setTimeout(callback, leftMs);
+      timer.unref();
+    };
+    wait(delayMs);
     return () => clearTimeout(timer);
   },
 };

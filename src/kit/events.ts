@@ -22,7 +22,7 @@ export interface Events {
   add(service: string, level: NodeEvent["level"], sentence: string): void;
   /** The newest events, oldest first. */
   recent(): readonly NodeEvent[];
-  /** Calls `listener` for each later event until the returned function is called. */
+  /** Calls `listener` for each later event until the returned function is called, or until it throws. */
   subscribe(listener: (event: NodeEvent) => void): () => void;
 }
 
@@ -36,7 +36,14 @@ export function createEvents(clock: Clock, keep = 300): Events {
       const event: NodeEvent = { id: nextId++, at: clock.now(), service, level, sentence };
       kept.push(event);
       if (kept.length > keep) kept.shift();
-      for (const listener of listeners) listener(event);
+      for (const listener of listeners) {
+        try {
+          listener(event);
+        } catch {
+          // Whoever reports an event must not fail because somebody who looks on does; that one is not asked again.
+          listeners.delete(listener);
+        }
+      }
     },
     recent: () => kept,
     subscribe(listener) {

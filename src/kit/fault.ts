@@ -61,13 +61,24 @@ export function toFault(thrown: unknown): Fault {
   });
 }
 
-/** The text of anything thrown, with its causes, for logs. */
+/** The text of anything thrown, with its causes and what it gathers, for logs. Never throws. */
 export function reasonOf(thrown: unknown): string {
   const parts: string[] = [];
   let current: unknown = thrown;
   for (let depth = 0; depth < 5 && current !== undefined; depth++) {
-    parts.push(current instanceof Error ? current.message : String(current));
+    parts.push(textOf(current));
     current = current instanceof Error ? current.cause : undefined;
   }
   return parts.join(": ");
+}
+
+function textOf(thrown: unknown): string {
+  if (!(thrown instanceof Error))
+    return typeof thrown === "object" ? Bun.inspect(thrown, { compact: true }) : String(thrown);
+  const own = thrown.message || thrown.name;
+  if (!(thrown instanceof AggregateError) || thrown.errors.length === 0) return own;
+  const gathered = thrown.errors
+    .slice(0, 5)
+    .map((error: unknown) => (error instanceof Error ? error.message || error.name : String(error)));
+  return `${own} (${gathered.join("; ")})`;
 }

@@ -6,6 +6,7 @@
 import pino from "pino";
 
 import type { Clock } from "./clock.ts";
+import { reasonOf } from "./fault.ts";
 
 /** Levels in rising order of weight. */
 export const logLevels = ["debug", "info", "warn", "error"] as const;
@@ -43,7 +44,7 @@ export interface LogOptions {
   write?: (line: string) => void;
   /** How many of the newest entries {@link Log.recent} keeps. @default 200 */
   keep?: number;
-  /** The same message of one logger is written at most this often in {@link LogOptions.throttleMs}. @default 20 */
+  /** The same message is written at most this often in {@link LogOptions.throttleMs}, whatever its fields. @default 20 */
   burst?: number;
   /** @default 10_000 */
   throttleMs?: number;
@@ -57,19 +58,39 @@ export interface Log extends Logger {
 
 const secretName = /secret|password|token|authorization|cookie|private.?key/i;
 
-function masked(fields: LogFields): LogFields {
+/** Fields fit to leave: secrets masked, Errors as text. Copies only what changes; nothing deeper than four levels is kept. */
+function masked(fields: LogFields, depth = 0): LogFields {
   let result = fields;
-  for (const name of Object.keys(fields)) {
-    const value = fields[name];
-    if (secretName.test(name) && value !== undefined && value !== "") {
-      if (result === fields) result = { ...fields };
-      result[name] = "***";
-    } else if (value instanceof Error) {
-      if (result === fields) result = { ...fields };
-      result[name] = value.stack ?? value.message;
-    }
+  for (const [name, value] of Object.entries(fields)) {
+    const safe = secretName.test(name) && value !== undefined && value !== "" ? "***" : presentable(value, depth);
+    if (safe === value) continue;
+    if (result === fields) result = { ...fields };
+    result[name] = safe;
   }
   return result;
+}
+
+function presentable(value: unknown, depth: number): unknown {
+  if (value instanceof Error) {
+    const causes = value.cause === undefined ? "" : `\ncaused by ${reasonOf(value.cause)}`;
+    return `${value.stack ?? value.message}${causes}`;
+  }
+  if (typeof value === "bigint") return String(value);
+  if (typeof value !== "object" || value === null) return value;
+  if (depth >= 4) return "…";
+  if (Array.isArray(value)) return value.map((element: unknown) => presentable(element, depth + 1));
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype !== Object.prototype && prototype !== null) return value;
+  return masked(value as LogFields, depth + 1);
+}
+
+/** The value as JSON. Never throws: what JSON cannot hold is described instead. */
+function jsonOf(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? String(value);
+  } catch (thrown) {
+    return JSON.stringify(`not shown: ${reasonOf(thrown)}`);
+  }
 }
 
 /** One entry as a line for people: time, level, message, then `name=value` fields. Control characters are escaped. */
@@ -77,14 +98,14 @@ export function formatEntry(entry: LogEntry): string {
   const time = new Date(entry.at).toISOString().slice(11, 23);
   const fields = Object.entries(entry.fields)
     .filter(([, value]) => value !== undefined)
-    .map(
-      ([name, value]) =>
-        `${name}=${typeof value === "string" && !/[\s"=]/.test(value) ? value : JSON.stringify(value)}`,
-    )
+    .map(([name, value]) => `${name}=${typeof value === "string" && !/[\s"=]/.test(value) ? value : jsonOf(value)}`)
     .join(" ");
   const text = `${time} ${entry.level.padEnd(5)} ${entry.message}${fields ? `  ${fields}` : ""}`;
   // eslint-disable-next-line no-control-regex
-  return text.replace(/[\u0000-\u001f\u007f]/g, (character) => JSON.stringify(character).slice(1, -1));
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, (character) => {
+    if (character === "\n") return "\\n";
+    return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  });
 }
 
 /** Opens the log of a process. */
@@ -94,8 +115,16 @@ export function createLog(options: LogOptions): Log {
   const burst = options.burst ?? 20;
   const throttleMs = options.throttleMs ?? 10_000;
   const entries: LogEntry[] = [];
-  const windows = new Map<string, { startedMs: number; count: number }>();
-  const json = pino({ level: options.level, base: null, timestamp: () => `,"time":${options.clock.now()}` }, { write });
+  const windows = new Map<string, { level: LogLevel; startedMs: number; count: number }>();
+  const json = pino(
+    {
+      level: options.level,
+      base: null,
+      timestamp: () => `,"time":${options.clock.now()}`,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    { write },
+  );
   const threshold = logLevels.indexOf(options.level);
 
   const put = (level: LogLevel, message: string, fields: LogFields) => {
@@ -106,21 +135,37 @@ export function createLog(options: LogOptions): Log {
     if (entries.length > keep) entries.shift();
   };
 
+  /** Says how many repeats of a message were left out since its time began, if any. */
+  const sayLeftOut = (message: string) => {
+    const window = windows.get(message);
+    windows.delete(message);
+    if (window && window.count > burst)
+      put(window.level, "Repeats were left out", { of: message, count: window.count - burst });
+  };
+
   const emit = (level: LogLevel, message: string, fields: LogFields) => {
     if (logLevels.indexOf(level) < threshold) return;
     const nowMs = options.clock.monotonicMs();
-    const window = windows.get(message);
-    if (!window || nowMs - window.startedMs >= throttleMs) {
-      if (window && window.count > burst)
-        put(level, "Repeats were left out", { of: message, count: window.count - burst });
+    let window = windows.get(message);
+    if (window && nowMs - window.startedMs >= throttleMs) {
+      sayLeftOut(message);
+      window = undefined;
+    }
+    if (window === undefined) {
       // Messages are constants, so the map stays small; the bound is for the day one is not.
       if (windows.size > 1000) windows.clear();
-      windows.set(message, { startedMs: nowMs, count: 1 });
-    } else {
-      window.count++;
-      if (window.count > burst) return;
+      window = { level, startedMs: nowMs, count: 0 };
+      windows.set(message, window);
     }
-    put(level, message, fields);
+    window.count++;
+    if (window.count <= burst) put(level, message, fields);
+    // Said when the time is over, for the message may not come again.
+    else if (window.count === burst + 1) {
+      const own = window;
+      options.clock.schedule(throttleMs - (nowMs - window.startedMs), () => {
+        if (windows.get(message) === own) sayLeftOut(message);
+      });
+    }
   };
 
   const loggerWith = (own: LogFields): Logger => ({

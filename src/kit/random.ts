@@ -26,11 +26,10 @@ export function below(random: Random, bound: number): number {
   return Math.floor(random() * bound);
 }
 
-/** One element of a non-empty list. */
+/** One element of a list, each as likely. Throws RangeError when the list is empty. */
 export function pick<T>(random: Random, list: readonly T[]): T {
-  const chosen = list[below(random, list.length)];
-  if (chosen === undefined) throw new RangeError("Cannot pick from an empty list");
-  return chosen;
+  if (list.length === 0) throw new RangeError("Cannot pick from an empty list");
+  return list[below(random, list.length)] as T;
 }
 
 /** A new list with the same elements in random order (Fisher–Yates). */

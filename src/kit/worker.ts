@@ -38,6 +38,9 @@ export interface Worker {
   stop(): Promise<void>;
 }
 
+/** How long steps may follow each other before the event loop gets its turn. */
+const longestTurnMs = 10;
+
 /** Starts driving `work`. Failures wait 1 s, doubling to 5 min. */
 export function startWorker(work: Work, options: { clock: Clock; log: Logger; idleMs?: number }): Worker {
   const stopping = new AbortController();
@@ -48,6 +51,8 @@ export function startWorker(work: Work, options: { clock: Clock; log: Logger; id
   let waiting = new AbortController();
   let woken = false;
   let paused = false;
+
+  let yieldedAtMs = options.clock.monotonicMs();
 
   const pauseFor = async (delayMs: number) => {
     if (woken || stopping.signal.aborted) return;
@@ -75,6 +80,10 @@ export function startWorker(work: Work, options: { clock: Clock; log: Logger; id
         } else if (outcome.waitMs > 0) {
           state = "waiting";
           await pauseFor(outcome.waitMs);
+        } else if (options.clock.monotonicMs() - yieldedAtMs >= longestTurnMs) {
+          // Steps that never wait for anything would keep every request waiting for them.
+          await sleep(options.clock, 0, stopping.signal);
+          yieldedAtMs = options.clock.monotonicMs();
         } else {
           await Promise.resolve();
         }
