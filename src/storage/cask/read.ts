@@ -63,7 +63,7 @@ export function heldHere(holdings: Holdings, key: Key, stat: BlobStat): FoundBlo
 /** Fetches blobs from peers; one fetch at a time for each key. */
 export class Fetcher {
   readonly #parts: ReadParts;
-  readonly #running = new Map<Key, { fetch: Promise<Fetched | undefined>; readers: number }>();
+  readonly #running = new Map<Key, Search>();
 
   constructor(parts: ReadParts) {
     this.#parts = parts;
@@ -74,42 +74,53 @@ export class Fetcher {
    * Throws `cask/unreachable` when so many nodes did not answer that its absence is not certain.
    */
   async fetch(key: Key, placement: Placement): Promise<FoundBlob | undefined> {
-    let entry = this.#running.get(key);
-    if (!entry) {
-      entry = { readers: 0, fetch: fetchFromPeers(key, placement, this.#parts) };
-      const started = entry;
-      this.#running.set(key, started);
-      const leave = () => {
-        if (this.#running.get(key) === started) this.#running.delete(key);
-      };
-      started.fetch.then(leave, leave);
+    const running = this.#running.get(key);
+    if (running) {
+      const shared = await this.#share(running);
+      // A search that began before this one may have asked a node before the blob came there: only what it found counts.
+      if (shared) return shared;
     }
-    const shared = entry;
-    shared.readers++;
-    let fetched: Fetched | undefined;
+    return this.#share(this.#running.get(key) ?? this.#begin(key, placement));
+  }
+
+  #begin(key: Key, placement: Placement): Search {
+    const search: Search = { readers: 0, fetch: fetchFromPeers(key, placement, this.#parts) };
+    this.#running.set(key, search);
+    const leave = () => {
+      if (this.#running.get(key) === search) this.#running.delete(key);
+    };
+    search.fetch.then(leave, leave);
+    return search;
+  }
+
+  async #share(search: Search): Promise<FoundBlob | undefined> {
+    search.readers++;
+    let blob: Fetched | undefined;
     try {
-      fetched = await shared.fetch;
-    } catch (thrown) {
-      shared.readers--;
-      throw thrown;
+      blob = await search.fetch;
+    } finally {
+      if (!blob) search.readers--;
     }
-    if (!fetched) {
-      shared.readers--;
-      return undefined;
-    }
-    const blob = fetched;
+    if (!blob) return undefined;
+    const { sizeBytes, source, body, release } = blob;
     let disposed = false;
     return {
-      sizeBytes: blob.sizeBytes,
-      source: blob.source,
-      body: blob.body,
-      dispose: () => {
+      sizeBytes,
+      source,
+      body,
+      dispose() {
         if (disposed) return;
         disposed = true;
-        if (--shared.readers === 0) blob.release();
+        if (--search.readers === 0) release();
       },
     };
   }
+}
+
+/** A search under way, and how many wait for it or use what it found. */
+interface Search {
+  fetch: Promise<Fetched | undefined>;
+  readers: number;
 }
 
 interface Fetched {
