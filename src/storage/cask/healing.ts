@@ -4,9 +4,10 @@
  * - hand-off: copies this node promised to an owner that was away are brought when it is back;
  * - exchange: bucket digests are compared with each peer; what this node should hold and the peer has is fetched. No
  *   request per key is made unless a bucket differs. For a read-only owner that lacks a blob, a stand-in gets it;
- * - surplus: what this node holds without being an owner is passed on to the owners, and dropped only after every owner
- *   has proved its copy by a challenge under the same view of the ring, the ring has been unchanged and complete for
- *   `stableMs`, and the copy has been surplus for `graceMs`. All of that is measured on the monotonic clock.
+ * - surplus: what this node holds without being an owner is passed on to the owners, and dropped only once all of them
+ *   have had it for `graceMs` (so that whoever looked for it at an owner before it came there has asked here by now), the
+ *   ring has been unchanged and complete for `stableMs`, and every owner has proved its copy by a challenge under the same
+ *   view of the ring. All of that is measured on the monotonic clock.
  *
  * An original Cask answers neither digests nor challenges: it is asked for each key, and proves by sending its bytes.
  */
@@ -21,9 +22,12 @@ import { pushCopy, type WriteParts } from "./write.ts";
 
 /** Numbers of healing. */
 export interface HealingOptions {
-  /** How long the ring must have been unchanged, with every node on it alive, before a surplus copy may go. */
+  /**
+   * How long the ring must have been unchanged, with every node on it alive, before a surplus copy may go. Longer than a
+   * proof takes: nobody who proved a copy as its owner can then have come to drop it before the proof is acted upon.
+   */
   stableMs: number;
-  /** How long a copy must have been surplus before it may go. */
+  /** How long all owners must have had a surplus copy's blob before it may go; longer than any read takes. */
   graceMs: number;
   /** Pause between two rounds of comparing digests with all peers. */
   exchangeEveryMs: number;
@@ -52,6 +56,9 @@ export interface HealingParts extends WriteParts {
   nonce(): string;
 }
 
+/** A hand-off that fails again and again is tried at least this often. */
+const longestPauseMs = 300_000;
+
 /** Brings promised copies to owners that came back. */
 export function handOffWork(parts: HealingParts): Work {
   const { ledger } = parts.holdings;
@@ -60,31 +67,37 @@ export function handOffWork(parts: HealingParts): Work {
     summary: "Brings copies that were promised to nodes which were away",
     progress: () => ({ waiting: ledger.owed() }),
     async step(signal): Promise<WorkOutcome> {
-      const due = ledger.due(parts.clock.now(), 32);
+      const now = parts.clock.now();
+      let due = ledger.due(now, 32);
+      if (due.length === 0 && ledger.owed() > 0) {
+        // No pause is that long: the clock was set back since.
+        due = ledger.due(Number.MAX_SAFE_INTEGER, 1000).filter(({ notBefore }) => notBefore > now + 2 * longestPauseMs);
+      }
       if (due.length === 0) return ledger.owed() > 0 ? { waitMs: 2000 } : "idle";
       const { current } = parts.placement();
       await inParallel(due, 4, async ({ key, nodeId, attempts }) => {
         if (signal.aborted) return;
         const node = current.nodes.get(nodeId);
         // Healing is in charge of what has become of a node that left, or of a blob it no longer owns.
-        if (!node || !current.owns(nodeId, key) || node.self) {
+        // Right after a start, though, the node may only not have been met yet.
+        if (node ? !current.owns(nodeId, key) || node.self : current.unmet === 0) {
           ledger.settle(key, nodeId);
           return;
         }
         try {
-          if (node.alive && node.writeable && (await deliver(key, node, parts, current))) {
+          if (node?.alive && node.writeable && (await deliver(key, node, parts, current))) {
             ledger.settle(key, nodeId);
             parts.watcher.handedOff(key, nodeId);
             return;
           }
-          if (node.alive && !(await parts.holdings.trusted(key))) {
+          if (node?.alive && !(await parts.holdings.trusted(key))) {
             ledger.settle(key, nodeId);
             return;
           }
         } catch (thrown) {
           if (!(thrown instanceof Fault) && !(thrown instanceof Error)) throw thrown;
         }
-        const waitMs = node.alive ? Math.min(1000 * 2 ** Math.min(attempts, 9), 300_000) : 5000;
+        const waitMs = node?.alive ? Math.min(1000 * 2 ** Math.min(attempts, 9), longestPauseMs) : 5000;
         ledger.postpone(key, nodeId, parts.clock.now() + waitMs);
       });
       return { waitMs: 0 };
@@ -149,10 +162,15 @@ async function compareWith(
     if (placement.nodes.get(placement.selfId)?.writeable) {
       await inParallel(missing, 4, async (key) => {
         if (signal.aborted || (await parts.holdings.trusted(key))) return;
-        if (await pullCopy(key, placement, parts.fetcher, parts.holdings)) {
-          pulled++;
-          parts.watcher.pulled(key);
+        try {
+          if (!(await pullCopy(key, placement, parts.fetcher, parts.holdings))) return;
+        } catch (thrown) {
+          // What cannot be had now must not keep the rest from coming.
+          if (thrown instanceof Fault) return;
+          throw thrown;
         }
+        pulled++;
+        parts.watcher.pulled(key);
       });
     }
     if (!peer.node.writeable) {
@@ -212,46 +230,49 @@ async function pushMissing(peer: Peer, placement: Placement, parts: HealingParts
 
 /** Passes on and drops what this node holds without being an owner. */
 export function surplusWork(parts: HealingParts): Work {
-  /** When each surplus copy was first seen as such under the ring's fingerprint, on the monotonic clock. */
-  const seen = new Map<Key, number>();
+  /** Since when all owners are known to have what is surplus here, under the ring's fingerprint, on the monotonic clock. */
+  const completeSince = new Map<Key, number>();
   let fingerprint = "";
   let bucket = 0;
   let surplus = 0;
   let counting = 0;
-  const look = async (record: BlobRecord, current: Placement, stableForMs: number) => {
-    const { key } = record;
-    if (current.owns(current.selfId, key)) {
-      if (record.surplusSince !== 0) parts.holdings.ledger.markSurplus(key, 0);
-      seen.delete(key);
+  const look = async ({ key, sizeBytes, surplusSince }: BlobRecord, placement: Placement) => {
+    const { ledger } = parts.holdings;
+    if (placement.owns(placement.selfId, key)) {
+      if (surplusSince !== 0) ledger.markSurplus(key, 0);
+      completeSince.delete(key);
       return;
     }
     counting++;
-    if (record.surplusSince === 0) parts.holdings.ledger.markSurplus(key, parts.clock.now());
-    const since = seen.get(key) ?? parts.clock.monotonicMs();
-    seen.set(key, since);
-    const ripe = stableForMs >= parts.healing.stableMs && parts.clock.monotonicMs() - since >= parts.healing.graceMs;
-    if (await settleSurplus(key, record.sizeBytes, ripe, current, parts)) {
-      seen.delete(key);
-      counting--;
-    }
+    if (surplusSince === 0) ledger.markSurplus(key, parts.clock.now());
+    const owners = await bringToOwners(key, placement, parts);
+    const nowMs = parts.clock.monotonicMs();
+    if (owners === "lacking") completeSince.delete(key);
+    else if (owners === "supplied") completeSince.set(key, nowMs);
+    else if (owners === "complete" && !completeSince.has(key)) completeSince.set(key, nowMs);
+    const sinceMs = completeSince.get(key);
+    if (owners !== "complete" || sinceMs === undefined || nowMs - sinceMs < parts.healing.graceMs) return;
+    if (!(await dropProved(key, sizeBytes, placement, parts))) return;
+    completeSince.delete(key);
+    counting--;
   };
   return {
     name: "surplus",
     summary: "Passes on what belongs to other nodes and drops it once they have proved their copies",
     progress: () => ({ surplus, bucket }),
     async step(signal): Promise<WorkOutcome> {
-      const { current, stableForMs } = parts.placement();
+      const { current } = parts.placement();
       if (current.fingerprint !== fingerprint) {
-        // Another ring, another question: every copy waits its grace time anew.
+        // Another ring, other owners: every copy waits its grace time anew.
         fingerprint = current.fingerprint;
-        seen.clear();
+        completeSince.clear();
       }
       // Most buckets of a small store are empty: a step walks over them to the next that is not.
       for (let walked = 0; walked < 32; walked++) {
         const records = parts.holdings.ledger.inBucket(bucket);
         for (const record of records) {
           if (signal.aborted) return "idle";
-          await look(record, current, stableForMs);
+          await look(record, current);
         }
         bucket = (bucket + 1) % bucketCount;
         if (bucket === 0 || records.length > 0) break;
@@ -264,46 +285,64 @@ export function surplusWork(parts: HealingParts): Work {
   };
 }
 
-/** Passes a surplus copy to owners that lack it; drops it when it is ripe and every owner has proved its own. True when dropped. */
-async function settleSurplus(
+/**
+ * Asks the owners of a surplus copy for theirs and passes it to those who lack it. `complete`: all said that they have it;
+ * `supplied`: all have it now; `lacking`: one has none and could not be given one; `unknown`: not all answered.
+ */
+async function bringToOwners(
   key: Key,
-  sizeBytes: number,
-  ripe: boolean,
   placement: Placement,
   parts: HealingParts,
-): Promise<boolean> {
+): Promise<"complete" | "supplied" | "lacking" | "unknown"> {
   const owners = placement.owners(key);
-  let complete = owners.length >= placement.copies;
+  let outcome: "complete" | "supplied" | "lacking" | "unknown" =
+    owners.length >= placement.copies ? "complete" : "lacking";
   for (const owner of owners) {
-    if (!owner.alive) {
-      complete = false;
+    const held = owner.alive ? await ask(owner, key, parts) : undefined;
+    if (held === true) continue;
+    if (held === undefined) {
+      if (outcome !== "lacking") outcome = "unknown";
       continue;
     }
-    const held = await ask(owner, key, parts);
-    if (held === false && owner.writeable && takes(owner, key)) {
-      try {
-        if (await pushCopy(key, algorithmOf(key), owner, parts)) {
-          parts.watcher.pushed(key, owner.id);
-          continue;
-        }
-      } catch (thrown) {
-        if (!(thrown instanceof Error)) throw thrown;
-      }
-      complete = false;
-    } else if (held !== true) {
-      complete = false;
-    }
+    if (owner.writeable && takes(owner, key) && (await pushed(key, owner, parts))) {
+      if (outcome === "complete") outcome = "supplied";
+    } else outcome = "lacking";
   }
-  if (!complete || !ripe || parts.holdings.ledger.owes(key)) return false;
+  return outcome;
+}
+
+async function pushed(key: Key, owner: CaskNode, parts: HealingParts): Promise<boolean> {
+  try {
+    if (!(await pushCopy(key, algorithmOf(key), owner, parts))) return false;
+    parts.watcher.pushed(key, owner.id);
+    return true;
+  } catch (thrown) {
+    if (thrown instanceof Error) return false;
+    throw thrown;
+  }
+}
+
+/** Drops a surplus copy when every owner proves its own, now. True when it was dropped. */
+async function dropProved(key: Key, sizeBytes: number, placement: Placement, parts: HealingParts): Promise<boolean> {
+  if (parts.holdings.ledger.owes(key)) return false;
+  const neededMs = Math.max(parts.healing.stableMs, 2 * proofLimitMs(sizeBytes, parts));
+  const stable = () => {
+    const { current, stableForMs } = parts.placement();
+    return current.fingerprint === placement.fingerprint && stableForMs >= neededMs;
+  };
+  if (!stable()) return false;
+  const owners = placement.owners(key);
   const proved = await Promise.all(owners.map((owner) => provedBy(owner, key, placement, parts)));
-  const { current, stableForMs } = parts.placement();
-  // The world may have changed while the owners were reading.
-  if (!proved.every(Boolean) || current.fingerprint !== placement.fingerprint || stableForMs < parts.healing.stableMs) {
-    return false;
-  }
-  await parts.holdings.drop(key);
+  if (!proved.every(Boolean)) return false;
+  // The world may have changed while the owners were reading, or while this copy was in use.
+  if (!(await parts.holdings.drop(key, stable))) return false;
   parts.watcher.dropped(key, sizeBytes);
   return true;
+}
+
+/** How long a proof may take: the question, and the reading of the blob at 20 MB/s. */
+function proofLimitMs(sizeBytes: number, parts: HealingParts): number {
+  return parts.healing.askMs + sizeBytes / 20_000;
 }
 
 /** Whether a node can hold a key at all: an original knows SHA-1 only. */
@@ -313,7 +352,7 @@ function takes(node: CaskNode, key: Key): boolean {
 
 async function provedBy(owner: CaskNode, key: Key, placement: Placement, parts: HealingParts): Promise<boolean> {
   const peer = parts.peerFor(owner);
-  const limitMs = parts.healing.askMs + (parts.holdings.ledger.find(key)?.sizeBytes ?? 0) / 20_000;
+  const limitMs = proofLimitMs(parts.holdings.ledger.find(key)?.sizeBytes ?? 0, parts);
   try {
     if (!owner.speaksDigests) return await provedByBytes(peer, key, limitMs, parts);
     const nonce = parts.nonce();

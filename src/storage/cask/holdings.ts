@@ -32,6 +32,9 @@ export interface HoldingsOptions {
   maxBlobBytes: number;
 }
 
+/** A verification so far in the future is drift of the clock; more is not to be trusted. */
+const driftMs = 60_000;
+
 /** The outcome of looking at a copy's bytes. */
 export type Verdict = "good" | "bad" | "absent";
 
@@ -346,18 +349,32 @@ export class Holdings {
     return { digest, owner: placement.owns(placement.selfId, key), fingerprint: placement.fingerprint };
   }
 
-  /** Removes a copy that is no longer this node's to keep. Whether that is safe is the caller's to know. */
-  drop(key: Key): Promise<void> {
+  /**
+   * Removes a copy that is no longer this node's to keep. Whether that is safe is the caller's to know: `still` is asked
+   * once nothing else is done with the copy any more. True when it was removed.
+   */
+  drop(key: Key, still: () => boolean): Promise<boolean> {
     return this.#exclusively(key, async () => {
+      if (!still()) return false;
       await this.store.remove(key);
       this.#forget(key);
+      return true;
     });
   }
 
-  /** Compares a bucket of the store with the ledger: unknown blobs are verified, records without a blob forgotten. */
+  /**
+   * Compares a bucket of the store with the ledger: unknown blobs are verified, records without a blob forgotten.
+   * What was verified at a time yet to come (by a clock since set back) is verified anew, or the scrub would pass it over
+   * until that time.
+   */
   async reconcile(bucket: number, signal: AbortSignal): Promise<{ found: number; lost: number }> {
-    const recorded = new Set(this.ledger.inBucket(bucket).map((record) => record.key));
+    const records = this.ledger.inBucket(bucket);
+    const recorded = new Set(records.map((record) => record.key));
     let found = 0;
+    for (const record of records) {
+      if (signal.aborted) return { found, lost: 0 };
+      if (record.verifiedAt > this.#clock.now() + driftMs) await this.verify(record.key);
+    }
     for await (const page of this.store.list(bucket)) {
       for (const key of page) {
         if (signal.aborted) return { found, lost: 0 };
@@ -412,8 +429,8 @@ export class Holdings {
     const record = this.ledger.find(key);
     if (!record || record.stamp !== stat.stamp || record.sizeBytes !== stat.sizeBytes) return false;
     const ageMs = this.#clock.now() - record.verifiedAt;
-    // A clock set back makes the past look like the future; a minute is drift, more is not to be trusted.
-    return ageMs < this.#options.verifyEveryMs && ageMs > -60_000;
+    // A clock set back makes the past look like the future.
+    return ageMs < this.#options.verifyEveryMs && ageMs > -driftMs;
   }
 
   #forget(key: Key): void {
