@@ -91,9 +91,12 @@ export async function pushCopy(
   const watch = new StallWatch(parts.clock, parts.options.peerTimeoutMs);
   try {
     const bytes = watch.over(parts.holdings.store.read(key));
-    return (
-      (await parts.peerFor(node).put(algorithm, bytes, { sizeBytes: stat.sizeBytes, signal: watch.signal })) === key
-    );
+    const answered = await parts
+      .peerFor(node)
+      .put(algorithm, bytes, { sizeBytes: stat.sizeBytes, signal: watch.signal });
+    // Other bytes arrived than should have left: perhaps it is the copy here that went bad since it was last looked at.
+    if (answered !== key) await parts.holdings.verify(key);
+    return answered === key;
   } finally {
     watch.done();
   }
