@@ -218,9 +218,7 @@ export class Cluster {
       members: () => {
         const self = this.#tellsOf(node);
         const view = this.membership.view(node.id, self);
-        return this.#plant.nodesExpected === undefined
-          ? view
-          : { ...view, nodesExpected: this.#plant.nodesExpected };
+        return this.#plant.nodesExpected === undefined ? view : { ...view, nodesExpected: this.#plant.nodesExpected };
       },
       nonce: () => (++this.#nonces).toString(16).padStart(16, "0"),
       happened: (event, sentence) => {

@@ -147,8 +147,9 @@ export class Invariants {
       if (this.right(key, bytes)) return;
       const badSinceMs = blob.bad.get(nodeId);
       const excusedMs = this.#verifyEveryMs + (this.#setBackMs.get(nodeId) ?? 0);
-      const excused =
-        outcome.source === "here" && (lying || (badSinceMs !== undefined && this.#now() - badSinceMs < excusedMs));
+      // What was fetched and kept is given from the disk, too.
+      const ownDisk = outcome.source === "here" || blob.intact.has(nodeId) || badSinceMs !== undefined;
+      const excused = ownDisk && (lying || (badSinceMs !== undefined && this.#now() - badSinceMs < excusedMs));
       if (!excused) this.#broken("bytes", `${nodeId} gave wrong bytes for ${key} (source ${outcome.source})`);
       return;
     }

@@ -223,7 +223,8 @@ export class Network {
         return;
       }
       this.#time.schedule(this.#delayMs(), () => arrive(true));
-      if (repeatable && this.#chance(this.weather.duplicate)) this.#time.schedule(this.#delayMs() * 3, () => arrive(false));
+      if (repeatable && this.#chance(this.weather.duplicate))
+        this.#time.schedule(this.#delayMs() * 3, () => arrive(false));
     });
   }
 

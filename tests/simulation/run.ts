@@ -57,6 +57,8 @@ for (; seed < first + count; seed++) {
 }
 const seconds = (performance.now() - startedMs) / 1000;
 await new Promise<void>((resolve) => setImmediate(resolve));
-console.log(`${done} seeds in ${seconds.toFixed(1)} s (${(done / seconds).toFixed(1)} a second), ${violations} violations`);
+console.log(
+  `${done} seeds in ${seconds.toFixed(1)} s (${(done / seconds).toFixed(1)} a second), ${violations} violations`,
+);
 for (const [name, total] of Object.entries(totals)) console.log(`  ${name}: ${Math.round(total / done)} a seed`);
 process.exitCode = violations > 0 ? 1 : (process.exitCode ?? 0);

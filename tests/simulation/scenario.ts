@@ -144,12 +144,22 @@ export function scenarioOf(seed: number, random: Random): Scenario {
       });
     } else if (what < 0.75) at(atMs, { do: "disk-full", node: node(), forMs: span(2000, 20_000) });
     else if (what < 0.8) {
-      at(atMs, { do: "clock", node: node(), byMs: pick(random, [-86_400_000, -90_000, -30_000, 30_000, 90_000, 86_400_000]) });
+      at(atMs, {
+        do: "clock",
+        node: node(),
+        byMs: pick(random, [-86_400_000, -90_000, -30_000, 30_000, 90_000, 86_400_000]),
+      });
     } else if (what < 0.84) at(atMs, { do: "pause", node: node(), forMs: span(500, 5000) });
     else if (what < 0.88) at(atMs, { do: "read-only", node: node(), forMs: span(3000, 20_000) });
-    else if (what < 0.92) at(atMs, { do: "drain", node: node(), forMs: random() < 0.5 ? span(1000, 8000) : span(20_000, 60_000) });
+    else if (what < 0.92)
+      at(atMs, { do: "drain", node: node(), forMs: random() < 0.5 ? span(1000, 8000) : span(20_000, 60_000) });
     else if (what < 0.96) {
-      at(atMs, { do: "suspect", viewers: below(random, 1 << 16), node: node(), forMs: random() < 0.7 ? span(500, 5000) : span(15_000, 25_000) });
+      at(atMs, {
+        do: "suspect",
+        viewers: below(random, 1 << 16),
+        node: node(),
+        forMs: random() < 0.7 ? span(500, 5000) : span(15_000, 25_000),
+      });
     } else if (what < 0.98) at(atMs, { do: "add" });
     else at(atMs, { do: "weather", weather: weatherOf(random) });
   }

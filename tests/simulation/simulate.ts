@@ -46,7 +46,9 @@ export function simulate(seed: number, options: SimulateOptions = {}): Simulatio
     ...(options.plant ? { plant: options.plant } : {}),
     ...(options.trace ? { trace: options.trace } : {}),
   });
-  options.trace?.(`seed ${seed}: ${scenario.nodes} nodes, ${scenario.copies} copies, faults for ${scenario.chaosMs} ms`);
+  options.trace?.(
+    `seed ${seed}: ${scenario.nodes} nodes, ${scenario.copies} copies, faults for ${scenario.chaosMs} ms`,
+  );
   const run = new Run(scenario, cluster);
   run.chaos();
   const healedMs = run.heal();
@@ -155,14 +157,19 @@ class Run {
     }
     const never = `sha256:${"0".repeat(64)}` as Key;
     for (const node of cluster.running()) {
-      cluster.get(node, never, (outcome) => outcome === "absent" || broken(`${node.id}: a key never stored is ${outcome}`));
+      cluster.get(
+        node,
+        never,
+        (outcome) => outcome === "absent" || broken(`${node.id}: a key never stored is ${outcome}`),
+      );
     }
     const failedBefore = cluster.outcomes.putFailed + cluster.outcomes.unacknowledged;
     const fresh = contentOf(500, 77_777);
     for (const node of cluster.running()) cluster.put(node, fresh, "sha256", false);
     time.run(time.nowMs + 15_000);
     if (time.stopped) return;
-    if (cluster.outcomes.putFailed + cluster.outcomes.unacknowledged > failedBefore) broken("A put failed in fair weather");
+    if (cluster.outcomes.putFailed + cluster.outcomes.unacknowledged > failedBefore)
+      broken("A put failed in fair weather");
     const reason = this.#unsettled();
     if (reason !== "") broken(`After a put in fair weather: ${reason}`);
   }
@@ -174,7 +181,8 @@ class Run {
     const staying = this.#cluster.members().filter((node) => !node.drained);
     for (const node of this.#cluster.members()) {
       if (node.drained) return `${node.id} is not drained yet`;
-      if (node.process?.cask?.writeable() !== "yes") return `${node.id} takes no writes: ${node.process?.cask?.writeable()}`;
+      if (node.process?.cask?.writeable() !== "yes")
+        return `${node.id} takes no writes: ${node.process?.cask?.writeable()}`;
     }
     const ring = new Ring(staying.map((node) => node.id));
     for (const key of invariants.keys()) {
