@@ -255,7 +255,6 @@ export function caskRoutes(parts: HttpParts): (request: Request, caller: Caller)
     const { method } = c.req;
     const path = new URL(c.req.url).pathname.slice(mountPath.length);
     if (method === "GET" || method === "HEAD") {
-      if (/^\/(file|local)\/[^/]+$/.test(path)) return c.redirect(`${mountPath}${path}/`, 301);
       const page = await parts.pages.answer(c.req.raw, c.env.caller, path);
       if (page) return page;
       if (parts.alone) return (await parts.pages.answer(c.req.raw, c.env.caller, "/")) ?? plain(404, "not found\n");
