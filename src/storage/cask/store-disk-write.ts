@@ -86,6 +86,11 @@ export class DiskWriter implements BlobWriter {
     await this.#drop();
   }
 
+  /** The whole blob, when it was small enough to stay in memory; not to be changed. */
+  held(): Uint8Array<ArrayBuffer> | undefined {
+    return this.#descriptor === undefined ? this.#buffer.subarray(0, this.#filled) : undefined;
+  }
+
   /** Writes what is left, syncs and closes the draft, and tells the stat that it will have under its key. */
   async finish(): Promise<BlobStat> {
     await this.#spilling;

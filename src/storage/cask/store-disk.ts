@@ -78,13 +78,13 @@ export class DiskStore implements BlobStore, WriterHost {
   }
 
   create(sizeHintBytes = 0): DiskWriter | Promise<DiskWriter> {
-    if (sizeHintBytes < askForRoomBytes) return this.#draft(sizeHintBytes);
+    if (sizeHintBytes < askForRoomBytes) return this.draftFor(this, sizeHintBytes);
     return this.space().then(({ freeBytes }) => {
       if (freeBytes < sizeHintBytes) {
         const full = Object.assign(new Error(`${freeBytes} of ${sizeHintBytes} bytes are free`), { code: "ENOSPC" });
         throw diskFault(full, `store ${sizeHintBytes} bytes`, this.place);
       }
-      return this.#draft(sizeHintBytes);
+      return this.draftFor(this, sizeHintBytes);
     });
   }
 
@@ -242,6 +242,15 @@ export class DiskStore implements BlobStore, WriterHost {
     });
   }
 
+  /** A draft in this store's folder that ends where `host` wants it. */
+  draftFor(host: WriterHost, sizeHintBytes: number): DiskWriter {
+    // The process id tells leftovers of another run from drafts of this one.
+    const path = `${this.#incoming}/${process.pid}-${this.#clock.now().toString(36)}-${++this.#draftCount}`;
+    const draft = new DiskWriter(host, path, sizeHintBytes);
+    this.#drafts.add(draft);
+    return draft;
+  }
+
   ended(draft: DiskWriter): void {
     this.#drafts.delete(draft);
   }
@@ -269,14 +278,6 @@ export class DiskStore implements BlobStore, WriterHost {
     }
     this.reader.forget(path);
     this.#drafts.delete(draft);
-  }
-
-  #draft(sizeHintBytes: number): DiskWriter {
-    // The process id tells leftovers of another run from drafts of this one.
-    const path = `${this.#incoming}/${process.pid}-${this.#clock.now().toString(36)}-${++this.#draftCount}`;
-    const draft = new DiskWriter(this, path, sizeHintBytes);
-    this.#drafts.add(draft);
-    return draft;
   }
 
   #settledPath(key: Key): string {
