@@ -5,9 +5,10 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { type Clock, systemClock } from "./clock.ts";
+import { systemClock } from "./clock.ts";
 import { createLog, silentLog } from "./log.ts";
 import { createNotifier, unixAddress } from "./notify.ts";
+import { ManualClock } from "./testing/manual-clock.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "warren-notify-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -63,17 +64,7 @@ test("createNotifier: the watchdog is fed at half its time, from ready on, until
     return expect(createNotifier({ socket: undefined, clock: systemClock, log: silentLog }).connected).toBe(false);
   const socket = `@warren-watchdog-${process.pid}`;
   using line = manager(socket);
-  let due: { delayMs: number; callback: () => void } | undefined;
-  const clock: Clock = {
-    now: () => 0,
-    monotonicMs: () => 0,
-    schedule(delayMs, callback) {
-      due = { delayMs, callback };
-      return () => {
-        due = undefined;
-      };
-    },
-  };
+  const clock = new ManualClock();
   const notifier = createNotifier({
     socket,
     watchdogUsec: "30000000",
@@ -81,13 +72,13 @@ test("createNotifier: the watchdog is fed at half its time, from ready on, until
     clock,
     log: silentLog,
   });
-  expect(due).toBeUndefined();
+  clock.advance(60_000);
+  expect(line.received()).toEqual([]);
   notifier.ready("up");
-  expect(due?.delayMs).toBe(15_000);
-  due?.callback();
-  expect(line.received()).toEqual(["READY=1\nSTATUS=up", "WATCHDOG=1", "WATCHDOG=1"]);
+  clock.advance(30_000);
+  expect(line.received()).toEqual(["READY=1\nSTATUS=up", "WATCHDOG=1", "WATCHDOG=1", "WATCHDOG=1"]);
   notifier.close();
-  expect(due).toBeUndefined();
+  expect(clock.waiting).toBe(0);
   const other = createNotifier({ socket, watchdogUsec: "30000000", watchdogPid: "1", clock, log: silentLog });
   other.ready("up");
   expect(line.received()).toEqual(["READY=1\nSTATUS=up"]);

@@ -8,9 +8,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect } from "node:tls";
 
-import type { Clock } from "./clock.ts";
 import { Fault } from "./fault.ts";
 import { silentLog } from "./log.ts";
+import { ManualClock } from "./testing/manual-clock.ts";
 import { type Certificate, expiryWarning, readCertificate, replaceListener, watchCertificates } from "./tls.ts";
 
 const pairs = join(import.meta.dir, "testdata", "tls");
@@ -29,30 +29,6 @@ function setup(name = "first") {
   return { files, put };
 }
 
-function standingClock(startAt = Date.UTC(2030, 0, 1)) {
-  let passedMs = 0;
-  let due: { atMs: number; callback: () => void } | undefined;
-  const clock: Clock = {
-    now: () => startAt + passedMs,
-    monotonicMs: () => passedMs,
-    schedule(delayMs, callback) {
-      const own = { atMs: passedMs + delayMs, callback };
-      due = own;
-      return () => {
-        if (due === own) due = undefined;
-      };
-    },
-  };
-  const pass = (durationMs: number) => {
-    passedMs += durationMs;
-    const ready = due;
-    if (!ready || ready.atMs > passedMs) return;
-    due = undefined;
-    ready.callback();
-  };
-  return { clock, pass, waits: () => due !== undefined };
-}
-
 function codeOf(work: () => unknown): string {
   try {
     work();
@@ -65,7 +41,7 @@ function codeOf(work: () => unknown): string {
 
 test("readCertificate: a pair that fits, with names and end", () => {
   const { files } = setup();
-  const { clock } = standingClock();
+  const clock = new ManualClock();
   const certificate = readCertificate(files, clock);
   expect(certificate.names).toBe("localhost, 127.0.0.1");
   expect(new Date(certificate.expiresAt).getUTCFullYear()).toBe(2126);
@@ -74,7 +50,7 @@ test("readCertificate: a pair that fits, with names and end", () => {
 
 test("readCertificate: what is wrong is told apart", () => {
   const { files, put } = setup();
-  const { clock } = standingClock();
+  const clock = new ManualClock();
   put("key", "second");
   expect(codeOf(() => readCertificate(files, clock))).toBe("tls/mismatch");
   writeFileSync(files.keyPath, "nonsense");
@@ -82,8 +58,8 @@ test("readCertificate: what is wrong is told apart", () => {
   rmSync(files.keyPath);
   expect(codeOf(() => readCertificate(files, clock))).toBe("tls/unreadable");
   put("key", "first");
-  expect(codeOf(() => readCertificate(files, standingClock(Date.UTC(2200, 0, 1)).clock))).toBe("tls/expired");
-  expect(codeOf(() => readCertificate(files, standingClock(Date.UTC(2001, 0, 1)).clock))).toBe("tls/expired");
+  expect(codeOf(() => readCertificate(files, new ManualClock(Date.UTC(2200, 0, 1))))).toBe("tls/expired");
+  expect(codeOf(() => readCertificate(files, new ManualClock(Date.UTC(2001, 0, 1))))).toBe("tls/expired");
 });
 
 test("expiryWarning: in time, and in days", () => {
@@ -101,7 +77,7 @@ test("expiryWarning: in time, and in days", () => {
 
 test("watchCertificates: changes only to a pair that fits, and says why not until then", () => {
   const { files, put } = setup();
-  const { clock, pass, waits } = standingClock();
+  const clock = new ManualClock();
   const given: string[] = [];
   const watch = watchCertificates({
     ...files,
@@ -111,39 +87,39 @@ test("watchCertificates: changes only to a pair that fits, and says why not unti
     onChange: (certificate) => void given.push(certificate.fingerprint),
   });
   const first = watch.current().fingerprint;
-  pass(1000);
+  clock.advance(1000);
   expect(given).toEqual([]);
 
   put("certificate", "second");
-  pass(1000);
+  clock.advance(1000);
   expect(given).toEqual([]);
   expect(watch.problem()).toContain("belongs to another one");
   expect(watch.current().fingerprint).toBe(first);
 
   writeFileSync(files.keyPath, readFileSync(join(pairs, "second.key"), "utf8").slice(0, 40));
-  pass(1000);
+  clock.advance(1000);
   expect(watch.problem()).toContain("wanted PEM");
 
   put("key", "second");
-  pass(1000);
+  clock.advance(1000);
   expect(given).toEqual([watch.current().fingerprint]);
   expect(given[0]).not.toBe(first);
   expect(watch.problem()).toBeUndefined();
 
   rmSync(files.certificatePath);
-  pass(1000);
+  clock.advance(1000);
   expect(watch.problem()).toContain("certificate.pem");
   put("certificate", "second");
-  pass(1000);
+  clock.advance(1000);
   expect(watch.problem()).toBeUndefined();
   expect(given.length).toBe(1);
   watch.stop();
-  expect(waits()).toBe(false);
+  expect(clock.waiting).toBe(0);
 });
 
 test("watchCertificates: a listener that cannot take the pair is asked again", () => {
   const { files, put } = setup();
-  const { clock, pass } = standingClock();
+  const clock = new ManualClock();
   let asked = 0;
   const watch = watchCertificates({
     ...files,
@@ -156,9 +132,9 @@ test("watchCertificates: a listener that cannot take the pair is asked again", (
   });
   put("certificate", "second");
   put("key", "second");
-  pass(1000);
+  clock.advance(1000);
   expect(watch.problem()).toBe("not now");
-  pass(1000);
+  clock.advance(1000);
   expect(asked).toBe(2);
   expect(watch.problem()).toBeUndefined();
   watch.stop();
@@ -178,7 +154,7 @@ function presented(port: number): Promise<string> {
 
 test("replaceListener: new connections get the new pair, the answer under way comes to its end", async () => {
   const { files, put } = setup();
-  const { clock, pass } = standingClock();
+  const clock = new ManualClock();
   let release: () => void = () => undefined;
   const released = new Promise<void>((resolve) => {
     release = resolve;
@@ -218,7 +194,7 @@ test("replaceListener: new connections get the new pair, the answer under way co
   const response = await fetch(`https://127.0.0.1:${port}/`, { tls: { rejectUnauthorized: false } });
   put("certificate", "second");
   put("key", "second");
-  pass(1000);
+  clock.advance(1000);
   expect(watch.problem()).toBeUndefined();
   expect(await presented(port)).toBe("second.example");
   release();

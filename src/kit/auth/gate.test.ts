@@ -1,16 +1,15 @@
 /** Who comes in, with and without a token, from here and from elsewhere. */
 import { expect, test } from "bun:test";
 
-import type { Clock } from "../clock.ts";
 import { Fault } from "../fault.ts";
 import { silentLog } from "../log.ts";
+import { ManualClock } from "../testing/manual-clock.ts";
 import { cookieFor, createGate, credentialsOf, type GateOptions, requireScope } from "./gate.ts";
 import { parseGrant } from "./scope.ts";
 import { openTokens } from "./tokens.ts";
 
 function setup(options: Partial<GateOptions> = {}) {
-  let nowMs = 0;
-  const clock: Clock = { now: () => nowMs, monotonicMs: () => nowMs, schedule: () => () => undefined };
+  const clock = new ManualClock();
   const tokens = openTokens(":memory:", { clock, log: silentLog });
   const gate = createGate({ tokens, clock, log: silentLog, ...options });
   const admit = (headers: Record<string, string> = {}, address = "127.0.0.1", method = "GET") =>
@@ -25,7 +24,7 @@ function setup(options: Partial<GateOptions> = {}) {
     }
   };
   const make = (name: string, ...scopes: string[]) => tokens.create({ name, grants: scopes.map(parseGrant) }).token;
-  return { gate, admit, codeOf, make, tokens, pass: (durationMs: number) => void (nowMs += durationMs) };
+  return { gate, admit, codeOf, make, tokens, pass: (durationMs: number) => clock.advance(durationMs) };
 }
 
 test("admit: this machine needs no token as long as there is none", () => {

@@ -6,8 +6,8 @@ import { join } from "node:path";
 
 import fc from "fast-check";
 
-import type { Clock } from "../clock.ts";
 import { silentLog } from "../log.ts";
+import { ManualClock } from "../testing/manual-clock.ts";
 import { parseGrant } from "./scope.ts";
 import { openTokens, tokensPath } from "./tokens.ts";
 
@@ -16,10 +16,9 @@ afterAll(() => rmSync(root, { recursive: true }));
 
 function setup() {
   const folder = mkdtempSync(join(root, "data-"));
-  let nowMs = 1_700_000_000_000;
-  const clock: Clock = { now: () => nowMs, monotonicMs: () => nowMs, schedule: () => () => undefined };
+  const clock = new ManualClock(1_700_000_000_000);
   const open = () => openTokens(tokensPath(folder), { clock, log: silentLog });
-  return { folder, open, pass: (durationMs: number) => void (nowMs += durationMs), now: () => nowMs };
+  return { folder, open, pass: (durationMs: number) => clock.advance(durationMs), now: () => clock.now() };
 }
 const grants = [parseGrant("cask:write")];
 

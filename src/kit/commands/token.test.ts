@@ -5,14 +5,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { openTokens, tokensPath } from "../auth/tokens.ts";
-import type { Clock } from "../clock.ts";
 import { silentLog } from "../log.ts";
+import { ManualClock } from "../testing/manual-clock.ts";
 import { createTokenVerb, listTokensVerb, revokeTokenVerb } from "./token.ts";
 
 const root = mkdtempSync(join(tmpdir(), "warren-token-verb-"));
 afterAll(() => rmSync(root, { recursive: true }));
 const now = Date.UTC(2030, 0, 1);
-const clock: Clock = { now: () => now, monotonicMs: () => now, schedule: () => () => undefined };
+const clock = new ManualClock(now);
 const fresh = () => ({ dataFolder: join(mkdtempSync(join(root, "data-")), "made", "later"), clock });
 
 test("createTokenVerb: prints a token that a node accepts, on its first line", async () => {

