@@ -54,10 +54,12 @@ export async function installModules(say) {
   if (why !== undefined) {
     say(`Installing packages, because ${why}`);
     const npm = process.platform === "win32" ? "npm.cmd" : "npm";
-    const result = await output(npm, ["ci", "--no-audit", "--no-fund", "--loglevel=error"], {
-      shell: process.platform === "win32",
-    });
-    if (result.code !== 0) throw new Error(`Cannot install the packages: npm ci failed\n${result.text.trim()}`);
+    const run = (...words) =>
+      output(npm, [...words, "--no-audit", "--no-fund", "--loglevel=error"], { shell: process.platform === "win32" });
+    // Some versions of npm refuse a lock file for what other platforms need; the plain installation takes it as it is.
+    let result = await run("ci");
+    if (result.code !== 0) result = await run("install", "--no-save");
+    if (result.code !== 0) throw new Error(`Cannot install the packages: npm failed\n${result.text.trim()}`);
   }
   if (bunIsThere()) return why !== undefined;
   const result = await output(process.execPath, ["install.js"], { cwd: join(root, "node_modules", "bun") });
