@@ -44,3 +44,12 @@ test.each([0, 1] as const)("seal and unseal: version %i keeps every length, unde
     }
   }
 });
+
+test("unseal: padding that cannot be is refused, since the version byte is not authenticated", () => {
+  const aside = new Uint8Array(0);
+  for (const last of [0, 17, 200]) {
+    const sealed = seal(1, first, new Uint8Array(32).fill(last), aside);
+    sealed[0] = 0;
+    expect(() => unseal(new Keyring([first]), sealed, aside)).toThrow("padding");
+  }
+});

@@ -2,11 +2,19 @@
  * Simulated clusters on a manual clock: convergence, partitions, loss, slow and sleeping nodes, names used twice, restarts.
  * Each run is exact for its seed, which is part of the test's name where there are several.
  */
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import type { Clock } from "./clock.ts";
 import { Cluster } from "./cluster.ts";
 import type { Memberlist } from "./memberlist.ts";
 import { Keyring } from "./keyring.ts";
+import { decodePacket } from "./packet.ts";
+import { timings } from "./timing.ts";
+import type { Transport } from "./transport.ts";
 import type { Link } from "./transport-memory.ts";
+import { createWire } from "./wire.ts";
+
+// Virtual minutes take real seconds on a busy machine.
+setDefaultTimeout(60_000);
 
 const bytes = (value: string) => new TextEncoder().encode(value);
 const text = (value: Uint8Array) => new TextDecoder().decode(value);
@@ -239,22 +247,65 @@ describe("Lifeguard", () => {
     expect(events).toEqual([]);
   });
 
-  test("Prober: a whole process that slept does not accuse the others when it wakes", async () => {
-    const cluster = await Cluster.converged({ seed: 36, size: 5 });
-    const events = record(cluster.nodes, "dead");
-    const sleeper = node(cluster, 2).self.address;
-    const wakeMs = cluster.clock.monotonicMs() + 3000;
-    const asleep = ({ to, from }: Link) => {
-      const restMs = Math.max(0, wakeMs - cluster.clock.monotonicMs());
-      return to.host === sleeper || from.host === sleeper ? restMs : 0;
+  test("Prober: a process that slept accuses nobody when it wakes, though its timers are read before its mail", async () => {
+    const cluster = await Cluster.converged({ seed: 36, size: 4 });
+    let wakeMs = 0;
+    const untilAwakeMs = () => Math.max(0, wakeMs - cluster.clock.monotonicMs());
+    const sleepy: Clock = {
+      now: () => cluster.clock.now(),
+      monotonicMs: () => cluster.clock.monotonicMs(),
+      schedule: (delayMs, callback) => {
+        let cancel = cluster.clock.schedule(delayMs, () => {
+          cancel = cluster.clock.schedule(untilAwakeMs(), callback);
+        });
+        return () => cancel();
+      },
     };
-    cluster.network.shape = asleep;
-    await cluster.pass(3000);
-    cluster.network.shape = undefined;
-    await cluster.pass(30_000);
-    expect(events).toEqual([]);
+    const sleeper = await cluster.add({ clock: sleepy });
+    await cluster.until(() => cluster.agreed(), 10_000);
+    const accusations = record([sleeper], "suspect", "dead");
+    const deaths = record(cluster.nodes, "dead");
+    cluster.network.shape = ({ to, from }: Link) => {
+      if (to.host === sleeper.self.address) return untilAwakeMs() + 1;
+      return from.host === sleeper.self.address ? untilAwakeMs() : 0;
+    };
+    for (let nap = 0; nap < 20; nap++) {
+      wakeMs = cluster.clock.monotonicMs() + 3000;
+      await cluster.pass(10_000);
+    }
+    expect(accusations).toEqual([]);
+    expect(deaths).toEqual([]);
     expect(cluster.agreed()).toBe(true);
   });
+});
+
+test("Prober: a suspected member is told so with every ping, long after the news was gossiped", async () => {
+  const cluster = await Cluster.converged({ seed: 37, size: 1 });
+  const quiet = cluster.network.transport();
+  const told: string[] = [];
+  const listening: Transport = {
+    start: (events) => quiet.start(events),
+    sendPacket: (to, packet) => quiet.sendPacket(to, packet),
+    openStream: (to, events) => quiet.openStream(to, events),
+    stop: () => quiet.stop(),
+  };
+  await cluster.add({ transport: listening, timing: { ...timings.lan, suspicionFactor: 40 } });
+  await cluster.until(() => cluster.agreed(), 10_000);
+  const [silent, prober] = [node(cluster, 0), node(cluster, 1)];
+  await silent.stop();
+  expect(await cluster.until(() => seen(prober, "n0") === "suspect", 30_000)).toBeDefined();
+  await cluster.until(() => prober.health().broadcastsQueued === 0, 10_000);
+  listening.sendPacket = (_, packet) => {
+    told.push(
+      decodePacket(createWire(), packet)
+        .messages.map(({ kind }) => kind)
+        .join(" and "),
+    );
+    return true;
+  };
+  await cluster.pass(20_000);
+  expect(told.length).toBeGreaterThan(1);
+  expect(new Set(told)).toEqual(new Set(["ping and suspect"]));
 });
 
 describe("names", () => {

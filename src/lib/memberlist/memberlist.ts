@@ -191,7 +191,7 @@ export class Memberlist {
       clock,
       random,
       resolve: options.resolve ?? resolveHost,
-      exchange: (to, join) => this.#pushPull(to, join, true),
+      exchange: (to, join) => this.#pushPull(to, join),
     });
   }
 
@@ -407,21 +407,15 @@ export class Memberlist {
 
   #pushPullSomeone(): void {
     const [member] = sample(this.#random, this.#roster.others(isAlive), 1);
-    if (member !== undefined) void this.#pushPull(addressOf(member), false, true);
+    if (member !== undefined) void this.#pushPull(addressOf(member), false);
   }
 
-  #pushPull(to: Address, join: boolean, mayRepeat: boolean): Promise<boolean> {
+  #pushPull(to: Address, join: boolean): Promise<boolean> {
     return new Promise((resolve) => {
       this.#exchange.ask(to, this.#localState(join), this.#timing.streamTimeoutMs, (outcome) => {
         const answered = outcome.kind === "answered" && outcome.answer.kind === "push-pull";
         if (answered && outcome.answer.kind === "push-pull" && this.#state !== "stopped") {
-          const accused = this.#merge({ ...outcome.answer, join });
-          // The other side will not hear our objection by gossip while it believes us dead: tell it directly.
-          if (accused && mayRepeat) {
-            this.#clock.schedule(this.#timing.gossipIntervalMs, () => {
-              if (this.#state === "running") void this.#pushPull(to, join, false);
-            });
-          }
+          this.#merge({ ...outcome.answer, join });
         }
         resolve(answered);
       });
@@ -433,10 +427,9 @@ export class Memberlist {
     return { kind: "push-pull", join, reports: this.#roster.reports(), userState };
   }
 
-  #merge(remote: PushPull): boolean {
-    const accused = this.#roster.merge(remote.reports);
+  #merge(remote: PushPull): void {
+    this.#roster.merge(remote.reports);
     if (remote.userState.length > 0) this.#options.mergeState?.(remote.userState, remote.join);
-    return accused;
   }
 
   #gossip(message: Message & { readonly node: string }, done?: () => void): void {

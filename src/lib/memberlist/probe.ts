@@ -39,7 +39,7 @@ export interface ProberOptions {
 interface Probe {
   readonly target: Member;
   readonly sequence: number;
-  readonly deadlineMs: number;
+  deadlineMs: number;
   nacksExpected: number;
   nacks: number;
   streamAnswered: boolean;
@@ -189,11 +189,14 @@ export class Prober {
     const { awareness, clock, timing } = this.#options;
     const dueMs = clock.monotonicMs() + delayMs;
     probe.cancel = clock.schedule(delayMs, () => {
-      if (clock.monotonicMs() - dueMs <= timing.probeTimeoutMs / 2) {
+      const lateMs = clock.monotonicMs() - dueMs;
+      if (lateMs <= timing.probeTimeoutMs / 2) {
         next();
         return;
       }
+      // This process was asleep or busy: the answers may have come and wait to be read.
       awareness.apply(1);
+      probe.deadlineMs += lateMs + timing.probeTimeoutMs;
       probe.cancel = clock.schedule(timing.probeTimeoutMs, next);
     });
   }

@@ -183,14 +183,13 @@ describe("Roster", () => {
   test("merge: somebody else's dead are only suspected here, its departed are believed", () => {
     for (const node of ["a", "b", "c"]) roster.alive(alive(node, 1));
     const report = { host: "10.0.0.97", port: 1, meta: none, incarnation: 1, versions } as const;
-    const accused = roster.merge([
+    roster.merge([
       { ...report, name: "a", state: "dead" },
       { ...report, name: "b", state: "left" },
       { ...report, name: "c", state: "suspect" },
       { ...report, name: "self", state: "dead" },
     ]);
     expect(["a", "b", "c", "self"].map(stateOf)).toEqual(["suspect 1", "left 1", "suspect 1", "alive 2"]);
-    expect(accused).toBe(true);
   });
 
   test("reports and forget: the dead are told for a while, then remembered, then forgotten", () => {

@@ -261,11 +261,8 @@ export class Roster {
     this.#tell(change, entry);
   }
 
-  /**
-   * Takes in what another node knows. Its dead are only suspected here, so that they can object. Returns whether it accused us.
-   */
-  merge(reports: readonly MemberReport[]): boolean {
-    let accused = false;
+  /** Takes in what another node knows. Its dead are only suspected here, so that they can object. */
+  merge(reports: readonly MemberReport[]): void {
     for (const report of reports) {
       const { name: node, incarnation, host, port, meta, versions } = report;
       if (report.state === "alive") {
@@ -278,13 +275,12 @@ export class Roster {
           meta,
           ...(versions === undefined ? {} : { versions }),
         });
-        continue;
+      } else if (report.state === "left") {
+        this.dead({ kind: "dead", incarnation, node, from: node });
+      } else {
+        this.suspect({ kind: "suspect", incarnation, node, from: this.#self.name });
       }
-      if (node === this.#self.name && incarnation >= this.#self.incarnation) accused = true;
-      if (report.state === "left") this.dead({ kind: "dead", incarnation, node, from: node });
-      else this.suspect({ kind: "suspect", incarnation, node, from: this.#self.name });
     }
-    return accused;
   }
 
   /** Forgets members that have been dead or gone for longer than they are remembered. */
