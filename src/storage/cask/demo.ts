@@ -1,0 +1,4 @@
+/** Shows a cluster heal. */
+export async function demo(): Promise<number> {
+  return 1;
+}
