@@ -156,7 +156,6 @@ export function createMembership(options: MembershipOptions): Membership {
       "bad",
       `Two nodes claim to be ${conflict.name}: give one of them another id, or its own data folder`,
     );
-    log.error("Two nodes use one id", { id: conflict.name });
   });
 
   const nodeOf = (

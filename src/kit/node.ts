@@ -126,6 +126,9 @@ async function start(parts: NodeParts, undo: (() => void | Promise<void>)[]): Pr
   const aloneAt = parts.alone ? parts.services[0]?.options.listen : undefined;
   const shared = aloneAt ?? options.listen;
   const events = createEvents(clock);
+  events.subscribe(({ level, service, sentence }) =>
+    log[level === "bad" ? "error" : level === "warn" ? "warn" : "info"](sentence, { service }),
+  );
   const listeners: Listener[] = [];
   const certificates =
     options.tlsCertificate !== undefined && options.tlsKey !== undefined

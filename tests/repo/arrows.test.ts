@@ -5,7 +5,7 @@ import { describe, expect, test } from "bun:test";
 import { dirname, join, relative, resolve } from "node:path";
 
 const root = resolve(import.meta.dir, "../..");
-const groups = ["storage", "signals", "wires", "people", "apps", "ops"];
+const groups = new Set(["storage", "signals", "wires", "people", "apps", "ops"]);
 
 async function sources(pattern: string): Promise<string[]> {
   const found: string[] = [];
@@ -29,7 +29,7 @@ function roomOf(path: string): string {
   const parts = path.split("/");
   if (parts[0] !== "src") return parts[0] ?? "";
   if (parts[1] === "lib") return `lib/${parts[2]}`;
-  if (groups.includes(parts[1] ?? "")) return `${parts[1]}/${parts[2]}`;
+  if (groups.has(parts[1] ?? "")) return `${parts[1]}/${parts[2]}`;
   return parts[1] ?? "";
 }
 
@@ -37,7 +37,7 @@ function refusal(from: string, to: string): string | undefined {
   const source = roomOf(from);
   const target = roomOf(to);
   if (source === target || to === "package.json") return undefined;
-  const isService = (room: string) => groups.includes(room.split("/")[0] ?? "");
+  const isService = (room: string) => groups.has(room.split("/")[0] ?? "");
   if (target.startsWith("kit") && to.includes("/testing/"))
     return "kit/testing is for tests: nothing that runs may need it";
   if (source.startsWith("lib/")) return "lib knows nothing of ours, so that it can be read and reused alone";

@@ -21,7 +21,7 @@ describe("manners", () => {
   test("every source file begins with what it is for", async () => {
     const bare = (await files("src/**/*.{ts,tsx}"))
       .filter(({ path }) => !/\.(test|d)\.tsx?$/.test(path))
-      .filter(({ path, text }) => !text.startsWith("/**"))
+      .filter(({ text }) => !text.startsWith("/**"))
       .map(({ path }) => path);
     expect(bare).toEqual([]);
   });

@@ -36,6 +36,8 @@ export interface ScrubState {
   /** Bytes and blobs not looked at within the target time: 0 when the scrub keeps up. */
   lagBlobs: number;
   lagBytes: number;
+  /** By how much the blob longest not looked at is late, in ms; 0 when none is. */
+  lagMs: number;
   /** Share of bytes looked at in this pass, 0 to 1. */
   progress: number;
   /** Until every byte has been looked at in this pass, in ms, at the target pace. */
@@ -64,10 +66,12 @@ export function createScrub(parts: ScrubParts): { work: Work; state(): ScrubStat
   const state = (): ScrubState => {
     const totalBytes = ledger.totalBytes();
     const left = ledger.unverifiedSince(passStartedAt());
+    const [oldest] = ledger.leastRecentlyVerified(clock.now() - options.scrubEveryMs, 1);
     const late = ledger.unverifiedSince(clock.now() - options.scrubEveryMs);
     return {
       lagBlobs: late.count,
       lagBytes: late.bytes,
+      lagMs: oldest === undefined ? 0 : Math.max(0, clock.now() - oldest.verifiedAt - options.scrubEveryMs),
       progress: totalBytes === 0 ? 1 : 1 - left.bytes / totalBytes,
       remainingMs: totalBytes === 0 ? 0 : (left.bytes / totalBytes) * options.scrubEveryMs,
       bytesPerSecond: totalBytes / (options.scrubEveryMs / 1000),

@@ -11,6 +11,7 @@ import type { Worker } from "../../kit/worker.ts";
 import { Cask, type CaskEvent, type CaskSettings } from "./cask.ts";
 import { caskCommands } from "./commands.ts";
 import { type CaskOptions, caskSection } from "./config.ts";
+import { caskFindings, repairIn } from "./findings.ts";
 import { caskRoutes } from "./http.ts";
 import { openSqliteLedger } from "./ledger-sqlite.ts";
 import { caskNodes, type CaskTells, peerProtocol } from "./members.ts";
@@ -93,12 +94,10 @@ async function start(context: ServiceContext<CaskOptions>): Promise<RunningServi
       metrics.happened(event, bytes);
       const level = levels[event];
       if (level) events.add("cask", level, sentence);
-      if (level === "bad") log.error(sentence);
       if (event === "quarantined") quarantined++;
       const what = shownAs[event];
       if (!what) return;
-      const key = /sha\d+:[0-9a-f]+/.exec(sentence)?.[0] ?? "";
-      repairs.unshift({ at: clock.now(), key, what, reason: sentence.replace(key, "it") });
+      repairs.unshift({ at: clock.now(), what, ...repairIn(sentence, cluster) });
       repairs.length = Math.min(repairs.length, repairsKept);
     },
     writeableChanged: () => tell(),
@@ -196,22 +195,7 @@ async function start(context: ServiceContext<CaskOptions>): Promise<RunningServi
       if (request.method === "GET" || request.method === "HEAD") return path === "/log/" ? "admin" : "read";
       return path === "/drain/" || path.startsWith("/verify/") ? "admin" : "write";
     },
-    health() {
-      const state = node.writeable();
-      const lag = node.scrub().lagBlobs;
-      return [
-        state === "yes" || state === "read-only by configuration"
-          ? { name: "store", state: "ok", sentence: `Keeps ${ledger.count()} blobs in ${store.place}` }
-          : {
-              name: "store",
-              state: state === "store failed" ? "failed" : "degraded",
-              sentence: `Takes no new blobs: ${state}`,
-            },
-        ...(lag > 0
-          ? [{ name: "scrub", state: "degraded" as const, sentence: `${lag} blobs were not verified in time` }]
-          : []),
-      ];
-    },
+    health: () => caskFindings(node, cluster, options.rebuildAfterMs),
     facts: () => ({
       blobs: String(ledger.count()),
       nodes: String(node.placement.nodes.size),
@@ -233,7 +217,7 @@ async function start(context: ServiceContext<CaskOptions>): Promise<RunningServi
   };
 }
 
-async function openStore({ options, dataFolder, clock }: ServiceContext<CaskOptions>): Promise<BlobStore> {
+async function openStore({ options, dataFolder, clock, alone }: ServiceContext<CaskOptions>): Promise<BlobStore> {
   if (options.store === "s3") {
     const { s3Bucket, s3AccessKey, s3SecretKey } = options;
     if (!s3Bucket || !s3AccessKey || !s3SecretKey) {
@@ -246,15 +230,21 @@ async function openStore({ options, dataFolder, clock }: ServiceContext<CaskOpti
       secretAccessKey: s3SecretKey,
       region: options.s3Region,
       prefix: options.s3Prefix,
-      spoolFolder: join(dataFolder, "spool"),
+      spool: join(dataFolder, "spool"),
       clock,
       ...(options.s3Endpoint === undefined ? {} : { endpoint: options.s3Endpoint }),
     });
   }
   const disk = await openDiskStore({ root: resolve(options.folder ?? join(dataFolder, "blobs")), clock });
   if (options.originalFolder === undefined) return disk;
-  const { withLegacyLayout } = await import("./store-legacy-layout.ts");
-  return withLegacyLayout(disk, resolve(options.originalFolder));
+  const { LegacyLayoutStore } = await import("./store-legacy-layout.ts");
+  try {
+    return new LegacyLayoutStore(disk, options.originalFolder);
+  } catch (thrown) {
+    // A predecessor that never stored anything left no layout to serve.
+    if (alone && thrown instanceof Fault && thrown.code === "cask/no-legacy-layout") return disk;
+    throw thrown;
+  }
 }
 
 function settingsOf(options: CaskOptions): CaskSettings {

@@ -119,7 +119,7 @@ export function caskPages(parts: ViewParts): CaskPages {
         bytesPerSecond: scrub.bytesPerSecond,
         etaMs: scrub.remainingMs,
         targetMs: settings.scrubEveryMs,
-        lagMs: scrub.lagBlobs > 0 ? settings.scrubEveryMs : 0,
+        lagMs: scrub.lagMs,
         bad: parts.quarantined(),
         ...(worker && worker.failures().count > 0 ? { failure: worker.failures().reason } : {}),
       },
