@@ -11,7 +11,14 @@ import { connect } from "node:tls";
 import { Fault } from "./fault.ts";
 import { silentLog } from "./log.ts";
 import { ManualClock } from "./testing/manual-clock.ts";
-import { type Certificate, expiryWarning, readCertificate, replaceListener, watchCertificates } from "./tls.ts";
+import {
+  bindReplaceable,
+  type Certificate,
+  expiryWarning,
+  readCertificate,
+  replaceListener,
+  watchCertificates,
+} from "./tls.ts";
 
 const pairs = join(import.meta.dir, "testdata", "tls");
 const root = mkdtempSync(join(tmpdir(), "warren-tls-"));
@@ -152,54 +159,76 @@ function presented(port: number): Promise<string> {
   });
 }
 
-test("replaceListener: new connections get the new pair, the answer under way comes to its end", async () => {
-  const { files, put } = setup();
-  const clock = new ManualClock();
-  let release: () => void = () => undefined;
-  const released = new Promise<void>((resolve) => {
-    release = resolve;
-  });
-  const start = (port: number, certificate: Certificate) =>
-    Bun.serve({
-      port,
-      hostname: "127.0.0.1",
-      tls: certificate.tls,
-      fetch: () =>
-        new Response(
-          new ReadableStream<string>({
-            async start(controller) {
-              controller.enqueue("begin ");
-              await released;
-              controller.enqueue("end");
-              controller.close();
-            },
-          }),
-        ),
+for (const shared of [true, false]) {
+  test(`replaceListener: new connections get the new pair, the answer under way comes to its end (${shared ? "overlapping" : "one after the other"})`, async () => {
+    const { files, put } = setup();
+    const clock = new ManualClock();
+    let release: () => void = () => undefined;
+    const released = new Promise<void>((resolve) => {
+      release = resolve;
     });
-  let drained: Promise<void> = Promise.resolve();
-  const watch = watchCertificates({
-    ...files,
-    clock,
-    log: silentLog,
-    pollMs: 1000,
-    onChange(certificate) {
-      const port = listener.port ?? 0;
-      ({ listener, drained } = replaceListener(listener, () => start(port, certificate)));
-    },
-  });
-  let listener = start(0, watch.current());
-  const port = listener.port ?? 0;
-  expect(await presented(port)).toBe("first.example");
+    const start = (port: number, certificate: Certificate, reusePort = shared) =>
+      Bun.serve({
+        port,
+        reusePort,
+        hostname: "127.0.0.1",
+        tls: certificate.tls,
+        fetch: () =>
+          new Response(
+            new ReadableStream<string>({
+              async start(controller) {
+                controller.enqueue("begin ");
+                await released;
+                controller.enqueue("end");
+                controller.close();
+              },
+            }),
+          ),
+      });
+    let drained: Promise<void> = Promise.resolve();
+    const watch = watchCertificates({
+      ...files,
+      clock,
+      log: silentLog,
+      pollMs: 1000,
+      onChange(certificate) {
+        const port = listener.port ?? 0;
+        ({ listener, drained } = replaceListener(listener, () => start(port, certificate)));
+      },
+    });
+    let listener = shared
+      ? bindReplaceable(0, (port, reusePort) => start(port, watch.current(), reusePort))
+      : start(0, watch.current());
+    const port = listener.port ?? 0;
+    expect(await presented(port)).toBe("first.example");
 
-  const response = await fetch(`https://127.0.0.1:${port}/`, { tls: { rejectUnauthorized: false } });
-  put("certificate", "second");
-  put("key", "second");
-  clock.advance(1000);
-  expect(watch.problem()).toBeUndefined();
-  expect(await presented(port)).toBe("second.example");
-  release();
-  expect(await response.text()).toBe("begin end");
-  watch.stop();
-  await listener.stop(true);
-  await drained;
+    const response = await fetch(`https://127.0.0.1:${port}/`, { tls: { rejectUnauthorized: false } });
+    put("certificate", "second");
+    put("key", "second");
+    clock.advance(1000);
+    expect(watch.problem()).toBeUndefined();
+    expect(await presented(port)).toBe("second.example");
+    release();
+    expect(await response.text()).toBe("begin end");
+    watch.stop();
+    await listener.stop(true);
+    await drained;
+  });
+}
+
+test("replaceListener: a start that fails for another reason leaves the old one in place", async () => {
+  using server = Bun.serve({ port: 0, hostname: "127.0.0.1", reusePort: true, fetch: () => new Response("old") });
+  const failing = () => {
+    throw new TypeError("no such certificate");
+  };
+  expect(() => replaceListener(server, failing)).toThrow("no such certificate");
+  expect(await (await fetch(server.url)).text()).toBe("old");
+});
+
+test("bindReplaceable: a port that is taken is refused, also by one that would share it", async () => {
+  const serve = (port: number, reusePort: boolean) =>
+    Bun.serve({ port, reusePort, hostname: "127.0.0.1", fetch: () => new Response() });
+  using first = bindReplaceable(0, serve);
+  expect(first.port).toBeGreaterThan(0);
+  expect(() => bindReplaceable(first.port ?? 0, serve)).toThrow();
 });

@@ -3,8 +3,8 @@
  * changes. While the files do not fit each other (a renewal writes them one after the other) the pair in use stays.
  *
  * `Bun.serve` takes a new certificate only with a new listener, `server.reload` ignores it. So a change is handed to the
- * owner of the listeners, who calls {@link replaceListener}: the port changes hands within one turn of the event loop,
- * and requests under way are finished by the old listener.
+ * owner of the listeners, who calls {@link replaceListener}: the port changes hands, and requests under way are finished
+ * by the old listener. Nobody is refused in between if the port was bound by {@link bindReplaceable}.
  */
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
@@ -137,20 +137,43 @@ export function watchCertificates(options: CertificateWatchOptions): Certificate
 
 /** The part of a `Bun.serve` server that matters here. */
 export interface StoppableListener {
+  readonly port?: number | undefined;
   stop(closeActiveConnections?: boolean): Promise<void>;
 }
 
 /**
- * Puts another listener on the port of `old`. `start` must bind the very address `old` is bound to; it is called as soon
- * as the port is free, in the same turn. `drained` resolves when the last connection of `old` has ended.
- * When `start` throws, nothing listens any more, and what it threw is thrown.
+ * Binds a port so that {@link replaceListener} can overlap two listeners on it. A port that may be shared would be shared
+ * with a second node started by mistake as well, so it is first bound for ourselves alone, which throws when it is taken.
+ * `serve` hands both arguments to `Bun.serve`; port 0 takes any free one.
+ */
+export function bindReplaceable<Listener extends StoppableListener>(
+  port: number,
+  serve: (port: number, reusePort: boolean) => Listener,
+): Listener {
+  const probe = serve(port, false);
+  const bound = probe.port ?? port;
+  void probe.stop(true);
+  return serve(bound, true);
+}
+
+/**
+ * Puts another listener on the port of `old`. `start` must bind the very address `old` is bound to, with `reusePort` if
+ * `old` has it. Then the new one listens before the old one stops; otherwise it is started again in the instant after,
+ * in which a client may be refused. `drained` resolves when the last connection of `old` has ended.
+ * What `start` throws is thrown, and `old` goes on, unless its port could not be had twice.
  */
 export function replaceListener<Listener extends StoppableListener>(
   old: Listener,
   start: () => Listener,
 ): { listener: Listener; drained: Promise<void> } {
+  let listener: Listener | undefined;
+  try {
+    listener = start();
+  } catch (thrown) {
+    if (!(thrown instanceof Error && "code" in thrown && thrown.code === "EADDRINUSE")) throw thrown;
+  }
   const drained = old.stop(false);
-  return { listener: start(), drained };
+  return { listener: listener ?? start(), drained };
 }
 
 function readPem(path: string, what: string): string {
