@@ -148,3 +148,52 @@ test("limitBody: holds a real sender back at the reader's pace", async () => {
   goOn();
   expect(await (await answer).text()).toBe(String(totalBytes));
 });
+
+/** Sends the beginning of a request by hand, then closes the connection or stays silent. */
+async function sendPart(server: Bun.Server<undefined>, head: string, closes: boolean): Promise<string> {
+  let text = "";
+  const ended = Promise.withResolvers<void>();
+  const socket = await Bun.connect({
+    hostname: "127.0.0.1",
+    port: server.port ?? 0,
+    socket: {
+      data(own, bytes) {
+        text += bytes.toString();
+        own.end();
+      },
+      close: () => ended.resolve(),
+    },
+  });
+  socket.write(head);
+  socket.flush();
+  if (closes) socket.end();
+  await ended.promise;
+  return text;
+}
+
+test("limitBody: real clients that go away in the middle are cut, those that fall silent are slow", async () => {
+  const outcomes: string[] = [];
+  let noted = Promise.withResolvers<void>();
+  using server = Bun.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    async fetch(request) {
+      const outcome = await outcomeOf(requestBody(request, { maxBytes: 100, idleTimeoutMs: 50, clock: systemClock }));
+      outcomes.push(outcome);
+      noted.resolve();
+      return new Response(outcome, { status: 408 });
+    },
+  });
+  const lengths = ["Content-Length: 50\r\n\r\nabc", "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"];
+  for (const rest of lengths) {
+    await sendPart(server, `POST / HTTP/1.1\r\nHost: x\r\n${rest}`, true);
+    await noted.promise;
+    noted = Promise.withResolvers<void>();
+  }
+  expect(outcomes).toEqual(["400 http/body-cut after 3", "400 http/body-cut after 3"]);
+  for (const rest of lengths) {
+    expect(await sendPart(server, `POST / HTTP/1.1\r\nHost: x\r\n${rest}`, false)).toContain(
+      "408 http/body-slow after 3",
+    );
+  }
+});
