@@ -1,0 +1,73 @@
+/**
+ * nginx as the peer of reading: one worker, sendfile, no access log, serving a folder of files. Runs as whoever runs the
+ * bench, from a folder of its own, on a free port.
+ */
+import { mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { onCore, pause } from "./measure.ts";
+
+/** A running nginx. */
+export interface Nginx extends AsyncDisposable {
+  readonly url: string;
+  /** Of the worker. */
+  readonly pid: number;
+}
+
+/** Starts nginx over `files`. With `cacheOpenFiles` it keeps descriptors open and looks at files once a minute only. */
+export async function startNginx(folder: string, files: string, cacheOpenFiles: boolean): Promise<Nginx> {
+  mkdirSync(folder, { recursive: true });
+  const port = freePort();
+  const configuration = join(folder, "nginx.conf");
+  await Bun.write(configuration, configurationText(folder, files, port, cacheOpenFiles));
+  const command = [...onCore(0), "nginx", "-p", folder, "-e", join(folder, "error.log"), "-c", configuration];
+  const child = Bun.spawn(command, { stdin: "ignore", stdout: "ignore", stderr: "pipe" });
+  const url = `http://127.0.0.1:${port}`;
+  for (let tries = 0; ; tries++) {
+    if (child.exitCode !== null) {
+      throw new Error(`Cannot start nginx: ${await new Response(child.stderr).text()}`);
+    }
+    const answered = await fetch(`${url}/`).then(
+      () => true,
+      () => false,
+    );
+    if (answered) break;
+    if (tries > 200) throw new Error("Cannot start nginx: it does not answer");
+    await pause(25);
+  }
+  const children = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, "utf8").trim().split(" ");
+  return {
+    url,
+    pid: Number(children[0]),
+    async [Symbol.asyncDispose]() {
+      child.kill("SIGTERM");
+      await child.exited;
+    },
+  };
+}
+
+/** nginx cannot take any free port by itself: this finds one that is free now. */
+function freePort(): number {
+  const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
+  const { port } = listener;
+  listener.stop(true);
+  return port;
+}
+
+function configurationText(folder: string, files: string, port: number, cacheOpenFiles: boolean): string {
+  const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(
+    (name) => `  ${name}_temp_path ${folder}/${name};`,
+  );
+  return [
+    `daemon off; worker_processes 1; pid ${folder}/nginx.pid;${process.getuid?.() === 0 ? " user root;" : ""}`,
+    "events { worker_connections 1024; }",
+    "http {",
+    ...temporary,
+    "  access_log off; sendfile on; tcp_nopush on; keepalive_requests 1000000000;",
+    `  open_file_cache ${cacheOpenFiles ? "max=1000 inactive=60s" : "off"};`,
+    "  default_type application/octet-stream;",
+    `  server { listen 127.0.0.1:${port} backlog=1024; root ${files}; }`,
+    "}",
+    "",
+  ].join("\n");
+}

@@ -1,0 +1,75 @@
+/**
+ * `bun run bench [name] [--quick]`: without a name lists the benches; with one runs it, or all whose name begins with it
+ * and a dash. Prints the tables and keeps them in `bench/results/<name>.md`; `--quick` prints only.
+ */
+import { join } from "node:path";
+
+import { type Bench, type Conditions, type Effort, loadNow, machineText, pageText, tableText } from "./report.ts";
+
+/** Every bench there is. */
+export const benches: readonly Bench[] = [
+  {
+    name: "cask-get",
+    summary: "reading blobs held here, beside nginx",
+    run: async (effort) => (await import("./cask-get.bench.ts")).run(effort),
+  },
+  {
+    name: "memberlist",
+    summary: "what gossip costs, and how fast members agree",
+    run: async (effort) =>
+      (await import("./memberlist.bench.ts")).run(
+        effort === "smoke" ? [5] : effort === "quick" ? [10] : [10, 100, 200],
+      ),
+  },
+];
+
+/** Runs a bench and says what it ran on. */
+export async function runBench(bench: Bench, effort: Effort): Promise<{ page: string; text: string }> {
+  const before = loadNow();
+  const tables = await bench.run(effort);
+  const on: Conditions = {
+    date: new Date().toISOString().slice(0, 10),
+    command: `bun run bench ${bench.name}${effort === "full" ? "" : ` --${effort}`}`,
+    machine: machineText(),
+    versions: [`Bun ${Bun.version}`, ...versionsOf(bench.name)],
+    load: [before, loadNow()],
+  };
+  const text = tables
+    .map(({ title, rows, notes }) => [title, tableText(rows, "text"), ...notes].join("\n"))
+    .join("\n\n");
+  return { page: pageText(bench, tables, on), text };
+}
+
+function versionsOf(name: string): string[] {
+  if (!name.startsWith("cask")) return [];
+  const asked: [string, string[]][] = [
+    ["nginx", ["nginx", "-v"]],
+    ["wrk", ["wrk", "-v"]],
+    ["curl", ["curl", "--version"]],
+  ];
+  return asked.flatMap(([program, words]) => {
+    if (Bun.which(program) === null) return [];
+    const { stdout, stderr } = Bun.spawnSync(words);
+    const version = /\d+\.[\d.]+\d/.exec(`${stdout.toString()}${stderr.toString()}`)?.[0] ?? "of unknown version";
+    return [`${program} ${version}`];
+  });
+}
+
+if (import.meta.main) {
+  const words = process.argv.slice(2);
+  const effort: Effort = words.includes("--smoke") ? "smoke" : words.includes("--quick") ? "quick" : "full";
+  const name = words.find((word) => !word.startsWith("-"));
+  const chosen = benches.filter((bench) => bench.name === name || bench.name.startsWith(`${name}-`));
+  if (chosen.length === 0) {
+    const width = Math.max(...benches.map((bench) => bench.name.length));
+    const list = benches.map((bench) => `  ${bench.name.padEnd(width)}  ${bench.summary}`).join("\n");
+    const failure = name === undefined ? "" : `There is no bench "${name}".\n`;
+    process.stdout.write(`${failure}usage: bun run bench <name> [--quick]\n${list}\n`);
+    process.exit(name === undefined ? 0 : 2);
+  }
+  for (const bench of chosen) {
+    const { page, text } = await runBench(bench, effort);
+    process.stdout.write(`${text}\n\n`);
+    if (effort === "full") await Bun.write(join(import.meta.dir, "results", `${bench.name}.md`), page);
+  }
+}
