@@ -2,10 +2,13 @@
  * The command line: words become a configuration, a list of services and a call of the kit. What a verb does is in the
  * kit's commands or the service's own; nothing is loaded that the verb does not need.
  */
+import { resolve } from "node:path";
+
 import { Command } from "commander";
 
 import { version as packageVersion } from "../package.json" with { type: "json" };
 import { systemClock } from "./kit/clock.ts";
+import { registerNodeVerbs, verb } from "./kit/commands/register.ts";
 import { findConfigFile } from "./kit/config/config-file.ts";
 import { addConfigFlags, type ConfigFlags } from "./kit/config/flags.ts";
 import { loadConfig, type LoadRequest } from "./kit/config/load.ts";
@@ -24,6 +27,8 @@ declare const WARREN_VERSION: string | undefined;
 
 /** The version of this program, with the commit it was built from when it was built. */
 const version = typeof WARREN_VERSION === "string" ? WARREN_VERSION : packageVersion;
+/** One executable, with everything in it, rather than Bun and a folder of sources. */
+const isCompiled = typeof WARREN_VERSION === "string";
 const environment = process.env;
 
 interface Loaded {
@@ -134,24 +139,6 @@ function addressTable(node: Node): string {
   return `${lines.join("\n")}\nready\n`;
 }
 
-function say(result: { text: string; exitCode: number }): never {
-  (result.exitCode === 0 ? process.stdout : process.stderr).write(`${result.text}\n`);
-  process.exit(result.exitCode);
-}
-
-/** Runs a verb; a Fault becomes its message and exit code 1, anything else is a bug and shows its stack. */
-function verb(action: () => Promise<unknown>): () => Promise<void> {
-  return async () => {
-    try {
-      await action();
-    } catch (thrown) {
-      if (!(thrown instanceof Fault)) throw thrown;
-      process.stderr.write(`${thrown.message}\n`);
-      process.exit(1);
-    }
-  };
-}
-
 async function build(words: readonly string[]): Promise<Command> {
   const program = new Command("warren");
   program
@@ -177,91 +164,11 @@ async function build(words: readonly string[]): Promise<Command> {
     own.service.commands?.(command);
   }
 
-  const check = program
-    .command("check")
-    .description("check the configuration and say everything that is wrong with it");
-  const checkFlags = addConfigFlags(check.argument("[file]"), [nodeSection]);
-  check.action(
-    verb(async () => {
-      const { checkVerb } = await import("./kit/commands/check.ts");
-      const given = checkFlags();
-      say(await checkVerb(requestOf(loaded, { ...given, file: check.args[0] ?? given.file })));
-    }),
-  );
-  const config = program.command("config").description("show what is in effect, and where each value comes from");
-  const configFlags = addConfigFlags(config.option("--json", "as JSON"), [nodeSection]);
-  config.action(
-    verb(async () => {
-      const { configVerb } = await import("./kit/commands/config.ts");
-      say(await configVerb(requestOf(loaded, configFlags()), { json: config.opts().json === true }));
-    }),
-  );
-  const help = program.command("help").description("explain a service and every option it has").argument("[service]");
-  help.action(
-    verb(async () => {
-      const [name] = help.args;
-      if (name === undefined) say({ text: program.helpInformation().trimEnd(), exitCode: 0 });
-      const { helpVerb } = await import("./kit/commands/help.ts");
-      say(helpVerb(name, [nodeSection, ...loaded.map(sectionOf)]));
-    }),
-  );
-  const reference = program.command("reference").description("print a page of the reference").argument("[topic]");
-  reference.action(
-    verb(async () => {
-      const { referenceVerb } = await import("./kit/commands/reference.ts");
-      say(referenceVerb(reference.args[0], [nodeSection, ...loaded.map(sectionOf)]));
-    }),
-  );
-
-  const token = program.command("token").description("make, list and revoke API tokens");
-  const tokenContext = async (given: ConfigFlags) => {
-    const { resolve } = await import("node:path");
-    const options = (await loadConfig(requestOf([], given))).get(nodeSection);
-    return { dataFolder: resolve(options.data), clock: systemClock };
-  };
-  const create = token.command("create").description("make a token; its text is shown once").argument("<name>");
-  const createFlags = addConfigFlags(
-    create
-      .requiredOption("--scope <service:scope...>", "what it may do, such as cask:write or *:read")
-      .option("--expires <duration>", "how long it is good, such as 30d")
-      .option("--json", "as JSON"),
-    [nodeSection],
-  );
-  create.action(
-    verb(async () => {
-      const { createTokenVerb } = await import("./kit/commands/token.ts");
-      const given = create.opts<{ scope: string[]; expires?: string; json?: boolean }>();
-      say(
-        await createTokenVerb(await tokenContext(createFlags()), {
-          name: create.args[0] ?? "",
-          scopes: given.scope,
-          ...(given.expires === undefined ? {} : { expires: given.expires }),
-          json: given.json === true,
-        }),
-      );
-    }),
-  );
-  const list = token.command("list").description("show the tokens there are");
-  const listFlags = addConfigFlags(list.option("--all", "those revoked, too").option("--json", "as JSON"), [
-    nodeSection,
-  ]);
-  list.action(
-    verb(async () => {
-      const { listTokensVerb } = await import("./kit/commands/token.ts");
-      const given = list.opts<{ all?: boolean; json?: boolean }>();
-      say(
-        await listTokensVerb(await tokenContext(listFlags()), { all: given.all === true, json: given.json === true }),
-      );
-    }),
-  );
-  const revoke = token.command("revoke").description("end a token for good").argument("<id or name>");
-  const revokeFlags = addConfigFlags(revoke, [nodeSection]);
-  revoke.action(
-    verb(async () => {
-      const { revokeTokenVerb } = await import("./kit/commands/token.ts");
-      say(await revokeTokenVerb(await tokenContext(revokeFlags()), revoke.args[0] ?? ""));
-    }),
-  );
+  registerNodeVerbs(program, {
+    version,
+    command: [process.execPath, ...(isCompiled ? [] : [resolve(process.argv[1] ?? "")])],
+    requestOf: (given) => requestOf(loaded, given),
+  });
 
   const demo = program
     .command("demo")

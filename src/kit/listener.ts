@@ -13,10 +13,11 @@ import { preferredType } from "./http/accept.ts";
 import { limitBody } from "./http/body.ts";
 import { problemResponse } from "./http/problem.ts";
 import type { Logger } from "./log.ts";
-import { counter, histogram, latencyBuckets, type Metrics } from "./metrics.ts";
+import { latencyBuckets, type Metrics } from "./metrics.ts";
 import type { PageShell } from "./pages/shell.ts";
 import type { Caller, Finding, RunningService, Scope } from "./service.ts";
-import { replaceListener } from "./tls.ts";
+import { spread, tally } from "./tally.ts";
+import { bindReplaceable, replaceListener } from "./tls.ts";
 
 /** A service, or a page of the node itself, below a path. */
 export interface Mount {
@@ -53,12 +54,12 @@ export interface HttpCounts {
 
 /** Declares the counters of HTTP. */
 export function httpCounts(metrics: Metrics): HttpCounts {
-  const requests = counter(metrics, {
+  const requests = tally(metrics, {
     name: "warren_http_requests_total",
     help: "Requests answered",
     labels: ["service", "method", "status"],
   });
-  const seconds = histogram(metrics, {
+  const seconds = spread(metrics, {
     name: "warren_http_request_duration_seconds",
     help: "Time from a request's head to its answer's head",
     labels: ["service"],
@@ -66,8 +67,8 @@ export function httpCounts(metrics: Metrics): HttpCounts {
   });
   return {
     answered(service, method, status, took) {
-      requests.inc({ service, method, status });
-      seconds.observe({ service }, took);
+      requests.cell(service, method, String(status)).count++;
+      seconds.cell(service).observe(took);
     },
   };
 }
@@ -94,6 +95,8 @@ export function openListener(address: Address, tls: TlsPair | undefined, parts: 
   let mounts: readonly Mount[] = [];
   let streams = 0;
   let closing = false;
+  /** Sockets of former certificates, as long as requests run on them. */
+  const predecessors = new Set<Promise<unknown>>();
 
   const answer = (request: Request, server: BunServer): Response | Promise<Response> => {
     const startedMs = parts.clock.monotonicMs();
@@ -141,9 +144,10 @@ export function openListener(address: Address, tls: TlsPair | undefined, parts: 
     }
   };
 
-  const options = (port: number, pair: TlsPair | undefined) => ({
+  const options = (port: number, pair: TlsPair | undefined, reusePort: boolean) => ({
     hostname: address.host,
     port,
+    reusePort,
     maxRequestBodySize: Number.MAX_SAFE_INTEGER,
     idleTimeout: idleSeconds,
     ...(pair ? { tls: pair } : {}),
@@ -155,7 +159,9 @@ export function openListener(address: Address, tls: TlsPair | undefined, parts: 
   });
   let server: BunServer;
   try {
-    server = Bun.serve(options(address.port, tls));
+    server = tls
+      ? bindReplaceable(address.port, (port, reusePort) => Bun.serve(options(port, tls, reusePort)))
+      : Bun.serve(options(address.port, undefined, false));
   } catch (thrown) {
     throw cannotBind(address, thrown);
   }
@@ -167,8 +173,10 @@ export function openListener(address: Address, tls: TlsPair | undefined, parts: 
     },
     certify(pair) {
       // Bun keeps the certificate a socket was opened with, so another socket takes the port over; connections stay.
-      const replaced = replaceListener(server, () => Bun.serve(options(bound.port, pair)));
+      const replaced = replaceListener(server, () => Bun.serve(options(bound.port, pair, true)));
       server = replaced.listener;
+      const draining = replaced.drained.finally(() => predecessors.delete(draining));
+      predecessors.add(draining);
     },
     async close(deadline) {
       closing = true;
@@ -178,8 +186,8 @@ export function openListener(address: Address, tls: TlsPair | undefined, parts: 
         await new Promise<void>((resolve) => parts.clock.schedule(20, resolve));
       }
       await Promise.race([
-        Promise.all([server.stop(true), drained]),
-        new Promise((resolve) => setTimeout(resolve, 500)),
+        Promise.all([server.stop(true), drained, ...predecessors]),
+        new Promise((resolve) => parts.clock.schedule(500, () => resolve(undefined))),
       ]);
     },
   };

@@ -20,7 +20,7 @@ import { type Address, formatAddress } from "./config/address.ts";
 import { replaceFile } from "./disk/atomic.ts";
 import type { Events } from "./events.ts";
 import { Fault, reasonOf } from "./fault.ts";
-import type { Logger } from "./log.ts";
+import { type Logger, silentLog } from "./log.ts";
 import type { Random } from "./random.ts";
 
 /** What the cluster is made of. */
@@ -48,6 +48,7 @@ export interface Membership extends Cluster {
   stop(): Promise<void>;
 }
 
+const memoryName = "members.json";
 const tellsShape = z.record(z.string().max(64), z.unknown());
 const metaShape = z.object({
   /** The node's name. */
@@ -72,7 +73,7 @@ interface Remembered {
 /** Prepares the cluster of a node. */
 export function createMembership(options: MembershipOptions): Membership {
   const { clock, log, events } = options;
-  const memoryPath = join(options.dataFolder, "members.json");
+  const memoryPath = join(options.dataFolder, memoryName);
   const remembered = new Map<string, Remembered>();
   for (const entry of readMemory(memoryPath, log)) if (entry.id !== options.id) remembered.set(entry.id, entry);
   const startedMs = clock.monotonicMs();
@@ -277,6 +278,11 @@ function decode(meta: Uint8Array): Meta | undefined {
     if (thrown instanceof SyntaxError) return undefined;
     throw thrown;
   }
+}
+
+/** URLs of the nodes that a data folder remembers, for whoever wants to look at them without being one of them. */
+export function rememberedUrls(dataFolder: string): string[] {
+  return readMemory(join(dataFolder, memoryName), silentLog).flatMap(({ meta }) => (meta ? [meta.u] : []));
 }
 
 function readMemory(path: string, log: Logger): Remembered[] {

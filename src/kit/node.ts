@@ -9,11 +9,12 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 
+import { isLoopback } from "./auth/address.ts";
 import { checkExposure, exposureWarning } from "./auth/exposure.ts";
 import { createGate } from "./auth/gate.ts";
 import { openTokens, tokensPath } from "./auth/tokens.ts";
 import type { Clock } from "./clock.ts";
-import { type Address, formatAddress, isLoopback } from "./config/address.ts";
+import { type Address, formatAddress } from "./config/address.ts";
 import { advertisedUrl, gossipAddress, nameOf, type NodeOptions } from "./config/node.ts";
 import type { ServiceSettings } from "./config/service-section.ts";
 import { makeFolders, replaceFile } from "./disk/atomic.ts";
@@ -137,9 +138,8 @@ async function start(parts: NodeParts, undo: (() => void | Promise<void>)[]): Pr
           keyPath: options.tlsKey,
           clock,
           log,
-          onChange(certificate) {
-            for (const listener of listeners) listener.certify(certificate.tls);
-            events.add("node", "info", `Uses a renewed certificate for ${certificate.names}`);
+          onChange({ tls }) {
+            for (const listener of listeners) listener.certify(tls);
           },
         })
       : undefined;

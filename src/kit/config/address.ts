@@ -39,8 +39,3 @@ export function parseAddress(text: string): Address {
 export function formatAddress(address: Address): string {
   return `${isIPv6(address.host) ? `[${address.host}]` : address.host}:${address.port}`;
 }
-
-/** Whether only this machine can reach a listener on `host`. Names other than `localhost` count as reachable. */
-export function isLoopback(host: string): boolean {
-  return /^127(?:\.\d{1,3}){3}$/.test(host) || host === "::1" || host.toLowerCase() === "localhost";
-}

@@ -64,14 +64,14 @@ export class ManualClock implements Clock {
 
   /** Moves time until `promise` settles, at most `limitMs`; gives what it gives. Throws RangeError when it is late. */
   async until<T>(promise: Promise<T>, limitMs = 3_600_000): Promise<T> {
-    let settled = false;
+    const state = { settled: false };
     const note = () => {
-      settled = true;
+      state.settled = true;
     };
     promise.then(note, note);
     const untilMs = this.#nowMs + limitMs;
     drainMicrotasks();
-    while (!settled) {
+    while (!state.settled) {
       const next = this.#next(untilMs);
       if (!next) throw new RangeError(`Cannot wait longer: nothing settled the promise within ${limitMs} ms`);
       this.advance(Math.max(0, next.atMs - this.#nowMs));

@@ -3,7 +3,6 @@
  * originals' HTTP, built from the Go beside this file. Both sides read, write and repair with each other.
  */
 import { afterAll, describe, expect, test } from "bun:test";
-import { join } from "node:path";
 
 import { startChild, until } from "../../../src/kit/testing/child-node.ts";
 import { buildGoProgram } from "../../../src/kit/testing/go-program.ts";
