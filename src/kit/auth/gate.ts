@@ -99,6 +99,21 @@ export function createGate(options: GateOptions): Gate {
     );
   };
 
+  // Nearly every request is like the one before it, and taking an address or a host apart costs more than all the rest.
+  let nearAddress: string | undefined;
+  const isNear = (address: string): boolean => {
+    if (address === nearAddress) return true;
+    if (!isLoopback(address)) return false;
+    nearAddress = address;
+    return true;
+  };
+  let knownHost: string | undefined;
+  const refuseUnknown = (host: string): void => {
+    if (host === knownHost) return;
+    refuseUnknownHost(host, hosts);
+    knownHost = host;
+  };
+
   return {
     check,
     admit(request, address) {
@@ -110,8 +125,8 @@ export function createGate(options: GateOptions): Gate {
       const visitor = shown === undefined ? undefined : visitorOf(shown.token);
       if (visitor) return visitor;
       if (tokens.any()) return anonymous;
-      if (options.waived !== true && (!isLoopback(address) || cameByProxy(request.headers))) return anonymous;
-      refuseUnknownHost(request.headers, hosts);
+      if (options.waived !== true && (!isNear(address) || cameByProxy(request.headers))) return anonymous;
+      refuseUnknown(request.headers.get("host") ?? "");
       return everybody;
     },
   };
@@ -137,15 +152,19 @@ export function requireScope(visitor: Visitor, service: string, scope: Scope): v
 
 /** The token that a request shows: `Authorization: Bearer`, the password of `Basic` (any user), or the console's cookie. */
 export function credentialsOf(headers: Headers): { from: "bearer" | "basic" | "cookie"; token: string } | undefined {
-  const authorization = headers.get("authorization") ?? "";
-  const bearer = /^Bearer +(\S+) *$/i.exec(authorization);
-  if (bearer?.[1] !== undefined) return { from: "bearer", token: bearer[1] };
-  const basic = /^Basic +([\w+/=-]+) *$/i.exec(authorization);
-  if (basic?.[1] !== undefined) {
-    const pair = Buffer.from(basic[1], "base64").toString("utf8");
-    return { from: "basic", token: pair.slice(pair.indexOf(":") + 1) };
+  const authorization = headers.get("authorization");
+  if (authorization !== null) {
+    const bearer = /^Bearer +(\S+) *$/i.exec(authorization);
+    if (bearer?.[1] !== undefined) return { from: "bearer", token: bearer[1] };
+    const basic = /^Basic +([\w+/=-]+) *$/i.exec(authorization);
+    if (basic?.[1] !== undefined) {
+      const pair = Buffer.from(basic[1], "base64").toString("utf8");
+      return { from: "basic", token: pair.slice(pair.indexOf(":") + 1) };
+    }
   }
-  for (const item of (headers.get("cookie") ?? "").split(";")) {
+  const cookies = headers.get("cookie");
+  if (cookies === null) return undefined;
+  for (const item of cookies.split(";")) {
     const [name = "", ...value] = item.split("=");
     if (name.trim() === cookieName && value.length > 0) return { from: "cookie", token: value.join("=").trim() };
   }
@@ -161,8 +180,9 @@ export function cookieFor(token: string, options: { secure: boolean; maxAgeSecon
 /** Refuses what a browser sends on behalf of another site, unless it only reads. Fault: `warren/cross-site`. */
 export function refuseCrossSite(request: GateRequest): void {
   // An upgrade is a GET that opens a way in both directions.
-  const reads = ["GET", "HEAD", "OPTIONS"].includes(request.method) && !request.headers.has("upgrade");
-  if (reads) return;
+  const { method } = request;
+  const reads = method === "GET" || method === "HEAD" || method === "OPTIONS";
+  if (reads && !request.headers.has("upgrade")) return;
   const site = request.headers.get("sec-fetch-site");
   const origin = request.headers.get("origin");
   // Browsers before 2023 may send the Origin only; other programs send neither.
@@ -187,11 +207,10 @@ function sameHost(origin: string, host: string | null): boolean {
 
 /** A proxy on this machine makes everybody look local. Not every proxy says so; the manual does. */
 function cameByProxy(headers: Headers): boolean {
-  return ["forwarded", "x-forwarded-for", "x-real-ip", "via"].some((name) => headers.has(name));
+  return headers.has("forwarded") || headers.has("x-forwarded-for") || headers.has("x-real-ip") || headers.has("via");
 }
 
-function refuseUnknownHost(headers: Headers, hosts: ReadonlySet<string>): void {
-  const given = headers.get("host") ?? "";
+function refuseUnknownHost(given: string, hosts: ReadonlySet<string>): void {
   const host = hostOf(given);
   if (host !== undefined) {
     if (host === "localhost" || host.endsWith(".localhost") || isAddress(host) || hosts.has(host)) return;

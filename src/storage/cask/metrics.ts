@@ -3,6 +3,7 @@
  * counts what it counted there, as far as that still exists.
  */
 import { counter, gauge, histogram, latencyBuckets, type Metrics } from "../../kit/metrics.ts";
+import { tally } from "../../kit/tally.ts";
 import type { Cask, CaskEvent } from "./cask.ts";
 
 /** The counters that change as things happen. */
@@ -32,12 +33,12 @@ export function caskMetrics(metrics: Metrics, cask: () => Cask): CaskMetrics {
     help: "Time from the first byte of an upload to its acknowledgement",
     buckets: latencyBuckets,
   });
-  const reads = counter(metrics, {
+  const reads = tally(metrics, {
     name: "warren_cask_reads_total",
     help: "Blobs served, by where they came from",
     labels: ["source"],
   });
-  const readBytes = counter(metrics, {
+  const readBytes = tally(metrics, {
     name: "warren_cask_read_bytes_total",
     help: "Sizes of the blobs served, by where they came from",
     labels: ["source"],
@@ -119,8 +120,8 @@ export function caskMetrics(metrics: Metrics, cask: () => Cask): CaskMetrics {
       putSeconds.observe(seconds);
     },
     served(source, bytes) {
-      reads.inc({ source });
-      readBytes.inc({ source }, bytes);
+      reads.cell(source).count++;
+      readBytes.cell(source).count += bytes;
     },
     members(kind) {
       (kind === "join" ? joins : leaves).inc();
