@@ -7,7 +7,8 @@ import type { Clock } from "./clock.ts";
 import { Cluster } from "./cluster.ts";
 import type { Memberlist } from "./memberlist.ts";
 import { Keyring } from "./keyring.ts";
-import { decodePacket } from "./packet.ts";
+import { encodeMessage } from "./messages.ts";
+import { decodePacket, encodePacket } from "./packet.ts";
 import { timings } from "./timing.ts";
 import type { Transport } from "./transport.ts";
 import type { Link } from "./transport-memory.ts";
@@ -97,12 +98,14 @@ describe("convergence", () => {
     await cluster.add({ label: "green", keyring: new Keyring([new Uint8Array(16).fill(1)]) });
     await cluster.add({ label: "blue", keyring: new Keyring([new Uint8Array(16).fill(2)]) });
     await cluster.add({ label: "blue", keyring: new Keyring([new Uint8Array(16).fill(1)]) });
+    await cluster.add({ label: "blue" });
     await cluster.pass(60_000);
     expect(cluster.nodes.map((viewer) => viewer.members().map(({ name }) => name))).toEqual([
       ["n0", "n3"],
       ["n1"],
       ["n2"],
       ["n3", "n0"],
+      ["n4"],
     ]);
   });
 });
@@ -306,6 +309,34 @@ test("Prober: a suspected member is told so with every ping, long after the news
   await cluster.pass(20_000);
   expect(told.length).toBeGreaterThan(1);
   expect(new Set(told)).toEqual(new Set(["ping and suspect"]));
+});
+
+test("objection: an accuser who missed the objection that all others heard is told again, directly", async () => {
+  const cluster = await Cluster.converged({ seed: 38, size: 2 });
+  const [accused, accuser] = [node(cluster, 0), node(cluster, 1)];
+  const [to, from] = [addressOf(accused), accuser.self];
+  accused.updateMeta(bytes("second life"));
+  await cluster.pass(5000);
+  // The accuser speaks of the first life; the accused has no news left to spread.
+  expect(accused.health().broadcastsQueued).toBe(0);
+  const stale = encodeMessage({ kind: "suspect", incarnation: 0, node: "n0", from: "n1" });
+  await accuser.stop();
+  const forger = cluster.network.transport({ host: from.address, port: from.port });
+  const answers: string[] = [];
+  await forger.start({
+    packet: (packet) => answers.push(...decodePacket(createWire(), packet).messages.map(({ kind }) => kind)),
+    stream: (stream) => stream.destroy(),
+  });
+  forger.sendPacket(to, encodePacket(createWire(), [stale], false));
+  await cluster.pass(20);
+  expect(answers).toContain("alive");
+  // A stranger is not answered.
+  const stranger = cluster.network.transport();
+  const strangerHeard: string[] = [];
+  await stranger.start({ packet: () => strangerHeard.push("packet"), stream: (stream) => stream.destroy() });
+  stranger.sendPacket(to, encodePacket(createWire(), [stale], false));
+  await cluster.pass(20);
+  expect(strangerHeard).toEqual([]);
 });
 
 describe("names", () => {

@@ -15,7 +15,7 @@ import { Courier } from "./courier.ts";
 import { Exchange } from "./exchange.ts";
 import type { Keyring } from "./keyring.ts";
 import { META_BYTES_MAX, NAME_BYTES_MAX, USER_BYTES_MAX, USER_PACKET_BYTES_MAX } from "./limits.ts";
-import { encodeMessage, type Message, type Versions } from "./messages.ts";
+import { type Dead, encodeMessage, type Message, type Suspect, type Versions } from "./messages.ts";
 import { decodePacket } from "./packet.ts";
 import { Prober } from "./probe.ts";
 import { ProtocolError } from "./protocol-error.ts";
@@ -373,12 +373,22 @@ export class Memberlist {
       case "alive":
         return this.#roster.alive(message);
       case "suspect":
+        this.#object(message, from);
         return this.#roster.suspect(message);
       case "dead":
+        this.#object(message, from);
         return this.#roster.dead(message);
       case "user":
         return this.#emit("message", { payload: message.payload, from, reliable: false });
     }
+  }
+
+  #object(message: Suspect | Dead, from: Address): void {
+    const objection = this.#roster.objection(message);
+    if (objection === undefined) return;
+    // Only members are answered, so that a forged sender gains nothing.
+    const [accuser] = this.#roster.others(({ address, port }) => address === from.host && port === from.port);
+    if (accuser !== undefined) this.#courier.send(from, accuser, [objection]);
   }
 
   #stream(stream: Stream): void {

@@ -192,6 +192,16 @@ describe("Roster", () => {
     expect(["a", "b", "c", "self"].map(stateOf)).toEqual(["suspect 1", "left 1", "suspect 1", "alive 2"]);
   });
 
+  test("objection: whoever accuses an earlier life is told of the present one, of whatever member", () => {
+    roster.alive(alive("a", 3));
+    expect(roster.objection(suspect("a", 2, "b"))).toEqual(alive("a", 3));
+    expect(roster.objection(dead("self", 0, "b"))).toMatchObject({ kind: "alive", node: "self", incarnation: 1 });
+    expect(roster.objection(suspect("a", 3, "b"))).toBeUndefined();
+    expect(roster.objection(suspect("z", 0, "b"))).toBeUndefined();
+    roster.suspect(suspect("a", 3, "b"));
+    expect(roster.objection(suspect("a", 2, "b"))).toBeUndefined();
+  });
+
   test("reports and forget: the dead are told for a while, then remembered, then forgotten", () => {
     roster.alive(alive("a", 5));
     roster.dead(dead("a", 5, "b"));

@@ -261,6 +261,16 @@ export class Roster {
     this.#tell(change, entry);
   }
 
+  /**
+   * The present life of a member, if somebody accuses an earlier one: he missed the objection that others heard, and would give
+   * the member up alone.
+   */
+  objection(message: Suspect | Dead): Alive | undefined {
+    const entry = this.#entries.get(message.node);
+    if (entry?.state !== "alive" || message.incarnation >= entry.incarnation) return undefined;
+    return this.#aliveMessage(entry);
+  }
+
   /** Takes in what another node knows. Its dead are only suspected here, so that they can object. */
   merge(reports: readonly MemberReport[]): void {
     for (const report of reports) {
