@@ -14,6 +14,7 @@ import { z } from "zod";
 import { Keyring } from "../lib/memberlist/keyring.ts";
 import { createMemberlist } from "../lib/memberlist/memberlist.ts";
 import type { Member } from "../lib/memberlist/roster.ts";
+import { timings } from "../lib/memberlist/timing.ts";
 import type { Clock } from "./clock.ts";
 import type { Cluster, ClusterNode } from "./cluster.ts";
 import { type Address, formatAddress } from "./config/address.ts";
@@ -93,6 +94,8 @@ export function createMembership(options: MembershipOptions): Membership {
     seeds: [...new Set([...options.join.map(formatAddress), ...[...remembered.values()].map((entry) => entry.gossip)])],
     ...(secret === "" ? {} : { keyring: new Keyring([derived("gossip", 32)]) }),
     label: "warren",
+    // A node that comes back at another address is taken back as soon as its former self counts as dead.
+    timing: { ...timings.lan, reclaimMs: 0, pushPullIntervalMs: 10_000 },
     clock,
     random: options.random,
   });
