@@ -3,7 +3,8 @@
  */
 import type { Random } from "./clock.ts";
 import { ManualClock } from "./clock-manual.ts";
-import { createMemberlist, type Memberlist, type MemberlistOptions } from "./memberlist.ts";
+import { createMemberlist, type Memberlist } from "./memberlist.ts";
+import type { MemberlistOptions } from "./options.ts";
 import { MemoryNetwork } from "./transport-memory.ts";
 
 /** What a simulated cluster is made of. */

@@ -10,88 +10,24 @@ import { Answerer } from "./answer.ts";
 import { Awareness } from "./awareness.ts";
 import { BroadcastQueue } from "./broadcast-queue.ts";
 import { type Clock, machineClock, type Random, repeat, sample } from "./clock.ts";
-import { type Counters, createCounters } from "./counters.ts";
+import { createCounters } from "./counters.ts";
 import { Courier } from "./courier.ts";
 import { Exchange } from "./exchange.ts";
 import type { Keyring } from "./keyring.ts";
+import { Listeners } from "./listeners.ts";
 import { META_BYTES_MAX, NAME_BYTES_MAX, USER_BYTES_MAX, USER_PACKET_BYTES_MAX } from "./limits.ts";
 import { type Dead, encodeMessage, type Message, type Suspect, type Versions } from "./messages.ts";
 import { decodePacket } from "./packet.ts";
+import type { MemberlistEvents, MemberlistHealth, MemberlistOptions } from "./options.ts";
 import { Prober } from "./probe.ts";
 import { ProtocolError } from "./protocol-error.ts";
 import { Rejoiner } from "./rejoin.ts";
-import { type Conflict, type Member, type MemberChange, Roster } from "./roster.ts";
+import { type Member, type MemberChange, Roster } from "./roster.ts";
 import type { PushPull, StreamMessage } from "./stream.ts";
-import { pushPullDelayMs, type Timing, type TimingProfile, timings } from "./timing.ts";
+import { pushPullDelayMs, type Timing, timings } from "./timing.ts";
 import type { Stream, Transport } from "./transport.ts";
-import { type SocketOptions, SocketTransport } from "./transport-socket.ts";
-import { createWire, type Wire, type WireOptions } from "./wire.ts";
-
-/** What a node is made of. */
-export interface MemberlistOptions extends WireOptions {
-  /** Unique in the cluster; 1 to 512 bytes of UTF-8. */
-  readonly name: string;
-  /** Where to listen; ignored when `transport` is given. @default 0.0.0.0 and a free port */
-  readonly listen?: SocketOptions;
-  /** Another network than the machine's. */
-  readonly transport?: Transport;
-  /** Bytes that all members see beside the name, at most 512. @default none */
-  readonly meta?: Uint8Array;
-  /** Addresses `host:port` to join and to return to for ever; host names are resolved at each attempt. @default none */
-  readonly seeds?: readonly string[];
-  /** A profile by name, or every value. @default "lan" */
-  readonly timing?: TimingProfile | Timing;
-  /** Delegate version that the application speaks, with the range it understands. @default all 0 */
-  readonly delegateVersion?: { readonly min: number; readonly max: number; readonly current: number };
-  /** Bytes for the other side of a push/pull; `join` when either side is joining. @default none */
-  readonly localState?: (join: boolean) => Uint8Array;
-  /** Takes the other side's bytes of a push/pull; called only when there are any. */
-  readonly mergeState?: (state: Uint8Array, join: boolean) => void;
-  /** Whether to take a member in that is new or back; called before it is entered. @default everyone */
-  readonly accepts?: (member: Member) => boolean;
-  readonly clock?: Clock;
-  readonly random?: Random;
-  /** IP addresses of a host name. @default the system's resolver */
-  readonly resolve?: (host: string) => Promise<readonly string[]>;
-}
-
-/** Bytes from the application on another node. Delivery may repeat or reorder datagrams. */
-export interface ReceivedMessage {
-  readonly payload: Uint8Array;
-  readonly from: Address;
-  /** Whether it came on a stream. */
-  readonly reliable: boolean;
-}
-
-/** Events and what their listeners get. None is about this node itself, except a conflict over its name. */
-export interface MemberlistEvents {
-  /** A member is new, or back after it was dead or had left. */
-  join: Member;
-  /** A member said that it leaves. */
-  left: Member;
-  /** A member was given up. */
-  dead: Member;
-  /** A member has other metadata. */
-  update: Member;
-  /** A member does not answer; it has some time to object. */
-  suspect: Member;
-  /** A suspected member objected. */
-  alive: Member;
-  /** A name is used at two addresses; told at most every five seconds for a name. */
-  conflict: Conflict;
-  /** Bytes for the application. */
-  message: ReceivedMessage;
-}
-
-/** How the node is and what it counted. */
-export interface MemberlistHealth extends Readonly<Counters> {
-  /** 0 is well; up to 7. The probe interval is stretched by the score plus one. */
-  readonly score: number;
-  /** Members by state, this one included, remembered ones included. */
-  readonly members: Readonly<Record<Member["state"], number>>;
-  /** News waiting to be gossiped. */
-  readonly broadcastsQueued: number;
-}
+import { SocketTransport } from "./transport-socket.ts";
+import { createWire, type Wire } from "./wire.ts";
 
 const PROTOCOL = { protocolMin: 1, protocolMax: 5, protocolCurrent: 2 } as const;
 
@@ -118,7 +54,7 @@ export class Memberlist {
   readonly #exchange: Exchange;
   readonly #prober: Prober;
   readonly #rejoiner: Rejoiner;
-  readonly #listeners = new Map<keyof MemberlistEvents, Set<(event: never) => void>>();
+  readonly #listeners = new Listeners<MemberlistEvents>();
   #address: Address = { host: "", port: 0 };
   #meta: Uint8Array;
   #state: "new" | "running" | "leaving" | "stopped" = "new";
@@ -152,11 +88,10 @@ export class Memberlist {
       versions: versionsOf(options),
       timing,
       clock,
-      random,
       effects: {
         broadcast: (message, done) => this.#gossip(message, done),
         changed: (change, member) => this.#changed(change, member),
-        conflict: (conflict) => this.#emit("conflict", conflict),
+        conflict: (conflict) => this.#listeners.emit("conflict", conflict),
         refuted: () => {
           counters.refutations++;
           awareness.apply(1);
@@ -336,14 +271,7 @@ export class Memberlist {
 
   /** Calls `listener` at each such event. The returned function ends that. */
   on<Name extends keyof MemberlistEvents>(name: Name, listener: (event: MemberlistEvents[Name]) => void): () => void {
-    let listeners = this.#listeners.get(name);
-    if (listeners === undefined) {
-      listeners = new Set();
-      this.#listeners.set(name, listeners);
-    }
-    const own = (event: MemberlistEvents[Name]) => listener(event);
-    listeners.add(own);
-    return () => void listeners.delete(own);
+    return this.#listeners.on(name, listener);
   }
 
   #packet(bytes: Uint8Array, from: Address): void {
@@ -379,7 +307,7 @@ export class Memberlist {
         this.#object(message, from);
         return this.#roster.dead(message);
       case "user":
-        return this.#emit("message", { payload: message.payload, from, reliable: false });
+        return this.#listeners.emit("message", { payload: message.payload, from, reliable: false });
     }
   }
 
@@ -408,7 +336,7 @@ export class Memberlist {
         this.#merge(message);
         return this.#localState(message.join);
       case "user":
-        this.#emit("message", { payload: message.payload, from, reliable: true });
+        this.#listeners.emit("message", { payload: message.payload, from, reliable: true });
         return undefined;
       default:
         return undefined;
@@ -450,11 +378,7 @@ export class Memberlist {
 
   #changed(change: MemberChange, member: Member): void {
     if (change === "join") this.#prober.include(member.name);
-    this.#emit(change, member);
-  }
-
-  #emit<Name extends keyof MemberlistEvents>(name: Name, event: MemberlistEvents[Name]): void {
-    for (const listener of this.#listeners.get(name) ?? []) listener(event as never);
+    this.#listeners.emit(change, member);
   }
 
   #mustRun(): void {

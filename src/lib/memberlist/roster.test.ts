@@ -51,7 +51,6 @@ beforeEach(() => {
     versions,
     timing: timings.lan,
     clock,
-    random: () => 0.5,
     effects: {
       broadcast: (message) => sent.push(`${message.kind} ${message.node} ${message.incarnation}`),
       changed: (change, { name }) => told.push(`${change} ${name}`),

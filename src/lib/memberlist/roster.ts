@@ -6,7 +6,7 @@
  * Source: SWIM (Das et al. 2002), Lifeguard (Dadgar et al. 2017), behaviour of hashicorp/memberlist 0.5.4.
  */
 import type { Address } from "./address.ts";
-import type { Clock, Random } from "./clock.ts";
+import type { Clock } from "./clock.ts";
 import { MEMBERS_MAX } from "./limits.ts";
 import { type Alive, type Dead, type Suspect, U32_MAX, type Versions } from "./messages.ts";
 import type { MemberReport, MemberState } from "./stream.ts";
@@ -55,7 +55,6 @@ export interface RosterOptions {
   readonly versions: Versions;
   readonly timing: Timing;
   readonly clock: Clock;
-  readonly random: Random;
   readonly effects: RosterEffects;
 }
 

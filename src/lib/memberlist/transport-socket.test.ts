@@ -1,7 +1,11 @@
 /** Real sockets: one port for both protocols, and clear words when there is none. */
 import { expect, test } from "bun:test";
+import { networkInterfaces } from "node:os";
 import { createServer } from "node:net";
 import { SocketTransport } from "./transport-socket.ts";
+
+const hasIpv6 = Object.values(networkInterfaces()).some((list) => list?.some(({ address }) => address === "::1"));
+if (!hasIpv6) console.warn("Skipped: IPv6 sockets cannot be tested, because this machine has no ::1");
 
 const deaf = { packet: () => undefined, stream: () => undefined };
 
@@ -48,7 +52,7 @@ test("openStream: a refused connection is told as closed with an error", async (
   expect(await promise).toBeInstanceOf(Error);
 });
 
-test("sendPacket: an IPv4 peer is reached from a socket on ::", async () => {
+test.skipIf(!hasIpv6)("sendPacket: an IPv4 peer is reached from a socket on ::", async () => {
   const { promise, resolve } = Promise.withResolvers<string>();
   const receiver = new SocketTransport({ host: "127.0.0.1" });
   const to = await receiver.start({ ...deaf, packet: (bytes, from) => resolve(`${from.host} ${bytes.length}`) });

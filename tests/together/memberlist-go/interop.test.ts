@@ -3,7 +3,8 @@
  * (local profile, compression, JSON metadata), and encrypted with AES-256 under a label. Both sides have to agree on everything.
  */
 import { afterAll, describe, expect, test } from "bun:test";
-import { createMemberlist, type Memberlist, type MemberlistOptions } from "../../../src/lib/memberlist/memberlist.ts";
+import { createMemberlist, type Memberlist } from "../../../src/lib/memberlist/memberlist.ts";
+import type { MemberlistOptions } from "../../../src/lib/memberlist/options.ts";
 import { Keyring } from "../../../src/lib/memberlist/keyring.ts";
 import { buildGoProgram, GoNode, type GoSettings } from "./go-node.ts";
 
