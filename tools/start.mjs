@@ -25,20 +25,29 @@ try {
 // A group of its own: Ctrl-C reaches this process up to twice, from the terminal and from npm, and a node that is told
 // twice does not finish what it has at hand. It is told here, once.
 const child = spawn(bun, ["--no-orphans", join(root, "src", "main.ts"), "up", ...process.argv.slice(2)], {
-  // npm runs scripts in the package's folder; paths in arguments mean the one it was called in.
-  cwd: process.env.INIT_CWD ?? process.cwd(),
   stdio: "inherit",
   detached: true,
 });
 const echoMs = 500;
 let toldMs = -echoMs;
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
-  process.on(signal, () => {
-    const nowMs = performance.now();
-    if (nowMs - toldMs < echoMs) return;
-    toldMs = nowMs;
-    child.kill(signal === "SIGHUP" ? "SIGTERM" : signal);
-  });
+function tell(signal) {
+  const nowMs = performance.now();
+  if (nowMs - toldMs < echoMs) return;
+  toldMs = nowMs;
+  child.kill(signal);
+}
+process.on("SIGINT", () => tell("SIGINT"));
+process.on("SIGTERM", () => tell("SIGTERM"));
+process.on("SIGHUP", () => tell("SIGTERM"));
+// npm hands signals to the shell between it and us, and that dies of them without a word.
+if (process.env.npm_lifecycle_event !== undefined) {
+  const parent = process.ppid;
+  const watch = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(watch);
+    tell("SIGTERM");
+  }, 500);
+  watch.unref();
 }
 child.on("error", (error) => {
   process.stderr.write(`Cannot start Bun: ${error.message}\n`);
