@@ -4,10 +4,13 @@
  * two blobs and nothing is checked. Short calls are made at once and only fsync goes to the thread pool: of the forms
  * tried under Bun that is the fastest.
  *
- * Run: `bun bench/bare-writer.ts <folder> <bytes> <seconds>`; prints the rate in blobs per second.
+ * Run: `bun bench/bare-writer.ts <folder> <bytes> <seconds>`; prints as JSON the rate in blobs per
+ * second and the peak of its memory in bytes.
  */
 import { closeSync, fsync, mkdirSync, openSync, renameSync, writeSync } from "node:fs";
 import { join } from "node:path";
+
+import { peakBytes } from "./measure.ts";
 
 const inFlight = 32;
 const [folder = "", size = "", seconds = ""] = process.argv.slice(2);
@@ -58,4 +61,5 @@ await Promise.all(
     }
   }),
 );
-process.stdout.write(`${written / ((performance.now() - deadline + durationMs) / 1000)}\n`);
+const rate = written / ((performance.now() - deadline + durationMs) / 1000);
+process.stdout.write(`${JSON.stringify({ rate, peakBytes: peakBytes(process.pid) })}\n`);

@@ -14,6 +14,11 @@ export const benches: readonly Bench[] = [
     run: async (effort) => (await import("./cask-get.bench.ts")).run(effort),
   },
   {
+    name: "cask-put",
+    summary: "durable uploads to one node, beside a bare loop of the same disk work",
+    run: async (effort) => (await import("./cask-put.bench.ts")).run(effort),
+  },
+  {
     name: "memberlist",
     summary: "what gossip costs, and how fast members agree",
     run: async (effort) =>

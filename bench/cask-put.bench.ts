@@ -1,0 +1,128 @@
+/**
+ * Durable uploads to one node, beside a bare loop that does for each blob only what the disk must do: write, fsync,
+ * rename, fsync of the folder. Both have 32 in flight, core 0 and the same disk, and take turns; every body is another.
+ */
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { startChild } from "../src/kit/testing/child-node.ts";
+import { cpuSeconds, forgetPeak, medianOf, mustHave, onCore, peakBytes, pin, spreadText } from "./measure.ts";
+import { type BenchTable, type Effort, sizeText, verdict } from "./report.ts";
+import { type LoadResult, wrkSend } from "./wrk.ts";
+
+const goal = 0.8;
+const turnsOf: Record<Effort, { turns: number; seconds: number }> = {
+  smoke: { turns: 1, seconds: 1 },
+  quick: { turns: 3, seconds: 1 },
+  full: { turns: 7, seconds: 3 },
+};
+
+/** The threads that fsync runs on: Bun's choice, one for each core, and more, which both sides may have. */
+const pools: readonly { name: string; environment: Record<string, string> }[] = [
+  { name: "Bun's own", environment: {} },
+  { name: "16", environment: { UV_THREADPOOL_SIZE: "16" } },
+];
+
+interface Bare {
+  rate: number;
+  peakBytes: number;
+}
+
+/** Measures rate, latency, processor time and memory. */
+export async function run(effort: Effort): Promise<BenchTable[]> {
+  mustHave("wrk");
+  const { turns, seconds } = turnsOf[effort];
+  const rows: BenchTable["rows"] = [];
+  for (const pool of effort === "smoke" ? pools.slice(0, 1) : pools) {
+    for (const sizeBytes of effort === "smoke" ? [4096] : [4096, 65_536]) {
+      rows.push(...(await compare(pool, sizeBytes, turns, seconds)));
+    }
+  }
+  return [
+    {
+      title: "Durable uploads to one node, 32 clients",
+      rows,
+      notes: [
+        `Medians of ${turns} turns of ${seconds} s each, in turn; the ratio is the median of the ratios of each turn.`,
+        "Raw POST bodies with Content-Length over keep-alive connections, all different. Server and loop on core 0, wrk on core 1.",
+        "The loop hashes nothing, keeps no ledger and speaks no HTTP. Each of its blobs has an fsync of its folder to itself; Warren lets uploads to one folder share one.",
+        "Threads: the pool that fsync runs on, the same for both. UV_THREADPOOL_SIZE sets it.",
+      ],
+    },
+  ];
+}
+
+async function compare(
+  pool: (typeof pools)[number],
+  sizeBytes: number,
+  turns: number,
+  seconds: number,
+): Promise<BenchTable["rows"]> {
+  const folder = mkdtempSync(join(tmpdir(), "warren-bench-"));
+  const bareFolder = join(folder, "bare");
+  mkdirSync(bareFolder);
+  const ours: (LoadResult & { cpuMicros: number; peakBytes: number })[] = [];
+  const theirs: Bare[] = [];
+  try {
+    await using node = await startChild({ environment: pool.environment });
+    pin(node.pid, 0);
+    for (let turn = -1; turn < turns; turn++) {
+      const length = turn < 0 ? 1 : seconds;
+      forgetPeak(node.pid);
+      const cpuBefore = cpuSeconds(node.pid);
+      const result = await wrkSend("POST", `${node.url}/cask/`, sizeBytes, length);
+      const cpuMicros = ((cpuSeconds(node.pid) - cpuBefore) * 1e6) / result.requests;
+      const bare = await runBare(pool.environment, bareFolder, sizeBytes, length);
+      if (turn < 0) continue;
+      ours.push({ ...result, cpuMicros, peakBytes: peakBytes(node.pid) });
+      theirs.push(bare);
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+  const ratio = medianOf(ours.map(({ rate }, turn) => rate / (theirs[turn]?.rate ?? Number.NaN)));
+  const [ourRates, theirRates] = [ours.map(({ rate }) => rate), theirs.map(({ rate }) => rate)];
+  return [
+    {
+      blob: sizeText(sizeBytes),
+      threads: pool.name,
+      what: "warren",
+      "blobs/s": medianOf(ourRates).toFixed(0),
+      spread: spreadText(ourRates),
+      "median ms": medianOf(ours.map(({ medianMs }) => medianMs)).toFixed(1),
+      "p99 ms": medianOf(ours.map(({ p99Ms }) => p99Ms)).toFixed(0),
+      "core µs/blob": medianOf(ours.map(({ cpuMicros }) => cpuMicros)).toFixed(0),
+      "peak memory": sizeText(Math.max(...ours.map((turn) => turn.peakBytes))),
+      "warren / it": "",
+      goal: "",
+    },
+    {
+      blob: sizeText(sizeBytes),
+      threads: pool.name,
+      what: "bare loop",
+      "blobs/s": medianOf(theirRates).toFixed(0),
+      spread: spreadText(theirRates),
+      "peak memory": sizeText(Math.max(...theirs.map((turn) => turn.peakBytes))),
+      "warren / it": ratio.toFixed(2),
+      goal: verdict(ratio >= goal, String(goal)),
+    },
+  ];
+}
+
+async function runBare(
+  environment: Record<string, string>,
+  folder: string,
+  sizeBytes: number,
+  seconds: number,
+): Promise<Bare> {
+  const words = [join(import.meta.dir, "bare-writer.ts"), folder, String(sizeBytes), String(seconds)];
+  const child = Bun.spawn([...onCore(0), process.execPath, ...words], {
+    env: { PATH: process.env.PATH ?? "", ...environment },
+    stdout: "pipe",
+    stderr: "inherit",
+  });
+  const [output, exitCode] = await Promise.all([new Response(child.stdout).text(), child.exited]);
+  if (exitCode !== 0) throw new Error(`The bare loop ended with ${exitCode}`);
+  return JSON.parse(output) as Bare;
+}
