@@ -49,6 +49,8 @@ export interface Membership extends Cluster {
   stop(): Promise<void>;
 }
 
+/** After so long without an answer from any node to be joined, the operator is told. */
+const lonelyMs = 8000;
 const memoryName = "members.json";
 const tellsShape = z.record(z.string().max(64), z.unknown());
 const metaShape = z.object({
@@ -62,6 +64,9 @@ const metaShape = z.object({
 const memoryShape = z.array(
   z.object({ id: z.string(), name: z.string(), gossip: z.string(), meta: metaShape.optional() }),
 );
+
+/** What nodes tell each other beside gossip. */
+const forgetShape = z.object({ forget: z.string().max(64) });
 
 type Meta = z.infer<typeof metaShape>;
 interface Remembered {
@@ -85,6 +90,7 @@ export function createMembership(options: MembershipOptions): Membership {
   let snapshot: readonly ClusterNode[] | undefined;
   let saving = Promise.resolve();
   let running = false;
+  let cancelLonely = () => {};
 
   const derived = (purpose: string, length: number) =>
     new Uint8Array(hkdfSync("sha256", secret, "warren cluster", purpose, length));
@@ -177,6 +183,24 @@ export function createMembership(options: MembershipOptions): Membership {
     ),
   });
 
+  /** Why a node cannot be forgotten; undefined once it is. */
+  const forgetHere = (id: string): Fault | undefined => {
+    const node = look().find((known) => known.id === id);
+    if (!node) return new Fault("missing", "node/unknown", `Cannot forget "${id}": no node of that id is known`);
+    if (node.state === "alive" || node.state === "suspect") {
+      return new Fault("conflict", "node/alive", `Cannot forget "${id}": it is alive; drain it or stop it first`);
+    }
+    remembered.delete(id);
+    save();
+    changed();
+    events.add("node", "info", `Node ${node.name} is forgotten: what only it held is lost`);
+    return undefined;
+  };
+  list.on("message", ({ payload }) => {
+    const parsed = forgetShape.safeParse(parsedJson(payload));
+    if (parsed.success) forgetHere(parsed.data.forget);
+  });
+
   const look = (): readonly ClusterNode[] => {
     const nowMs = clock.monotonicMs();
     const nodes = new Map<string, ClusterNode>();
@@ -225,14 +249,12 @@ export function createMembership(options: MembershipOptions): Membership {
     },
     join: (addresses) => list.join(addresses),
     async forget(id) {
-      const node = look().find((known) => known.id === id);
-      if (!node) throw new Fault("missing", "node/unknown", `Cannot forget "${id}": no node of that id is known`);
-      if (node.state === "alive" || node.state === "suspect") {
-        throw new Fault("conflict", "node/alive", `Cannot forget "${id}": it is alive; drain it or stop it first`);
-      }
-      remembered.delete(id);
-      save();
-      changed();
+      const refused = forgetHere(id);
+      if (refused) throw refused;
+      const told = new TextEncoder().encode(JSON.stringify({ forget: id }));
+      const others = list.members().filter((member) => member.state === "alive" && member.name !== options.id);
+      // Whoever cannot be told now can be told again; nothing breaks while views differ.
+      await Promise.allSettled(others.map((member) => list.sendTo(member, told, { reliable: true })));
       await saving;
     },
     async leave() {
@@ -263,10 +285,21 @@ export function createMembership(options: MembershipOptions): Membership {
       }
       running = true;
       changed();
+      if (options.join.length === 0 || remembered.size > 0) return;
+      const seeds = options.join.map(formatAddress).join(", ");
+      cancelLonely = clock.schedule(lonelyMs, () => {
+        if (remembered.size > 0) return;
+        events.add(
+          "node",
+          "warn",
+          `No node answered yet at ${seeds}: is it running there, and is the cluster secret the same?`,
+        );
+      });
     },
     address: () => (running ? formatAddress({ host: list.self.address, port: list.self.port }) : ""),
     async stop() {
       running = false;
+      cancelLonely();
       await list.stop();
       await saving;
     },
@@ -274,9 +307,14 @@ export function createMembership(options: MembershipOptions): Membership {
 }
 
 function decode(meta: Uint8Array): Meta | undefined {
+  const parsed = metaShape.safeParse(parsedJson(meta));
+  return parsed.success ? parsed.data : undefined;
+}
+
+/** What some bytes say as JSON; undefined when they say nothing. */
+function parsedJson(bytes: Uint8Array): unknown {
   try {
-    const parsed = metaShape.safeParse(JSON.parse(new TextDecoder().decode(meta)));
-    return parsed.success ? parsed.data : undefined;
+    return JSON.parse(new TextDecoder().decode(bytes));
   } catch (thrown) {
     if (thrown instanceof SyntaxError) return undefined;
     throw thrown;

@@ -45,6 +45,8 @@ export interface HttpParts {
   selfConfig(): Record<string, unknown>;
   /** Answers `POST /join/`. */
   join(addresses: readonly string[]): Promise<number>;
+  /** Forgets a node that is gone for good. */
+  forget(id: string): Promise<void>;
   /** The state for `warren cask status` and scripts. */
   status(): unknown;
 }
@@ -218,6 +220,10 @@ export function caskRoutes(parts: HttpParts): (request: Request, caller: Caller)
     cask.drain(false);
     return c.json(parts.status() as object);
   });
+  app.post("/forget/:id/", async (c) => {
+    await parts.forget(c.req.param("id"));
+    return c.json(parts.status() as object);
+  });
   app.get("/peer/digests/", (c) => {
     asPeer(c.req.raw, c.env.caller);
     const nodeId = c.req.query("node") ?? "";
@@ -320,7 +326,7 @@ function allowedOf(path: string): string | undefined {
   if (path.startsWith("/local/")) return "GET, HEAD, POST, PUT";
   if (path.startsWith("/peer/") || path.startsWith("/whereis/")) return "GET, HEAD";
   if (["/config/", "/status.json", "/debug/vars", "/log/", "/upload/", "/lookup/"].includes(path)) return "GET, HEAD";
-  if (path.startsWith("/verify/")) return "POST";
+  if (path.startsWith("/verify/") || path.startsWith("/forget/")) return "POST";
   if (path === "/drain/") return "POST, DELETE";
   return undefined;
 }

@@ -184,6 +184,7 @@ async function start(context: ServiceContext<CaskOptions>): Promise<RunningServi
       last_failed: "0001-01-01T00:00:00Z",
     }),
     join: (addresses) => cluster.join(addresses),
+    forget: (id) => cluster.forget(id),
     status,
   });
 
@@ -193,7 +194,7 @@ async function start(context: ServiceContext<CaskOptions>): Promise<RunningServi
       // Nodes come with their own secret; the routes look at it.
       if (path.startsWith("/local/") || path.startsWith("/peer/") || path === "/join/") return undefined;
       if (request.method === "GET" || request.method === "HEAD") return path === "/log/" ? "admin" : "read";
-      return path === "/drain/" || path.startsWith("/verify/") ? "admin" : "write";
+      return /^\/(?:drain|verify|forget)\//.test(path) ? "admin" : "write";
     },
     health: () => caskFindings(node, cluster, options.rebuildAfterMs),
     facts: () => ({
@@ -209,6 +210,8 @@ async function start(context: ServiceContext<CaskOptions>): Promise<RunningServi
       cancelTelling();
       unsubscribe();
       await Promise.all(workers.map((worker) => worker.stop()));
+      // Drained to the last blob, it is not coming back: the others need not wait for it.
+      if (node.draining && ledger.count() === 0) await cluster.leave();
       node.close();
       await original?.stop();
       ledger.close();

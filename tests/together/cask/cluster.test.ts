@@ -106,6 +106,32 @@ test("a node dies for good: copies are made again; it comes back: surplus goes",
   }
 }, 120_000);
 
+test("a node that is forgotten at one node is forgotten by all, and no longer counts", async () => {
+  const nodes = await cluster(3, { WARREN_CASK_COPIES: "3", WARREN_CASK_QUORUM: "0" });
+  try {
+    const [one, two, three] = nodes as [ChildNode, ChildNode, ChildNode];
+    const { id } = await statusOf(three);
+    expect((await fetch(`${one.url}/cask/forget/${id}/`, { method: "POST" })).status).toBe(409);
+    await three.end("SIGKILL");
+    await until(
+      "its death is seen",
+      async () => (await statusOf(one)).nodes.some((node) => node.id === id && node.state === "dead"),
+      30_000,
+    );
+    await until(
+      "its death is seen",
+      async () => (await statusOf(two)).nodes.some((node) => node.id === id && node.state === "dead"),
+      30_000,
+    );
+    expect((await fetch(`${one.url}/cask/forget/${id}/`, { method: "POST" })).status).toBe(200);
+    await until("both have forgotten it", async () =>
+      (await Promise.all([one, two].map(statusOf))).every((status) => status.nodes.length === 2),
+    );
+  } finally {
+    for (const node of nodes) await node[Symbol.asyncDispose]();
+  }
+}, 120_000);
+
 test("a drained node gives everything away, and nothing comes back to it", async () => {
   const nodes = await cluster(3);
   try {

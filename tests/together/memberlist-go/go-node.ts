@@ -2,13 +2,6 @@
  * A real hashicorp/memberlist node as a child process: built once from `node/`, driven by lines on its standard input, heard
  * through JSON lines on its standard output.
  */
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-
-/** The built program, or why there is none. */
-export type GoProgram = { readonly path: string; remove(): void } | { readonly missing: string };
-
 /** One line that the node wrote. */
 export interface GoEvent {
   readonly event: string;
@@ -31,24 +24,6 @@ export interface GoSettings {
   readonly label?: string;
   readonly meta?: string;
   readonly state?: string;
-}
-
-/** Builds the program into a temporary folder. Needs Go and, the first time, a module proxy. */
-export async function buildGoProgram(): Promise<GoProgram> {
-  const go = Bun.which("go");
-  if (go === null) return { missing: "there is no go on the PATH" };
-  const folder = mkdtempSync(join(tmpdir(), "memberlist-go-"));
-  const path = join(folder, "node");
-  const build = Bun.spawn([go, "build", "-o", path, "."], {
-    cwd: join(import.meta.dirname, "node"),
-    stdout: "ignore",
-    stderr: "pipe",
-  });
-  const remove = () => rmSync(folder, { recursive: true, force: true });
-  if ((await build.exited) === 0) return { path, remove };
-  const reason = (await build.stderr.text()).trim().split("\n").at(-1) ?? "";
-  remove();
-  return { missing: `go build failed: ${reason}` };
 }
 
 /** A running node. */

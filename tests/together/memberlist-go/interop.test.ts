@@ -2,13 +2,15 @@
  * Nodes of ours and of hashicorp/memberlist in one cluster on real sockets: in the clear with the settings of the original Cask
  * (local profile, compression, JSON metadata), and encrypted with AES-256 under a label. Both sides have to agree on everything.
  */
+import { join } from "node:path";
 import { afterAll, describe, expect, test } from "bun:test";
 import { createMemberlist, type Memberlist } from "../../../src/lib/memberlist/memberlist.ts";
 import type { MemberlistOptions } from "../../../src/lib/memberlist/options.ts";
 import { Keyring } from "../../../src/lib/memberlist/keyring.ts";
-import { buildGoProgram, GoNode, type GoSettings } from "./go-node.ts";
+import { GoNode, type GoSettings } from "./go-node.ts";
+import { buildGoProgram } from "../../../src/kit/testing/go-program.ts";
 
-const program = await buildGoProgram();
+const program = await buildGoProgram(join(import.meta.dir, "node"));
 if ("missing" in program) console.warn(`Skipped: real memberlist nodes cannot be run, because ${program.missing}`);
 const path = "path" in program ? program.path : "";
 afterAll(() => {
