@@ -14,7 +14,7 @@ import type { BlobBytes, PeerFor, Proof } from "./peer.ts";
 import { type CaskNode, Placement, type PlacementOptions } from "./placement.ts";
 import { Fetcher, type FoundBlob, heldHere, type ReadOptions } from "./read.ts";
 import { createScrub, reconcileWork, type ScrubOptions, type ScrubState } from "./scrub.ts";
-import type { BlobStore } from "./store.ts";
+import type { BlobStat, BlobStore } from "./store.ts";
 import { putBlob, type PutOptions, type PutResult, type WriteOptions } from "./write.ts";
 
 /** All numbers of a node. */
@@ -67,6 +67,9 @@ export interface CaskParts {
   /** Told when the node starts or stops taking new blobs. */
   writeableChanged(writeable: boolean): void;
 }
+
+/** A node that restarts while it is being drained goes on with it. */
+const drainingNote = "draining";
 
 /** Why a node takes no new blobs, or `yes`. */
 export type Writeable = "yes" | "read-only by configuration" | "disk full" | "store failed" | "draining";
@@ -134,6 +137,7 @@ export class Cask {
         hedged: () => happened("read-hedged", "Asked a second node because the first was slow"),
       },
     });
+    this.#draining = parts.ledger.recall(drainingNote) === "yes";
     this.#placement = this.#look();
     this.#stableSinceMs = clock.monotonicMs();
     this.#healing = {
@@ -221,6 +225,7 @@ export class Cask {
   drain(on: boolean): void {
     if (this.#draining === on) return;
     this.#draining = on;
+    this.#parts.ledger.note(drainingNote, on ? "yes" : "no");
     this.#parts.writeableChanged(this.writeable() === "yes");
   }
 
@@ -242,12 +247,29 @@ export class Cask {
   /** Finds a blob here or at a peer, verified. At once where it is held here and known to be good. */
   find(key: Key): FoundBlob | undefined | Promise<FoundBlob | undefined> {
     const stat = this.holdings.trusted(key);
-    if (stat instanceof Promise) return stat.then((known) => this.#found(key, known));
-    return this.#found(key, stat);
+    if (stat instanceof Promise) return this.#findSlowly(key, stat);
+    return stat ? heldHere(this.holdings, key, stat) : this.#fetched(key);
   }
 
-  #found(key: Key, stat: Awaited<ReturnType<Holdings["trusted"]>>): FoundBlob | Promise<FoundBlob | undefined> {
-    return stat ? heldHere(this.holdings, key, stat) : this.fetcher.fetch(key, this.#placement);
+  async #findSlowly(key: Key, looking: Promise<BlobStat | undefined>): Promise<FoundBlob | undefined> {
+    try {
+      const stat = await looking;
+      if (stat) return heldHere(this.holdings, key, stat);
+    } catch (thrown) {
+      // The copy here cannot be read now. Others may have one; if not, the blob is out of reach but not absent.
+      const found = await this.fetcher.fetch(key, this.#placement);
+      if (found) return found;
+      throw thrown;
+    }
+    return this.#fetched(key);
+  }
+
+  async #fetched(key: Key): Promise<FoundBlob | undefined> {
+    const found = await this.fetcher.fetch(key, this.#placement);
+    if (found) return found;
+    // It may have come here while the others were asked.
+    const stat = await this.holdings.trusted(key);
+    return stat && heldHere(this.holdings, key, stat);
   }
 
   /** Takes in a copy that a peer sends. Throws `cask/read-only` when this node takes none. */
@@ -353,7 +375,7 @@ export class Cask {
       order.map(async (node) => {
         const owner = owners.has(node.id);
         if (node.self) {
-          const record = await this.holdings.holds(key);
+          const record = await this.holdings.holds(key).catch(() => undefined);
           return { node, owner, held: record !== undefined, ...(record ? { verifiedAt: record.verifiedAt } : {}) };
         }
         if (!node.alive) return { node, owner, held: undefined };

@@ -161,7 +161,13 @@ async function compareWith(
     lacking += held.size;
     if (placement.nodes.get(placement.selfId)?.writeable) {
       await inParallel(missing, 4, async (key) => {
-        if (signal.aborted || (await parts.holdings.trusted(key))) return;
+        if (signal.aborted) return;
+        try {
+          if (await parts.holdings.holds(key)) return;
+        } catch (thrown) {
+          // A copy is here but cannot be read: one from a peer may take its place.
+          if (!(thrown instanceof Fault)) throw thrown;
+        }
         try {
           if (!(await pullCopy(key, placement, parts.fetcher, parts.holdings))) return;
         } catch (thrown) {
@@ -200,8 +206,7 @@ async function supplyStandIn(key: Key, placement: Placement, parts: HealingParts
     if (lacking === 0) return;
     if (!node.alive || !node.writeable || node.self) continue;
     if ((await ask(node, key, parts)) === false) {
-      if (!(await pushCopy(key, algorithmOf(key), node, parts))) continue;
-      parts.watcher.pushed(key, node.id);
+      if (!(await pushed(key, node, parts))) continue;
     }
     lacking--;
   }
@@ -223,7 +228,7 @@ async function pushMissing(peer: Peer, placement: Placement, parts: HealingParts
     for (const key of parts.holdings.shared(bucket, peer.node.id, placement)) {
       if (signal.aborted || !peer.node.writeable) return;
       if (algorithmOf(key) !== "sha1" || (await ask(peer.node, key, parts)) !== false) continue;
-      if (await pushCopy(key, "sha1", peer.node, parts)) parts.watcher.pushed(key, peer.node.id);
+      await pushed(key, peer.node, parts);
     }
   }
 }
@@ -311,6 +316,7 @@ async function bringToOwners(
   return outcome;
 }
 
+/** Gives a node a copy; true when it has it on disk. */
 async function pushed(key: Key, owner: CaskNode, parts: HealingParts): Promise<boolean> {
   try {
     if (!(await pushCopy(key, algorithmOf(key), owner, parts))) return false;

@@ -35,8 +35,8 @@ export interface HoldingsOptions {
 /** A verification so far in the future is drift of the clock; more is not to be trusted. */
 const driftMs = 60_000;
 
-/** The outcome of looking at a copy's bytes. */
-export type Verdict = "good" | "bad" | "absent";
+/** The outcome of looking at a copy's bytes. Of an unreadable copy nobody knows whether it is good. */
+export type Verdict = "good" | "bad" | "absent" | "unreadable";
 
 /** What reading a copy from end to end came to. */
 type Reading =
@@ -94,6 +94,12 @@ export function tooLarge(maxBytes: number): Fault {
   return new Fault("too-large", "cask/too-large", `Cannot store the blob: it is larger than ${maxBytes} bytes`, {
     details: { maxBytes },
   });
+}
+
+/** A promise that may be left alone: its failure then concerns nobody. */
+function unhurried<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => undefined);
+  return promise;
 }
 
 /** What this node holds. */
@@ -221,12 +227,13 @@ export class Holdings {
 
   /**
    * The stat of a copy whose bytes may leave the node, at once where that is known already. Otherwise verifies it
-   * first; undefined when there is no good copy (a bad one has then been quarantined).
+   * first; undefined when there is no good copy (a bad one has then been quarantined). Rejects with `cask/unreadable`
+   * when there is a copy that cannot be read: that is not the same as having none.
    */
   trusted(key: Key): BlobStat | undefined | Promise<BlobStat | undefined> {
     const found = this.store.find(key);
-    if (found instanceof Promise) return found.then((stat) => this.#trustedStat(key, stat));
-    return this.#trustedStat(key, found);
+    if (!(found instanceof Promise)) return this.#trustedStat(key, found);
+    return unhurried(found.then((stat) => this.#trustedStat(key, stat)));
   }
 
   #trustedStat(key: Key, stat: BlobStat | undefined): BlobStat | undefined | Promise<BlobStat | undefined> {
@@ -235,7 +242,11 @@ export class Holdings {
       return undefined;
     }
     if (this.#trusts(key, stat)) return stat;
-    return this.verify(key).then((verdict) => (verdict === "good" ? this.store.find(key) : undefined));
+    const verified = this.verify(key).then((verdict) => {
+      if (verdict !== "unreadable") return verdict === "good" ? this.store.find(key) : undefined;
+      throw new Fault("unavailable", "cask/unreadable", `Cannot read the copy of "${key}" that this node holds`);
+    });
+    return unhurried(verified);
   }
 
   /** Whether a good copy is here, as far as is known without reading it. */
@@ -263,7 +274,7 @@ export class Holdings {
       case "unreadable":
         // The bytes may be good and the failure may pass, so they stay where they are; until then they are not a copy.
         this.#forget(key);
-        return "bad";
+        return "unreadable";
       case "wrong":
         await this.store.quarantine(key, reading.problem);
         this.#forget(key);

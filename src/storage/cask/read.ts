@@ -5,7 +5,7 @@
  * are right wins. Fetched bytes are kept when this node is an owner (read repair), else served once from where they
  * were spooled. Readers of the same key at the same time share one fetch.
  */
-import { type Clock, sleep } from "../../kit/clock.ts";
+import type { Clock } from "../../kit/clock.ts";
 import { Fault, reasonOf } from "../../kit/fault.ts";
 import type { Holdings } from "./holdings.ts";
 import { algorithmOf, type Key } from "./key.ts";
@@ -131,13 +131,15 @@ interface Fetched {
   release(): void;
 }
 
-type Attempt = { found: Fetched } | { absent: true } | { failed: string };
+/** What asking one node came to. `claimed`: it said that it has the blob, but its bytes did not come or were wrong. */
+type Attempt = { found: Fetched } | { absent: true } | { failed: string; claimed: boolean };
 
 async function fetchFromPeers(key: Key, placement: Placement, parts: ReadParts): Promise<Fetched | undefined> {
   const onRing = placement.readOrder(key).filter((node) => !node.self);
   const others = [...placement.nodes.values()].filter((node) => !node.self && !onRing.includes(node));
   const asked = [...onRing, ...others].filter((node) => node.alive);
   const silent: string[] = [...placement.nodes.values()].filter((node) => !node.alive).map((node) => node.id);
+  let claimed = false;
   const losers = new AbortController();
   const winner = await new Promise<Fetched | undefined>((resolve) => {
     let next = 0;
@@ -168,7 +170,10 @@ async function fetchFromPeers(key: Key, placement: Placement, parts: ReadParts):
           resolve(outcome.found);
           return;
         }
-        if ("failed" in outcome) silent.push(node.id);
+        if ("failed" in outcome) {
+          silent.push(node.id);
+          claimed ||= outcome.claimed;
+        }
         advance();
       });
       if (next < asked.length) {
@@ -183,9 +188,10 @@ async function fetchFromPeers(key: Key, placement: Placement, parts: ReadParts):
   losers.abort();
   if (winner) return winner;
   // An acknowledged blob is on at least `quorum` nodes: with fewer than that silent, one of the others would have had it.
-  // A node that was not met since this one started is as silent as one that does not answer.
+  // A node that was not met since this one started is as silent as one that does not answer. And where a node says that
+  // it has the blob, the blob is not absent, even if that node cannot give it.
   const unheard = silent.length + placement.unmet;
-  if (unheard >= placement.quorum) {
+  if (claimed || unheard >= placement.quorum) {
     throw new Fault(
       "unavailable",
       "cask/unreachable",
@@ -208,9 +214,11 @@ async function attempt(
   const giveUp = () => limit.abort(new Fault("timeout", "cask/peer-stalled", "The peer sent nothing for too long"));
   lost.addEventListener("abort", giveUp, { once: true });
   let cancel = clock.schedule(options.peerTimeoutMs, giveUp);
+  let claimed = false;
   try {
     const bytes = await orAborted(parts.peerFor(node).get(key, limit.signal), limit.signal);
     if (bytes === undefined) return { absent: true };
+    claimed = true;
     const incoming = await holdings.receive(algorithmOf(key));
     try {
       if (bytes instanceof Uint8Array) await incoming.write(bytes);
@@ -233,7 +241,7 @@ async function attempt(
     if (named.key !== key) {
       await incoming.abort();
       parts.watcher.wrongBytes(key, node.id);
-      return { failed: "its bytes are not those of the key" };
+      return { failed: "its bytes are not those of the key", claimed };
     }
     const self = placement.nodes.get(placement.selfId);
     if (self?.writeable && placement.owns(placement.selfId, key)) {
@@ -245,7 +253,7 @@ async function attempt(
     parts.watcher.fetched(key, node.id, incoming.sizeBytes, false);
     return { found: spooled(node.id, incoming) };
   } catch (thrown) {
-    return { failed: reasonOf(thrown) };
+    return { failed: reasonOf(thrown), claimed };
   } finally {
     cancel();
     lost.removeEventListener("abort", giveUp);
@@ -336,14 +344,13 @@ export async function pullCopy(key: Key, placement: Placement, fetcher: Fetcher,
 /** Waits at most `limitMs` for what a peer says; throws a Fault otherwise. */
 export async function within<T>(clock: Clock, limitMs: number, ask: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const limit = new AbortController();
-  const timer = new AbortController();
-  void sleep(clock, limitMs, timer.signal).then(() =>
+  const cancel = clock.schedule(limitMs, () =>
     limit.abort(new Fault("timeout", "cask/peer-stalled", `The peer did not answer within ${limitMs} ms`)),
   );
   try {
     return await orAborted(ask(limit.signal), limit.signal);
   } finally {
-    timer.abort();
+    cancel();
   }
 }
 

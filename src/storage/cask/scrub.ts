@@ -5,6 +5,7 @@
  * by bucket, so that a blob the ledger does not know is found and one that vanished is missed.
  */
 import type { Clock } from "../../kit/clock.ts";
+import { Fault } from "../../kit/fault.ts";
 import type { Work, WorkOutcome } from "../../kit/worker.ts";
 import type { Holdings } from "./holdings.ts";
 import { bucketCount, type Key } from "./key.ts";
@@ -114,8 +115,16 @@ export function createScrub(parts: ScrubParts): { work: Work; state(): ScrubStat
 async function repair(key: Key, parts: ScrubParts): Promise<void> {
   const placement = parts.placement();
   if (!placement.owns(placement.selfId, key)) return;
-  if (await pullCopy(key, placement, parts.fetcher, parts.holdings)) parts.watcher.repaired(key);
-  else parts.watcher.beyondRepair(key);
+  try {
+    if (await pullCopy(key, placement, parts.fetcher, parts.holdings)) {
+      parts.watcher.repaired(key);
+      return;
+    }
+  } catch (thrown) {
+    // Nobody could be asked now: the exchange of digests will see that it is missing.
+    if (!(thrown instanceof Fault)) throw thrown;
+  }
+  parts.watcher.beyondRepair(key);
 }
 
 /** Comparing the store's folders with the ledger, bucket by bucket. */
