@@ -26,7 +26,7 @@ export const simulatedSettings: CaskSettings = {
   copies: 3,
   quorum: 0,
   rebuildAfterMs: 15_000,
-  verifyEveryMs: 60_000,
+  verifyEveryMs: 45_000,
   maxBlobBytes: 16 * 1024 * 1024,
   peerTimeoutMs: 1000,
   settleMs: 200,
@@ -35,9 +35,9 @@ export const simulatedSettings: CaskSettings = {
   graceMs: 8000,
   exchangeEveryMs: 10_000,
   askMs: 500,
-  scrubEveryMs: 40_000,
+  scrubEveryMs: 30_000,
   scrubPauseMs: 10_000,
-  reconcileEveryMs: 60_000,
+  reconcileEveryMs: 40_000,
   writeable: true,
   keepFreeBytes: 4096,
   spaceEveryMs: 5000,
@@ -228,7 +228,8 @@ export class Cluster {
       writeableChanged: () => this.#tell(node),
     });
     process.cask = cask;
-    if (node.drained) cask.drain(true);
+    // Draining is remembered; what the operator wants may have changed while the node was down.
+    cask.drain(node.drained);
     this.#tell(node);
     cask.startWorkers();
     this.membership.stirred();
@@ -272,7 +273,7 @@ export class Cluster {
   destroy(node: SimulatedNode): void {
     this.wipe(node);
     node.gone = true;
-    this.membership.forget(node.id);
+    this.membership.forget(node.id, true);
   }
 
   /** A drained node that holds nothing any more leaves. */
@@ -280,7 +281,7 @@ export class Cluster {
     this.note(`${node.id} leaves`);
     this.crash(node);
     node.gone = true;
-    this.membership.forget(node.id);
+    this.membership.forget(node.id, false);
   }
 
   /** Bits of a held blob turn over, or its end goes missing. */
@@ -333,7 +334,7 @@ export class Cluster {
     const key = `${algorithm}:${new Bun.CryptoHasher(algorithm).update(bytes).digest("hex")}` as Key;
     this.invariants.expect(key, bytes);
     this.note(`client puts ${key} (${bytes.length} bytes) at ${node.id}`);
-    const source = bytes.length > 300_000 ? this.#slowly(bytes) : bytes;
+    const source = bytes.length > 300_000 ? this.#slowly(bytes, process) : bytes;
     const put = process.cask.put(source, {
       algorithm,
       signal: new AbortController().signal,
@@ -362,10 +363,15 @@ export class Cluster {
     if (!process?.cask) return;
     const acknowledgedBefore = this.invariants.isAcknowledged(key);
     const asking = { nodeId: node.id, key, failed: new Set<string>() };
-    for (const id of this.membership.unknownTo(node.id)) asking.failed.add(id);
-    for (const other of this.members()) {
-      if (other !== node && !this.#reaches(node, other)) asking.failed.add(other.id);
-    }
+    const unknown = new Set(this.membership.unknownTo(node.id));
+    const noteLost = () => {
+      for (const id of this.membership.lostTo(node.id)) asking.failed.add(id);
+      for (const other of this.members()) {
+        if (other !== node && !this.#reaches(node, other)) asking.failed.add(other.id);
+      }
+    };
+    noteLost();
+    const hitBefore = this.invariants.hitOn(key);
     this.#finds.add(asking);
     const end = (outcome: "found" | "absent" | "failed") => {
       this.#finds.delete(asking);
@@ -374,10 +380,8 @@ export class Cluster {
     };
     const finding = Promise.resolve(process.cask.find(key));
     this.#request(process, `get of ${key}`, finding, async (blob) => {
-      for (const other of this.members()) {
-        if (other !== node && !this.#reaches(node, other)) asking.failed.add(other.id);
-      }
-      const outcome = { nodeId: node.id, key, acknowledgedBefore, unreachable: asking.failed };
+      noteLost();
+      const outcome = { nodeId: node.id, key, acknowledgedBefore, unreachable: asking.failed, unknown, hitBefore };
       const lying = node.store.faults.lyingRead > 0;
       if (!blob) {
         this.outcomes.absent++;
@@ -437,10 +441,10 @@ export class Cluster {
     this.fail({ rule: "faults", atMs: this.time.nowMs, sentence: `A request threw what is not a Fault: ${text}` });
   }
 
-  async *#slowly(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  async *#slowly(bytes: Uint8Array, process: Process): AsyncGenerator<Uint8Array> {
     for (let start = 0; start < bytes.length; start += 200_000) {
       const delayMs = below(this.random, 20);
-      await new Promise<void>((resolve) => void this.time.schedule(delayMs, resolve));
+      await new Promise<void>((resolve) => void process.clock.schedule(delayMs, resolve));
       yield bytes.subarray(start, start + 200_000);
     }
   }

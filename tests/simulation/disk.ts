@@ -1,16 +1,13 @@
 /**
  * A node's disk as one process of it uses it: the memory store with its faults, watched so that every change is looked
  * at the moment it happens. A process that was killed gets no more answers from it.
- *
- * Also keeps a simulation from running for ever without time passing: a process that asks its disk too often within
- * one instant is told so.
  */
 import type { Key } from "../../src/storage/cask/key.ts";
 import type { BlobRecord, HandOff, Ledger } from "../../src/storage/cask/ledger.ts";
 import { bucketCount, bucketOf } from "../../src/storage/cask/key.ts";
 import type { MemoryLedger } from "../../src/storage/cask/ledger-memory.ts";
 import type { MemoryStore } from "../../src/storage/cask/store-memory.ts";
-import type { BlobStat, BlobStore, BlobWriter, ByteRange } from "../../src/storage/cask/store.ts";
+import type { Awaitable, BlobStat, BlobStore, BlobWriter, ByteRange } from "../../src/storage/cask/store.ts";
 
 /** Who wants to know what happened on a disk, and whose process it is. */
 export interface DiskWatcher {
@@ -35,7 +32,8 @@ export class ProcessDisk implements BlobStore {
     this.#watcher = watcher;
   }
 
-  create(sizeHintBytes?: number): BlobWriter {
+  create(sizeHintBytes?: number): Awaitable<BlobWriter> {
+    if (this.#watcher.dead()) return never();
     const writer = this.#inner.create(sizeHintBytes);
     return {
       write: (chunk) => writer.write(chunk),

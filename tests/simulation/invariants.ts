@@ -16,7 +16,8 @@
  * 3. drop: when a node removes a copy as surplus, at least the wanted number of other nodes have it intact, counting
  *    those hit within the length of a proof. A node puts no intact copy aside unless its reads lie.
  * 4. presence: a find never says "absent" of a blob acknowledged before it began, unless nodes hit and nodes that could
- *    not be reached are together at least the quorum (and some node was hit: silence alone must show as an error).
+ *    not be reached are together at least the quorum (and some node was hit: silence alone must show as an error). Nodes
+ *    that joined while the asked one was away and that nobody has told it of count as hit.
  */
 import type { Key } from "../../src/storage/cask/key.ts";
 import { algorithmOf, digestOf } from "../../src/storage/cask/key.ts";
@@ -48,8 +49,12 @@ export interface FindOutcome {
   /** Undefined: said to be absent. */
   bytes: Uint8Array | undefined;
   source: string;
-  /** Nodes that this one could not reach, or that it cannot know of, at some time of the find. */
+  /** Nodes that this one could not reach, or took for dead, at some time of the find. */
   unreachable: ReadonlySet<string>;
+  /** Nodes that joined and that it cannot know of: it met nobody who would tell. */
+  unknown: ReadonlySet<string>;
+  /** Nodes that had been hit when it began. */
+  hitBefore: readonly string[];
 }
 
 /** The true state of all disks, and the rules over it. */
@@ -133,6 +138,11 @@ export class Invariants {
     return this.#blobs.get(key)?.acknowledged === true;
   }
 
+  /** Nodes whose hits on a blob count now. */
+  hitOn(key: Key): readonly string[] {
+    return this.#recentHits(this.#blob(key));
+  }
+
   /** A node's wall clock was set. */
   clockSet(nodeId: string, byMs: number): void {
     if (byMs < 0) this.#setBackMs.set(nodeId, (this.#setBackMs.get(nodeId) ?? 0) - byMs);
@@ -155,9 +165,9 @@ export class Invariants {
     }
     if (!outcome.acknowledgedBefore) return;
     this.checks.absent++;
-    const hits = this.#recentHits(blob);
-    const missing = new Set([...hits, ...outcome.unreachable]);
-    if (hits.length === 0 || missing.size < this.#quorum) {
+    const hits = [...new Set([...outcome.hitBefore, ...this.#recentHits(blob)])];
+    const missing = new Set([...hits, ...outcome.unknown, ...outcome.unreachable]);
+    if (hits.length + outcome.unknown.size === 0 || missing.size < this.#quorum) {
       this.#broken(
         "absent",
         `${nodeId} said that ${key} is absent; intact on [${[...blob.intact].join(" ")}], hit [${hits.join(" ")}], unreachable [${[...outcome.unreachable].join(" ")}]`,

@@ -94,12 +94,12 @@ export class Membership {
     member?.met.add(nodeId);
   }
 
-  /** The operator declares a node gone for good. */
-  forget(nodeId: string): void {
+  /** The operator declares a node gone for good. `replaced`: another will come, so the configured number stays. */
+  forget(nodeId: string, replaced: boolean): void {
     this.#members.delete(nodeId);
     for (const [otherId, other] of this.#members) {
       other.met.delete(nodeId);
-      other.expected = Math.min(other.expected, this.#members.size);
+      if (!replaced) other.expected = Math.min(other.expected, this.#members.size);
       this.#later(200, 3000, () => {
         if (other.view.delete(nodeId)) this.#world.changed(otherId);
       });
@@ -146,6 +146,12 @@ export class Membership {
     return { nodes, nodesExpected: member ? Math.max(member.expected, member.met.size) : 1 };
   }
 
+  /** Members that a node takes for dead, or has not met since it started. */
+  lostTo(nodeId: string): string[] {
+    const view = this.#members.get(nodeId)?.view;
+    return this.ids().filter((id) => id !== nodeId && !view?.get(id)?.alive);
+  }
+
   /** Members that a node does not see now and cannot know to be missing. */
   unknownTo(nodeId: string): string[] {
     const member = this.#members.get(nodeId);
@@ -156,17 +162,22 @@ export class Membership {
 
   /** Whether every running node sees the truth. */
   precise(): boolean {
+    return this.impreciseness() === "";
+  }
+
+  /** What some running node sees wrong; empty when all see the truth. */
+  impreciseness(): string {
     for (const [viewerId, viewer] of this.#members) {
       if (!this.#world.up(viewerId)) continue;
       for (const [targetId, target] of this.#members) {
         if (targetId === viewerId) continue;
         const sight = viewer.view.get(targetId);
-        if (!sight || sight.alive !== this.#reachable(viewerId, targetId) || sight.version !== target.version) {
-          return false;
-        }
+        if (!sight) return `${viewerId} has not met ${targetId}`;
+        if (sight.alive !== this.#reachable(viewerId, targetId)) return `${viewerId} is wrong about ${targetId}`;
+        if (sight.version !== target.version) return `${viewerId} has old news of ${targetId}`;
       }
     }
-    return true;
+    return "";
   }
 
   #later(fromMs: number, toMs: number, action: () => void): void {
@@ -177,10 +188,10 @@ export class Membership {
   #join(nodeId: string, life: number): void {
     this.#later(100, 4000, () => {
       const member = this.#members.get(nodeId);
-      if (!member || member.life !== life || !this.#world.up(nodeId)) return;
+      if (!member || member.life !== life) return;
       const others = this.ids().filter((id) => id !== nodeId);
       const answering = others.filter((id) => this.#world.up(id) && this.#reachable(nodeId, id));
-      if (answering.length === 0 && others.length > 0) {
+      if (!this.#world.up(nodeId) || (answering.length === 0 && others.length > 0)) {
         this.#join(nodeId, life);
         return;
       }
