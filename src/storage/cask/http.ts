@@ -9,6 +9,8 @@ import { timingSafeEqual } from "node:crypto";
 
 import { Hono } from "hono";
 
+import { isLoopback } from "../../kit/auth/address.ts";
+import type { FailureLimit } from "../../kit/auth/failures.ts";
 import type { Clock } from "../../kit/clock.ts";
 import { Fault } from "../../kit/fault.ts";
 import { limitBody } from "../../kit/http/body.ts";
@@ -38,6 +40,8 @@ export interface HttpParts {
   alone: boolean;
   /** The secrets with which other nodes may come; empty when none is configured. */
   peerSecrets(): readonly string[];
+  /** Counts wrong secrets by address. */
+  failures: FailureLimit;
   /** Whether blobs are only for those with a token: caches in between must not keep them. */
   guarded: boolean;
   pages: CaskPages;
@@ -131,9 +135,22 @@ export function caskRoutes(parts: HttpParts): (request: Request, caller: Caller)
   };
 
   const asPeer = (request: Request, caller: Caller) => {
-    if (!mayBePeer(request, caller, parts.peerSecrets())) {
-      throw new Fault("forbidden", "cask/secret", "sorry, need the secret knock");
+    const shown = request.headers.get(secretHeader) ?? "";
+    const secrets = parts.peerSecrets();
+    // Where none is configured only callers from this machine are believed, and only those who may write anyway.
+    const mayPass =
+      secrets.length > 0
+        ? secrets.some((secret) => sameText(secret, shown))
+        : shown === "" && isLoopback(caller.address) && caller.may("write");
+    if (mayPass) return;
+    const waitMs = parts.failures.waitMs(caller.address);
+    if (shown !== "") parts.failures.record(caller.address);
+    if (waitMs > 0) {
+      throw new Fault("limited", "cask/secret-limited", "Cannot let you in: too many wrong secrets from your address", {
+        retryAfterMs: waitMs,
+      });
     }
+    throw new Fault("forbidden", "cask/secret", "sorry, need the secret knock");
   };
 
   const joined = async (addresses: readonly string[]): Promise<{ answered: number } | { reason: string }> => {
@@ -177,6 +194,7 @@ export function caskRoutes(parts: HttpParts): (request: Request, caller: Caller)
     if (url === "") return plain(200, "no url specified");
     const secrets = parts.peerSecrets();
     if (!(secrets.length === 0 ? c.env.caller.may("admin") : secrets.some((known) => sameText(known, secret)))) {
+      parts.failures.record(c.env.caller.address);
       return plain(403, "need to know the secret knock");
     }
     const addresses = url.split(",").map((part) => part.trim());
@@ -388,17 +406,6 @@ function putAnswer(result: PutResult, originalFailureStatus: boolean): Response 
 function sameText(left: string, right: string): boolean {
   const digest = (text: string) => new Bun.CryptoHasher("sha256").update(text).digest();
   return timingSafeEqual(digest(left), digest(right));
-}
-
-/** Nodes come with a shared secret; where none is configured only callers from this machine are believed. */
-function mayBePeer(request: Request, caller: Caller, secrets: readonly string[]): boolean {
-  const shown = request.headers.get(secretHeader) ?? "";
-  if (secrets.length > 0) return secrets.some((secret) => sameText(secret, shown));
-  return shown === "" && isThisMachine(caller.address);
-}
-
-function isThisMachine(address: string): boolean {
-  return address === "::1" || address.startsWith("127.") || address.startsWith("::ffff:127.");
 }
 
 async function boundedForm(request: Request, clock: Clock): Promise<string> {

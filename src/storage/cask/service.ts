@@ -4,6 +4,7 @@
  */
 import { join, resolve } from "node:path";
 
+import { createFailureLimit } from "../../kit/auth/failures.ts";
 import type { Cluster } from "../../kit/cluster.ts";
 import { Fault } from "../../kit/fault.ts";
 import type { RunningService, Service, ServiceContext } from "../../kit/service.ts";
@@ -174,6 +175,7 @@ async function start(context: ServiceContext<CaskOptions>): Promise<RunningServi
     originalFailureStatus: options.originalFailureStatus,
     alone: context.alone,
     guarded: context.guarded,
+    failures: createFailureLimit({ clock }),
     peerSecrets: () => [peerSecret()].filter((secret) => secret !== ""),
     pages,
     selfConfig: () => ({
@@ -192,8 +194,8 @@ async function start(context: ServiceContext<CaskOptions>): Promise<RunningServi
     handle,
     scopeOf(request, path) {
       // Nodes come with their own secret; the routes look at it.
-      if (path.startsWith("/local/") || path.startsWith("/peer/") || path === "/join/") return undefined;
-      if (request.method === "GET" || request.method === "HEAD") return path === "/log/" ? "admin" : "read";
+      if (path.startsWith("/local/") || path.startsWith("/peer/") || isJoining(request, path)) return undefined;
+      if (request.method === "GET" || request.method === "HEAD") return path.startsWith("/log/") ? "admin" : "read";
       return /^\/(?:drain|verify|forget)\//.test(path) ? "admin" : "write";
     },
     health: () => caskFindings(node, cluster, options.rebuildAfterMs),
@@ -218,6 +220,11 @@ async function start(context: ServiceContext<CaskOptions>): Promise<RunningServi
       await store.close();
     },
   };
+}
+
+/** Whoever joins a node shows the cluster's secret instead of a token. */
+function isJoining(request: Request, path: string): boolean {
+  return path === "/join/" && request.method === "POST";
 }
 
 async function openStore({ options, dataFolder, clock, alone }: ServiceContext<CaskOptions>): Promise<BlobStore> {
