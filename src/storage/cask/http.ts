@@ -78,7 +78,11 @@ export function caskRoutes(parts: HttpParts): (request: Request, caller: Caller)
     if (!key) return badKey(request, text);
     // As the original: a client that names the key has the bytes, whether or not we do.
     if (request.headers.get("if-none-match") === `"${key}"`) return new Response(null, { status: 304 });
-    const found = fromPeers ? await cask.find(key) : await here(cask, key);
+    const found = !fromPeers
+      ? await here(cask, key)
+      : request.method === "HEAD"
+        ? await headOnly(cask, key)
+        : await cask.find(key);
     if (!found) {
       if (wantsProse(request)) {
         throw new Fault("missing", "cask/not-found", `Cannot find "${key}": no node of the cluster holds it`);
@@ -376,6 +380,15 @@ async function here(cask: Cask, key: Key) {
     body: (range?: { start: number; end: number }) => cask.holdings.store.body(key, stat, range),
     dispose() {},
   };
+}
+
+/** Enough for the head of an answer: a peer's word that it holds a verified copy saves fetching all of it. */
+async function headOnly(cask: Cask, key: Key) {
+  const local = await here(cask, key);
+  if (local) return local;
+  const told = (await cask.whereIs(key)).find((place) => place.held === true && place.sizeBytes !== undefined);
+  if (told?.sizeBytes === undefined) return cask.find(key);
+  return { sizeBytes: told.sizeBytes, source: told.node.id, body: () => new Uint8Array(0), dispose() {} };
 }
 
 function putAnswer(result: PutResult, originalFailureStatus: boolean): Response {
