@@ -378,18 +378,20 @@ export class Holdings {
    * What was verified at a time yet to come (by a clock since set back) is verified anew, or the scrub would pass it over
    * until that time.
    */
-  async reconcile(bucket: number, signal: AbortSignal): Promise<{ found: number; lost: number }> {
+  async reconcile(bucket: number, signal: AbortSignal): Promise<{ seen: number; found: number; lost: number }> {
     const records = this.ledger.inBucket(bucket);
     const recorded = new Set(records.map((record) => record.key));
+    let seen = records.length;
     let found = 0;
     for (const record of records) {
-      if (signal.aborted) return { found, lost: 0 };
+      if (signal.aborted) return { seen, found, lost: 0 };
       if (record.verifiedAt > this.#clock.now() + driftMs) await this.verify(record.key);
     }
     for await (const page of this.store.list(bucket)) {
       for (const key of page) {
-        if (signal.aborted) return { found, lost: 0 };
+        if (signal.aborted) return { seen, found, lost: 0 };
         if (recorded.delete(key)) continue;
+        seen++;
         if (this.ledger.find(key)) continue;
         if ((await this.verify(key)) === "good") found++;
       }
@@ -401,7 +403,7 @@ export class Holdings {
       this.#forget(key);
       lost++;
     }
-    return { found, lost };
+    return { seen, found, lost };
   }
 
   /** Digest of the keys of a bucket of which both this node and `nodeId` are owners. */
