@@ -1,0 +1,375 @@
+/**
+ * Cask seen from outside: what other services and the terminal verbs use. Speaks the public routes over a fetch function,
+ * so the node may be this one, reached without a network, or any other. Every blob's bytes are hashed on their way out
+ * and on their way in; bytes that are not those of their key are a Fault, never a result. A part of a blob (a range)
+ * cannot be checked and is as good as the node it came from.
+ *
+ * Several addresses may be given: a request that an address cannot answer goes to the next, a read also in its middle,
+ * from the byte it had come to. A write is sent again only when its bytes can be had again. Nothing is held in memory
+ * beyond the chunk at hand.
+ */
+import type { z } from "zod";
+
+import type { Clock } from "../../kit/clock.ts";
+import { Fault, reasonOf } from "../../kit/fault.ts";
+import {
+  type CaskStatus,
+  statusShape,
+  storedShape,
+  verifyShape,
+  type VerifyVerdict,
+  whereShape,
+} from "./client-answers.ts";
+import { answerOf, faultOf, Watch } from "./client-request.ts";
+import { type Algorithm, algorithmOf, digestOf, type Key, parseKey } from "./key.ts";
+
+export type { CaskStatus, VerifyVerdict } from "./client-answers.ts";
+export type { Algorithm, Key } from "./key.ts";
+
+/** Bytes to be stored: at hand, in a file, made anew by each call, or a stream that can be read once. */
+export type BlobSource = Uint8Array | Blob | (() => AsyncIterable<Uint8Array>) | AsyncIterable<Uint8Array>;
+
+/** How a client reaches Cask. */
+export interface CaskClientOptions {
+  /** Where the routes begin, such as `http://127.0.0.1:4100/cask`; tried in this order, the last good one first. */
+  baseUrls: readonly string[];
+  clock: Clock;
+  /** An API token, where the node wants one. */
+  token?: string;
+  /** @default the runtime's own */
+  fetch?: (url: string, init: RequestInit) => Promise<Response>;
+  /** A node that moves no byte for this long is given up. @default 30_000 */
+  idleTimeoutMs?: number;
+}
+
+/** What became of a write that was acknowledged. */
+export interface StoredBlob {
+  key: Key;
+  sizeBytes: number;
+  /** Copies that are on disk, and that there should be. */
+  copies: number;
+  wanted: number;
+}
+
+/** A blob that is being read. */
+export interface BlobReading {
+  key: Key;
+  /** Of the whole blob. */
+  sizeBytes: number;
+  /** The bytes asked for, in order. Throws `cask/wrong-bytes` at the end when they are not those of the key. */
+  bytes: AsyncGenerator<Uint8Array, void>;
+}
+
+/** What one node says about a key. */
+export interface BlobPlace {
+  node: string;
+  url: string;
+  self: boolean;
+  owner: boolean;
+  /** Absent when the node could not be asked. */
+  held?: boolean | undefined;
+  verifiedAt?: number | undefined;
+  sizeBytes?: number | undefined;
+}
+
+/** The first key in `text`, which is one in every detail. Throws the Fault `cask/key`. */
+export function requireKey(text: string): Key {
+  const key = parseKey(text);
+  if (key !== undefined) return key;
+  throw new Fault(
+    "invalid",
+    "cask/key",
+    `Cannot read the key ${JSON.stringify(text.slice(0, 100))}: wanted sha256: and 64, or sha1: and 40, lower-case hex digits`,
+  );
+}
+
+/** A client of Cask. Faults carry the node's own code and sentence; `cask/unreachable` when no address answered. */
+export class CaskClient {
+  readonly #options: CaskClientOptions;
+  readonly #idleTimeoutMs: number;
+  #baseUrls: string[];
+
+  constructor(options: CaskClientOptions) {
+    if (options.baseUrls.length === 0)
+      throw new RangeError("Cannot make a client of Cask: wanted at least one address");
+    this.#options = options;
+    this.#idleTimeoutMs = options.idleTimeoutMs ?? 30_000;
+    this.#baseUrls = options.baseUrls.map((url) => url.replace(/\/+$/, ""));
+  }
+
+  /**
+   * Stores bytes and resolves once the quorum has them on disk. With `key` the bytes must be those of that key, else
+   * nothing is stored; otherwise `algorithm` names them (the node's usual one when absent).
+   * Faults: `cask/no-quorum`, `cask/wrong-bytes`, and what the node answers.
+   */
+  async put(
+    source: BlobSource,
+    options: { algorithm?: Algorithm; key?: Key; sizeBytes?: number; signal?: AbortSignal } = {},
+  ): Promise<StoredBlob> {
+    const { key: expected } = options;
+    const path =
+      expected === undefined
+        ? `/${options.algorithm === undefined ? "" : `?algorithm=${options.algorithm}`}`
+        : `/file/${expected}/`;
+    const canRepeat = source instanceof Uint8Array || source instanceof Blob || typeof source === "function";
+    const sizeBytes =
+      source instanceof Uint8Array ? source.byteLength : source instanceof Blob ? source.size : options.sizeBytes;
+    return this.#onAny(canRepeat, async (baseUrl) => {
+      const watch = this.#watch(options.signal);
+      const hashes = hashesFor(expected === undefined ? options.algorithm : algorithmOf(expected));
+      const response = await this.#ask(baseUrl, "PUT", path, watch, {
+        body: uploadBody(source, hashes, watch),
+        headers: {
+          "Content-Type": "application/octet-stream",
+          ...(sizeBytes === undefined ? {} : { "Content-Length": String(sizeBytes) }),
+        },
+      });
+      const stored = await answerOf(response, storedShape, watch);
+      const key = parseKey(stored.key);
+      // Without a word about the algorithm the node decides, so all it may choose were computed.
+      if (key === undefined || hashes[algorithmOf(key)]?.digest("hex") !== digestOf(key)) {
+        throw new Fault(
+          "unavailable",
+          "cask/wrong-bytes",
+          `The node stored other bytes than were sent, as "${stored.key}"`,
+        );
+      }
+      if (!stored.success)
+        throw new Fault("unavailable", "cask/no-quorum", "Too few nodes have the file to call it safe");
+      return { key, sizeBytes: stored.size ?? sizeBytes ?? 0, copies: stored.copies ?? 1, wanted: stored.wanted ?? 1 };
+    });
+  }
+
+  /**
+   * Reads a blob, or the half-open range `[start, end)` of its bytes; `end` may lie beyond the blob. The bytes must be
+   * read to their end or the generator be returned. Faults: `cask/not-found` (missing), `cask/wrong-bytes`,
+   * `cask/range` (invalid: the blob ends before `start`).
+   */
+  async get(
+    key: Key,
+    options: { range?: { start: number; end?: number }; signal?: AbortSignal } = {},
+  ): Promise<BlobReading> {
+    const start = options.range?.start ?? 0;
+    const end = options.range?.end ?? Number.POSITIVE_INFINITY;
+    const open = (at: number) =>
+      this.#onAny(true, async (baseUrl) => {
+        const watch = this.#watch(options.signal);
+        const isWhole = at === 0 && end === Number.POSITIVE_INFINITY;
+        const response = await this.#ask(baseUrl, "GET", `/file/${key}/`, watch, {
+          headers: isWhole ? {} : { Range: `bytes=${at}-${end === Number.POSITIVE_INFINITY ? "" : end - 1}` },
+        });
+        const sizeBytes = sizeIn(response, isWhole ? 0 : at);
+        if (sizeBytes === undefined || response.body === null) {
+          watch.end();
+          throw new Fault("unavailable", "cask/nonsense", `The node answered ${response.status} without a size`);
+        }
+        return { sizeBytes, body: response.body, watch };
+      });
+    const first = await open(start);
+    first.watch.wait(false);
+    const last = Math.min(end, first.sizeBytes);
+    const isWhole = start === 0 && last === first.sizeBytes;
+    const hash = isWhole ? new Bun.CryptoHasher(algorithmOf(key)) : undefined;
+    const read = async function* (): AsyncGenerator<Uint8Array, void> {
+      let at = start;
+      let current = first;
+      let fruitless = 0;
+      while (true) {
+        const before = at;
+        current.watch.wait(true);
+        try {
+          for await (const chunk of current.body) {
+            if (at + chunk.byteLength > last) throw wrongBytes(key, "there are more of them than the node announced");
+            hash?.update(chunk);
+            at += chunk.byteLength;
+            current.watch.wait(false);
+            yield chunk;
+            current.watch.wait(true);
+          }
+        } catch (thrown) {
+          if (thrown instanceof Fault && thrown.code === "cask/wrong-bytes") throw thrown;
+          options.signal?.throwIfAborted();
+        } finally {
+          current.watch.end();
+        }
+        if (at === last) break;
+        // Cut short: the rest is had from the next address, as long as each attempt brings something.
+        fruitless = at > before ? 0 : fruitless + 1;
+        if (fruitless > 2)
+          throw new Fault("unavailable", "cask/cut-short", `The bytes of ${key} ended at ${at} of ${last}`);
+        current = await open(at);
+        if (current.sizeBytes !== first.sizeBytes) {
+          current.watch.end();
+          throw wrongBytes(key, "two nodes disagree on their number");
+        }
+      }
+      if (hash !== undefined && hash.digest("hex") !== digestOf(key)) throw wrongBytes(key, "their hash is another");
+    };
+    return { key, sizeBytes: first.sizeBytes, bytes: read() };
+  }
+
+  /** The size of a blob, or undefined when no node that could be asked has it. */
+  async find(key: Key, options: { signal?: AbortSignal } = {}): Promise<{ sizeBytes: number } | undefined> {
+    try {
+      return await this.#onAny(true, async (baseUrl) => {
+        const watch = this.#watch(options.signal);
+        const response = await this.#ask(baseUrl, "HEAD", `/file/${key}/`, watch);
+        watch.end();
+        return { sizeBytes: Number(response.headers.get("content-length") ?? 0) };
+      });
+    } catch (thrown) {
+      if (thrown instanceof Fault && thrown.kind === "missing") return undefined;
+      throw thrown;
+    }
+  }
+
+  /** Which nodes have a blob, owners first, and how many copies there should be. */
+  async whereIs(key: Key, options: { signal?: AbortSignal } = {}): Promise<{ wanted: number; places: BlobPlace[] }> {
+    const { wanted, places } = await this.#json("GET", `/whereis/${key}/`, whereShape, options.signal);
+    return { wanted, places };
+  }
+
+  /** The state of the node, and of the cluster as it sees it. */
+  status(options: { signal?: AbortSignal } = {}): Promise<CaskStatus> {
+    return this.#json("GET", "/status.json", statusShape, options.signal);
+  }
+
+  /** Makes the node read its own copy of a blob now. Needs the scope `admin`. */
+  async verify(key: Key, options: { signal?: AbortSignal } = {}): Promise<VerifyVerdict> {
+    return (await this.#json("POST", `/verify/${key}/`, verifyShape, options.signal)).verdict;
+  }
+
+  /** Has the node at the first address pass all it holds on to the others, or stop doing so. Needs the scope `admin`. */
+  drain(wanted: boolean, options: { signal?: AbortSignal } = {}): Promise<CaskStatus> {
+    return this.#json(wanted ? "POST" : "DELETE", "/drain/", statusShape, options.signal, false);
+  }
+
+  async #json<T>(
+    method: string,
+    path: string,
+    shape: z.ZodType<T>,
+    signal: AbortSignal | undefined,
+    canRepeat = true,
+  ): Promise<T> {
+    return this.#onAny(canRepeat, async (baseUrl) => {
+      const watch = this.#watch(signal);
+      return answerOf(await this.#ask(baseUrl, method, path, watch), shape, watch);
+    });
+  }
+
+  /** Tries the addresses until one answers. One that answers "missing" may only have lost sight of the others. */
+  async #onAny<T>(canRepeat: boolean, attempt: (baseUrl: string) => Promise<T>): Promise<T> {
+    let failure: unknown;
+    for (const baseUrl of canRepeat ? [...this.#baseUrls] : this.#baseUrls.slice(0, 1)) {
+      try {
+        const result = await attempt(baseUrl);
+        if (baseUrl !== this.#baseUrls[0])
+          this.#baseUrls = [baseUrl, ...this.#baseUrls.filter((url) => url !== baseUrl)];
+        return result;
+      } catch (thrown) {
+        if (!(thrown instanceof Fault) || !["unavailable", "timeout", "missing", "internal"].includes(thrown.kind))
+          throw thrown;
+        // What a node said weighs more than that another could not be asked.
+        if (failure === undefined || (failure instanceof Fault && failure.code === "cask/unreachable"))
+          failure = thrown;
+      }
+    }
+    throw failure;
+  }
+
+  /** Sends a request; resolves to an answer of success, whose body the caller reads and ends the watch. */
+  async #ask(baseUrl: string, method: string, path: string, watch: Watch, init: RequestInit = {}): Promise<Response> {
+    let response: Response;
+    try {
+      response = await (this.#options.fetch ?? fetch)(`${baseUrl}${path}`, {
+        ...init,
+        method,
+        redirect: "manual",
+        signal: watch.signal,
+        headers: {
+          Accept: "application/problem+json, application/json;q=0.9, */*;q=0.5",
+          ...(this.#options.token === undefined ? {} : { Authorization: `Bearer ${this.#options.token}` }),
+          ...(init.headers as Record<string, string> | undefined),
+        },
+      });
+      watch.moved();
+    } catch (thrown) {
+      watch.end();
+      watch.throwIfCallerLeft();
+      if (watch.failure instanceof Fault) throw watch.failure;
+      if (watch.failure !== undefined) throw watch.failure;
+      throw new Fault(
+        watch.isLate ? "timeout" : "unavailable",
+        "cask/unreachable",
+        `Cannot reach Cask at ${baseUrl}: ${watch.isLate ? `it was silent for ${this.#idleTimeoutMs / 1000} s` : reasonOf(thrown)}`,
+        { cause: thrown },
+      );
+    }
+    if (response.status >= 200 && response.status < 300) return response;
+    try {
+      throw await faultOf(response, baseUrl);
+    } finally {
+      watch.end();
+    }
+  }
+
+  #watch(signal: AbortSignal | undefined): Watch {
+    return new Watch(this.#options.clock, this.#idleTimeoutMs, signal);
+  }
+}
+
+type Hashes = Partial<Record<Algorithm, Bun.CryptoHasher>>;
+
+function hashesFor(algorithm: Algorithm | undefined): Hashes {
+  const wanted: readonly Algorithm[] = algorithm === undefined ? ["sha256", "sha1"] : [algorithm];
+  return Object.fromEntries(wanted.map((name) => [name, new Bun.CryptoHasher(name)]));
+}
+
+/** The body of an upload, hashed as it leaves. */
+function uploadBody(
+  source: BlobSource,
+  hashes: Hashes,
+  watch: Watch,
+): Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> {
+  const hash = (chunk: Uint8Array) => {
+    for (const hasher of Object.values(hashes)) hasher.update(chunk);
+  };
+  if (source instanceof Uint8Array) {
+    hash(source);
+    return source as Uint8Array<ArrayBuffer>;
+  }
+  const chunks = source instanceof Blob ? source.stream() : typeof source === "function" ? source() : source;
+  const iterator = (chunks as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]();
+  return new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      watch.wait(false);
+      try {
+        const next = await iterator.next();
+        watch.wait(true);
+        if (next.done) return controller.close();
+        hash(next.value);
+        controller.enqueue(next.value);
+      } catch (thrown) {
+        watch.failure = thrown;
+        controller.error(thrown);
+      }
+    },
+    async cancel() {
+      await iterator.return?.(undefined);
+    },
+  });
+}
+
+/** The size of the whole blob, from an answer that must begin at byte `at`. */
+function sizeIn(response: Response, at: number): number | undefined {
+  if (response.status === 206) {
+    const match = /^bytes (\d+)-\d+\/(\d+)$/.exec(response.headers.get("content-range") ?? "");
+    return match !== null && Number(match[1]) === at ? Number(match[2]) : undefined;
+  }
+  const length = response.headers.get("content-length");
+  return at === 0 && length !== null ? Number(length) : undefined;
+}
+
+function wrongBytes(key: Key, reason: string): Fault {
+  return new Fault("unavailable", "cask/wrong-bytes", `The bytes that came are not those of ${key}: ${reason}`);
+}
