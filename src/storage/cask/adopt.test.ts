@@ -8,6 +8,7 @@ import { systemClock } from "../../kit/clock.ts";
 import { adopt } from "./adopt.ts";
 import { digestOf, type Key, keyOf } from "./key.ts";
 import { MemoryLedger } from "./ledger-memory.ts";
+import { systemDiskCalls } from "./store-disk-calls.ts";
 import { openDiskStore } from "./store-disk.ts";
 import { legacyPath } from "./store-legacy-layout.ts";
 import { codeOf, keysIn, noise, put, readAll, text } from "./store.conformance.ts";
@@ -179,7 +180,7 @@ describe("adopt", () => {
     const failing = await openDiskStore({
       root: join(folder, `new-${++count}`),
       clock,
-      sync: () => Promise.reject(Object.assign(new Error("EIO"), { code: "EIO" })),
+      calls: { ...systemDiskCalls, sync: () => Promise.reject(Object.assign(new Error("EIO"), { code: "EIO" })) },
     });
     expect(await codeOf(adopt(root, failing, new MemoryLedger({ clock }), { clock }))).toBe("cask/store-failed");
     const { store, ledger } = await target();

@@ -4,23 +4,11 @@
  * A failed fsync is reported to all who waited for it and never tried again for them: after a failure the system may
  * have dropped what was to be written, and a second call would wrongly succeed.
  */
-import { closeSync, constants, fsync, mkdirSync, openSync } from "node:fs";
+import { closeSync, constants, mkdirSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 
 import { isSystemError } from "../../kit/disk/atomic.ts";
-
-/** Makes what was written to an open file or folder survive a crash of the machine. */
-export type Sync = (descriptor: number) => Promise<void>;
-
-/** fsync, off the main thread. */
-export function fsyncOpen(descriptor: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    fsync(descriptor, (failure) => {
-      if (failure) reject(failure);
-      else resolve();
-    });
-  });
-}
+import type { DiskCalls } from "./store-disk-calls.ts";
 
 interface Syncing {
   current: Promise<void>;
@@ -32,10 +20,10 @@ interface Syncing {
 export class StoreFolders {
   readonly #running = new Map<string, Syncing>();
   readonly #made = new Map<string, Promise<void>>();
-  readonly #sync: Sync;
+  readonly #calls: DiskCalls;
 
-  constructor(sync: Sync) {
-    this.#sync = sync;
+  constructor(calls: DiskCalls) {
+    this.#calls = calls;
   }
 
   /** Resolves when all entries that `folder` has now survive a crash of the machine. */
@@ -94,7 +82,7 @@ export class StoreFolders {
   async #syncNow(folder: string): Promise<void> {
     const descriptor = openSync(folder, constants.O_RDONLY | constants.O_DIRECTORY);
     try {
-      await this.#sync(descriptor);
+      await this.#calls.sync(descriptor);
     } finally {
       closeSync(descriptor);
     }

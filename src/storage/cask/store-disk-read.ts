@@ -187,7 +187,7 @@ async function* chunksOf(descriptor: number, start: number, end: number): AsyncG
 }
 
 function readNow(descriptor: number, at: number, sizeBytes: number): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(sizeBytes);
+  const bytes = unfilled(sizeBytes);
   for (let filled = 0; filled < sizeBytes;) {
     const count = readSync(descriptor, bytes, filled, sizeBytes - filled, at + filled);
     if (count === 0) throw cutShort(at + filled);
@@ -197,7 +197,7 @@ function readNow(descriptor: number, at: number, sizeBytes: number): Uint8Array<
 }
 
 async function readSoon(descriptor: number, at: number, sizeBytes: number): Promise<Uint8Array<ArrayBuffer>> {
-  const bytes = new Uint8Array(sizeBytes);
+  const bytes = unfilled(sizeBytes);
   for (let filled = 0; filled < sizeBytes;) {
     const count = await new Promise<number>((resolve, reject) => {
       read(descriptor, bytes, filled, sizeBytes - filled, at + filled, (failure, count) => {
@@ -209,6 +209,11 @@ async function readSoon(descriptor: number, at: number, sizeBytes: number): Prom
     filled += count;
   }
   return bytes;
+}
+
+/** Bytes of whatever was in memory before; the caller fills all that it hands on. */
+export function unfilled(sizeBytes: number): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(Buffer.allocUnsafeSlow(sizeBytes).buffer);
 }
 
 function cutShort(at: number): Error {

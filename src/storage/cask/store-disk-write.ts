@@ -1,16 +1,27 @@
 /**
- * A blob on its way to the disk. Up to 256 KiB stay in memory until the commit, so that a small blob costs one open,
- * one write, one fsync, one close and one rename; larger ones go to a file in `incoming/` through that buffer.
+ * A blob on its way to the disk. Up to 256 KiB stay in memory until the commit, so that a small blob costs one trip to
+ * another thread (which opens, writes, syncs and closes) and a rename; larger ones go to a file in `incoming/` through that buffer.
  * Large files are flushed every 32 MiB while they come, so that the fsync at the end has little left to do.
  * After any failure the writer is broken: nothing is tried a second time on the same file.
  */
-import { closeSync, constants, fdatasync, fstatSync, openSync, rmSync, write, writeSync } from "node:fs";
+import {
+  type BigIntStats,
+  closeSync,
+  constants,
+  fdatasync,
+  fstatSync,
+  lstatSync,
+  openSync,
+  rmSync,
+  write,
+  writeSync,
+} from "node:fs";
 
 import type { Key } from "./key.ts";
 import type { BlobStat, BlobWriter } from "./store.ts";
 import { diskFault } from "./store-disk-fault.ts";
-import type { Sync } from "./store-disk-folders.ts";
-import { type FileReader, statOfFile } from "./store-disk-read.ts";
+import type { DiskCalls } from "./store-disk-calls.ts";
+import { type FileReader, statOfFile, unfilled } from "./store-disk-read.ts";
 
 const bufferBytes = 256 * 1024;
 const firstBufferBytes = 8 * 1024;
@@ -20,7 +31,7 @@ const flushEveryBytes = 32 * 1024 * 1024;
 export interface WriterHost {
   readonly place: string;
   readonly reader: FileReader;
-  readonly sync: Sync;
+  readonly calls: DiskCalls;
   /** Puts a finished draft under its key. */
   settle(draft: DiskWriter, key: Key, replace: boolean): Promise<BlobStat>;
   /** Called once, when the draft file is renamed or removed. */
@@ -44,7 +55,7 @@ export class DiskWriter implements BlobWriter {
   constructor(host: WriterHost, path: string, sizeHintBytes: number) {
     this.#host = host;
     this.path = path;
-    this.#buffer = new Uint8Array(Math.max(1, Math.min(sizeHintBytes || firstBufferBytes, bufferBytes)));
+    this.#buffer = unfilled(Math.max(1, Math.min(sizeHintBytes || firstBufferBytes, bufferBytes)));
   }
 
   /** Bytes taken so far. */
@@ -95,6 +106,10 @@ export class DiskWriter implements BlobWriter {
   async finish(): Promise<BlobStat> {
     await this.#spilling;
     const sizeBytes = this.sizeBytes;
+    if (this.#descriptor === undefined && sizeBytes > 0) {
+      await this.#host.calls.writeSynced(this.path, this.#buffer.subarray(0, sizeBytes));
+      return checked(lstatSync(this.path, { bigint: true }), sizeBytes);
+    }
     const descriptor = this.#descriptor ?? this.#openDraft();
     // A small rest is quicker written here than by a trip through the thread pool.
     for (let at = 0; at < this.#filled;) {
@@ -102,14 +117,11 @@ export class DiskWriter implements BlobWriter {
     }
     this.#buffer = new Uint8Array(0);
     await this.#flushing;
-    await this.#host.sync(descriptor);
+    await this.#host.calls.sync(descriptor);
     const stats = fstatSync(descriptor, { bigint: true });
     this.#descriptor = undefined;
     closeSync(descriptor);
-    if (Number(stats.size) !== sizeBytes) {
-      throw new Error(`The file has ${stats.size} bytes after ${sizeBytes} were written`);
-    }
-    return statOfFile(stats);
+    return checked(stats, sizeBytes);
   }
 
   /** Drops the bytes because the store holds them already. */
@@ -146,7 +158,7 @@ export class DiskWriter implements BlobWriter {
   }
 
   #grow(needed: number): void {
-    const larger = new Uint8Array(Math.min(bufferBytes, Math.max(needed, this.#buffer.length * 2)));
+    const larger = unfilled(Math.min(bufferBytes, Math.max(needed, this.#buffer.length * 2)));
     larger.set(this.#buffer.subarray(0, this.#filled));
     this.#buffer = larger;
   }
@@ -196,6 +208,11 @@ export class DiskWriter implements BlobWriter {
     this.#descriptor = openSync(this.path, flags, 0o644);
     return this.#descriptor;
   }
+}
+
+function checked(stats: BigIntStats, sizeBytes: number): BlobStat {
+  if (Number(stats.size) === sizeBytes) return statOfFile(stats);
+  throw new Error(`The file has ${stats.size} bytes after ${sizeBytes} were written`);
 }
 
 function mustAdvance(count: number): number {

@@ -1,14 +1,25 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import { fstatSync } from "node:fs";
-import { appendFile, mkdtemp, readdir, readFile, rename, rm, symlink, utimes, writeFile } from "node:fs/promises";
+import {
+  appendFile,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  symlink,
+  utimes,
+  writeFile,
+} from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { systemClock } from "../../kit/clock.ts";
 import { bucketOf, digestOf, keyOf } from "./key.ts";
+import { type DiskCalls, systemDiskCalls } from "./store-disk-calls.ts";
 import { type DiskStoreOptions, openDiskStore } from "./store-disk.ts";
 import { diskFault } from "./store-disk-fault.ts";
-import { fsyncOpen } from "./store-disk-folders.ts";
 import { bodyBytes, codeOf, describeStore, keysIn, nextKey, noise, put, readAll, text } from "./store.conformance.ts";
 
 const folder = await mkdtemp(join(tmpdir(), "cask-disk-"));
@@ -26,19 +37,25 @@ describeStore("DiskStore", async () => {
   };
 });
 
-/** An fsync that a test can make fail and count. */
-function watchedSync() {
-  const watched = {
-    calls: 0,
-    fails: "nothing" as "nothing" | "folders" | "all",
-    sync: async (descriptor: number) => {
-      watched.calls++;
-      if (watched.fails === "all" || (watched.fails === "folders" && fstatSync(descriptor).isDirectory()))
-        throw Object.assign(new Error("EIO: i/o error, fsync"), { code: "EIO" });
-      await fsyncOpen(descriptor);
+/** Syncs that a test can make fail and count. */
+function watchedCalls() {
+  const watched = { count: 0, fails: "nothing" as "nothing" | "folders" | "all" };
+  const look = (isFolder: boolean) => {
+    watched.count++;
+    if (watched.fails === "all" || (watched.fails === "folders" && isFolder))
+      throw Object.assign(new Error("EIO: i/o error, fsync"), { code: "EIO" });
+  };
+  const calls: DiskCalls = {
+    async sync(descriptor) {
+      look(fstatSync(descriptor).isDirectory());
+      await systemDiskCalls.sync(descriptor);
+    },
+    async writeSynced(path, bytes) {
+      await systemDiskCalls.writeSynced(path, bytes);
+      look(false);
     },
   };
-  return watched;
+  return Object.assign(watched, { calls });
 }
 
 describe("DiskStore layout", () => {
@@ -124,57 +141,62 @@ describe("DiskStore layout", () => {
 
 describe("DiskStore durability", () => {
   test("commit: syncs the file, new folders and the folder; a second blob in the folder needs two syncs", async () => {
-    const watched = watchedSync();
-    const store = await open(watched);
+    const watched = watchedCalls();
+    const store = await open({ calls: watched.calls });
     await put(store, nextKey("sha256", 0x01), text("x"));
     // The file, the root for `sha256`, `sha256` for `01`, and `01` for the blob.
-    expect(watched.calls).toBe(4);
+    expect(watched.count).toBe(4);
     await put(store, nextKey("sha256", 0x01), text("y"));
-    expect(watched.calls).toBe(6);
+    expect(watched.count).toBe(6);
   });
 
   test("commit: blobs of one folder share its sync", async () => {
-    const watched = watchedSync();
-    const store = await open(watched);
+    const watched = watchedCalls();
+    const store = await open({ calls: watched.calls });
     await put(store, nextKey("sha256", 0x01), text("x"));
-    watched.calls = 0;
+    watched.count = 0;
     await Promise.all(Array.from({ length: 50 }, () => put(store, nextKey("sha256", 0x01), text("y"))));
-    expect(watched.calls).toBeGreaterThan(51);
-    expect(watched.calls).toBeLessThan(100);
+    expect(watched.count).toBeGreaterThan(51);
+    expect(watched.count).toBeLessThan(100);
   });
 
   test("commit: a blob that is there already is synced again with its folder before it counts", async () => {
-    const watched = watchedSync();
-    const store = await open(watched);
+    const watched = watchedCalls();
+    const store = await open({ calls: watched.calls });
     const key = nextKey();
     await put(store, key, text("x"));
-    watched.calls = 0;
+    watched.count = 0;
     await put(store, key, text("x"));
-    expect(watched.calls).toBe(1);
+    expect(watched.count).toBe(1);
   });
 
   test("find: a blob is not seen before its folder is synced", async () => {
     const key = nextKey();
     const seen: boolean[] = [];
     const store = await open({
-      sync: async (descriptor) => {
-        seen.push(store.find(key) !== undefined);
-        await fsyncOpen(descriptor);
+      calls: {
+        ...systemDiskCalls,
+        async sync(descriptor) {
+          seen.push(store.find(key) !== undefined);
+          await systemDiskCalls.sync(descriptor);
+          seen.push(store.find(key) !== undefined);
+        },
       },
     });
     await put(store, key, text("x"));
-    expect(seen).toEqual([false, false, false, false]);
+    // Three folders, before and after each.
+    expect(seen).toEqual([false, false, false, false, false, false]);
     expect(store.find(key)).toBeDefined();
   });
 
   test("a failing sync of the file: the commit fails, nothing is left, and it is not tried twice", async () => {
     for (const sizeBytes of [10, 1_000_000]) {
-      const watched = watchedSync();
-      const store = await open(watched);
+      const watched = watchedCalls();
+      const store = await open({ calls: watched.calls });
       watched.fails = "all";
       const key = nextKey();
       expect(await codeOf(put(store, key, noise(sizeBytes, 1)))).toBe("cask/store-failed");
-      expect(watched.calls).toBe(1);
+      expect(watched.count).toBe(1);
       expect(store.find(key)).toBeUndefined();
       expect(await readdir(join(store.place, "incoming"))).toEqual([]);
       watched.fails = "nothing";
@@ -183,8 +205,8 @@ describe("DiskStore durability", () => {
   });
 
   test("a failing sync of the folder: all commits waiting for it fail and leave no blob", async () => {
-    const watched = watchedSync();
-    const store = await open(watched);
+    const watched = watchedCalls();
+    const store = await open({ calls: watched.calls });
     await put(store, nextKey("sha256", 0x02), text("makes the folders"));
     const keys = Array.from({ length: 5 }, () => nextKey("sha256", 0x02));
     watched.fails = "folders";
@@ -242,6 +264,39 @@ describe("DiskStore in trouble", () => {
   test("create: refuses at once what cannot fit", async () => {
     const store = await open();
     expect(await codeOf((async () => store.create(2 ** 60))())).toBe("cask/disk-full");
+  });
+
+  test("a disk that fills up: refused with 507, nothing half left, nothing lost, and room made is used", async () => {
+    const disk = join(folder, "small-disk");
+    await mkdir(disk);
+    const script = join(import.meta.dir, "testdata", "fill-disk.ts");
+    // A file system of its own, 8 MiB, in a namespace of its own: needs no rights where namespaces are allowed.
+    const within = (command: string) => [
+      "unshare",
+      "-rm",
+      "sh",
+      "-c",
+      `mount -t tmpfs -o size=8m none "$0" && ${command}`,
+      disk,
+    ];
+    if (Bun.which("unshare") === null || Bun.spawnSync(within("true")).exitCode !== 0) {
+      console.warn("Not run: a disk that fills up, because this machine does not allow mounting in a namespace");
+      return;
+    }
+    const child = Bun.spawn({
+      cmd: [...within('exec "$1" "$2" "$0/store"'), process.execPath, script],
+      stdout: "pipe",
+      stderr: "inherit",
+    });
+    expect(JSON.parse(await new Response(child.stdout).text())).toEqual({
+      "large and announced": "cask/disk-full 507",
+      "large and not announced": "cask/disk-full 507",
+      small: "cask/disk-full 507",
+      "drafts left": 0,
+      "all kept are whole": true,
+      quarantined: true,
+      "after making room": "stored",
+    });
   });
 
   test("open: a root that cannot be made is a clear Fault", async () => {

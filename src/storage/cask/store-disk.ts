@@ -9,15 +9,16 @@
  * Left out: hashing, trust and repair, which are their users' matter.
  */
 import { closeSync, constants, existsSync, fstatSync, lstatSync, openSync, renameSync, rmSync } from "node:fs";
-import { access, copyFile, lstat, readdir, rm, statfs, writeFile } from "node:fs/promises";
+import { access, copyFile, lstat, readdir, rename, rm, statfs, writeFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 
 import type { Clock } from "../../kit/clock.ts";
 import { isSystemError, makeFolders } from "../../kit/disk/atomic.ts";
 import { algorithmOf, algorithms, digestOf, type Key, parseKey } from "./key.ts";
 import type { BlobStat, BlobStore, ByteRange } from "./store.ts";
+import { type DiskCalls, systemDiskCalls } from "./store-disk-calls.ts";
 import { blobMissing, diskFault } from "./store-disk-fault.ts";
-import { fsyncOpen, StoreFolders, type Sync } from "./store-disk-folders.ts";
+import { StoreFolders } from "./store-disk-folders.ts";
 import { FileReader, findFile, statOfFile } from "./store-disk-read.ts";
 import { DiskWriter, type WriterHost } from "./store-disk-write.ts";
 
@@ -28,8 +29,8 @@ export interface DiskStoreOptions {
   clock: Clock;
   /** Bytes of small blobs (up to 64 KiB each) remembered in memory. @default 16 MiB */
   rememberBytes?: number;
-  /** Stands in for fsync where a test wants it to fail or to be seen. */
-  sync?: Sync;
+  /** Stands in for the system where a test wants a sync to fail or to be seen. @default systemDiskCalls */
+  calls?: DiskCalls;
 }
 
 /** From this announced size on it is worth asking whether there is room before the first byte. */
@@ -58,7 +59,7 @@ export class DiskStore implements BlobStore, WriterHost {
   readonly reader: FileReader;
   readonly #clock: Clock;
   readonly #incoming: string;
-  readonly sync: Sync;
+  readonly calls: DiskCalls;
   readonly #folders: StoreFolders;
   readonly #drafts = new Set<DiskWriter>();
   /** One change at a time for each file. */
@@ -71,8 +72,8 @@ export class DiskStore implements BlobStore, WriterHost {
   constructor(root: string, options: DiskStoreOptions) {
     this.place = root;
     this.reader = new FileReader(root, options.rememberBytes ?? 16 * 1024 * 1024);
-    this.sync = options.sync ?? fsyncOpen;
-    this.#folders = new StoreFolders(this.sync);
+    this.calls = options.calls ?? systemDiskCalls;
+    this.#folders = new StoreFolders(this.calls);
     this.#clock = options.clock;
     this.#incoming = join(root, "incoming");
   }
@@ -201,7 +202,7 @@ export class DiskStore implements BlobStore, WriterHost {
       await this.#folders.make(folder, 2);
       const descriptor = openSync(source, constants.O_RDONLY | constants.O_NOFOLLOW);
       try {
-        await this.sync(descriptor);
+        await this.calls.sync(descriptor);
         const stat = statOfFile(fstatSync(descriptor, { bigint: true }));
         if (stat.stamp !== stamp || findFile(source)?.stamp !== stamp) return undefined;
         renameSync(source, path);
@@ -268,13 +269,13 @@ export class DiskStore implements BlobStore, WriterHost {
 
   async #rename(draft: DiskWriter, path: string, folder: string): Promise<void> {
     try {
-      renameSync(draft.path, path);
+      await rename(draft.path, path);
     } catch (thrown) {
       if (!isSystemError(thrown, "ENOENT")) throw thrown;
       // Someone may have tidied away an empty folder; what is more than that shows in the second try.
       this.#folders.forget();
       await this.#folders.make(folder, 2);
-      renameSync(draft.path, path);
+      await rename(draft.path, path);
     }
     this.reader.forget(path);
     this.#drafts.delete(draft);

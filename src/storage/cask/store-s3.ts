@@ -88,7 +88,7 @@ export class S3Store implements BlobStore {
       place: spool.place,
       reader: spool.reader,
       // What waits for its upload need not survive a crash.
-      sync: async () => {},
+      calls: { ...spool.calls, sync: async () => {} },
       settle: (draft, key, replace) => this.#exclusively(key, () => this.#settle(draft, key, replace)),
       ended: (draft) => spool.ended(draft),
     };
@@ -211,7 +211,11 @@ export class S3Store implements BlobStore {
     }
     const bytes = source;
     const limitMs = this.#timeoutMs + sizeBytes / slowestBytesPerMs;
-    await this.#call(`store "${key}"`, () => this.#client.write(this.#name(key), bytes, { type: binary }), limitMs);
+    await this.#call(
+      `store "${key}"`,
+      () => this.#client.write(this.#name(key), bytes, { type: binary, queueSize: 2 }),
+      limitMs,
+    );
     const stat = await this.find(key);
     if (stat?.sizeBytes !== sizeBytes) {
       await this.#delete(key);

@@ -40,7 +40,11 @@ export interface BlobWriter {
   abort(): Promise<void>;
 }
 
-/** Where blobs are kept. Failures are Faults: `cask/disk-full`, `cask/store-failed` (an fsync or the device failed), `cask/blob-missing`. */
+/**
+ * Where blobs are kept. Failures are Faults: `cask/disk-full` (507), `cask/store-failed` (an fsync or the device failed, an
+ * object store is out of reach), `cask/store-forbidden` (rights lost, mounted read-only), `cask/store-gone` (the folder or
+ * bucket vanished: it never looks like an empty one), `cask/blob-missing`.
+ */
 export interface BlobStore {
   /** `disk`, `s3` or `memory`. */
   readonly kind: string;
@@ -52,7 +56,11 @@ export interface BlobStore {
   find(key: Key): Awaitable<BlobStat | undefined>;
   /** The bytes in chunks of at most 1 MiB, in order. Throws `cask/blob-missing` when there is none. */
   read(key: Key, range?: ByteRange): AsyncIterable<Uint8Array>;
-  /** The bytes in the form that leaves the program fastest (a file for sendfile, or memory). The caller has just called find. */
+  /**
+   * The bytes in the form that leaves the program fastest. The caller has just called find; what is sent is the very file
+   * or object of that stat, or `cask/blob-missing` (thrown here or by the stream). A stream holds nothing open until it is
+   * read, so it need not be cancelled when it is not used.
+   */
   body(
     key: Key,
     stat: BlobStat,
