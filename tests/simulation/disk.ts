@@ -26,10 +26,17 @@ export class ProcessDisk implements BlobStore {
   readonly place = "memory";
   readonly #inner: MemoryStore;
   readonly #watcher: DiskWatcher;
+  /** Keys by bucket, so that walking empty buckets costs nothing. Faults of the disk only ever take keys away. */
+  readonly #buckets: Set<Key>[] = Array.from({ length: bucketCount }, () => new Set<Key>());
 
   constructor(inner: MemoryStore, watcher: DiskWatcher) {
     this.#inner = inner;
     this.#watcher = watcher;
+    for (const key of inner.keys()) this.#bucket(key).add(key);
+  }
+
+  #bucket(key: Key): Set<Key> {
+    return this.#buckets[bucketOf(key)] as Set<Key>;
   }
 
   create(sizeHintBytes?: number): Awaitable<BlobWriter> {
@@ -48,7 +55,10 @@ export class ProcessDisk implements BlobStore {
           if (this.#watcher.dead()) await never();
           throw thrown;
         } finally {
-          if (!this.#watcher.dead() && this.#inner.find(key)) this.#watcher.changed(key, "stored");
+          if (!this.#watcher.dead() && this.#inner.find(key)) {
+            this.#bucket(key).add(key);
+            this.#watcher.changed(key, "stored");
+          }
         }
       },
     };
@@ -82,8 +92,9 @@ export class ProcessDisk implements BlobStore {
     this.#watcher.changed(key, "dropped");
   }
 
-  list(bucket: number): AsyncIterable<Key[]> {
-    return this.#inner.list(bucket);
+  async *list(bucket: number): AsyncGenerator<Key[]> {
+    const keys = this.#buckets[bucket] as Set<Key>;
+    if (keys.size > 0) yield [...keys].filter((key) => this.#inner.find(key));
   }
 
   space(): { freeBytes: number; totalBytes: number } {

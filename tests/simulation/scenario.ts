@@ -14,7 +14,7 @@ import type { Weather } from "./network.ts";
 /** One thing that happens. Numbers of nodes are taken modulo the nodes there are. */
 export type Act =
   | { do: "put"; node: number; content: number; algorithm: Algorithm; named: boolean }
-  | { do: "get"; node: number; draw: number; stored: boolean }
+  | { do: "get"; node: number; draw: number; of: "stored" | "recent" | "never" }
   | { do: "crash"; node: number; downMs: number }
   | { do: "crash-all"; downMs: number }
   | { do: "wipe"; node: number; downMs: number }
@@ -29,7 +29,7 @@ export type Act =
   | { do: "read-only"; node: number; forMs: number }
   | { do: "drain"; node: number; forMs: number }
   | { do: "partition"; sides: number; oneWay: boolean; forMs: number }
-  | { do: "suspect"; viewers: number; node: number; forMs: number }
+  | { do: "suspect"; viewers: number; targets: number; forMs: number }
   | { do: "weather"; weather: Weather };
 
 /** A plan. */
@@ -81,9 +81,24 @@ export function scenarioOf(seed: number, random: Random): Scenario {
       do: "get",
       node: node(),
       draw: below(random, 1_000_000),
-      stored: random() < 0.93,
+      of: random() < 0.07 ? "never" : "stored",
     });
   }
+  // Clients are busy just when copies move: new blobs go to whoever can be seen, and are asked for everywhere.
+  const busy = (fromMs: number, forMs: number) => {
+    const fresh = below(random, 4);
+    for (let put = 0; put < fresh; put++) {
+      const content = contents.length;
+      contents.push({ sizeBytes: 1 + below(random, 300), salt: content });
+      const algorithm = random() < 0.3 ? "sha1" : "sha256";
+      at(fromMs + random() * forMs, { do: "put", node: node(), content, algorithm, named: false });
+    }
+    const asked = 5 + below(random, 25);
+    for (let get = 0; get < asked; get++) {
+      const draw = below(random, 1_000_000);
+      at(fromMs + random() * (forMs + 12_000), { do: "get", node: node(), draw, of: "recent" });
+    }
+  };
 
   let destroyedMs = Number.NEGATIVE_INFINITY;
   // One node at a time is unlucky with its data; which one, changes once there was time to heal.
@@ -123,12 +138,9 @@ export function scenarioOf(seed: number, random: Random): Scenario {
       if (random() < 0.15) at(atMs, { do: "crash-all", downMs: span(100, 10_000) });
       else at(atMs, { do: "crash", node: node(), downMs: random() < 0.5 ? span(50, 3000) : span(3000, 40_000) });
     } else if (what < 0.62) {
-      at(atMs, {
-        do: "partition",
-        sides: below(random, 1 << 16),
-        oneWay: random() < 0.3,
-        forMs: random() < 0.6 ? span(500, 6000) : span(6000, 40_000),
-      });
+      const forMs = random() < 0.6 ? span(500, 6000) : span(6000, 40_000);
+      at(atMs, { do: "partition", sides: below(random, 1 << 16), oneWay: random() < 0.3, forMs });
+      if (random() < 0.5) busy(atMs + 3000, forMs);
     } else if (what < 0.7) {
       at(atMs, {
         do: "disk",
@@ -151,17 +163,20 @@ export function scenarioOf(seed: number, random: Random): Scenario {
       });
     } else if (what < 0.84) at(atMs, { do: "pause", node: node(), forMs: span(500, 5000) });
     else if (what < 0.88) at(atMs, { do: "read-only", node: node(), forMs: span(3000, 20_000) });
-    else if (what < 0.92)
-      at(atMs, { do: "drain", node: node(), forMs: random() < 0.5 ? span(1000, 8000) : span(20_000, 60_000) });
-    else if (what < 0.96) {
-      at(atMs, {
-        do: "suspect",
-        viewers: below(random, 1 << 16),
-        node: node(),
-        forMs: random() < 0.7 ? span(500, 5000) : span(15_000, 25_000),
-      });
-    } else if (what < 0.98) at(atMs, { do: "add" });
-    else at(atMs, { do: "weather", weather: weatherOf(random) });
+    else if (what < 0.92) {
+      const forMs = random() < 0.5 ? span(1000, 8000) : span(20_000, 60_000);
+      at(atMs, { do: "drain", node: node(), forMs });
+      if (random() < 0.3) busy(atMs, forMs);
+    } else if (what < 0.965) {
+      const forMs = random() < 0.7 ? span(500, 5000) : span(15_000, 25_000);
+      const viewers = below(random, 1 << 16);
+      const targets = random() < 0.5 ? ~viewers & 0xffff : below(random, 1 << 16);
+      at(atMs, { do: "suspect", viewers, targets, forMs });
+      if (random() < 0.6) busy(atMs, forMs);
+    } else if (what < 0.985) {
+      at(atMs, { do: "add" });
+      if (random() < 0.4) busy(atMs, 6000);
+    } else at(atMs, { do: "weather", weather: weatherOf(random) });
   }
   acts.sort((left, right) => left.atMs - right.atMs);
   return { seed, nodes, copies, chaosMs, contents, acts };

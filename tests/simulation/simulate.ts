@@ -237,7 +237,8 @@ class Run {
       }
       case "get": {
         const node = this.#running(act.node);
-        const key = act.stored ? this.#stored[act.draw % Math.max(1, this.#stored.length)] : neverStored(act.draw);
+        const among = act.of === "recent" ? this.#stored.slice(-4) : this.#stored;
+        const key = act.of === "never" ? neverStored(act.draw) : among[act.draw % Math.max(1, among.length)];
         if (node && key) cluster.get(node, key);
         return;
       }
@@ -330,8 +331,12 @@ class Run {
         return;
       }
       case "suspect":
-        members.forEach((viewer, number) => {
-          if ((act.viewers >> number) & 1) cluster.membership.suspect(viewer.id, member(act.node).id, act.forMs);
+        cluster.note(`false suspicions ${act.viewers.toString(2)} of ${act.targets.toString(2)} for ${act.forMs} ms`);
+        members.forEach((viewer, left) => {
+          members.forEach((target, right) => {
+            if (!((act.viewers >> left) & 1) || !((act.targets >> right) & 1)) return;
+            cluster.membership.suspect(viewer.id, target.id, act.forMs);
+          });
         });
         return;
       case "weather":
