@@ -4,7 +4,7 @@ import { expect, test } from "bun:test";
 import { systemClock } from "../clock.ts";
 import { Fault } from "../fault.ts";
 import { ManualClock } from "../testing/manual-clock.ts";
-import { limitBody, requestBody } from "./body.ts";
+import { limitBody, requestBody, wholeBody } from "./body.ts";
 
 function streamOf(...chunks: number[]): ReadableStream<Uint8Array> {
   return new ReadableStream({
@@ -76,6 +76,23 @@ test("limitBody: silence beyond the limit ends the body, and the stream is given
   expect(await third).toBe("408 http/body-slow after 0");
   expect(cancelled).toBe(true);
   expect(clock.waiting).toBe(0);
+});
+
+test("wholeBody: gives all bytes, or says that they came too late or not at all", async () => {
+  const clock = new ManualClock();
+  const limits = { idleTimeoutMs: 1000, clock };
+  const body = Promise.withResolvers<ArrayBuffer>();
+  const whole = wholeBody({ arrayBuffer: () => body.promise }, 8192, limits);
+  clock.advance(2999);
+  body.resolve(Uint8Array.of(1, 2, 3).buffer);
+  expect(await whole).toEqual(Uint8Array.of(1, 2, 3));
+
+  const silent = wholeBody({ arrayBuffer: () => new Promise(() => {}) }, 8192, limits);
+  clock.advance(3000);
+  expect(await silent.catch((thrown: unknown) => thrown)).toMatchObject({ status: 408, code: "http/body-slow" });
+
+  const cut = wholeBody({ arrayBuffer: () => Promise.reject(new Error("gone")) }, 8192, limits);
+  expect(await cut.catch((thrown: unknown) => thrown)).toMatchObject({ status: 400, code: "http/body-cut" });
 });
 
 test("limitBody: leaving early gives the stream up and cancels the watch", async () => {

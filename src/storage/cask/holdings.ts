@@ -47,13 +47,17 @@ type Reading =
 /** Bytes on their way into the store, hashed as they come. */
 export class Incoming {
   readonly #writer: BlobWriter;
-  readonly #sha256 = new Bun.CryptoHasher("sha256");
+  readonly #known: Key | undefined;
+  readonly #sha256: Bun.CryptoHasher | undefined;
   readonly #sha1: Bun.CryptoHasher | undefined;
   readonly #maxBytes: number;
   sizeBytes = 0;
 
-  constructor(writer: BlobWriter, algorithm: Algorithm, maxBytes: number) {
+  /** With `known`, a sha256 key, the bytes to come have been hashed by the caller. */
+  constructor(writer: BlobWriter, algorithm: Algorithm, maxBytes: number, known?: Key) {
     this.#writer = writer;
+    this.#known = known;
+    this.#sha256 = known === undefined ? new Bun.CryptoHasher("sha256") : undefined;
     this.#sha1 = algorithm === "sha1" ? new Bun.CryptoHasher("sha1") : undefined;
     this.#maxBytes = maxBytes;
   }
@@ -62,14 +66,15 @@ export class Incoming {
   write(chunk: Uint8Array): void | Promise<void> {
     this.sizeBytes += chunk.byteLength;
     if (this.sizeBytes > this.#maxBytes) throw tooLarge(this.#maxBytes);
-    this.#sha256.update(chunk);
+    this.#sha256?.update(chunk);
     this.#sha1?.update(chunk);
     return this.#writer.write(chunk);
   }
 
   /** The names of what came. Call once, after the last chunk. */
   finish(): { key: Key; sha256: string } {
-    const sha256 = this.#sha256.digest("hex");
+    if (this.#known !== undefined) return { key: this.#known, sha256: digestOf(this.#known) };
+    const sha256 = this.#sha256?.digest("hex") ?? "";
     return { key: this.#sha1 ? keyOf("sha1", this.#sha1.digest("hex")) : keyOf("sha256", sha256), sha256 };
   }
 
@@ -135,12 +140,12 @@ export class Holdings {
   }
 
   /** Begins to take in a blob of yet unknown key. */
-  async receive(algorithm: Algorithm, sizeHintBytes?: number): Promise<Incoming> {
+  async receive(algorithm: Algorithm, sizeHintBytes?: number, known?: Key): Promise<Incoming> {
     if (sizeHintBytes !== undefined && sizeHintBytes > this.#options.maxBlobBytes) {
       throw tooLarge(this.#options.maxBlobBytes);
     }
     try {
-      return new Incoming(await this.store.create(sizeHintBytes), algorithm, this.#options.maxBlobBytes);
+      return new Incoming(await this.store.create(sizeHintBytes), algorithm, this.#options.maxBlobBytes, known);
     } catch (thrown) {
       throw this.#noteTrouble(thrown);
     }
@@ -166,6 +171,18 @@ export class Holdings {
       );
     }
     return this.admit(incoming, key, sha256);
+  }
+
+  /** Takes in a whole blob whose sha256 key the caller has computed from these very bytes. Durable when this resolves. */
+  async keepHashed(key: Key, bytes: Uint8Array): Promise<BlobRecord> {
+    const incoming = await this.receive("sha256", bytes.byteLength, key);
+    try {
+      await incoming.write(bytes);
+    } catch (thrown) {
+      await incoming.abort();
+      throw this.#noteTrouble(thrown);
+    }
+    return this.admit(incoming, key, digestOf(key));
   }
 
   /** Makes what came findable under its key, durably, or drops it because a good copy is there already. */

@@ -72,6 +72,8 @@ export function caskRoutes(parts: HttpParts): (request: Request, caller: Caller)
   const cacheControl = `${parts.guarded ? "private" : "public"}, max-age=31536000, immutable`;
   const limits = { maxBlobBytes: cask.settings.maxBlobBytes, uploadIdleMs: parts.uploadIdleMs, clock: parts.clock };
   const filePrefix = `${mountPath}/file/`;
+  const rootPath = `${mountPath}/`;
+  const copiesPath = `${mountPath}/local/`;
 
   const serve = async (request: Request, text: string, fromPeers: boolean): Promise<Response> => {
     const key = keyIn(text);
@@ -127,7 +129,7 @@ export function caskRoutes(parts: HttpParts): (request: Request, caller: Caller)
     const startedMs = parts.clock.monotonicMs();
     let result: PutResult;
     try {
-      const offered = await openUpload(request, new URL(request.url), limits, parts.algorithm, expected);
+      const offered = await openUpload(request, limits, parts.algorithm, expected);
       result = await cask.put(offered.bytes, { ...offered, signal: request.signal });
     } catch (thrown) {
       parts.metrics.put("failed", 0, 0);
@@ -183,7 +185,7 @@ export function caskRoutes(parts: HttpParts): (request: Request, caller: Caller)
     if (announced > limits.maxBlobBytes + 65_536) throw new Fault("too-large", "cask/too-large", "file too large");
     cask.requireWriteable();
     // Originals hash with SHA-1 and say nothing of it; ours name the algorithm.
-    const offered = await openUpload(request, new URL(request.url), limits, "sha1");
+    const offered = await openUpload(request, limits, "sha1");
     const record = await cask.keep(offered.bytes, { ...offered, signal: request.signal });
     return plain(200, record.key);
   };
@@ -338,8 +340,20 @@ export function caskRoutes(parts: HttpParts): (request: Request, caller: Caller)
         }
       }
     }
+    // Likewise uploads to the root, and copies from other nodes.
+    if (request.method === "POST" || request.method === "PUT") {
+      if (hasPath(request.url, rootPath)) return upload(request);
+      if (hasPath(request.url, copiesPath)) return takeCopy(request, caller);
+    }
     return app.fetch(request, { caller });
   };
+}
+
+/** Whether a URL has just this path, with or without a query. */
+function hasPath(url: string, path: string): boolean {
+  const start = url.indexOf("/", 8);
+  const end = start + path.length;
+  return url.startsWith(path, start) && (url.length === end || url.charCodeAt(end) === 63);
 }
 
 /** Methods of the fixed paths, for 405. Undefined for paths that take uploads, as every unknown path does. */

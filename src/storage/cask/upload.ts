@@ -4,9 +4,10 @@
  */
 import type { Clock } from "../../kit/clock.ts";
 import { Fault } from "../../kit/fault.ts";
-import { limitBody, requestBody } from "../../kit/http/body.ts";
+import { limitBody, requestBody, wholeBody } from "../../kit/http/body.ts";
 import { type MultipartPart, readMultipart } from "../../kit/http/multipart.ts";
 import { type Algorithm, algorithms, type Key, keyOf } from "./key.ts";
+import type { BlobBytes } from "./peer.ts";
 
 /** Numbers of an upload. */
 export interface UploadLimits {
@@ -17,7 +18,7 @@ export interface UploadLimits {
 
 /** What a request offers to be stored. */
 export interface Upload {
-  bytes: AsyncIterable<Uint8Array>;
+  bytes: BlobBytes;
   /** Known only for raw bodies with a Content-Length. */
   sizeBytes?: number;
   /** The key the client says the bytes have. */
@@ -26,6 +27,9 @@ export interface Upload {
   /** The file's name at the client, for its eyes only. */
   filename?: string;
 }
+
+/** Raw bodies up to this size are taken whole. */
+const wholeBytesMax = 256 * 1024;
 
 /** Form framing around a blob may take this much beyond it. */
 const framingBytes = 64 * 1024;
@@ -36,12 +40,11 @@ const framingBytes = 64 * 1024;
  */
 export async function openUpload(
   request: Request,
-  url: URL,
   limits: UploadLimits,
   usual: Algorithm,
   expected?: Key,
 ): Promise<Upload> {
-  const algorithm = expected === undefined ? algorithmOf(url, usual) : (expected.split(":", 1)[0] as Algorithm);
+  const algorithm = expected === undefined ? algorithmOf(request.url, usual) : (expected.split(":", 1)[0] as Algorithm);
   const length = request.headers.get("content-length");
   const contentType = request.headers.get("content-type") ?? "";
   const isForm = contentType.toLowerCase().startsWith("multipart/");
@@ -69,6 +72,13 @@ export async function openUpload(
     throw new Fault("invalid", "cask/no-file", 'Cannot store a file: wanted a multipart form with a part named "file"');
   }
   if (length !== null && Number(length) > limits.maxBlobBytes) throw fileTooLarge();
+  if (length !== null && request.body !== null && Number(length) <= wholeBytesMax) {
+    const bytes = await wholeBody(request, Number(length), {
+      idleTimeoutMs: limits.uploadIdleMs,
+      clock: limits.clock,
+    });
+    return { bytes, sizeBytes: bytes.length, algorithm, ...promised };
+  }
   return {
     bytes: requestBody(request, {
       maxBytes: limits.maxBlobBytes,
@@ -86,8 +96,10 @@ export function fileTooLarge(): Fault {
   return new Fault("too-large", "cask/too-large", "file too large");
 }
 
-function algorithmOf(url: URL, usual: Algorithm): Algorithm {
-  const asked = url.searchParams.get("algorithm");
+function algorithmOf(url: string, usual: Algorithm): Algorithm {
+  const query = url.indexOf("?");
+  if (query < 0) return usual;
+  const asked = new URLSearchParams(url.slice(query)).get("algorithm");
   if (asked === null) return usual;
   const found = algorithms.find((algorithm) => algorithm === asked);
   if (!found) {

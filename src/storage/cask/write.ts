@@ -193,7 +193,8 @@ async function putInline(
   const key = `${options.algorithm}:${new Bun.CryptoHasher(options.algorithm).update(bytes).digest("hex")}` as Key;
   if (options.expected !== undefined && options.expected !== key) throw wrongDigest(options.expected, key);
   const send = async (node: CaskNode) => {
-    if (node.self) await parts.holdings.keep(options.algorithm, bytes);
+    if (node.self && options.algorithm === "sha256") await parts.holdings.keepHashed(key, bytes);
+    else if (node.self) await parts.holdings.keep(options.algorithm, bytes);
     else await putToPeer(parts, node, options.algorithm, bytes, key);
   };
   return spread({ key, sizeBytes: bytes.byteLength, placement, parts, send, begun: new Map() });
