@@ -19,6 +19,16 @@ export const benches: readonly Bench[] = [
     run: async (effort) => (await import("./cask-put.bench.ts")).run(effort),
   },
   {
+    name: "cask-cluster",
+    summary: "durable uploads to three nodes: rate and bytes on the wire",
+    run: async (effort) => (await import("./cask-cluster.bench.ts")).run(effort),
+  },
+  {
+    name: "cask-idle",
+    summary: "memory and processor at rest, and the time to be ready",
+    run: async (effort) => (await import("./cask-idle.bench.ts")).run(effort),
+  },
+  {
     name: "memberlist",
     summary: "what gossip costs, and how fast members agree",
     run: async (effort) =>
