@@ -31,7 +31,7 @@ export const whereShape = z.object({
 export const verifyShape = z.object({ key: z.string(), verdict: z.enum(["good", "bad", "absent", "unreadable"]) });
 const count = z.number().catch(0);
 /** The state of a node. */
-export const statusShape = z.object({
+export const statusShape = z.looseObject({
   id: z.string(),
   writeable: z.string(),
   blobs: count,
@@ -46,7 +46,7 @@ export const statusShape = z.object({
     had: z.number().nullish(),
   }),
   nodes: z.array(
-    z.object({
+    z.looseObject({
       id: z.string(),
       name: z.string(),
       self: z.boolean(),

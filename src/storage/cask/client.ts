@@ -158,10 +158,17 @@ export class CaskClient {
         const response = await this.#ask(baseUrl, "GET", `/file/${key}/`, watch, {
           headers: isWhole ? {} : { Range: `bytes=${at}-${end === Number.POSITIVE_INFINITY ? "" : end - 1}` },
         });
-        const sizeBytes = sizeIn(response, isWhole ? 0 : at);
-        if (sizeBytes === undefined || response.body === null) {
+        // Streams may come without their length; asking for the head alone gives it.
+        const sizeBytes = sizeIn(response) ?? (await this.find(key, options))?.sizeBytes;
+        const starts = response.status === 200 ? 0 : startIn(response);
+        if (sizeBytes === undefined || starts !== at || response.body === null) {
+          await response.body?.cancel();
           watch.end();
-          throw new Fault("unavailable", "cask/nonsense", `The node answered ${response.status} without a size`);
+          throw new Fault(
+            "unavailable",
+            "cask/nonsense",
+            `The node answered ${response.status} with other bytes than asked`,
+          );
         }
         return { sizeBytes, body: response.body, watch };
       });
@@ -360,14 +367,18 @@ function uploadBody(
   });
 }
 
-/** The size of the whole blob, from an answer that must begin at byte `at`. */
-function sizeIn(response: Response, at: number): number | undefined {
-  if (response.status === 206) {
-    const match = /^bytes (\d+)-\d+\/(\d+)$/.exec(response.headers.get("content-range") ?? "");
-    return match !== null && Number(match[1]) === at ? Number(match[2]) : undefined;
-  }
-  const length = response.headers.get("content-length");
-  return at === 0 && length !== null ? Number(length) : undefined;
+/** The size of the whole blob, as far as the answer tells. */
+function sizeIn(response: Response): number | undefined {
+  const text =
+    response.status === 206
+      ? /^bytes \d+-\d+\/(\d+)$/.exec(response.headers.get("content-range") ?? "")?.[1]
+      : (response.headers.get("content-length") ?? undefined);
+  return text === undefined ? undefined : Number(text);
+}
+
+/** Where the bytes of a partial answer begin. */
+function startIn(response: Response): number {
+  return Number(/^bytes (\d+)-/.exec(response.headers.get("content-range") ?? "")?.[1] ?? Number.NaN);
 }
 
 function wrongBytes(key: Key, reason: string): Fault {
