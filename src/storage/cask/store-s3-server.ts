@@ -1,7 +1,7 @@
 /**
  * For tests only: starts a real S3-compatible server as its own process, if this machine has one. Looked for, in this
- * order: the program named by WARREN_TEST_S3, `versitygw` (Go), `moto_server` (Python), on the PATH and in
- * `node_modules/.cache/peers/bin`. A fresh bucket in a temporary folder each time.
+ * order: the program named by WARREN_TEST_S3, `versitygw` (Go), `moto_server` (Python), in
+ * `node_modules/.cache/peers/bin` and on the PATH. A fresh bucket in a temporary folder each time.
  */
 import { mkdtemp, mkdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -21,12 +21,15 @@ export interface S3Server {
 
 const programs = ["versitygw", "moto_server"];
 
+/** The variables of the process, as the test has them. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
 /** The path of the server program to be used, or undefined when there is none. */
-export function findS3Program(): string | undefined {
-  const named = process.env["WARREN_TEST_S3"];
+export function findS3Program(environment: Environment): string | undefined {
+  const named = environment["WARREN_TEST_S3"];
   if (named) return named;
   const peers = join(import.meta.dir, "../../../node_modules/.cache/peers/bin");
-  const path = `${process.env["PATH"] ?? ""}:${peers}:${join(process.env["HOME"] ?? "/", "go/bin")}`;
+  const path = `${peers}:${environment["PATH"] ?? ""}:${join(environment["HOME"] ?? "/", "go/bin")}`;
   for (const program of programs) {
     const found = Bun.which(program, { PATH: path });
     if (found) return found;
@@ -35,7 +38,7 @@ export function findS3Program(): string | undefined {
 }
 
 /** Starts the program and waits until it answers and has a bucket. */
-export async function startS3Server(program: string): Promise<S3Server> {
+export async function startS3Server(program: string, environment: Environment): Promise<S3Server> {
   const folder = await mkdtemp(join(tmpdir(), "cask-s3-"));
   const port = freePort();
   const name = basename(program);
@@ -51,7 +54,7 @@ export async function startS3Server(program: string): Promise<S3Server> {
   const child = Bun.spawn({
     cmd,
     cwd: folder,
-    env: { ...process.env, ROOT_ACCESS_KEY: accessKeyId, ROOT_SECRET_KEY: secretAccessKey, NO_PROXY: "127.0.0.1" },
+    env: { ...environment, ROOT_ACCESS_KEY: accessKeyId, ROOT_SECRET_KEY: secretAccessKey, NO_PROXY: "127.0.0.1" },
     stdout: "ignore",
     stderr: "ignore",
   });

@@ -20,10 +20,13 @@ import {
 } from "./store.conformance.ts";
 
 const spool = await mkdtemp(join(tmpdir(), "cask-spool-"));
-afterAll(() => rm(spool, { recursive: true, force: true }));
+const troubledSpool = await mkdtemp(join(tmpdir(), "cask-spool-"));
+afterAll(async () => {
+  for (const folder of [spool, troubledSpool]) await rm(folder, { recursive: true, force: true });
+});
 let prefixes = 0;
 
-const program = findS3Program();
+const program = findS3Program(process.env);
 if (program === undefined) {
   console.warn(
     "Not run: the S3 store against a real server, because neither versitygw nor moto_server is installed on this machine",
@@ -32,7 +35,7 @@ if (program === undefined) {
   describe("S3Store against a real server", () => {
     let server: S3Server;
     beforeAll(async () => {
-      server = await startS3Server(program);
+      server = await startS3Server(program, process.env);
     }, 60_000);
     afterAll(() => server.stop());
 
@@ -118,7 +121,7 @@ describe("S3Store in trouble", () => {
         bucket: "b",
         accessKeyId: "a",
         secretAccessKey: "s",
-        spool,
+        spool: troubledSpool,
         clock: systemClock,
         ...options,
       });
@@ -139,7 +142,7 @@ describe("S3Store in trouble", () => {
     const store = await server.open();
     for (const sizeBytes of [10, 400_000])
       expect(await codeOf(put(store, nextKey(), noise(sizeBytes, 1)))).toBe(expected);
-    expect(await readdir(join(spool, "incoming"))).toEqual([]);
+    expect(await readdir(join(troubledSpool, "incoming"))).toEqual([]);
   });
 
   test("a HEAD that is refused or fails is a Fault, not an absence", async () => {
@@ -211,7 +214,7 @@ describe("S3Store in trouble", () => {
         bucket: "b",
         accessKeyId: "a",
         secretAccessKey: "s",
-        spool,
+        spool: troubledSpool,
         clock: { ...systemClock, monotonicMs: () => nowMs },
       });
       expect(await store.find(nextKey())).toBeUndefined();
