@@ -24,6 +24,11 @@ export const benches: readonly Bench[] = [
     run: async (effort) => (await import("./cask-cluster.bench.ts")).run(effort),
   },
   {
+    name: "cask-large",
+    summary: "a blob of 4 GiB up and down: memory above rest",
+    run: async (effort) => (await import("./cask-large.bench.ts")).run(effort),
+  },
+  {
     name: "cask-idle",
     summary: "memory and processor at rest, and the time to be ready",
     run: async (effort) => (await import("./cask-idle.bench.ts")).run(effort),
