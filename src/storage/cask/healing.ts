@@ -250,13 +250,13 @@ export function surplusWork(parts: HealingParts): Work {
     }
     counting++;
     if (surplusSince === 0) ledger.markSurplus(key, parts.clock.now());
-    const owners = await bringToOwners(key, placement, parts);
+    const { lacked, complete } = await bringToOwners(key, placement, parts);
     const nowMs = parts.clock.monotonicMs();
-    if (owners === "lacking") completeSince.delete(key);
-    else if (owners === "supplied") completeSince.set(key, nowMs);
-    else if (owners === "complete" && !completeSince.has(key)) completeSince.set(key, nowMs);
-    const sinceMs = completeSince.get(key);
-    if (owners !== "complete" || sinceMs === undefined || nowMs - sinceMs < parts.healing.graceMs) return;
+    if (lacked) completeSince.delete(key);
+    if (!complete) return;
+    const sinceMs = completeSince.get(key) ?? nowMs;
+    completeSince.set(key, sinceMs);
+    if (nowMs - sinceMs < parts.healing.graceMs) return;
     if (!(await dropProved(key, sizeBytes, placement, parts))) return;
     completeSince.delete(key);
     counting--;
@@ -291,29 +291,28 @@ export function surplusWork(parts: HealingParts): Work {
 }
 
 /**
- * Asks the owners of a surplus copy for theirs and passes it to those who lack it. `complete`: all said that they have it;
- * `supplied`: all have it now; `lacking`: one has none and could not be given one; `unknown`: not all answered.
+ * Asks the owners of a surplus copy for theirs and passes it to those who lack it. `lacked`: at least one said that it had
+ * none; `complete`: there are as many owners as copies wanted, and all of them have it now, as they say.
  */
 async function bringToOwners(
   key: Key,
   placement: Placement,
   parts: HealingParts,
-): Promise<"complete" | "supplied" | "lacking" | "unknown"> {
+): Promise<{ lacked: boolean; complete: boolean }> {
   const owners = placement.owners(key);
-  let outcome: "complete" | "supplied" | "lacking" | "unknown" =
-    owners.length >= placement.copies ? "complete" : "lacking";
+  let lacked = false;
+  let complete = owners.length >= placement.copies;
   for (const owner of owners) {
     const held = owner.alive ? await ask(owner, key, parts) : undefined;
     if (held === true) continue;
     if (held === undefined) {
-      if (outcome !== "lacking") outcome = "unknown";
+      complete = false;
       continue;
     }
-    if (owner.writeable && takes(owner, key) && (await pushed(key, owner, parts))) {
-      if (outcome === "complete") outcome = "supplied";
-    } else outcome = "lacking";
+    lacked = true;
+    if (!owner.writeable || !takes(owner, key) || !(await pushed(key, owner, parts))) complete = false;
   }
-  return outcome;
+  return { lacked, complete };
 }
 
 /** Gives a node a copy; true when it has it on disk. */
