@@ -59,6 +59,7 @@ export interface ClusterOptions {
   random: Random;
   nodes: number;
   copies: number;
+  settings: Partial<CaskSettings>;
   plant?: Plant;
   /** Receives one line for everything that happens. */
   trace?: (line: string) => void;
@@ -116,7 +117,7 @@ export class Cluster {
     this.random = options.random;
     this.#plant = options.plant ?? {};
     this.#trace = options.trace;
-    this.settings = { ...simulatedSettings, copies: options.copies };
+    this.settings = { ...simulatedSettings, ...options.settings, copies: options.copies };
     this.network = new Network({
       time: this.time,
       random: this.random,
@@ -142,6 +143,7 @@ export class Cluster {
       copies: options.copies,
       // A proof takes at most the time of a question; a drop follows at once, unless its process is paused between.
       proofMs: 3 * this.settings.askMs + 6000,
+      readMs: 3000,
       verifyEveryMs: this.settings.verifyEveryMs,
       now: () => this.time.nowMs,
       fail: (violation) => this.fail(violation),

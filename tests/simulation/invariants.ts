@@ -14,7 +14,9 @@
  *    itself that went bad without a trace in its stat less than the verification interval ago (a wall clock set back
  *    lengthens the interval by as much), or a disk whose reads lie at this moment.
  * 3. drop: when a node removes a copy as surplus, at least the wanted number of other nodes have it intact, counting
- *    those hit within the length of a proof. A node puts no intact copy aside unless its reads lie.
+ *    those hit within the length of a proof; and a quorum of nodes have had it intact for as long as a read may take
+ *    (`readMs`), again counting those hit, or a reader who asked them before they got it would find nothing anywhere.
+ *    A node puts no intact copy aside unless its reads lie.
  * 4. presence: a find never says "absent" of a blob acknowledged before it began, unless nodes hit and nodes that could
  *    not be reached are together at least the quorum (and some node was hit: silence alone must show as an error). Nodes
  *    that joined while the asked one was away and that nobody has told it of count as hit.
@@ -33,7 +35,8 @@ export interface Violation {
 export type Cause = "stored" | "dropped" | "quarantined" | "fault" | "crash";
 
 interface BlobTruth {
-  readonly intact: Set<string>;
+  /** Nodes whose copy is intact, and since when. */
+  readonly intact: Map<string, number>;
   /** Since when a node's copy is there but bad. */
   readonly bad: Map<string, number>;
   readonly hits: Map<string, number>;
@@ -62,6 +65,7 @@ export class Invariants {
   readonly #copies: number;
   readonly #quorum: number;
   readonly #proofMs: number;
+  readonly #readMs: number;
   readonly #verifyEveryMs: number;
   readonly #now: () => number;
   readonly #fail: (violation: Violation) => void;
@@ -75,6 +79,7 @@ export class Invariants {
   constructor(parts: {
     copies: number;
     proofMs: number;
+    readMs: number;
     verifyEveryMs: number;
     now: () => number;
     fail: (violation: Violation) => void;
@@ -82,6 +87,7 @@ export class Invariants {
     this.#copies = parts.copies;
     this.#quorum = Math.floor(parts.copies / 2) + 1;
     this.#proofMs = parts.proofMs;
+    this.#readMs = parts.readMs;
     this.#verifyEveryMs = parts.verifyEveryMs;
     this.#now = parts.now;
     this.#fail = parts.fail;
@@ -110,7 +116,7 @@ export class Invariants {
     const after = bytes !== undefined && this.right(key, bytes);
     if (blob.intact.size >= this.#copies) blob.wholeAtMs = now;
     if (after) {
-      blob.intact.add(nodeId);
+      if (!before) blob.intact.set(nodeId, now);
       blob.bad.delete(nodeId);
     } else {
       blob.intact.delete(nodeId);
@@ -119,6 +125,8 @@ export class Invariants {
     }
     // Stored and yet not intact: a write that reached the disk wrong.
     if (!after && ((before && cause === "fault") || cause === "stored")) blob.hits.set(nodeId, now);
+    // A bad copy is missed from the moment it is found out.
+    if (!before && cause === "quarantined") blob.hits.set(nodeId, now);
     if (before && !after && cause === "quarantined") {
       if (lying) blob.hits.set(nodeId, now);
       else this.#broken("drop", `${nodeId} put its intact copy of ${key} aside`);
@@ -170,7 +178,7 @@ export class Invariants {
     if (hits.length + outcome.unknown.size === 0 || missing.size < this.#quorum) {
       this.#broken(
         "absent",
-        `${nodeId} said that ${key} is absent; intact on [${[...blob.intact].join(" ")}], hit [${hits.join(" ")}], unreachable [${[...outcome.unreachable].join(" ")}]`,
+        `${nodeId} said that ${key} is absent; intact on [${[...blob.intact.keys()].join(" ")}], hit [${hits.join(" ")}], unreachable [${[...outcome.unreachable].join(" ")}]`,
       );
     }
   }
@@ -182,8 +190,9 @@ export class Invariants {
     return keys;
   }
 
-  intactOn(key: Key): ReadonlySet<string> {
-    return this.#blob(key).intact;
+  /** Nodes with an intact copy. */
+  intactOn(key: Key): string[] {
+    return [...this.#blob(key).intact.keys()];
   }
 
   badOn(key: Key): ReadonlyMap<string, number> {
@@ -197,13 +206,20 @@ export class Invariants {
 
   #dropped(nodeId: string, key: Key, blob: BlobTruth, now: number): void {
     this.checks.drop++;
-    const counted = new Set(blob.intact);
-    for (const [hitId, atMs] of blob.hits) if (now - atMs <= this.#proofMs) counted.add(hitId);
+    const counted = new Set(blob.intact.keys());
+    const settled = new Set<string>();
+    for (const [holderId, sinceMs] of blob.intact) if (now - sinceMs >= this.#readMs) settled.add(holderId);
+    for (const [hitId, atMs] of blob.hits) {
+      if (now - atMs > this.#proofMs) continue;
+      counted.add(hitId);
+      settled.add(hitId);
+    }
     counted.delete(nodeId);
-    if (counted.size >= this.#copies) return;
+    settled.delete(nodeId);
+    if (counted.size >= this.#copies && settled.size >= this.#quorum) return;
     this.#broken(
       "drop",
-      `${nodeId} dropped ${key} with intact copies only on [${[...blob.intact].join(" ")}]; wanted ${this.#copies}`,
+      `${nodeId} dropped ${key} with intact copies only on [${[...blob.intact.keys()].join(" ")}], for long on [${[...settled].join(" ")}]; wanted ${this.#copies}`,
     );
   }
 
@@ -213,7 +229,7 @@ export class Invariants {
     if (blob.intact.size + hits.length >= this.#quorum) return;
     this.#broken(
       "acknowledged",
-      `${key} is intact only on [${[...blob.intact].join(" ")}] ${when}, hit [${hits.join(" ")}]; the quorum is ${this.#quorum}`,
+      `${key} is intact only on [${[...blob.intact.keys()].join(" ")}] ${when}, hit [${hits.join(" ")}]; the quorum is ${this.#quorum}`,
     );
   }
 
@@ -231,7 +247,7 @@ export class Invariants {
     let blob = this.#blobs.get(key);
     if (!blob) {
       blob = {
-        intact: new Set(),
+        intact: new Map(),
         bad: new Map(),
         hits: new Map(),
         wholeAtMs: Number.NEGATIVE_INFINITY,

@@ -2,7 +2,7 @@
  * Faults built into the nodes on purpose. A simulation that does not find them would not find the same mistake made in
  * earnest. Each is put in from outside, through the ports, so the rules themselves stay untouched.
  */
-import { algorithmOf, bucketCount, digestOf, type Key } from "../../src/storage/cask/key.ts";
+import { bucketCount, type Key } from "../../src/storage/cask/key.ts";
 import type { Ledger } from "../../src/storage/cask/ledger.ts";
 import type { Peer } from "../../src/storage/cask/peer.ts";
 import type { BlobStore } from "../../src/storage/cask/store.ts";
@@ -89,7 +89,7 @@ export const plants: Readonly<Record<string, Plant>> = {
   "no grace time": { settings: { graceMs: 0, stableMs: 0 } },
 
   "a proof by a node that does not see itself as an owner": {
-    settings: { graceMs: 0, stableMs: 0 },
+    settings: { stableMs: 0 },
     peerFor: (peerFor, from) => (node) => {
       const peer = peerFor(node);
       return changed(peer, {
@@ -115,7 +115,6 @@ export const plants: Readonly<Record<string, Plant>> = {
   },
 
   "not noticing that a file has changed": {
-    ledger: (ledger) => ledger,
     store: (store) => {
       const first = new Map<Key, { stamp: string; storedAt: number; sizeBytes: number }>();
       return storing(store, {
@@ -170,29 +169,4 @@ export const plants: Readonly<Record<string, Plant>> = {
       });
     },
   },
-
-  "removing what should be put aside, and looking at nothing": {
-    store: (store) =>
-      storing(store, {
-        read: async function* (key, range) {
-          // A scrub that believes the name: it reads, but not from the disk.
-          if (algorithmOf(key) === "sha256" && range === undefined && store.find(key)) {
-            const truth = seen.get(digestOf(key));
-            if (truth) {
-              yield truth;
-              return;
-            }
-          }
-          const chunks: Uint8Array[] = [];
-          for await (const chunk of store.read(key, range)) {
-            chunks.push(chunk.slice());
-            yield chunk;
-          }
-          const [only] = chunks;
-          if (chunks.length === 1 && only && range === undefined) seen.set(digestOf(key), only);
-        },
-      }),
-  },
 };
-
-const seen = new Map<string, Uint8Array>();

@@ -7,9 +7,10 @@
  * hold; a few let everything go wrong at once.
  */
 import { below, pick, type Random } from "../../src/kit/random.ts";
+import type { CaskSettings } from "../../src/storage/cask/cask.ts";
 import type { Algorithm } from "../../src/storage/cask/key.ts";
 import type { MemoryFaults } from "../../src/storage/cask/store-memory.ts";
-import type { Weather } from "./network.ts";
+import { fairWeather, type Weather } from "./network.ts";
 
 /** One thing that happens. Numbers of nodes are taken modulo the nodes there are. */
 export type Act =
@@ -37,6 +38,8 @@ export interface Scenario {
   seed: number;
   nodes: number;
   copies: number;
+  /** Where the nodes' numbers differ from the usual ones. */
+  settings: Partial<CaskSettings>;
   /** Faults stop here; then the cluster heals. */
   chaosMs: number;
   /** Sizes of the contents that clients put, by number. */
@@ -51,7 +54,8 @@ const healingMs = 45_000;
 export function scenarioOf(seed: number, random: Random): Scenario {
   const wild = random() < 0.15;
   const nodes = pick(random, [3, 3, 3, 4, 4, 5, 5, 6, 7, 9]);
-  const copies = nodes >= 6 && random() < 0.2 ? 4 : random() < 0.15 ? 2 : 3;
+  const moving = nodes >= 5 && random() < 0.4;
+  const copies = moving ? 2 : nodes >= 6 && random() < 0.2 ? 4 : random() < 0.15 ? 2 : 3;
   const chaosMs = 20_000 + below(random, 5) * 15_000;
   const contents = Array.from({ length: 6 + below(random, 14) }, (_, salt) => ({
     sizeBytes: salt === 0 ? below(random, 2) : 1 + below(random, 2000),
@@ -178,8 +182,32 @@ export function scenarioOf(seed: number, random: Random): Scenario {
       if (random() < 0.4) busy(atMs, 6000);
     } else at(atMs, { do: "weather", weather: weatherOf(random) });
   }
+  // In some plans blobs are on the move all the time: nodes that see nobody else take new blobs as stand-ins, then see the
+  // owners again, while readers who do not hedge soon look everywhere over a network with stragglers.
+  if (moving) {
+    at(1, { do: "weather", weather: { ...fairWeather, maxDelayMs: 4, straggle: 0.1 } });
+    for (let atMs = 8000; atMs < chaosMs - 6000; atMs += 7000) {
+      const first = below(random, nodes);
+      const blind = [first, (first + 1 + below(random, nodes - 1)) % nodes, below(random, nodes)];
+      const viewers = blind.reduce((mask, number) => mask | (1 << number), 0);
+      const forMs = span(1500, 3000);
+      at(atMs, { do: "suspect", viewers, targets: ~viewers & 0xffff, forMs });
+      for (let put = 0; put < 3; put++) {
+        const content = contents.length;
+        contents.push({ sizeBytes: 1 + below(random, 300), salt: content });
+        const act = { do: "put", node: pick(random, blind), content, algorithm: "sha256", named: false } as const;
+        at(atMs + 100 + random() * (forMs - 200), act);
+      }
+      for (let get = 0; get < 60; get++) {
+        const draw = below(random, 1_000_000);
+        at(atMs + forMs + random() * 2500, { do: "get", node: node(), draw, of: "recent" });
+      }
+    }
+  }
   acts.sort((left, right) => left.atMs - right.atMs);
-  return { seed, nodes, copies, chaosMs, contents, acts };
+  // Without early hedges a read lasts longer, and so must the grace time.
+  const settings = moving ? { hedgeMs: 900, graceMs: 15_000 } : {};
+  return { seed, nodes, copies, settings, chaosMs, contents, acts };
 }
 
 function weatherOf(random: Random): Weather {

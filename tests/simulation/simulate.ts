@@ -44,6 +44,7 @@ export function simulate(seed: number, options: SimulateOptions = {}): Simulatio
     random: seededRandom(seed * 2),
     nodes: scenario.nodes,
     copies: scenario.copies,
+    settings: scenario.settings,
     ...(options.plant ? { plant: options.plant } : {}),
     ...(options.trace ? { trace: options.trace } : {}),
   });
@@ -149,7 +150,7 @@ class Run {
     const broken = (sentence: string) => cluster.fail({ rule: "serves", atMs: time.nowMs, sentence });
     const lost: Key[] = [];
     for (const key of invariants.acknowledgedKeys()) {
-      if (invariants.intactOn(key).size === 0) {
+      if (invariants.intactOn(key).length === 0) {
         lost.push(key);
         continue;
       }
@@ -189,7 +190,7 @@ class Run {
     const ring = new Ring(staying.map((node) => node.id));
     for (const key of invariants.keys()) {
       const owners = ring.order(digestOf(key)).slice(0, this.#scenario.copies);
-      const intact = [...invariants.intactOn(key)].sort();
+      const intact = invariants.intactOn(key).sort();
       if (intact.join(" ") === owners.toSorted().join(" ") && invariants.badOn(key).size === 0) continue;
       return `${key} is on [${intact.join(" ")}], bad on [${[...invariants.badOn(key).keys()].join(" ")}], owners are [${owners.join(" ")}]`;
     }
