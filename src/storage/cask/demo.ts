@@ -51,7 +51,7 @@ export async function demo(options: DemoOptions = {}): Promise<number> {
     await show.run();
     return 0;
   } catch (thrown) {
-    show.failed(thrown instanceof Fault ? thrown.message : reasonOf(thrown));
+    await show.failed(thrown instanceof Fault ? thrown.message : reasonOf(thrown));
     return 1;
   } finally {
     await show.end();
@@ -143,10 +143,13 @@ class Demonstration {
   }
 
   /** Says why it did not go well. */
-  failed(reason: string): void {
+  async failed(reason: string): Promise<void> {
     const current = this.#steps.at(-1);
-    if (current?.state === "now") current.state = "failed";
-    this.#screen.draw("");
+    if (current?.state === "now") {
+      current.state = "failed";
+      current.tookMs = this.#clock.monotonicMs() - current.startedMs;
+    }
+    await this.#finish();
     this.#screen.note(`Failed${current === undefined ? "" : ` at "${current.text}"`}: ${reason}`);
   }
 
