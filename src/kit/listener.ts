@@ -12,6 +12,7 @@ import { Fault, reasonOf, toFault } from "./fault.ts";
 import { preferredType } from "./http/accept.ts";
 import { limitBody } from "./http/body.ts";
 import { problemResponse } from "./http/problem.ts";
+import { pathOf, refuseUnreadable } from "./http/target.ts";
 import type { Logger } from "./log.ts";
 import { latencyBuckets, type Metrics } from "./metrics.ts";
 import type { PageShell } from "./pages/shell.ts";
@@ -88,6 +89,9 @@ const knownMethods = new Set(["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "
 /** Bun cuts connections without traffic after this many seconds, and takes no more than this. */
 const idleSeconds = 255;
 
+/** Whether someone may still read a stream that stays open is asked this often. */
+const lookAgainMs = 2000;
+
 type BunServer = Bun.Server<undefined>;
 
 /** Binds an address. Throws `node/port-taken` or `node/address` when it cannot be had. */
@@ -104,6 +108,7 @@ export function openListener(address: Address, tls: TlsPair | undefined, parts: 
     const call = new Call(
       request,
       server,
+      parts.clock,
       () => streams++,
       () => streams--,
     );
@@ -130,6 +135,7 @@ export function openListener(address: Address, tls: TlsPair | undefined, parts: 
     try {
       const own = nodePath(request, path, call, parts);
       if (own) return own instanceof Promise ? own.then(finish, fail) : finish(own);
+      refuseUnreadable(request.url, path);
       const mount = mounts.find((candidate) => isBelow(path, candidate.path));
       if (!mount)
         throw new Fault("missing", "node/no-page", `Cannot find "${path.slice(0, 200)}": there is no such page`);
@@ -198,14 +204,6 @@ export function usualScope(method: string): Scope {
   return method === "GET" || method === "HEAD" || method === "OPTIONS" ? "read" : "write";
 }
 
-/** The path of a URL as the server gives it, without query. */
-export function pathOf(url: string): string {
-  const start = url.indexOf("/", 8);
-  if (start < 0) return "/";
-  const query = url.indexOf("?", start);
-  return query < 0 ? url.slice(start) : url.slice(start, query);
-}
-
 function isBelow(path: string, mount: string): boolean {
   return (
     path.startsWith(mount) && (path.length === mount.length || mount === "" || path.charCodeAt(mount.length) === 47)
@@ -216,6 +214,7 @@ function isBelow(path: string, mount: string): boolean {
 class Call implements Caller {
   readonly #request: Request;
   readonly #server: BunServer;
+  readonly #clock: Clock;
   readonly #opened: () => void;
   readonly #closed: () => void;
   #address: string | undefined;
@@ -223,9 +222,10 @@ class Call implements Caller {
   #visitor: Visitor | undefined;
   #service = "node";
 
-  constructor(request: Request, server: BunServer, opened: () => void, closed: () => void) {
+  constructor(request: Request, server: BunServer, clock: Clock, opened: () => void, closed: () => void) {
     this.#request = request;
     this.#server = server;
+    this.#clock = clock;
     this.#opened = opened;
     this.#closed = closed;
   }
@@ -264,10 +264,27 @@ class Call implements Caller {
     return this.#visitor?.may(this.#service, scope) ?? false;
   }
 
-  keepOpen(): void {
+  keepOpen(scope: Scope): AbortSignal {
+    const { method, signal } = this.#request;
+    // Nobody will read the body of an answer to HEAD, so nobody would ever say that it is over.
+    if (method === "HEAD" || signal.aborted) return AbortSignal.abort();
     this.#server.timeout(this.#request, 0);
     this.#opened();
-    this.#request.signal.addEventListener("abort", this.#closed, { once: true });
+    const over = new AbortController();
+    let cancelLook = () => {};
+    const look = () => {
+      if (this.may(scope)) cancelLook = this.#clock.schedule(lookAgainMs, look);
+      else end();
+    };
+    const end = () => {
+      if (over.signal.aborted) return;
+      cancelLook();
+      this.#closed();
+      over.abort();
+    };
+    signal.addEventListener("abort", end, { once: true });
+    cancelLook = this.#clock.schedule(lookAgainMs, look);
+    return over.signal;
   }
 }
 
@@ -283,7 +300,10 @@ function nodePath(
   if (second === 104 && path === "/healthz") return new Response("ok\n", { headers: { "Cache-Control": "no-store" } });
   if (second === 114 && path === "/readyz") {
     const { ready, findings } = parts.readiness();
-    const lines = findings.map((finding) => `${finding.state}  ${finding.name}: ${finding.sentence}`);
+    // Whoever balances load needs the status; names and folders are for those who may read them.
+    const lines = mayRead(call, parts)
+      ? findings.map((finding) => `${finding.state}  ${finding.name}: ${finding.sentence}`)
+      : [];
     return new Response(`${[ready ? "ready" : "not ready", ...lines].join("\n")}\n`, {
       status: ready ? 200 : 503,
       headers: { "Cache-Control": "no-store", "Content-Type": "text/plain; charset=utf-8" },
@@ -306,6 +326,16 @@ function nodePath(
     return new Response(null, { status: 303, headers: { Location: "/", "Set-Cookie": cookieFor("", { secure }) } });
   }
   return undefined;
+}
+
+function mayRead(call: Call, parts: ListenerParts): boolean {
+  try {
+    call.enter(parts.gate, "node");
+    return call.may("read");
+  } catch (thrown) {
+    if (thrown instanceof Fault) return false;
+    throw thrown;
+  }
 }
 
 async function signIn(request: Request, call: Call, parts: ListenerParts): Promise<Response> {

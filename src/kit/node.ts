@@ -251,7 +251,7 @@ async function start(parts: NodeParts, undo: (() => void | Promise<void>)[]): Pr
         mountPath,
         baseUrl: `${origin}${mountPath}`,
         alone: parts.alone,
-        guarded: tokens.any(),
+        guarded: () => tokens.any(),
         cluster: membership,
         shell,
         signal: stopping.signal,

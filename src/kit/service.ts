@@ -62,7 +62,7 @@ export interface ServiceContext<Options extends object> {
   /** True when started as `warren <name>`, standing in for its predecessor. */
   readonly alone: boolean;
   /** Tokens exist: answers are for those who show one, and shared caches must not keep them. */
-  readonly guarded: boolean;
+  readonly guarded: () => boolean;
   readonly cluster: Cluster;
   readonly shell: PageShell;
   /** Aborts when the node begins to stop. */
@@ -79,8 +79,11 @@ export interface Caller {
   readonly name: string;
   /** Whether the caller may do what `scope` covers in this service. */
   may(scope: Scope): boolean;
-  /** Lifts the idle limit of the connection, for streams that may be silent for long. */
-  keepOpen(): void;
+  /**
+   * Lifts the idle limit of the connection, for streams that may be silent for long. The signal aborts when the stream
+   * has to end: its reader left, or may no longer do what `scope` covers. It has aborted already for HEAD.
+   */
+  keepOpen(scope: Scope): AbortSignal;
 }
 
 /** What a token may do, in rising order; each covers those before it. */

@@ -172,7 +172,12 @@ export function startStorybook(port = 0): Storybook {
       return caskPage(request, url, sample, shell);
     }
     const current = () => ({ ...view, events: [...sampleOf(consoleSamples, sample).events, ...events.recent()] });
-    return createConsole({ view: current, events, shell, clock, log: silentLog }).handle(request, { keepOpen });
+    return createConsole({ view: current, events, shell, clock, log: silentLog }).handle(request, {
+      keepOpen() {
+        keepOpen();
+        return request.signal;
+      },
+    });
   };
 
   const server = Bun.serve({

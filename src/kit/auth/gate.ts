@@ -28,6 +28,7 @@ export interface Visitor {
   readonly tokenId: string | undefined;
   /** True where everybody may do everything, because no tokens exist. */
   readonly open: boolean;
+  /** Whether it may now: false once its token was revoked or has expired. */
   may(service: string, scope: Scope): boolean;
 }
 
@@ -62,13 +63,15 @@ export interface Gate {
 }
 
 const anonymous: Visitor = { name: "anonymous", tokenId: undefined, open: false, may: () => false };
-const everybody: Visitor = { name: "anonymous", tokenId: undefined, open: true, may: () => true };
 
 /** A gate over some tokens. */
 export function createGate(options: GateOptions): Gate {
   const { tokens, log } = options;
   const failures = options.failures ?? createFailureLimit({ clock: options.clock });
   const hosts = new Set((options.hosts ?? []).map((host) => hostOf(host) ?? host.toLowerCase()));
+
+  // Asked anew each time, for a stream may outlive the token, or the openness, that it began with.
+  const everybody: Visitor = { name: "anonymous", tokenId: undefined, open: true, may: () => !tokens.any() };
 
   const visitorOf = (token: string): Visitor | undefined => {
     const record = tokens.verify(token);
@@ -77,7 +80,7 @@ export function createGate(options: GateOptions): Gate {
       name: record.name,
       tokenId: record.id,
       open: false,
-      may: (service, scope) => covers(record.grants, service, scope),
+      may: (service, scope) => covers(record.grants, service, scope) && tokens.inForce(record.id),
     };
   };
 

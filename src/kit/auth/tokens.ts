@@ -44,6 +44,8 @@ export interface Tokens {
   revoke(idOrName: string): TokenRecord;
   /** Whose token this is; undefined when it is malformed, unknown, revoked or expired. */
   verify(token: string): TokenRecord | undefined;
+  /** Whether the token of this id is neither revoked nor expired. */
+  inForce(id: string): boolean;
   /** Whether any token is in force. One that merely expired counts, so that time alone never opens a door. */
   any(): boolean;
   close(): void;
@@ -159,10 +161,15 @@ class TokenFile implements Tokens {
     const now = this.#clock.now();
     // Compared in any case, so that the time taken does not tell an unknown id from a wrong secret.
     const matches = timingSafeEqual(sha256(secret), held?.hash ?? noHash);
-    if (!held || !matches || held.record.revokedAt !== undefined) return undefined;
-    if (held.record.expiresAt !== undefined && held.record.expiresAt <= now) return undefined;
+    if (!held || !matches || !isInForce(held.record, now)) return undefined;
     this.#noteUse(held.record, now);
     return held.record;
+  }
+
+  inForce(id: string): boolean {
+    this.#lookForChanges();
+    const held = this.#held.get(id);
+    return held !== undefined && isInForce(held.record, this.#clock.now());
   }
 
   any(): boolean {
@@ -211,6 +218,10 @@ class TokenFile implements Tokens {
       this.#log.warn("The last use of a token could not be noted", { id: record.id, reason: reasonOf(thrown) });
     }
   }
+}
+
+function isInForce(record: TokenRecord, now: number): boolean {
+  return record.revokedAt === undefined && (record.expiresAt === undefined || record.expiresAt > now);
 }
 
 const noHash = new Uint8Array(32);

@@ -36,7 +36,7 @@ export function formatMessage(message: StreamMessage): string {
 
 /**
  * An answer that streams what `subscribe` sends until the reader leaves or `signal` aborts; then the function that
- * `subscribe` returned is called, once. Call `caller.keepOpen()` before answering with it.
+ * `subscribe` returned is called, once. `signal` is what `caller.keepOpen()` returned.
  */
 export function eventStream(
   signal: AbortSignal,

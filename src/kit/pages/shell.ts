@@ -5,6 +5,7 @@
 import { systemClock } from "../clock.ts";
 import type { Clock } from "../clock.ts";
 import { type Fault, toFault } from "../fault.ts";
+import { pathOf } from "../http/target.ts";
 import { type Asset, asset, createAssetShelf } from "./assets.ts";
 import baseStyles from "./base.css" with { type: "text" };
 import componentStyles from "./components.css" with { type: "text" };
@@ -134,7 +135,7 @@ export function createShell(options: ShellOptions): PageShell {
         title: problemTitle(fault),
         service: about.service ?? "",
         status: fault.status,
-        body: ProblemBody({ fault, path: new URL(request.url).pathname, requestId: about.requestId }),
+        body: ProblemBody({ fault, path: pathOf(request.url), requestId: about.requestId }),
         ...(fault.retryAfterMs === undefined
           ? {}
           : { headers: { "Retry-After": String(Math.ceil(fault.retryAfterMs / 1000)) } }),

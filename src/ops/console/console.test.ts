@@ -74,7 +74,12 @@ test("createConsole: one page, one stream, and a page for what is nowhere; it on
     log: silentLog,
   });
   const ask = (path: string, method = "GET") =>
-    shown.handle(new Request(`http://h${path}`, { method }), { keepOpen: () => void kept++ });
+    shown.handle(new Request(`http://h${path}`, { method }), {
+      keepOpen() {
+        kept++;
+        return new AbortController().signal;
+      },
+    });
   expect(await ask("/").text()).toContain("All is well: 1 service runs");
   const missing = ask("/no%3Cwhere");
   expect(missing.status).toBe(404);

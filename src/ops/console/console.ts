@@ -54,8 +54,7 @@ export function createConsole(options: ConsoleOptions): Console {
         );
       }
       if (path === consoleLivePath) {
-        caller.keepOpen();
-        return liveParts(request.signal, {
+        return liveParts(caller.keepOpen("read"), {
           clock,
           render: () => overviewParts(options.view(), clock.now()),
           subscribe: (changed) => options.events.subscribe(changed),

@@ -15,6 +15,7 @@ import type { Clock } from "../../kit/clock.ts";
 import { Fault } from "../../kit/fault.ts";
 import { limitBody } from "../../kit/http/body.ts";
 import { rangeResponse } from "../../kit/http/range.ts";
+import { pathOf } from "../../kit/http/target.ts";
 import type { Caller } from "../../kit/service.ts";
 import type { Cask } from "./cask.ts";
 import { type Algorithm, algorithmOf, bucketCount, type Key, parseKey } from "./key.ts";
@@ -43,7 +44,7 @@ export interface HttpParts {
   /** Counts wrong secrets by address. */
   failures: FailureLimit;
   /** Whether blobs are only for those with a token: caches in between must not keep them. */
-  guarded: boolean;
+  guarded(): boolean;
   pages: CaskPages;
   /** Answers `GET /config/`. */
   selfConfig(): Record<string, unknown>;
@@ -54,6 +55,12 @@ export interface HttpParts {
   /** The state for `warren cask status` and scripts. */
   status(): unknown;
 }
+
+/** What a key names never changes. */
+const forGood = "max-age=31536000, immutable";
+
+/** Addresses that are remembered as knowing the secret. */
+const knowingMax = 1000;
 
 type Bindings = { Bindings: { caller: Caller } };
 
@@ -69,7 +76,7 @@ function plain(status: number, text: string): Response {
 export function caskRoutes(parts: HttpParts): (request: Request, caller: Caller) => Response | Promise<Response> {
   const { cask, mountPath } = parts;
   const app = new Hono<Bindings>({ strict: true }).basePath(mountPath || "/");
-  const cacheControl = `${parts.guarded ? "private" : "public"}, max-age=31536000, immutable`;
+  const cacheControl = () => `${parts.guarded() ? "private" : "public"}, ${forGood}`;
   const limits = { maxBlobBytes: cask.settings.maxBlobBytes, uploadIdleMs: parts.uploadIdleMs, clock: parts.clock };
   const filePrefix = `${mountPath}/file/`;
   const rootPath = `${mountPath}/`;
@@ -99,7 +106,7 @@ export function caskRoutes(parts: HttpParts): (request: Request, caller: Caller)
         etag: `"${key}"`,
         contentType: "application/octet",
         headers: {
-          "Cache-Control": cacheControl,
+          "Cache-Control": cacheControl(),
           "X-Content-Type-Options": "nosniff",
           ...(record ? { "X-Cask-Verified-At": String(record.verifiedAt) } : {}),
         },
@@ -133,7 +140,7 @@ export function caskRoutes(parts: HttpParts): (request: Request, caller: Caller)
       result = await cask.put(offered.bytes, { ...offered, signal: request.signal });
     } catch (thrown) {
       parts.metrics.put("failed", 0, 0);
-      throw thrown;
+      throw request.signal.aborted ? clientGone(thrown) : thrown;
     }
     const seconds = (parts.clock.monotonicMs() - startedMs) / 1000;
     parts.metrics.put(result.acknowledged ? "acknowledged" : "refused", result.sizeBytes, seconds);
@@ -142,21 +149,32 @@ export function caskRoutes(parts: HttpParts): (request: Request, caller: Caller)
 
   const asPeer = (request: Request, caller: Caller) => {
     const shown = request.headers.get(secretHeader) ?? "";
-    const secrets = parts.peerSecrets();
     // Where none is configured only callers from this machine are believed, and only those who may write anyway.
     const mayPass =
-      secrets.length > 0
-        ? secrets.some((secret) => sameText(secret, shown))
+      parts.peerSecrets().length > 0
+        ? knowsSecret(shown, caller)
         : shown === "" && isLoopback(caller.address) && caller.may("write");
-    if (mayPass) return;
-    const waitMs = parts.failures.waitMs(caller.address);
-    if (shown !== "") parts.failures.record(caller.address);
+    if (!mayPass) throw new Fault("forbidden", "cask/secret", "sorry, need the secret knock");
+  };
+
+  /** Addresses that have shown the right secret, so that a neighbour who guesses does not shut them out. */
+  const knowing = new Set<string>();
+
+  /** Whether a secret is right. People make these up, so whoever guessed wrong too often waits, right or wrong. */
+  const knowsSecret = (shown: string, { address }: Caller): boolean => {
+    const waitMs = knowing.has(address) ? 0 : parts.failures.waitMs(address);
     if (waitMs > 0) {
       throw new Fault("limited", "cask/secret-limited", "Cannot let you in: too many wrong secrets from your address", {
         retryAfterMs: waitMs,
       });
     }
-    throw new Fault("forbidden", "cask/secret", "sorry, need the secret knock");
+    if (parts.peerSecrets().some((secret) => sameText(secret, shown))) {
+      if (knowing.size >= knowingMax) knowing.clear();
+      knowing.add(address);
+      return true;
+    }
+    if (shown !== "") parts.failures.record(address);
+    return false;
   };
 
   const joined = async (addresses: readonly string[]): Promise<{ answered: number } | { reason: string }> => {
@@ -198,9 +216,8 @@ export function caskRoutes(parts: HttpParts): (request: Request, caller: Caller)
     const url = form.get("url") ?? query.get("url") ?? "";
     const secret = form.get("secret") ?? query.get("secret") ?? "";
     if (url === "") return plain(200, "no url specified");
-    const secrets = parts.peerSecrets();
-    if (!(secrets.length === 0 ? c.env.caller.may("admin") : secrets.some((known) => sameText(known, secret)))) {
-      parts.failures.record(c.env.caller.address);
+    const { caller } = c.env;
+    if (!(parts.peerSecrets().length === 0 ? caller.may("admin") : knowsSecret(secret, caller))) {
       return plain(403, "need to know the secret knock");
     }
     const addresses = url.split(",").map((part) => part.trim());
@@ -283,7 +300,9 @@ export function caskRoutes(parts: HttpParts): (request: Request, caller: Caller)
   });
   app.all("*", async (c) => {
     const { method } = c.req;
-    const path = new URL(c.req.url).pathname.slice(mountPath.length);
+    const path = pathOf(c.req.url).slice(mountPath.length);
+    // Below these the node asks for no scope, as nodes have their secret instead.
+    if (/^\/(?:local|peer)(?:\/|$)/.test(path)) asPeer(c.req.raw, c.env.caller);
     if (method === "GET" || method === "HEAD") {
       const page = await parts.pages.answer(c.req.raw, c.env.caller, path);
       if (page) return page;
@@ -304,15 +323,17 @@ export function caskRoutes(parts: HttpParts): (request: Request, caller: Caller)
   });
 
   // A copy of ready headers is made in half the time of new ones.
-  const usualHeaders = new Headers({
-    "Content-Type": "application/octet",
-    "Content-Disposition": "inline",
-    "Cache-Control": cacheControl,
-    "Accept-Ranges": "bytes",
-    "X-Content-Type-Options": "nosniff",
-  });
+  const usualHeaders = (kept: "private" | "public") =>
+    new Headers({
+      "Content-Type": "application/octet",
+      "Content-Disposition": "inline",
+      "Cache-Control": `${kept}, ${forGood}`,
+      "Accept-Ranges": "bytes",
+      "X-Content-Type-Options": "nosniff",
+    });
+  const [forOne, forAll] = [usualHeaders("private"), usualHeaders("public")];
   const plainHeaders = (key: Key, sizeBytes: number) => {
-    const headers = new Headers(usualHeaders);
+    const headers = new Headers(parts.guarded() ? forOne : forAll);
     headers.set("ETag", `"${key}"`);
     headers.set("Content-Length", String(sizeBytes));
     return headers;
@@ -427,6 +448,15 @@ function putAnswer(result: PutResult, originalFailureStatus: boolean): Response 
     },
     { status: 503, headers: { "Content-Type": "application/problem+json", "Retry-After": "5" } },
   );
+}
+
+/** What a request that nobody waits for any more comes to: a matter of its sender, not of this node. */
+function clientGone(cause: unknown): Fault {
+  return cause instanceof Fault
+    ? cause
+    : new Fault("invalid", "http/body-cut", "Cannot take the upload: the connection was closed before its end", {
+        cause,
+      });
 }
 
 /** Equal texts, compared in a time that does not tell where they differ. */

@@ -9,7 +9,7 @@ import type { LogEntry, Logger } from "../../kit/log.ts";
 import type { Html } from "../../kit/pages/html.ts";
 import { liveParts } from "../../kit/pages/live.ts";
 import type { PageShell } from "../../kit/pages/shell.ts";
-import type { Caller } from "../../kit/service.ts";
+import type { Caller, Scope } from "../../kit/service.ts";
 import type { Worker } from "../../kit/worker.ts";
 import type { Cask } from "./cask.ts";
 import { parseKey } from "./key.ts";
@@ -164,9 +164,8 @@ export function caskPages(parts: ViewParts): CaskPages {
     };
   };
 
-  const live = (request: Request, caller: Caller, render: () => Record<string, Html>): Response => {
-    caller.keepOpen();
-    return liveParts(request.signal, {
+  const live = (caller: Caller, scope: Scope, render: () => Record<string, Html>): Response => {
+    return liveParts(caller.keepOpen(scope), {
       clock,
       render,
       subscribe: (changed) => cluster.subscribe(changed),
@@ -220,7 +219,7 @@ export function caskPages(parts: ViewParts): CaskPages {
         case "/status/":
           return page(request, "overview", "Cask", Overview(overview()), { live: `${mountPath}${caskPaths.live}` });
         case caskPaths.live:
-          return live(request, caller, () => overviewParts(overview()));
+          return live(caller, "read", () => overviewParts(overview()));
         case caskPaths.lookup: {
           const query = new URL(request.url).searchParams.get("key") ?? "";
           if (query === "") return page(request, "lookup", "Look up", Lookup({ ...frame(), query }));
@@ -237,7 +236,7 @@ export function caskPages(parts: ViewParts): CaskPages {
             live: `${mountPath}${caskPaths.logLive}`,
           });
         case caskPaths.logLive:
-          return live(request, caller, () => logParts({ ...frame(), entries: parts.recentLog() }));
+          return live(caller, "admin", () => logParts({ ...frame(), entries: parts.recentLog() }));
         case caskPaths.join:
           return joinPage(request, "");
         default:

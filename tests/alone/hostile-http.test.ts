@@ -1,0 +1,236 @@
+/**
+ * A node as a hostile user meets it: requests that different readers would read differently, streams opened in ways that
+ * never end, uploads cut off, and tokens that end while they are in use. Nothing may be let in by a spelling, and nothing
+ * may stay behind.
+ */
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { connect } from "node:net";
+
+import { type ChildNode, runProgram, startChild, until } from "../../src/kit/testing/child-node.ts";
+
+const keyOf = (bytes: string) => `sha256:${new Bun.CryptoHasher("sha256").update(bytes).digest("hex")}`;
+
+/** Sends a request as it stands and gives back status and body of what comes, or an empty status. */
+function rawly(url: string, text: string): Promise<{ status: string; text: string }> {
+  const { hostname, port } = new URL(url);
+  return new Promise((resolve, reject) => {
+    let answer = "";
+    const socket = connect(Number(port), hostname, () => socket.write(text));
+    socket.on("data", (chunk) => {
+      answer += chunk.toString();
+      if (answer.includes("\r\n\r\n")) socket.destroy();
+    });
+    socket.on("close", () => resolve({ status: /^HTTP\/1\.1 (\d+)/.exec(answer)?.[1] ?? "", text: answer }));
+    socket.on("error", reject);
+  });
+}
+
+const request = (line: string, ...headers: string[]) =>
+  [`${line} HTTP/1.1`, "Host: 127.0.0.1", ...headers, "Content-Length: 0", "", ""].join("\r\n");
+
+/** How many of a node's streams are drawn now, as its counter of open connections to a path cannot tell. */
+const workDone = async (pid: number) => {
+  const fields = (await Bun.file(`/proc/${pid}/stat`).text()).split(") ")[1]?.split(" ") ?? [];
+  return Number(fields[11]) + Number(fields[12]);
+};
+
+async function makeToken(node: ChildNode, name: string, scope: string): Promise<string> {
+  const made = await runProgram(["token", "create", name, "--scope", scope, "--json", "--data", node.data]);
+  return (JSON.parse(made.stdout) as { token: string }).token;
+}
+
+describe("with tokens", () => {
+  let node: ChildNode;
+  let alone: ChildNode;
+  let writer = "";
+  let reader = "";
+  beforeAll(async () => {
+    node = await startChild({ environment: { WARREN_CASK_QUORUM: "1" } });
+    alone = await startChild({ words: ["cask"], environment: { WARREN_CASK_QUORUM: "1" } });
+    writer = await makeToken(node, "writer", "cask:write");
+    reader = await makeToken(node, "reader", "cask:read");
+    await makeToken(alone, "reader", "cask:read");
+    for (const { url } of [node, alone])
+      await until(
+        "tokens count",
+        async () => (await fetch(`${url}/config/`)).status === 401 || (await fetch(`${url}/cask/`)).status === 401,
+      );
+  });
+  afterAll(async () => {
+    await node[Symbol.asyncDispose]();
+    await alone[Symbol.asyncDispose]();
+  });
+
+  test("no spelling of a path asks for less than the path", async () => {
+    for (const line of [
+      "POST /cask/drain/",
+      "POST /cask/%64rain/",
+      "POST /cask/%64%72%61%69%6E/",
+      "POST /cask/x/../drain/",
+      "POST /cask/x/%2e%2e/drain/",
+      "POST /cask/./drain/",
+      "POST /cask/%2E/drain/",
+      "DELETE /cask/%64rain/",
+      "POST /cask/%76erify/sha256:00/",
+      "POST /cask/f%6Frget/some-node-id/",
+      "GET /cask/log/",
+      "GET /cask/%6cog/",
+      "GET /cask/l%6fg/live",
+      "GET /cask/x/../log/",
+      "GET /cask/x/%2e%2E/log/",
+      "GET /cask/x/..\\log/",
+      "GET /cask/x\\..\\log/",
+      "GET /cask/x/..%2flog/",
+      "GET /x/../cask/log/",
+      "GET /%63ask/log/",
+    ]) {
+      const { status, text } = await rawly(node.url, request(line, `Authorization: Bearer ${writer}`));
+      expect([line, status]).toEqual([line, expect.stringMatching(/^(400|403|404)$/)]);
+      expect(text).not.toContain("<!doctype");
+    }
+    const { writeable } = (await (
+      await fetch(`${node.url}/cask/status.json`, { headers: { Authorization: `Bearer ${reader}` } })
+    ).json()) as { writeable: string };
+    expect(writeable).toBe("yes");
+  });
+
+  test("no path is open that only nodes may use, also where every unknown path shows the state", async () => {
+    for (const path of [
+      "/peer/",
+      "/peer/x/",
+      "/local/x",
+      "/local//",
+      "/peer/../",
+      "/%70eer/x/",
+      "/local",
+      "/peer",
+      "/x",
+    ]) {
+      for (const [{ url }, mount] of [
+        [alone, ""],
+        [node, "/cask"],
+      ] as const) {
+        const { status, text } = await rawly(url, request(`GET ${mount}${path}`, "Accept: text/html"));
+        expect([path, status]).toEqual([path, expect.stringMatching(/^(400|401|403|404)$/)]);
+        expect(text).not.toContain("freeBytes");
+        expect(text).not.toContain("Copies");
+      }
+    }
+  });
+
+  test("/readyz tells strangers the state and nothing else", async () => {
+    const open = await fetch(`${node.url}/readyz`);
+    expect([open.status, await open.text()]).toEqual([200, "ready\n"]);
+    const all = await makeToken(node, "all", "*:read");
+    await until("the token counts", async () =>
+      (await (await fetch(`${node.url}/readyz`, { headers: { Authorization: `Bearer ${all}` } })).text()).includes(
+        "Keeps",
+      ),
+    );
+  });
+
+  test("caches in between must not keep what needs a token, also when the first token came after the start", async () => {
+    const bytes = "kept from strangers";
+    const url = `${node.url}/cask/`;
+    await fetch(url, { method: "PUT", body: bytes, headers: { Authorization: `Bearer ${writer}` } });
+    for (const headers of [{}, { Range: "bytes=0-3" }]) {
+      const read = await fetch(`${url}file/${keyOf(bytes)}/`, {
+        headers: { ...headers, Authorization: `Bearer ${reader}` },
+      });
+      expect(read.headers.get("cache-control")).toBe("private, max-age=31536000, immutable");
+      await read.arrayBuffer();
+    }
+  });
+
+  test("a stream ends soon after the token it was opened with is revoked", async () => {
+    const brief = await makeToken(node, "brief", "*:admin");
+    const headers = { Authorization: `Bearer ${brief}` };
+    await until("the token counts", async () => (await fetch(`${node.url}/`, { headers })).ok);
+    const streams = await Promise.all(
+      ["/console/live", "/cask/live", "/cask/log/live"].map((path) => fetch(`${node.url}${path}`, { headers })),
+    );
+    expect(streams.map(({ status }) => status)).toEqual([200, 200, 200]);
+    await runProgram(["token", "revoke", "brief", "--data", node.data]);
+    for (const stream of streams) expect(await stream.text()).toContain("event:");
+  }, 20_000);
+});
+
+describe("open on this machine", () => {
+  test("an answer to HEAD leaves nothing that goes on drawing", async () => {
+    await using node = await startChild();
+    const head = (path: string) => fetch(`${node.url}${path}`, { method: "HEAD" });
+    for (const path of ["/cask/live", "/cask/log/live", "/console/live"]) expect((await head(path)).status).toBe(200);
+    await Promise.all(Array.from({ length: 300 }, () => head("/cask/live")));
+    await Promise.all(Array.from({ length: 300 }, () => head("/console/live")));
+    // Six hundred pages drawn every two seconds would take a good part of a processor.
+    await until("the node is at rest", async () => {
+      const before = await workDone(node.pid);
+      await new Promise((resolve) => setTimeout(resolve, 1000));
+      return (await workDone(node.pid)) - before <= 2;
+    });
+  }, 30_000);
+
+  test("streams that were dropped, or only asked for by HEAD, do not let a stop cut uploads short", async () => {
+    await using node = await startChild({ environment: { WARREN_CASK_QUORUM: "1" } });
+    for (let count = 0; count < 20; count++) await fetch(`${node.url}/cask/live`, { method: "HEAD" });
+    const { hostname, port } = new URL(node.url);
+    let answer = "";
+    const socket = connect(Number(port), hostname);
+    socket.on("data", (chunk) => {
+      answer += chunk.toString();
+    });
+    socket.write("PUT /cask/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n01234");
+    await until("the upload has begun", async () =>
+      (await Bun.file(`/proc/net/tcp`).text()).includes(`:${Number(port).toString(16).toUpperCase().padStart(4, "0")}`),
+    );
+    await fetch(`${node.url}/healthz`);
+    const ended = node.end("SIGTERM");
+    await until("it is stopping", () => node.output().includes('"Stopping"'));
+    socket.write("56789");
+    expect(await ended).toBe(0);
+    expect(answer).toContain("HTTP/1.1 200 OK");
+    expect(answer).toContain(keyOf("0123456789"));
+  }, 20_000);
+
+  test("a request that names no host, or an impossible one, is refused as bad, but a probe without one is answered", async () => {
+    await using node = await startChild();
+    for (const [text, status] of [
+      ["GET /healthz HTTP/1.0\r\n\r\n", "200"],
+      ["GET /readyz HTTP/1.0\r\n\r\n", "200"],
+      ["GET /cask/ HTTP/1.0\r\n\r\n", "400"],
+      ["GET /no HTTP/1.1\r\nHost: <script>\r\nAccept: text/html\r\n\r\n", "400"],
+      ["GET /cask/ HTTP/1.1\r\nHost: [\r\n\r\n", "400"],
+      ["GET / HTTP/1.1\r\nHost: a b\r\n\r\n", "400"],
+      ["CONNECT 127.0.0.1:80 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", "400"],
+    ] as const) {
+      expect([text, (await rawly(node.url, text)).status]).toEqual([text, status]);
+    }
+    expect(node.output()).not.toContain("A request failed");
+  });
+
+  test("uploads that are cut off are no failure of the node, and leave no file and no connection behind", async () => {
+    await using node = await startChild({ environment: { WARREN_CASK_QUORUM: "1" } });
+    const { hostname, port } = new URL(node.url);
+    const openFiles = async () =>
+      (await Array.fromAsync(new Bun.Glob("*").scan({ cwd: `/proc/${node.pid}/fd`, onlyFiles: false }))).length;
+    await fetch(`${node.url}/cask/`, { method: "PUT", body: "x" });
+    const before = await openFiles();
+    for (let round = 0; round < 10; round++) {
+      await Promise.all(
+        Array.from({ length: 30 }, async (_, number) => {
+          const socket = connect(Number(port), hostname);
+          socket.on("error", () => undefined);
+          socket.write("PUT /cask/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99000000\r\n\r\n");
+          await new Promise<void>((resolve) =>
+            socket.write(new Uint8Array(number % 2 ? 1000 : 1_200_000), () => resolve()),
+          );
+          socket.destroy();
+        }),
+      );
+    }
+    await until("all is as before", async () => (await openFiles()) <= before + 4);
+    const left = new Bun.Glob("*").scan({ cwd: `${node.data}/cask/blobs/incoming` });
+    expect(await Array.fromAsync(left)).toEqual([]);
+    expect(node.output()).not.toContain("A request failed");
+  }, 20_000);
+});
