@@ -11,16 +11,16 @@ import { cpuSeconds, forgetPeak, loopbackBytes, medianOf, mustHave, peakBytes, s
 import { type BenchTable, type Effort, sizeText } from "./report.ts";
 import { type LoadResult, wrkSend } from "./wrk.ts";
 
-const turnsOf: Record<Effort, { turns: number; seconds: number }> = {
-  smoke: { turns: 1, seconds: 1 },
-  quick: { turns: 2, seconds: 1 },
-  full: { turns: 5, seconds: 3 },
+const turnsOf: Record<Effort, { turns: number; seconds: number; warmUps: number }> = {
+  smoke: { turns: 1, seconds: 1, warmUps: 0 },
+  quick: { turns: 2, seconds: 1, warmUps: 1 },
+  full: { turns: 5, seconds: 3, warmUps: 1 },
 };
 
 /** Measures rate, latency, processor time, memory and bytes on the wire. */
 export async function run(effort: Effort): Promise<BenchTable[]> {
   mustHave("wrk");
-  const { turns, seconds } = turnsOf[effort];
+  const { turns, seconds, warmUps } = turnsOf[effort];
   const rows: BenchTable["rows"] = [];
   const root = mkdtempSync(join(tmpdir(), "warren-bench-"));
   const folder = () => mkdtempSync(join(root, "node-"));
@@ -43,7 +43,7 @@ export async function run(effort: Effort): Promise<BenchTable[]> {
         results: [] as (LoadResult & { wireBytes: number; cpuMicros: number })[],
         peak: 0,
       }));
-      for (let turn = -1; turn < turns; turn++) {
+      for (let turn = -warmUps; turn < turns; turn++) {
         for (const side of sides) {
           for (const pid of side.pids) forgetPeak(pid);
           const [wire, cpu] = [loopbackBytes(), cpuOf(side.pids)];

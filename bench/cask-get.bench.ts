@@ -17,16 +17,16 @@ const sizes = [
   { bytes: 64 * 1024, goal: 0.6 },
   { bytes: 8 * 1024 * 1024, goal: 0.8 },
 ];
-const turnsOf: Record<Effort, { turns: number; seconds: number }> = {
-  smoke: { turns: 1, seconds: 1 },
-  quick: { turns: 3, seconds: 1 },
-  full: { turns: 7, seconds: 3 },
+const turnsOf: Record<Effort, { turns: number; seconds: number; warmUps: number }> = {
+  smoke: { turns: 1, seconds: 1, warmUps: 0 },
+  quick: { turns: 3, seconds: 1, warmUps: 1 },
+  full: { turns: 7, seconds: 3, warmUps: 1 },
 };
 
 /** Measures rate, latency and memory of both. */
 export async function run(effort: Effort): Promise<BenchTable[]> {
   mustHave("nginx", "wrk");
-  const { turns, seconds } = turnsOf[effort];
+  const { turns, seconds, warmUps } = turnsOf[effort];
   const folder = mkdtempSync(join(tmpdir(), "warren-bench-"));
   const files = join(folder, "files");
   mkdirSync(files);
@@ -47,7 +47,7 @@ export async function run(effort: Effort): Promise<BenchTable[]> {
         { name: "nginx, open_file_cache", pid: caching.pid, url: `${caching.url}/${name}` },
       ].map((server) => ({ ...server, results: [] as (LoadResult & { cpuMicros: number })[], peak: 0 }));
       // The turn before the first warms caches and compilers.
-      for (let turn = -1; turn < turns; turn++) {
+      for (let turn = -warmUps; turn < turns; turn++) {
         for (const server of servers) {
           forgetPeak(server.pid);
           const cpuBefore = cpuSeconds(server.pid);

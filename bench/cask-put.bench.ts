@@ -12,10 +12,10 @@ import { type BenchTable, type Effort, sizeText, verdict } from "./report.ts";
 import { type LoadResult, wrkSend } from "./wrk.ts";
 
 const goal = 0.8;
-const turnsOf: Record<Effort, { turns: number; seconds: number }> = {
-  smoke: { turns: 1, seconds: 1 },
-  quick: { turns: 3, seconds: 1 },
-  full: { turns: 7, seconds: 3 },
+const turnsOf: Record<Effort, { turns: number; seconds: number; warmUps: number }> = {
+  smoke: { turns: 1, seconds: 1, warmUps: 0 },
+  quick: { turns: 3, seconds: 1, warmUps: 1 },
+  full: { turns: 7, seconds: 3, warmUps: 1 },
 };
 
 /** The threads that fsync runs on: Bun's choice, one for each core, and more, which both sides may have. */
@@ -41,7 +41,7 @@ export async function run(effort: Effort): Promise<BenchTable[]> {
     for (const pool of effort === "smoke" ? pools.slice(0, 1) : pools) {
       for (const sizeBytes of effort === "smoke" ? [4096] : [4096, 65_536]) {
         const own = mkdtempSync(join(folder, "pair-"));
-        rows.push(...(await compare(own, pool, sizeBytes, turns, seconds)));
+        rows.push(...(await compare(own, pool, sizeBytes, turnsOf[effort])));
       }
     }
   } finally {
@@ -65,8 +65,7 @@ async function compare(
   folder: string,
   pool: (typeof pools)[number],
   sizeBytes: number,
-  turns: number,
-  seconds: number,
+  { turns, seconds, warmUps }: { turns: number; seconds: number; warmUps: number },
 ): Promise<BenchTable["rows"]> {
   const bareFolder = join(folder, "bare");
   mkdirSync(bareFolder);
@@ -75,7 +74,7 @@ async function compare(
   {
     await using node = await startChild({ environment: pool.environment, folder });
     pin(node.pid, 0);
-    for (let turn = -1; turn < turns; turn++) {
+    for (let turn = -warmUps; turn < turns; turn++) {
       const length = turn < 0 ? 1 : seconds;
       forgetPeak(node.pid);
       const cpuBefore = cpuSeconds(node.pid);

@@ -2,9 +2,20 @@
  * `bun run bench [name] [--quick]`: without a name lists the benches; with one runs it, or all whose name begins with it
  * and a dash. Prints the tables and keeps them in `bench/results/<name>.md`; `--quick` prints only.
  */
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { type Bench, type Conditions, type Effort, loadNow, machineText, pageText, tableText } from "./report.ts";
+import {
+  type Bench,
+  type BenchTable,
+  type Conditions,
+  type Effort,
+  loadNow,
+  machineText,
+  pageText,
+  sizeText,
+  tableText,
+} from "./report.ts";
 
 /** Every bench there is. */
 export const benches: readonly Bench[] = [
@@ -32,6 +43,29 @@ export const benches: readonly Bench[] = [
     name: "cask-idle",
     summary: "memory and processor at rest, and the time to be ready",
     run: async (effort) => (await import("./cask-idle.bench.ts")).run(effort),
+  },
+  {
+    name: "cask-store",
+    summary: "durable writes of the disk store alone, beside a bare loop in the same process",
+    run: async (effort) => {
+      const { benchDurableWrites } = await import("./cask-store.ts");
+      const amounts = {
+        smoke: { count: 40, turns: 1 },
+        quick: { count: 500, turns: 3 },
+        full: { count: 1500, turns: 7 },
+      };
+      const rows: BenchTable["rows"] = [];
+      for (const sizeBytes of [4096, 65_536]) {
+        const result = await benchDurableWrites({ folder: tmpdir(), sizeBytes, ...amounts[effort] });
+        rows.push({
+          blob: sizeText(sizeBytes),
+          "store, blobs/s": result.storeRate.toFixed(0),
+          "bare loop, blobs/s": result.bareRate.toFixed(0),
+          "store / bare loop": result.ratio.toFixed(2),
+        });
+      }
+      return [{ title: "Durable writes, 32 in flight", rows, notes: [`Medians of ${amounts[effort].turns} turns.`] }];
+    },
   },
   {
     name: "memberlist",
