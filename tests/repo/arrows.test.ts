@@ -53,10 +53,11 @@ function refusal(from: string, to: string): string | undefined {
     if (target === "kit" || to.endsWith("/service.ts") || /\/(console|node-view|demo)\.ts$/.test(to)) return undefined;
     return "the table of services knows each by its service.ts only";
   }
-  if (source === "main.ts") {
+  if (source === "main.ts") return target === "command-line.ts" ? undefined : "main only sets the stage";
+  if (source === "command-line.ts") {
     return target === "kit" || target === "services.ts"
       ? undefined
-      : "main knows the kit and the table of services only";
+      : "the command line knows the kit and the table of services only";
   }
   return undefined;
 }

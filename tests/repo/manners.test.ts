@@ -97,6 +97,12 @@ function isWhereItBelongs(path: string): boolean {
   return (
     /\.(test|bench|conformance)\.tsx?$/.test(path) ||
     path.includes("/testing/") ||
-    ["src/main.ts", "src/kit/clock.ts", "src/kit/random.ts", "src/lib/memberlist/clock.ts"].includes(path)
+    [
+      "src/main.ts",
+      "src/command-line.ts",
+      "src/kit/clock.ts",
+      "src/kit/random.ts",
+      "src/lib/memberlist/clock.ts",
+    ].includes(path)
   );
 }
