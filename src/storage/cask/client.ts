@@ -186,6 +186,7 @@ export class CaskClient {
         current.watch.wait(true);
         try {
           for await (const chunk of current.body) {
+            options.signal?.throwIfAborted();
             if (at + chunk.byteLength > last) throw wrongBytes(key, "there are more of them than the node announced");
             hash?.update(chunk);
             at += chunk.byteLength;
