@@ -3,7 +3,7 @@
  * the table of services is the program's, and the first page of README does what it says.
  */
 import { describe, expect, test } from "bun:test";
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
 
 import { loadConfig } from "../../src/kit/config/load.ts";
@@ -57,6 +57,30 @@ describe("links", () => {
     }
     expect(missing).toEqual([]);
   });
+});
+
+test("ARCHITECTURE: its map names what is there, and every room of the kit", () => {
+  const architecture = all.find(({ path }) => path === "ARCHITECTURE.md") as Document;
+  const map = architecture.fences.find(({ code }) => code.startsWith("src/\n"))?.code ?? "";
+  const named: string[] = [];
+  const above: string[] = [];
+  for (const line of map.trimEnd().split("\n")) {
+    const depth = line.search(/\S/) / 2;
+    const [first = ""] = line.trim().split(" ");
+    above.length = depth;
+    // A line may name several files of a folder; what is no name ends the names.
+    for (const name of line.trim().split(/ +/)) {
+      if (!/^[\w./-]+(?:\/|\.tsx?)$/.test(name)) break;
+      named.push([...above, name].join(""));
+    }
+    above.push(first);
+  }
+  expect(named.filter((path) => !existsSync(join(root, path)))).toEqual([]);
+  const rooms = readdirSync(join(root, "src/kit"), { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  expect(
+    rooms.map(({ name }) => `src/kit/${name}/`).filter((path) => !path.endsWith("/testdata/") && !named.includes(path)),
+  ).toEqual([]);
+  expect(named.length).toBeGreaterThan(30);
 });
 
 describe("commands", () => {
@@ -118,7 +142,7 @@ describe("commands", () => {
     }
     expect(wrong).toEqual([]);
     expect(printed.size).toBeGreaterThan(20);
-  });
+  }, 60_000);
 
   test("the check sees a command, a flag and an option that are not there", async () => {
     expect(await refusal(["dance"])).toContain("dance");
@@ -126,7 +150,7 @@ describe("commands", () => {
     expect(await refusal(["up", "--lisen", "127.0.0.1:1"])).toContain("--lisen");
     expect(await refusal(["up", "--set", "cask.kopies=3"])).toContain("cask.kopies");
     expect(await refusal(["token", "create", "ann", "--scope", "*:admin"])).toBeUndefined();
-  });
+  }, 60_000);
 
   test("every npm script that a document prints is there, and so is what it runs", async () => {
     const { scripts } = (await Bun.file(join(root, "package.json")).json()) as { scripts: Record<string, string> };
