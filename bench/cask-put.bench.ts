@@ -1,6 +1,6 @@
 /**
  * Durable uploads to one node, beside a bare loop that does for each blob only what the disk must do: write, fsync,
- * rename, fsync of the folder. Both have 32 in flight, core 0 and the same disk, and take turns; every body is another.
+ * rename, fsync of the folder. Both have 32 in flight, the same cores and the same disk, and take turns; every body is another.
  */
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -15,13 +15,23 @@ const goal = 0.8;
 const turnsOf: Record<Effort, { turns: number; seconds: number; warmUps: number }> = {
   smoke: { turns: 1, seconds: 1, warmUps: 0 },
   quick: { turns: 3, seconds: 1, warmUps: 1 },
-  full: { turns: 7, seconds: 3, warmUps: 1 },
+  full: { turns: 5, seconds: 3, warmUps: 1 },
 };
 
-/** The threads that fsync runs on: Bun's choice, one for each core, and more, which both sides may have. */
-const pools: readonly { name: string; environment: Record<string, string> }[] = [
-  { name: "Bun's own", environment: {} },
-  { name: "16", environment: { UV_THREADPOOL_SIZE: "16" } },
+/** What both sides are given: cores, and the threads that fsync runs on (Bun takes one for each core). */
+interface Means {
+  cores: "one" | "all";
+  threads: string;
+  environment: Record<string, string>;
+}
+
+const more = { threads: "16", environment: { UV_THREADPOOL_SIZE: "16" } };
+const usual = { threads: "Bun's own", environment: {} };
+const means: readonly Means[] = [
+  { cores: "one", ...usual },
+  { cores: "all", ...usual },
+  { cores: "one", ...more },
+  { cores: "all", ...more },
 ];
 
 interface Bare {
@@ -38,10 +48,10 @@ export async function run(effort: Effort): Promise<BenchTable[]> {
   // Removed at the very end: for some seconds after many files were deleted ext4 is slow to make new ones.
   const folder = mkdtempSync(join(tmpdir(), "warren-bench-"));
   try {
-    for (const pool of effort === "smoke" ? pools.slice(0, 1) : pools) {
+    for (const given of effort === "smoke" ? means.slice(0, 1) : means) {
       for (const sizeBytes of effort === "smoke" ? [4096] : [4096, 65_536]) {
         const own = mkdtempSync(join(folder, "pair-"));
-        rows.push(...(await compare(own, pool, sizeBytes, turnsOf[effort])));
+        rows.push(...(await compare(own, given, sizeBytes, turnsOf[effort])));
       }
     }
   } finally {
@@ -53,9 +63,9 @@ export async function run(effort: Effort): Promise<BenchTable[]> {
       rows,
       notes: [
         `Medians of ${turns} turns of ${seconds} s each, in turn; the ratio is the median of the ratios of each turn.`,
-        "Raw POST bodies with Content-Length over keep-alive connections, all different. Server and loop on core 0, wrk on core 1.",
+        "Raw POST bodies with Content-Length over keep-alive connections, all different. One core: server and loop on core 0. All cores: on any. wrk is on core 1.",
         "The loop hashes nothing, keeps no ledger and speaks no HTTP. Each of its blobs has an fsync of its folder to itself; Warren lets uploads to one folder share one.",
-        "Threads: the pool that fsync runs on, the same for both. UV_THREADPOOL_SIZE sets it.",
+        "Threads: the pool that fsync runs on, the same for both; UV_THREADPOOL_SIZE sets it.",
       ],
     },
   ];
@@ -63,7 +73,7 @@ export async function run(effort: Effort): Promise<BenchTable[]> {
 
 async function compare(
   folder: string,
-  pool: (typeof pools)[number],
+  given: Means,
   sizeBytes: number,
   { turns, seconds, warmUps }: { turns: number; seconds: number; warmUps: number },
 ): Promise<BenchTable["rows"]> {
@@ -72,15 +82,15 @@ async function compare(
   const ours: (LoadResult & { cpuMicros: number; peakBytes: number })[] = [];
   const theirs: Bare[] = [];
   {
-    await using node = await startChild({ environment: pool.environment, folder });
-    pin(node.pid, 0);
+    await using node = await startChild({ environment: given.environment, folder });
+    if (given.cores === "one") pin(node.pid, 0);
     for (let turn = -warmUps; turn < turns; turn++) {
       const length = turn < 0 ? 1 : seconds;
       forgetPeak(node.pid);
       const cpuBefore = cpuSeconds(node.pid);
       const result = await wrkSend("POST", `${node.url}/cask/`, sizeBytes, length);
       const cpuMicros = ((cpuSeconds(node.pid) - cpuBefore) * 1e6) / result.requests;
-      const bare = await runBare(pool.environment, bareFolder, sizeBytes, length);
+      const bare = await runBare(given, bareFolder, sizeBytes, length);
       if (turn < 0) continue;
       ours.push({ ...result, cpuMicros, peakBytes: peakBytes(node.pid) });
       theirs.push(bare);
@@ -91,7 +101,8 @@ async function compare(
   return [
     {
       blob: sizeText(sizeBytes),
-      threads: pool.name,
+      cores: given.cores,
+      threads: given.threads,
       what: "warren",
       "blobs/s": medianOf(ourRates).toFixed(0),
       spread: spreadText(ourRates),
@@ -104,7 +115,8 @@ async function compare(
     },
     {
       blob: sizeText(sizeBytes),
-      threads: pool.name,
+      cores: given.cores,
+      threads: given.threads,
       what: "bare loop",
       "blobs/s": medianOf(theirRates).toFixed(0),
       spread: spreadText(theirRates),
@@ -117,13 +129,13 @@ async function compare(
 }
 
 async function runBare(
-  environment: Record<string, string>,
+  { cores, environment }: Means,
   folder: string,
   sizeBytes: number,
   seconds: number,
 ): Promise<Bare> {
   const words = [join(import.meta.dir, "bare-writer.ts"), folder, String(sizeBytes), String(seconds)];
-  const child = Bun.spawn([...onCore(0), process.execPath, ...words], {
+  const child = Bun.spawn([...(cores === "one" ? onCore(0) : []), process.execPath, ...words], {
     env: { PATH: process.env.PATH ?? "", ...environment },
     stdout: "pipe",
     stderr: "inherit",
