@@ -17,7 +17,7 @@ import type { Member } from "../lib/memberlist/roster.ts";
 import { timings } from "../lib/memberlist/timing.ts";
 import type { Clock } from "./clock.ts";
 import type { Cluster, ClusterNode } from "./cluster.ts";
-import { type Address, formatAddress } from "./config/address.ts";
+import { type Address, formatAddress, parseAddress } from "./config/address.ts";
 import { replaceFile } from "./disk/atomic.ts";
 import type { Events } from "./events.ts";
 import { Fault, reasonOf } from "./fault.ts";
@@ -52,18 +52,32 @@ export interface Membership extends Cluster {
 /** After so long without an answer from any node to be joined, the operator is told. */
 const lonelyMs = 8000;
 const memoryName = "members.json";
+/** Nodes that are taken note of; who has the cluster's secret could otherwise make up as many as memory holds. */
+const nodesMax = 1000;
+/** What an id has to be, here and elsewhere. */
+const idForm = /^[\w.-]{8,64}$/;
+/** Names are shown on pages and terminals, so nothing in them may move a cursor or turn the writing round. */
+const nameShape = z
+  .string()
+  .max(128)
+  .transform((name) => name.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, "\ufffd"));
+const urlShape = z.string().max(256).refine(isPlainUrl);
 const tellsShape = z.record(z.string().max(64), z.unknown());
 const metaShape = z.object({
   /** The node's name. */
-  n: z.string().max(128),
+  n: nameShape,
   /** Its base URL. */
-  u: z.string().max(256),
+  u: urlShape,
   /** Its services: what each tells, and its URL where that is not `<base>/<service>`. */
-  s: z.record(z.string().max(32), z.object({ u: z.string().max(256).optional(), t: tellsShape.optional() })),
+  s: z.record(z.string().max(32), z.object({ u: urlShape.optional(), t: tellsShape.optional() })),
 });
-const memoryShape = z.array(
-  z.object({ id: z.string(), name: z.string(), gossip: z.string(), meta: metaShape.optional() }),
-);
+const rememberedShape = z.object({
+  id: z.string().regex(idForm),
+  name: nameShape,
+  gossip: z.string().refine(isAddress),
+  // A node that is remembered without it tells it again.
+  meta: metaShape.optional().catch(undefined),
+});
 
 /** What nodes tell each other beside gossip. */
 const forgetShape = z.object({ forget: z.string().max(64) });
@@ -89,6 +103,9 @@ export function createMembership(options: MembershipOptions): Membership {
   let baseUrl = "";
   let snapshot: readonly ClusterNode[] | undefined;
   let saving = Promise.resolve();
+  let unsaved = false;
+  let telling = false;
+  let crowded = false;
   let running = false;
   let cancelLonely = () => {};
 
@@ -120,13 +137,37 @@ export function createMembership(options: MembershipOptions): Membership {
   };
   const changed = () => {
     snapshot = undefined;
-    for (const listener of listeners) listener();
+    if (telling) return;
+    // One message may bring news of many nodes; whoever listens reckons the whole ring anew each time.
+    telling = true;
+    queueMicrotask(() => {
+      telling = false;
+      for (const listener of listeners) listener();
+    });
   };
   const save = () => {
-    const text = `${JSON.stringify([...remembered.values()], null, 2)}\n`;
+    if (unsaved) return;
+    unsaved = true;
     saving = saving
-      .then(() => replaceFile(memoryPath, text))
+      .then(() => {
+        unsaved = false;
+        return replaceFile(memoryPath, `${JSON.stringify([...remembered.values()], null, 2)}\n`);
+      })
       .catch((thrown: unknown) => log.warn("Cannot remember the nodes of the cluster", { reason: reasonOf(thrown) }));
+  };
+  /** Whether a member is a node of this cluster: one with a proper id, as long as there are not too many. */
+  const isNode = ({ name }: Member): boolean => {
+    if (name === options.id || remembered.has(name)) return true;
+    if (!idForm.test(name)) {
+      log.warn("A member of the gossip whose id is not that of a node is ignored", { id: name.slice(0, 100) });
+      return false;
+    }
+    if (remembered.size < nodesMax - 1) return true;
+    if (!crowded) {
+      crowded = true;
+      events.add("node", "bad", `More than ${nodesMax} nodes gossip here: further ones are ignored`);
+    }
+    return false;
   };
   const meet = (member: Member) => {
     const meta = decode(member.meta);
@@ -144,18 +185,22 @@ export function createMembership(options: MembershipOptions): Membership {
   };
   const named = (member: Member) => decode(member.meta)?.n ?? member.name;
   list.on("join", (member) => {
+    if (!isNode(member)) return;
     meet(member);
     events.add("node", "good", `Node ${named(member)} is here`);
   });
-  list.on("update", meet);
+  list.on("update", (member) => {
+    if (isNode(member)) meet(member);
+  });
   list.on("suspect", changed);
   list.on("alive", changed);
   list.on("dead", (member) => {
+    if (!remembered.has(member.name)) return;
     changed();
     events.add("node", "warn", `Node ${named(member)} does not answer any more`);
   });
   list.on("left", (member) => {
-    remembered.delete(member.name);
+    if (!remembered.delete(member.name)) return;
     save();
     changed();
     events.add("node", "info", `Node ${named(member)} has left the cluster`);
@@ -208,7 +253,7 @@ export function createMembership(options: MembershipOptions): Membership {
       nodes.set(id, { ...nodeOf(id, name, meta), state: "dead", goneMs: nowMs - startedMs, self: false });
     }
     for (const member of running ? list.members() : []) {
-      if (member.name === options.id || (!remembered.has(member.name) && member.state !== "alive")) continue;
+      if (member.name === options.id || !remembered.has(member.name)) continue;
       const gone = member.state === "dead" || member.state === "left";
       const meta = decode(member.meta) ?? remembered.get(member.name)?.meta;
       nodes.set(member.name, {
@@ -306,9 +351,33 @@ export function createMembership(options: MembershipOptions): Membership {
   };
 }
 
-function decode(meta: Uint8Array): Meta | undefined {
-  const parsed = metaShape.safeParse(parsedJson(meta));
-  return parsed.success ? parsed.data : undefined;
+/** What metadata was found to say; a member keeps the same bytes until it tells something new. */
+const decoded = new WeakMap<Uint8Array, { meta: Meta | undefined }>();
+
+function decode(bytes: Uint8Array): Meta | undefined {
+  let known = decoded.get(bytes);
+  if (!known) {
+    const parsed = metaShape.safeParse(parsedJson(bytes));
+    known = { meta: parsed.success ? parsed.data : undefined };
+    decoded.set(bytes, known);
+  }
+  return known.meta;
+}
+
+/** Whether a text is the URL of a node: what a node tells must not make another read its own files, or ask elsewhere. */
+export function isPlainUrl(text: string): boolean {
+  if (!/^https?:\/\/[^/\\?#@\s]+(?:\/[^\\?#\s]*)?$/.test(text) || !URL.canParse(text)) return false;
+  return !/\/(?:\.|%2e){1,2}(?:\/|$)/i.test(text);
+}
+
+function isAddress(text: string): boolean {
+  try {
+    parseAddress(text);
+    return true;
+  } catch (thrown) {
+    if (thrown instanceof SyntaxError) return false;
+    throw thrown;
+  }
 }
 
 /** What some bytes say as JSON; undefined when they say nothing. */
@@ -335,7 +404,10 @@ function readMemory(path: string, log: Logger): Remembered[] {
     throw new Fault("internal", "node/memory", `Cannot read ${path}: look at its permissions`, { cause: thrown });
   }
   try {
-    return memoryShape.parse(JSON.parse(text));
+    const entries = z.array(z.unknown()).parse(JSON.parse(text));
+    const known = entries.flatMap((entry) => rememberedShape.safeParse(entry).data ?? []);
+    if (known.length < entries.length) log.warn("Some of the memory of other nodes cannot be read", { path });
+    return known;
   } catch (thrown) {
     log.warn("The memory of other nodes is damaged and starts anew", { path, reason: reasonOf(thrown) });
     return [];

@@ -46,8 +46,13 @@ export function caskNodes(cluster: Cluster): CaskNode[] {
 export function fullness(node: ClusterNode): { freeBytes?: number; totalBytes?: number; blobs?: number } {
   const { f, t, b } = node.services.cask?.tells ?? {};
   return {
-    ...(typeof f === "number" ? { freeBytes: f * 1_048_576 } : {}),
-    ...(typeof t === "number" ? { totalBytes: t * 1_048_576 } : {}),
-    ...(typeof b === "number" ? { blobs: b } : {}),
+    ...(isAmount(f) ? { freeBytes: f * 1_048_576 } : {}),
+    ...(isAmount(t) ? { totalBytes: t * 1_048_576 } : {}),
+    ...(isAmount(b) ? { blobs: b } : {}),
   };
+}
+
+/** Something countable: in MiB, up to what a byte count can say exactly. */
+function isAmount(told: unknown): told is number {
+  return typeof told === "number" && told >= 0 && told <= Number.MAX_SAFE_INTEGER / 1_048_576;
 }

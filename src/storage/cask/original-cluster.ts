@@ -15,6 +15,7 @@ import { type Address, formatAddress } from "../../kit/config/address.ts";
 import type { Events } from "../../kit/events.ts";
 import { Fault, reasonOf } from "../../kit/fault.ts";
 import type { Logger } from "../../kit/log.ts";
+import { isPlainUrl } from "../../kit/membership.ts";
 import type { Random } from "../../kit/random.ts";
 import { createMemberlist } from "../../lib/memberlist/memberlist.ts";
 import type { Member } from "../../lib/memberlist/roster.ts";
@@ -43,8 +44,12 @@ export interface OriginalCluster extends Cluster {
 
 /** The state that originals tell each other, as metadata and in push/pulls. */
 export const stateShape = z.object({
-  uuid: z.string().min(8).max(64),
-  base_url: z.string().max(256),
+  uuid: z
+    .string()
+    .min(8)
+    .max(64)
+    .regex(/^[^\p{C}\p{Z}]*$/u),
+  base_url: z.string().max(256).refine(isPlainUrl),
   writeable: z.boolean(),
   secret: z.string(),
   neighbors: z.unknown().optional(),
