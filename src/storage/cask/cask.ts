@@ -34,21 +34,26 @@ export interface CaskSettings
   spaceEveryMs: number;
 }
 
-/** What happened, for metrics, events and pages. Every kind is counted; the sentence is for people. */
-export type CaskEvent =
-  | "quarantined"
-  | "repaired"
-  | "beyond-repair"
-  | "handed-off"
-  | "pulled"
-  | "pushed"
-  | "dropped"
-  | "peer-bytes-wrong"
-  | "peer-read"
-  | "read-hedged"
-  | "disk-full"
-  | "store-failed"
-  | "space-regained";
+/** What happens, for metrics, events and pages. Every kind is counted; the sentence beside it is for people. */
+export const caskEvents = [
+  "verified",
+  "quarantined",
+  "missed",
+  "repaired",
+  "beyond-repair",
+  "handed-off",
+  "pulled",
+  "pushed",
+  "dropped",
+  "peer-bytes-wrong",
+  "peer-read",
+  "read-hedged",
+  "disk-full",
+  "store-failed",
+  "space-regained",
+] as const;
+/** One of {@link caskEvents}. */
+export type CaskEvent = (typeof caskEvents)[number];
 
 /** What a node is built over. */
 export interface CaskParts {
@@ -99,7 +104,10 @@ export class Cask {
   #stableSinceMs: number;
   #complete = false;
   #full = false;
-  #failed = false;
+  /** Why nothing is entrusted to the store any more, and whether it may recover. */
+  #failure: { recovers: boolean } | undefined;
+  /** Fetches what is missing here; woken when something is found to be. */
+  #exchange: Worker | undefined;
   #draining = false;
   #space = { freeBytes: Number.POSITIVE_INFINITY, totalBytes: Number.POSITIVE_INFINITY };
   /** How many of the blobs it shares with this node each peer lacked when last compared. */
@@ -119,7 +127,7 @@ export class Cask {
       options: settings,
       watcher: {
         quarantined: (key, reason) => happened("quarantined", `Put the copy of ${key} aside: ${reason}`),
-        verified: () => undefined,
+        verified: (bytes) => happened("verified", "Read a copy and found it good", bytes),
         troubled: (fault) => this.#trouble(fault),
       },
     });
@@ -165,6 +173,10 @@ export class Cask {
       placement: () => this.placement,
       watcher: {
         repaired: () => undefined,
+        missed: (count: number) => {
+          happened("missed", `${count} blobs that were here are gone from the store`);
+          this.#exchange?.wake();
+        },
         beyondRepair: (key: Key) => happened("beyond-repair", `No good copy of ${key} could be fetched`),
       },
     };
@@ -213,7 +225,7 @@ export class Cask {
   writeable(): Writeable {
     if (this.#draining) return "draining";
     if (!this.settings.writeable) return "read-only by configuration";
-    if (this.#failed) return "store failed";
+    if (this.#failure) return "store failed";
     return this.#full ? "disk full" : "yes";
   }
 
@@ -293,6 +305,7 @@ export class Cask {
   /** Looks at the free space and decides whether there is room for more. */
   async lookAtSpace(): Promise<void> {
     this.#space = await this.#parts.store.space();
+    if (this.#failure?.recovers) await this.#tryStore();
     const { freeBytes } = this.#space;
     const { keepFreeBytes } = this.settings;
     if (!this.#full && freeBytes < keepFreeBytes) {
@@ -300,6 +313,19 @@ export class Cask {
     } else if (this.#full && freeBytes >= keepFreeBytes * 1.1) {
       this.#setFull(false, `Takes new blobs again: ${freeBytes} bytes are free`);
     }
+  }
+
+  /** Writes and drops a few bytes: a store that takes them has recovered. */
+  async #tryStore(): Promise<void> {
+    const writer = await this.#parts.store.create(1);
+    try {
+      await writer.write(new Uint8Array(1));
+    } finally {
+      await writer.abort();
+    }
+    this.#failure = undefined;
+    this.#parts.happened("space-regained", "Takes new blobs again: the store can be written", 0);
+    this.#parts.writeableChanged(this.writeable() === "yes");
   }
 
   #setFull(full: boolean, sentence: string): void {
@@ -314,11 +340,15 @@ export class Cask {
       this.#setFull(true, "Takes no new blobs: the disk is full");
       return;
     }
-    if (this.#failed) return;
-    // After a failed fsync nobody knows what is on the disk: no more is entrusted to it until someone has looked.
-    this.#failed = true;
-    this.#parts.happened("store-failed", `Takes no new blobs until restarted: ${fault.message}`, 0);
-    this.#parts.writeableChanged(false);
+    // After a failed fsync nobody knows what is on the disk: no more is entrusted to it until someone has looked. A
+    // disk that is not there, or may not be written, is another matter: it may be back at the next look.
+    const recovers = fault.code === "cask/store-gone" || fault.code === "cask/store-forbidden";
+    if (this.#failure && (recovers || !this.#failure.recovers)) return;
+    const before = this.writeable();
+    this.#failure = { recovers };
+    const until = recovers ? "until it is mended" : "until restarted";
+    this.#parts.happened("store-failed", `Takes no new blobs ${until}: ${fault.message}`, 0);
+    if (before === "yes") this.#parts.writeableChanged(false);
   }
 
   /** Copies that ought to exist of the blobs this node owns, and how many are known to, as of the last comparisons. */
@@ -344,9 +374,11 @@ export class Cask {
     const { clock, log, store } = this.#parts;
     const start = (work: Parameters<typeof startWorker>[0], idleMs: number) =>
       startWorker(work, { clock, log, idleMs });
+    const exchange = start(exchangeWork(this.#healing), this.settings.exchangeEveryMs);
+    this.#exchange = exchange;
     return [
       start(handOffWork(this.#healing), 2000),
-      start(exchangeWork(this.#healing), this.settings.exchangeEveryMs),
+      exchange,
       start(surplusWork(this.#healing), this.settings.exchangeEveryMs),
       start(this.#scrubWork, 60_000),
       start(reconcileWork(this.#scrubParts), 60_000),

@@ -4,6 +4,7 @@
  */
 import type { Cluster } from "../../kit/cluster.ts";
 import { formatDuration } from "../../kit/config/units.ts";
+import { countOf } from "../../kit/pages/quantity.ts";
 import type { Finding } from "../../kit/service.ts";
 import type { Cask } from "./cask.ts";
 
@@ -14,7 +15,11 @@ export function caskFindings(cask: Cask, cluster: Cluster, rebuildAfterMs: numbe
   const state = cask.writeable();
   findings.push(
     state === "yes" || state === "read-only by configuration"
-      ? { name: "store", state: "ok", sentence: `Keeps ${holdings.ledger.count()} blobs in ${holdings.store.place}` }
+      ? {
+          name: "store",
+          state: "ok",
+          sentence: `Keeps ${countOf(holdings.ledger.count(), "blob")} in ${holdings.store.place}`,
+        }
       : {
           name: "store",
           state: state === "store failed" ? "failed" : "degraded",
@@ -37,7 +42,7 @@ export function caskFindings(cask: Cask, cluster: Cluster, rebuildAfterMs: numbe
     findings.push({
       name: "quorum",
       state: "degraded",
-      sentence: `${takers} nodes take new blobs and ${placement.quorum} must have one before it counts: uploads are refused until more are there`,
+      sentence: `${countOf(takers, "node takes", "nodes take")} new blobs and ${placement.quorum} must have one before it counts: uploads are refused until more are there`,
     });
   } else if (placement.ring.nodeIds.length < placement.copies) {
     findings.push({
@@ -46,11 +51,19 @@ export function caskFindings(cask: Cask, cluster: Cluster, rebuildAfterMs: numbe
       sentence: `Each blob can have ${placement.ring.nodeIds.length} of ${placement.copies} wanted copies: join more nodes, or set copies in [cask]`,
     });
   } else if (had < wanted) {
-    findings.push({ name: "copies", state: "degraded", sentence: `${wanted - had} copies are missing and being made` });
+    findings.push({
+      name: "copies",
+      state: "degraded",
+      sentence: `${countOf(wanted - had, "copy is", "copies are")} missing and being made`,
+    });
   }
   const { lagBlobs } = cask.scrub();
   if (lagBlobs > 0) {
-    findings.push({ name: "scrub", state: "degraded", sentence: `${lagBlobs} blobs were not read again in time` });
+    findings.push({
+      name: "scrub",
+      state: "degraded",
+      sentence: `${countOf(lagBlobs, "blob was", "blobs were")} not read again in time`,
+    });
   }
   return findings;
 }

@@ -35,6 +35,14 @@ export interface HoldingsOptions {
 /** A verification so far in the future is drift of the clock; more is not to be trusted. */
 const driftMs = 60_000;
 
+/** Faults that say something about the store as a whole. */
+const troubles: ReadonlySet<string> = new Set([
+  "cask/disk-full",
+  "cask/store-failed",
+  "cask/store-gone",
+  "cask/store-forbidden",
+]);
+
 /** The outcome of looking at a copy's bytes. Of an unreadable copy nobody knows whether it is good. */
 export type Verdict = "good" | "bad" | "absent" | "unreadable";
 
@@ -474,7 +482,7 @@ export class Holdings {
   }
 
   #noteTrouble(thrown: unknown): unknown {
-    if (thrown instanceof Fault && (thrown.code === "cask/disk-full" || thrown.code === "cask/store-failed")) {
+    if (thrown instanceof Fault && troubles.has(thrown.code)) {
       this.#watcher.troubled(thrown);
     }
     return thrown;

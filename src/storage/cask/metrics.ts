@@ -4,7 +4,7 @@
  */
 import { counter, gauge, histogram, latencyBuckets, type Metrics } from "../../kit/metrics.ts";
 import { tally } from "../../kit/tally.ts";
-import type { Cask, CaskEvent } from "./cask.ts";
+import { type Cask, type CaskEvent, caskEvents } from "./cask.ts";
 
 /** The counters that change as things happen. */
 export interface CaskMetrics {
@@ -48,6 +48,26 @@ export function caskMetrics(metrics: Metrics, cask: () => Cask): CaskMetrics {
     name: "warren_cask_blob_bytes",
     help: "Bytes of the blobs held here",
     read: () => cask().holdings.ledger.totalBytes(),
+  });
+  gauge(metrics, {
+    name: "warren_cask_copies_wanted",
+    help: "Copies that ought to exist of the blobs this node owns",
+    read: () => cask().copiesKnown().wanted,
+  });
+  gauge(metrics, {
+    name: "warren_cask_copies_had",
+    help: "Copies known to exist of the blobs this node owns, as of the last comparisons",
+    read: () => cask().copiesKnown().had,
+  });
+  gauge(metrics, {
+    name: "warren_cask_nodes_alive",
+    help: "Nodes that answer, this one included",
+    read: () => [...cask().placement.nodes.values()].filter((node) => node.alive).length,
+  });
+  gauge(metrics, {
+    name: "warren_cask_quorum",
+    help: "Nodes that must have a blob on disk before a write is acknowledged",
+    read: () => cask().placement.quorum,
   });
   gauge(metrics, {
     name: "warren_cask_handoffs_owed",
@@ -104,12 +124,14 @@ export function caskMetrics(metrics: Metrics, cask: () => Cask): CaskMetrics {
     help: "Blobs verified and found in place",
   });
   const rebalanceDeletes = counter(metrics, { name: "cask_rebalance_delete_total", help: "Copies dropped" });
-  rebalanceNoops.inc(0);
+  // Alerts on a rate need the series to be there before the first event.
+  for (const event of caskEvents) events.inc({ event }, 0);
   return {
     happened(event, bytes) {
       events.inc({ event });
       eventBytes.inc({ event }, bytes);
       if (event === "pulled" || event === "pushed" || event === "handed-off" || event === "dropped") rebalances.inc();
+      if (event === "verified") rebalanceNoops.inc();
       if (event === "dropped") rebalanceDeletes.inc();
       if (event === "beyond-repair") rebalanceFailures.inc();
     },

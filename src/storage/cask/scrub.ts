@@ -29,7 +29,12 @@ export interface ScrubParts {
   clock: Clock;
   options: ScrubOptions;
   placement(): Placement;
-  watcher: { repaired(key: Key): void; beyondRepair(key: Key): void };
+  watcher: {
+    repaired(key: Key): void;
+    beyondRepair(key: Key): void;
+    /** So many blobs that were remembered are not on the store. */
+    missed(count: number): void;
+  };
 }
 
 /** Where the scrub is. */
@@ -146,6 +151,7 @@ export function reconcileWork(parts: ScrubParts): Work {
         const outcome = await holdings.reconcile(bucket, signal);
         found += outcome.found;
         lost += outcome.lost;
+        if (outcome.lost > 0) parts.watcher.missed(outcome.lost);
         seen = outcome.seen;
         bucket = (bucket + 1) % bucketCount;
         if (bucket === 0) firstRound = false;

@@ -47,6 +47,7 @@ const shownAs: Partial<Record<CaskEvent, RepairRow["what"]>> = {
 };
 const levels: Partial<Record<CaskEvent, "info" | "good" | "warn" | "bad">> = {
   quarantined: "warn",
+  missed: "warn",
   repaired: "good",
   "handed-off": "good",
   "beyond-repair": "bad",
