@@ -145,18 +145,20 @@ export function reconcileWork(parts: ScrubParts): Work {
     summary: "Compares what is on disk with what is remembered of it",
     progress: () => ({ bucket, found, lost }),
     async step(signal): Promise<WorkOutcome> {
+      const pauseMs = firstRound ? 20 : options.reconcileEveryMs / bucketCount;
       let walked = 0;
+      let seen = 0;
       // Buckets that hold nothing take no time: a few of them go in one step.
-      for (let seen = 0; walked < 8 && seen === 0 && !signal.aborted; walked++) {
+      do {
         const outcome = await holdings.reconcile(bucket, signal);
         found += outcome.found;
         lost += outcome.lost;
-        if (outcome.lost > 0) parts.watcher.missed(outcome.lost);
         seen = outcome.seen;
         bucket = (bucket + 1) % bucketCount;
-        if (bucket === 0) firstRound = false;
-      }
-      return { waitMs: walked * (firstRound ? 20 : options.reconcileEveryMs / bucketCount) };
+        walked++;
+      } while (walked < 8 && seen === 0 && bucket !== 0 && !signal.aborted);
+      if (bucket === 0) firstRound = false;
+      return { waitMs: walked * pauseMs };
     },
   };
 }
