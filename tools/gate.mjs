@@ -13,6 +13,8 @@ import { bun, installModules, output, root } from "./modules.mjs";
 import { provision } from "./provision.mjs";
 import { readReport } from "./report.mjs";
 
+/** Tests that take longer than this hang. */
+const limitMs = 13 * 60_000;
 const total = { passed: 0, failed: 0, skipped: 0 };
 const say = (line) => process.stdout.write(`${line}\n`);
 const took = (startMs) => `${((performance.now() - startMs) / 1000).toFixed(1)} s`;
@@ -62,6 +64,7 @@ async function tests(patterns) {
   ];
   const result = await output(bun, [...words, "--reporter=junit", `--reporter-outfile=${path}`, ...patterns], {
     env: { ...process.env, NO_COLOR: "1", FORCE_COLOR: "0" },
+    limitMs,
   });
   let report = { passed: 0, failed: 0, skipped: [] };
   try {

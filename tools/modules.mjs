@@ -70,19 +70,38 @@ export async function installModules(say) {
   return true;
 }
 
-/** Runs a program to its end: exit code, and standard output and error as one text. No standard input. */
-export function output(program, words, options = {}) {
+/**
+ * Runs a program to its end: exit code, and standard output and error as one text. No standard input. With `limitMs` it is
+ * killed after that time, with all that it started.
+ */
+export function output(program, words, { limitMs, ...options } = {}) {
   return new Promise((resolve) => {
     const chunks = [];
-    const child = spawn(program, words, { cwd: root, ...options, stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(program, words, {
+      cwd: root,
+      ...options,
+      detached: limitMs !== undefined,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    let isLate = false;
+    const limit = setTimeout(
+      () => {
+        isLate = true;
+        // The group of which it is the first.
+        process.kill(-child.pid, "SIGKILL");
+      },
+      limitMs ?? 2 ** 31 - 1,
+    );
     child.stdout.on("data", (chunk) => chunks.push(chunk));
     child.stderr.on("data", (chunk) => chunks.push(chunk));
-    child.on("error", (error) => resolve({ code: 127, text: error.message }));
-    child.on("close", (code, signal) =>
-      resolve({
-        code: code ?? 128,
-        text: `${Buffer.concat(chunks)}${signal === null ? "" : `\nended by ${signal}\n`}`,
-      }),
-    );
+    child.on("error", (error) => {
+      clearTimeout(limit);
+      resolve({ code: 127, text: error.message });
+    });
+    child.on("close", (code, signal) => {
+      clearTimeout(limit);
+      const end = isLate ? `\ngiven up after ${limitMs / 1000} s\n` : signal === null ? "" : `\nended by ${signal}\n`;
+      resolve({ code: code ?? 128, text: `${Buffer.concat(chunks)}${end}` });
+    });
   });
 }
