@@ -56,6 +56,7 @@ async function tests(patterns) {
   const path = join(folder, "report.xml");
   // Two at a time: the machines this has to pass on have two cores. The limit is for a machine that is busy otherwise.
   const words = [
+    "--no-orphans",
     "test",
     "--parallel=2",
     "--timeout=30000",
@@ -88,6 +89,7 @@ async function tests(patterns) {
   }
 }
 
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.once(signal, () => process.exit(130));
 try {
   const startMs = performance.now();
   await installModules((sentence) => say(`        ${sentence}`));

@@ -70,6 +70,15 @@ export async function installModules(say) {
   return true;
 }
 
+function endGroup(pid) {
+  try {
+    process.kill(-pid, "SIGKILL");
+  } catch (error) {
+    // It may have ended in this moment.
+    if (error.code !== "ESRCH") throw error;
+  }
+}
+
 /**
  * Runs a program to its end: exit code, and standard output and error as one text. No standard input. With `limitMs` it is
  * killed after that time, with all that it started.
@@ -88,7 +97,7 @@ export function output(program, words, { limitMs, ...options } = {}) {
       () => {
         isLate = true;
         // The group of which it is the first.
-        process.kill(-child.pid, "SIGKILL");
+        endGroup(child.pid);
       },
       limitMs ?? 2 ** 31 - 1,
     );
