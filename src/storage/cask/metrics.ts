@@ -2,8 +2,8 @@
  * Every metric of Cask in one place. The names without `warren_` are the predecessor's, kept for its dashboards; each
  * counts what it counted there, as far as that still exists.
  */
-import { counter, gauge, histogram, latencyBuckets, type Metrics } from "../../kit/metrics.ts";
-import { tally } from "../../kit/tally.ts";
+import { counter, gauge, latencyBuckets, type Metrics } from "../../kit/metrics.ts";
+import { spread, tally } from "../../kit/tally.ts";
 import { type Cask, type CaskEvent, caskEvents } from "./cask.ts";
 
 /** The counters that change as things happen. */
@@ -26,13 +26,16 @@ export function caskMetrics(metrics: Metrics, cask: () => Cask): CaskMetrics {
     help: "Bytes of the blobs that the events were about",
     labels: ["event"],
   });
-  const puts = counter(metrics, { name: "warren_cask_puts_total", help: "Uploads by outcome", labels: ["outcome"] });
-  const putBytes = counter(metrics, { name: "warren_cask_put_bytes_total", help: "Bytes of acknowledged uploads" });
-  const putSeconds = histogram(metrics, {
+  const puts = tally(metrics, { name: "warren_cask_puts_total", help: "Uploads by outcome", labels: ["outcome"] });
+  const putBytes = tally(metrics, {
+    name: "warren_cask_put_bytes_total",
+    help: "Bytes of acknowledged uploads",
+  }).cell();
+  const putSeconds = spread(metrics, {
     name: "warren_cask_put_duration_seconds",
     help: "Time from the first byte of an upload to its acknowledgement",
     buckets: latencyBuckets,
-  });
+  }).cell();
   const reads = tally(metrics, {
     name: "warren_cask_reads_total",
     help: "Blobs served, by where they came from",
@@ -136,9 +139,9 @@ export function caskMetrics(metrics: Metrics, cask: () => Cask): CaskMetrics {
       if (event === "beyond-repair") rebalanceFailures.inc();
     },
     put(outcome, bytes, seconds) {
-      puts.inc({ outcome });
+      puts.cell(outcome).count++;
       if (outcome !== "acknowledged") return;
-      putBytes.inc(bytes);
+      putBytes.count += bytes;
       putSeconds.observe(seconds);
     },
     served(source, bytes) {
