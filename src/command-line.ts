@@ -99,9 +99,6 @@ async function run(loaded: readonly Loaded[], given: ConfigFlags, alone: string 
     if (thrown.kind === "internal") process.stderr.write(`${reasonOf(thrown)}\n`);
     process.exit(1);
   }
-  process.stdout.write(addressTable(node));
-  notifier.ready(`Serving on ${node.url}`);
-
   let signals = 0;
   const stop = async (signal: string) => {
     signals++;
@@ -114,6 +111,9 @@ async function run(loaded: readonly Loaded[], given: ConfigFlags, alone: string 
   };
   process.on("SIGTERM", () => void stop("SIGTERM"));
   process.on("SIGINT", () => void stop("SIGINT"));
+  // Only now: whoever reads that the node is ready may want to stop it at once.
+  process.stdout.write(addressTable(node));
+  notifier.ready(`Serving on ${node.url}`);
   return new Promise<never>(() => undefined);
 }
 

@@ -17,7 +17,7 @@ import type { Member } from "../lib/memberlist/roster.ts";
 import { timings } from "../lib/memberlist/timing.ts";
 import type { Clock } from "./clock.ts";
 import type { Cluster, ClusterNode } from "./cluster.ts";
-import { type Address, formatAddress, parseAddress } from "./config/address.ts";
+import { type Address, formatAddress, isPlainUrl, parseAddress } from "./config/address.ts";
 import { replaceFile } from "./disk/atomic.ts";
 import type { Events } from "./events.ts";
 import { Fault, reasonOf } from "./fault.ts";
@@ -362,12 +362,6 @@ function decode(bytes: Uint8Array): Meta | undefined {
     decoded.set(bytes, known);
   }
   return known.meta;
-}
-
-/** Whether a text is the URL of a node: what a node tells must not make another read its own files, or ask elsewhere. */
-export function isPlainUrl(text: string): boolean {
-  if (!/^https?:\/\/[^/\\?#@\s]+(?:\/[^\\?#\s]*)?$/.test(text) || !URL.canParse(text)) return false;
-  return !/\/(?:\.|%2e){1,2}(?:\/|$)/i.test(text);
 }
 
 function isAddress(text: string): boolean {

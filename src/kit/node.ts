@@ -350,12 +350,19 @@ async function openDataFolder(folder: string): Promise<void> {
 async function rememberedId(dataFolder: string): Promise<string> {
   const path = join(dataFolder, "node-id");
   if (existsSync(path)) {
-    const text = readFileSync(path, "utf8").trim();
+    let text: string;
+    try {
+      text = readFileSync(path, "utf8").trim();
+    } catch (thrown) {
+      throw new Fault("unavailable", "node/id", `Cannot read the node's id in ${path}: ${reasonOf(thrown)}`, {
+        cause: thrown,
+      });
+    }
     if (/^[\w.-]{8,64}$/.test(text)) return text;
     throw new Fault(
-      "internal",
+      "invalid",
       "node/id",
-      `Cannot read the node's id in ${path}: wanted 8 to 64 letters, digits or dashes`,
+      `Cannot read the node's id in ${path}: wanted 8 to 64 letters, digits or dashes; write there the id that others know this node by, or remove the file to make it a new node`,
     );
   }
   const id = crypto.randomUUID();

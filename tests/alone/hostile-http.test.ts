@@ -3,10 +3,13 @@
  * never end, uploads cut off, and tokens that end while they are in use. Nothing may be let in by a spelling, and nothing
  * may stay behind.
  */
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { connect } from "node:net";
 
 import { type ChildNode, runProgram, startChild, until } from "../../src/kit/testing/child-node.ts";
+
+// Several programs are started here, on machines that may be busy.
+setDefaultTimeout(60_000);
 
 const keyOf = (bytes: string) => `sha256:${new Bun.CryptoHasher("sha256").update(bytes).digest("hex")}`;
 
@@ -152,7 +155,7 @@ describe("with tokens", () => {
     expect(streams.map(({ status }) => status)).toEqual([200, 200, 200]);
     await runProgram(["token", "revoke", "brief", "--data", node.data]);
     for (const stream of streams) expect(await stream.text()).toContain("event:");
-  }, 20_000);
+  });
 });
 
 describe("open on this machine", () => {
@@ -168,7 +171,7 @@ describe("open on this machine", () => {
       await new Promise((resolve) => setTimeout(resolve, 1000));
       return (await workDone(node.pid)) - before <= 2;
     });
-  }, 30_000);
+  });
 
   test("streams that were dropped, or only asked for by HEAD, do not let a stop cut uploads short", async () => {
     await using node = await startChild({ environment: { WARREN_CASK_QUORUM: "1" } });
@@ -190,7 +193,7 @@ describe("open on this machine", () => {
     expect(await ended).toBe(0);
     expect(answer).toContain("HTTP/1.1 200 OK");
     expect(answer).toContain(keyOf("0123456789"));
-  }, 20_000);
+  });
 
   test("a request that names no host, or an impossible one, is refused as bad, but a probe without one is answered", async () => {
     await using node = await startChild();
@@ -232,5 +235,5 @@ describe("open on this machine", () => {
     const left = new Bun.Glob("*").scan({ cwd: `${node.data}/cask/blobs/incoming` });
     expect(await Array.fromAsync(left)).toEqual([]);
     expect(node.output()).not.toContain("A request failed");
-  }, 20_000);
+  });
 });

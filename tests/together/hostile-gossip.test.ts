@@ -3,7 +3,7 @@
  * read and no page asked because they say so, nothing they tell runs in a browser or moves a terminal, and no number of
  * them stops it.
  */
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { hkdfSync } from "node:crypto";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
@@ -15,6 +15,9 @@ import { Keyring } from "../../src/lib/memberlist/keyring.ts";
 import { createMemberlist } from "../../src/lib/memberlist/memberlist.ts";
 import { encodeStream } from "../../src/lib/memberlist/stream.ts";
 import { createWire } from "../../src/lib/memberlist/wire.ts";
+
+// Several programs are started here, on machines that may be busy.
+setDefaultTimeout(60_000);
 
 const secret = "sesame";
 const gossipKey = () => new Uint8Array(hkdfSync("sha256", secret, "warren cluster", "gossip", 32));
@@ -100,7 +103,7 @@ test("URLs of members lead to web servers only, at a path and nowhere else", asy
   expect(node.output()).not.toContain("private");
   await bystander.stop(true);
   rmSync(folder, { recursive: true });
-}, 30_000);
+});
 
 test("names and ids of members are text: on pages, in answers, in the log", async () => {
   await enter("<script>alert(1)</script>\n", telling("plain", "http://127.0.0.1:9"));
@@ -150,7 +153,7 @@ test("ten thousand made-up nodes are no more than can be borne", async () => {
   expect((await fetch(`${node.url}/healthz`)).status).toBe(200);
   expect((await nodesOf(node)).length).toBeLessThanOrEqual(1000);
   expect(await node.end()).toBe(0);
-}, 60_000);
+});
 
 test("a damaged memory of other nodes does not keep a node from starting, and what is whole in it counts", async () => {
   const folder = mkdtempSync(join(tmpdir(), "warren-test-"));
@@ -184,4 +187,4 @@ test("a damaged memory of other nodes does not keep a node from starting, and wh
     expect(await again.end()).toBe(0);
   }
   rmSync(folder, { recursive: true });
-}, 30_000);
+});

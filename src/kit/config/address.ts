@@ -39,3 +39,10 @@ export function parseAddress(text: string): Address {
 export function formatAddress(address: Address): string {
   return `${isIPv6(address.host) ? `[${address.host}]` : address.host}:${address.port}`;
 }
+
+/** Whether a text is the URL of a node: what a node tells must not make another read its own files, or ask elsewhere. */
+export function isPlainUrl(text: string): boolean {
+  if (text.length > 256 || !/^https?:\/\/[^/\\?#@\s]+(?:\/[^\\?#\s]*)?$/.test(text) || !URL.canParse(text))
+    return false;
+  return !/\/(?:\.|%2e){1,2}(?:\/|$)/i.test(text);
+}

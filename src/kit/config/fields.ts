@@ -188,6 +188,11 @@ export function url<Default extends string | undefined = undefined>(
           !protocols.includes(parsed.protocol.slice(0, -1))
         )
           return refuse(raw, wanted);
+        if (parsed.username !== "" || parsed.password !== "")
+          return refuse(
+            line.replace(/\/\/[^/]*@/, "//***@"),
+            "a URL without user and password, for it is shown and logged",
+          );
         return parsed.search === "" ? line.replace(/\/+$/, "") : line;
       },
     },

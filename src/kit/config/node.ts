@@ -4,7 +4,7 @@
  */
 import { hostname } from "node:os";
 
-import { type Address, formatAddress, isHost } from "./address.ts";
+import { type Address, formatAddress, isHost, isPlainUrl } from "./address.ts";
 import { type OptionsOf, section } from "./declaration.ts";
 import { address, choice, duration, file, flag, folder, list, secret, text, url } from "./fields.ts";
 
@@ -105,6 +105,8 @@ export const nodeSection = section(
     const faults: string[] = [];
     if ((options.tlsCertificate === undefined) !== (options.tlsKey === undefined))
       faults.push("tls_certificate and tls_key stand together: wanted both or neither");
+    if (options.advertise !== undefined && !isPlainUrl(options.advertise))
+      faults.push(`advertise is "${options.advertise}": wanted a URL without a query, and of at most 256 characters`);
     const gossip = options.gossip;
     if (gossip !== undefined && gossip.port !== 0 && formatAddress(gossip) === formatAddress(options.listen))
       faults.push(`gossip and listen are both "${formatAddress(gossip)}": wanted two ports`);

@@ -5,7 +5,7 @@
  * The file must not be opened by other code of the same process: POSIX locks go when any handle on the file is closed.
  */
 import { Database } from "bun:sqlite";
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 
 import { Fault, reasonOf } from "../fault.ts";
@@ -34,7 +34,9 @@ export function lockFolder(path: string): FolderLock {
     database = new Database(join(folder, "lock.sqlite"), { create: true, readwrite: true });
     database.run("PRAGMA busy_timeout = 0");
     database.run("BEGIN EXCLUSIVE");
-    writeFileSync(pidPath, `${process.pid}\n`, { mode: 0o600 });
+    // Made anew, so that nothing is written through a link that lies in its place.
+    rmSync(pidPath, { force: true });
+    writeFileSync(pidPath, `${process.pid}\n`, { mode: 0o600, flag: "wx" });
   } catch (thrown) {
     database?.close();
     if (thrown instanceof Error && "code" in thrown && String(thrown.code).startsWith("SQLITE_BUSY")) {

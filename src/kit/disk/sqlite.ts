@@ -42,7 +42,7 @@ export function openDatabase(path: string, options: DatabaseOptions): Database {
     return database;
   } catch (thrown) {
     database?.close();
-    throw openFault(path, thrown);
+    throw databaseFault(path, thrown);
   }
 }
 
@@ -101,7 +101,8 @@ function migrate(database: Database, path: string, migrations: readonly string[]
   }
 }
 
-function openFault(path: string, thrown: unknown): Fault {
+/** What is wrong with the database at `path`, where opening or reading it threw. Damage may show only when it is read. */
+export function databaseFault(path: string, thrown: unknown): Fault {
   if (thrown instanceof Fault) return thrown;
   const code = thrown instanceof Error && "code" in thrown ? String(thrown.code) : "";
   if (code.startsWith("SQLITE_NOTADB") || code.startsWith("SQLITE_CORRUPT")) {

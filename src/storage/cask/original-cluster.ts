@@ -11,11 +11,10 @@ import { z } from "zod";
 
 import type { Clock } from "../../kit/clock.ts";
 import type { Cluster, ClusterNode } from "../../kit/cluster.ts";
-import { type Address, formatAddress } from "../../kit/config/address.ts";
+import { type Address, formatAddress, isPlainUrl } from "../../kit/config/address.ts";
 import type { Events } from "../../kit/events.ts";
 import { Fault, reasonOf } from "../../kit/fault.ts";
 import type { Logger } from "../../kit/log.ts";
-import { isPlainUrl } from "../../kit/membership.ts";
 import type { Random } from "../../kit/random.ts";
 import { createMemberlist } from "../../lib/memberlist/memberlist.ts";
 import type { Member } from "../../lib/memberlist/roster.ts";

@@ -2,10 +2,12 @@
  * Cask as a service of the node: opens the store and the ledger, builds a node over them, tells the cluster about it and
  * serves it. Wiring only; every decision is made elsewhere.
  */
+import { SQLiteError } from "bun:sqlite";
 import { join, resolve } from "node:path";
 
 import { createFailureLimit } from "../../kit/auth/failures.ts";
 import type { Cluster } from "../../kit/cluster.ts";
+import { databaseFault } from "../../kit/disk/sqlite.ts";
 import { Fault } from "../../kit/fault.ts";
 import type { RunningService, Service, ServiceContext } from "../../kit/service.ts";
 import type { Worker } from "../../kit/worker.ts";
@@ -58,10 +60,19 @@ const levels: Partial<Record<CaskEvent, "info" | "good" | "warn" | "bad">> = {
 };
 
 async function start(context: ServiceContext<CaskOptions>): Promise<RunningService> {
+  const ledgerPath = join(context.dataFolder, "ledger.sqlite");
+  try {
+    return await begin(context, ledgerPath);
+  } catch (thrown) {
+    throw thrown instanceof SQLiteError ? databaseFault(ledgerPath, thrown) : thrown;
+  }
+}
+
+async function begin(context: ServiceContext<CaskOptions>, ledgerPath: string): Promise<RunningService> {
   const { options, clock, log, events, random } = context;
   const store = await openStore(context);
   const ledger = openSqliteLedger({
-    path: join(context.dataFolder, "ledger.sqlite"),
+    path: ledgerPath,
     clock,
     onTrouble: (fault) => log.error("The ledger could not be written", { reason: fault.message }),
   });
