@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 
+import { sleep } from "../../kit/clock.ts";
 import { Fault } from "../../kit/fault.ts";
 import { bytesOf, ClusterFixture, keyFor, silent } from "./cluster-fixture.ts";
 import type { Key } from "./key.ts";
@@ -104,6 +105,22 @@ for (const [kind, ids] of [
     expect(fixture.node(order[1] ?? "").store.peek(key)).toEqual(large);
   });
 }
+
+test("putBlob: a large blob reaches stand-ins while this node is one of them", async () => {
+  const { fixture, key, order, put } = setUp(["a", "b", "c", "d", "e"], large);
+  // The second refusal comes while this node commits the blob in place of the first.
+  fixture.node(order[3] ?? "").store.faults.slowMs = 150;
+  fixture.odd.set(order[1] ?? "", refusing);
+  fixture.odd.set(order[2] ?? "", {
+    put: async () => {
+      await sleep(fixture.clock, 20);
+      throw new Fault("unavailable", "cask/read-only", "this node is read-only");
+    },
+  });
+  const result = await put(order[3] ?? "", streamed(large));
+  expect(result.acknowledged).toBe(true);
+  expect(fixture.holders(key)).toEqual([order[0], order[3], order[4]].sort() as string[]);
+});
 
 test("putBlob: a peer that takes no bytes holds a large blob up for no longer than its limit", async () => {
   const { fixture, key, order, put } = setUp(["a", "b", "c"], large);

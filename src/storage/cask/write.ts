@@ -391,11 +391,8 @@ class StreamedPut {
     }
     // The spool can be read again only until it is committed, and must be ended exactly once: after that, from the store.
     let mine: Promise<void> | undefined;
-    let kept = false;
     const keepMine = () => {
-      mine ??= holdings.admit(incoming, key, sha256).then(() => {
-        kept = true;
-      });
+      mine ??= holdings.admit(incoming, key, sha256).then(() => undefined);
       return mine;
     };
     const selfTakes = this.#placement
@@ -404,10 +401,22 @@ class StreamedPut {
       .some((node) => node.self);
     if (selfTakes) await keepMine().catch(() => undefined);
     const readers: Promise<unknown>[] = [];
+    let wanted = false;
+    const keepUnread = async () => {
+      wanted = true;
+      // More transfers may begin while the first ones are waited for.
+      for (let waited = 0; waited < readers.length;) {
+        waited = readers.length;
+        await Promise.all(readers);
+      }
+      return keepMine();
+    };
     const send = (node: CaskNode): Promise<void> => {
-      if (node.self) return Promise.all(readers).then(keepMine);
-      const bytes = kept ? holdings.store.read(key) : incoming.reread();
-      const transfer = putToPeer(this.#parts, node, this.#options.algorithm, bytes, key, incoming.sizeBytes);
+      if (node.self) return keepUnread();
+      const give = (bytes: BlobBytes) =>
+        putToPeer(this.#parts, node, this.#options.algorithm, bytes, key, incoming.sizeBytes);
+      if (mine) return mine.then(() => give(holdings.store.read(key)));
+      const transfer = give(incoming.reread());
       readers.push(transfer.catch(() => undefined));
       return transfer;
     };
@@ -422,7 +431,7 @@ class StreamedPut {
       });
     } finally {
       // Transfers may still run after the answer; the spool goes when the last of them has ended.
-      if (!mine) void Promise.all(readers).then(() => incoming.abort());
+      if (!mine && !wanted) void Promise.all(readers).then(() => incoming.abort());
     }
   }
 }
