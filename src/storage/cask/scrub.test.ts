@@ -18,6 +18,8 @@ function setUp(ids: readonly string[] = ["a", "b", "c"]) {
     watcher: {
       repaired: (key: Key) => outcomes.push(`repaired ${key}`),
       beyondRepair: (key: Key) => outcomes.push(`beyond repair ${key}`),
+      missed: (count: number) => outcomes.push(`missed ${count}`),
+      missed: (count: number) => outcomes.push(`missed ${count}`),
     },
   };
   const keepAt = async (id: string, salt: string) =>
@@ -89,4 +91,13 @@ test("reconcile: comes round all buckets and finds what the ledger has lost", as
     if (++steps > bucketCount) throw new Error("It does not come round");
   } while (work.progress?.()["bucket"] !== 0);
   expect(ledger.count()).toBe(50);
+});
+
+test("reconcile: tells of blobs that are gone from the store", async () => {
+  const { fixture, outcomes, parts, keepAt } = setUp();
+  await keepAt("a", "gone");
+  fixture.node("a").store.wipe();
+  const work = reconcileWork(parts);
+  for (let step = 0; step < bucketCount; step++) await work.step(never);
+  expect(outcomes).toEqual(["missed 1"]);
 });
