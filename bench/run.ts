@@ -68,6 +68,11 @@ export const benches: readonly Bench[] = [
     },
   },
   {
+    name: "chunker",
+    summary: "cutting content into chunks, beside SHA-256",
+    run: async (effort) => (await import("./chunker.bench.ts")).run(effort),
+  },
+  {
     name: "memberlist",
     summary: "what gossip costs, and how fast members agree",
     run: async (effort) =>

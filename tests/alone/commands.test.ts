@@ -30,7 +30,7 @@ function cask(
   const input = typeof options.input === "string" ? new TextEncoder().encode(options.input) : options.input;
   return runProgram(["cask", ...words], {
     folder,
-    environment: { WARREN_CASK_URL: `${node.url}/cask/`, ...options.environment },
+    environment: { WARREN_SERVER: `${node.url}/cask/`, ...options.environment },
     ...(input === undefined ? {} : { input }),
   });
 }
@@ -130,7 +130,7 @@ describe("get", () => {
     expect(await fileIs("back")).toBe(true);
     const piped = Bun.spawn(
       ["sh", "-c", `"${process.execPath}" "${join(import.meta.dir, "../../src/main.ts")}" cask get ${key} > piped`],
-      { cwd: folder, env: { PATH: process.env["PATH"] ?? "", WARREN_CASK_URL: `${node.url}/cask` } },
+      { cwd: folder, env: { PATH: process.env["PATH"] ?? "", WARREN_SERVER: `${node.url}/cask` } },
     );
     expect(await piped.exited).toBe(0);
     expect(await fileIs("piped")).toBe(true);
@@ -212,7 +212,7 @@ describe("looking", () => {
 
 test("drain: an empty node is done at once; while it lasts nothing new is taken; --undo ends it", async () => {
   await using other = await startChild();
-  const environment = { WARREN_CASK_URL: `${other.url}/cask` };
+  const environment = { WARREN_SERVER: `${other.url}/cask` };
   const drained = await cask(["drain"], { environment });
   expect(drained).toMatchObject({ exitCode: 0, stdout: "" });
   expect(drained.stderr).toContain("Nothing is left: the node can be stopped for good\n");
@@ -225,7 +225,7 @@ test("--token: wanted where tokens exist, taken from the environment, a file, or
   await using other = await startChild();
   const made = await runProgram(["token", "create", "script", "--scope", "cask:write", "--data", other.data]);
   const token = made.stdout.split("\n")[0] ?? "";
-  const environment = { WARREN_CASK_URL: `${other.url}/cask` };
+  const environment = { WARREN_SERVER: `${other.url}/cask` };
   const put = (words: string[], more: Record<string, string> = {}) =>
     cask(["put", ...words, "-"], { environment: { ...environment, ...more }, input: "guarded" });
   // A running node sees a new token within a second.
@@ -282,7 +282,7 @@ describe("adopt", () => {
 
 test("warren cask: without a verb it starts the service, with flags of the same names as a verb's", async () => {
   await using alone = await startChild({ words: ["cask", "--algorithm", "sha1"] });
-  const { stdout } = await cask(["put", "-"], { environment: { WARREN_CASK_URL: alone.url }, input: "alone" });
+  const { stdout } = await cask(["put", "-"], { environment: { WARREN_SERVER: alone.url }, input: "alone" });
   expect(stdout).toBe(`${keyOf("alone", "sha1")}  -\n`);
   expect((await cask(["frobnicate"])).exitCode).toBe(1);
 });

@@ -208,7 +208,7 @@ describe("options", () => {
     const known = new Set(options.flatMap(({ variable, legacy }) => [variable, `${variable}_FILE`, ...legacy]));
     const legacyOfNode = sections.flatMap((section) => JSON.stringify(section).match(/\bCASK_[A-Z_]+\b/g) ?? []);
     // Of no section: where the file is, and what the terminal's verbs take.
-    const others = new Set(["WARREN_CONFIG", "WARREN_TOKEN", "WARREN_CASK_URL", "WARREN_TEST_S3", ...legacyOfNode]);
+    const others = new Set(["WARREN_CONFIG", "WARREN_TOKEN", "WARREN_SERVER", "WARREN_TEST_S3", ...legacyOfNode]);
     const unknown: string[] = [];
     for (const document of all) {
       for (const name of document.text.match(/\b(?:WARREN|CASK)_[A-Z][A-Z_0-9]+\b/g) ?? []) {

@@ -408,7 +408,8 @@ export class Cask {
         const owner = owners.has(node.id);
         if (node.self) {
           const record = await this.holdings.holds(key).catch(() => undefined);
-          return { node, owner, held: record !== undefined, ...(record ? { verifiedAt: record.verifiedAt } : {}) };
+          if (!record) return { node, owner, held: false };
+          return { node, owner, held: true, verifiedAt: record.verifiedAt, sizeBytes: record.sizeBytes };
         }
         if (!node.alive) return { node, owner, held: undefined };
         try {

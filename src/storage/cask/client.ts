@@ -252,6 +252,11 @@ export class CaskClient {
     return this.#json(wanted ? "POST" : "DELETE", "/drain/", statusShape, options.signal, false);
   }
 
+  /** Has all nodes forget one that is gone for good: it no longer counts, and what only it held is lost. Needs the scope `admin`. */
+  forget(nodeId: string, options: { signal?: AbortSignal } = {}): Promise<CaskStatus> {
+    return this.#json("POST", `/forget/${encodeURIComponent(nodeId)}/`, statusShape, options.signal, false);
+  }
+
   async #json<T>(
     method: string,
     path: string,

@@ -80,3 +80,12 @@ export async function drainVerb(
   screen.note("Nothing is left: the node can be stopped for good");
   return 0;
 }
+
+/** Forgets a dead node, named as `status` shows it or by its id. */
+export async function forgetVerb({ client, screen }: VerbContext, nameOrId: string): Promise<number> {
+  const { nodes } = await client.status();
+  const known = nodes.find((node) => node.id === nameOrId) ?? nodes.find((node) => node.name === nameOrId);
+  const after = await client.forget(known?.id ?? nameOrId);
+  screen.note(`${known?.name ?? nameOrId} is forgotten; ${countOf(after.nodes.length, "node")} left`);
+  return 0;
+}

@@ -36,7 +36,7 @@ export function caskCommands(program: Command): void {
     verb(name, summary)
       .addOption(
         new Option("--server <url,...>", "where Cask is; with several, the next is asked when one does not answer")
-          .env("WARREN_CASK_URL")
+          .env("WARREN_SERVER")
           .default("http://127.0.0.1:4100/cask"),
       )
       .addOption(
@@ -110,6 +110,9 @@ export function caskCommands(program: Command): void {
   act(drain, async (context) =>
     (await import("./commands-cluster.ts")).drainVerb(context, drain.opts<{ undo?: boolean; wait: boolean }>()),
   );
+
+  const forget = remote("forget", "have all nodes forget one that is gone for good").argument("<name or id>");
+  act(forget, async (context) => (await import("./commands-cluster.ts")).forgetVerb(context, forget.args[0] ?? ""));
 
   const adopt = verb("adopt", "take over the folder of a predecessor, while the node is stopped")
     .argument("<folder>")

@@ -19,7 +19,6 @@ function setUp(ids: readonly string[] = ["a", "b", "c"]) {
       repaired: (key: Key) => outcomes.push(`repaired ${key}`),
       beyondRepair: (key: Key) => outcomes.push(`beyond repair ${key}`),
       missed: (count: number) => outcomes.push(`missed ${count}`),
-      missed: (count: number) => outcomes.push(`missed ${count}`),
     },
   };
   const keepAt = async (id: string, salt: string) =>
@@ -93,11 +92,14 @@ test("reconcile: comes round all buckets and finds what the ledger has lost", as
   expect(ledger.count()).toBe(50);
 });
 
-test("reconcile: tells of blobs that are gone from the store", async () => {
+test("reconcile: blobs that vanished from the store are forgotten, and told of so that they are fetched", async () => {
   const { fixture, outcomes, parts, keepAt } = setUp();
-  await keepAt("a", "gone");
-  fixture.node("a").store.wipe();
+  const { ledger, store } = fixture.node("a");
+  for (let number = 0; number < 20; number++) await keepAt("a", `blob ${number}`);
+  store.wipe();
   const work = reconcileWork(parts);
-  for (let step = 0; step < bucketCount; step++) await work.step(never);
-  expect(outcomes).toEqual(["missed 1"]);
+  for (let bucket = 0; bucket < bucketCount; bucket++) await work.step(never);
+  expect(ledger.count()).toBe(0);
+  const missed = outcomes.map((outcome) => Number(/^missed (\d+)$/.exec(outcome)?.[1]));
+  expect(missed.reduce((sum, count) => sum + count, 0)).toBe(20);
 });

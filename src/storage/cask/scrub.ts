@@ -153,6 +153,7 @@ export function reconcileWork(parts: ScrubParts): Work {
         const outcome = await holdings.reconcile(bucket, signal);
         found += outcome.found;
         lost += outcome.lost;
+        if (outcome.lost > 0) parts.watcher.missed(outcome.lost);
         seen = outcome.seen;
         bucket = (bucket + 1) % bucketCount;
         walked++;

@@ -4,7 +4,7 @@
  */
 import { expect, test } from "bun:test";
 
-import { type ChildNode, startChild, until } from "../../../src/kit/testing/child-node.ts";
+import { type ChildNode, runProgram, startChild, until } from "../../../src/kit/testing/child-node.ts";
 
 const environment = {
   WARREN_NODE_CLUSTER_SECRET: "sesame",
@@ -123,7 +123,8 @@ test("a node that is forgotten at one node is forgotten by all, and no longer co
       async () => (await statusOf(two)).nodes.some((node) => node.id === id && node.state === "dead"),
       30_000,
     );
-    expect((await fetch(`${one.url}/cask/forget/${id}/`, { method: "POST" })).status).toBe(200);
+    const forgotten = await runProgram(["cask", "forget", id, "--server", `${one.url}/cask`]);
+    expect([forgotten.exitCode, forgotten.stderr]).toEqual([0, expect.stringContaining("2 nodes left")]);
     await until("both have forgotten it", async () =>
       (await Promise.all([one, two].map(statusOf))).every((status) => status.nodes.length === 2),
     );
