@@ -10,7 +10,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { bun, installModules, output, root } from "./modules.mjs";
-import { provision } from "./provision.mjs";
+import { provision, provisionS3 } from "./provision.mjs";
 import { readReport } from "./report.mjs";
 
 /** Tests that take longer than this hang. */
@@ -94,7 +94,10 @@ try {
   const startMs = performance.now();
   await installModules((sentence) => say(`        ${sentence}`));
   const missing = await provision((sentence) => say(`        ${sentence}`));
+  // Building takes minutes on a machine that has never done it, so it is left out where single folders are tested.
+  const noS3 = process.argv.length > 2 ? undefined : await provisionS3((sentence) => say(`        ${sentence}`));
   say(`ok      packages (${took(startMs)})`);
+  if (noS3 !== undefined) say(`        no S3 server to test the S3 store against: ${noS3}`);
   if (missing.length > 0) {
     say("        missing, so some tests are skipped:");
     for (const need of missing) say(`          ${need.program}: ${need.use}`);

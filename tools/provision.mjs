@@ -3,10 +3,10 @@
  * when that is possible (Debian, as root); otherwise the caller is told what is missing, and the tests that need it are
  * skipped with the reason said.
  */
-import { accessSync, constants, existsSync } from "node:fs";
+import { accessSync, constants, existsSync, mkdirSync, symlinkSync } from "node:fs";
 import { delimiter, join } from "node:path";
 
-import { output } from "./modules.mjs";
+import { output, root } from "./modules.mjs";
 
 /** What the tests use. */
 const needs = [
@@ -53,4 +53,39 @@ export async function provision(say) {
   }
   if (result.code !== 0) say(`apt-get failed:\n${result.text.trim().split("\n").slice(-10).join("\n")}`);
   return needs.filter(({ program }) => !isThere(program));
+}
+
+/** Where servers that Debian does not have are put: away with `node_modules`. */
+export const peersFolder = join(root, "node_modules", ".cache", "peers", "bin");
+
+/**
+ * Brings a real S3-compatible server for the tests of the S3 store: versitygw, built by Go (seconds when its modules are
+ * cached, some minutes at first), or moto by pip. Resolves to why there is none, or undefined when there is one.
+ */
+export async function provisionS3(say) {
+  const found = ["versitygw", "moto_server"].some((name) => isThere(name) || existsSync(join(peersFolder, name)));
+  if (found || process.env.WARREN_TEST_S3 !== undefined) return undefined;
+  if (isThere("go") || existsSync("/usr/local/go/bin/go")) {
+    say("Building an S3 server (versitygw)");
+    const go = isThere("go") ? "go" : "/usr/local/go/bin/go";
+    const result = await output(go, ["install", "github.com/versity/versitygw/cmd/versitygw@v1.8.0"], {
+      env: { ...process.env, GOBIN: peersFolder },
+      timeout: 480_000,
+    });
+    if (result.code === 0) return undefined;
+  }
+  if (isThere("python3")) {
+    say("Installing an S3 server (moto)");
+    const venv = join(peersFolder, "..", "moto");
+    const made = await output("python3", ["-m", "venv", venv], { timeout: 60_000 });
+    const installed =
+      made.code === 0 &&
+      (await output(join(venv, "bin", "pip"), ["install", "--quiet", "moto[server,s3]==5.2.5"], { timeout: 300_000 }));
+    if (installed && installed.code === 0) {
+      mkdirSync(peersFolder, { recursive: true });
+      symlinkSync(join(venv, "bin", "moto_server"), join(peersFolder, "moto_server"));
+      return undefined;
+    }
+  }
+  return "neither Go nor Python could bring one";
 }

@@ -28,9 +28,8 @@ let prefixes = 0;
 
 const program = findS3Program(process.env);
 if (program === undefined) {
-  console.warn(
-    "Not run: the S3 store against a real server, because neither versitygw nor moto_server is installed on this machine",
-  );
+  console.log("Skipped: the S3 store against a real server, because neither versitygw nor moto_server is installed");
+  test.skip("S3Store against a real server", () => undefined);
 } else {
   describe("S3Store against a real server", () => {
     let server: S3Server;
