@@ -48,7 +48,7 @@ afterAll(async () => {
   await node[Symbol.asyncDispose]();
 });
 
-async function enter(name: string, meta: string): Promise<void> {
+async function enter(name: string, meta: string, into: ChildNode = node): Promise<{ stop(): Promise<void> }> {
   const member = createMemberlist({
     name,
     label: "warren",
@@ -58,7 +58,8 @@ async function enter(name: string, meta: string): Promise<void> {
   });
   members.push(member);
   await member.start();
-  expect(await member.join([node.gossip])).toBe(1);
+  expect(await member.join([into.gossip])).toBe(1);
+  return member;
 }
 
 const telling = (name: string, url: string, tells: object = {}) =>
@@ -125,6 +126,49 @@ test("names and ids of members are text: on pages, in answers, in the log", asyn
     (await (await fetch(`${node.url}/readyz`)).text()).split("\n").filter((line) => line.startsWith("ok  node")),
   ).toEqual([]);
   for (const bad of ["\\u001b", "\u001b"]) expect(node.output()).not.toContain(bad);
+});
+
+test("what a member answers is bounded: packed bytes, endless ones, dates and sizes beyond sense", async () => {
+  const zeros = Bun.gzipSync(new Uint8Array(400 << 20));
+  let packed = 0;
+  const answers: Record<string, () => Response> = {
+    packed() {
+      packed++;
+      return new Response(zeros, { headers: { "Content-Encoding": "gzip" } });
+    },
+    endless: () =>
+      new Response(new ReadableStream({ pull: (controller) => controller.enqueue(new Uint8Array(65_536)) })),
+    elsewhere: () => new Response(null, { status: 302, headers: { Location: "/packed/" } }),
+    boasting: () =>
+      new Response(null, { headers: { "Content-Length": "99999999999999999", "X-Cask-Verified-At": "1e308" } }),
+  };
+  let answer = () => new Response();
+  const liar = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => answer() });
+  await using one = await startChild({
+    environment: { ...environment, WARREN_CASK_EXCHANGE_EVERY: "1h", WARREN_CASK_MAX_BLOB: "64MiB" },
+  });
+  const member = await enter("liar-node-1", telling("liar", `http://127.0.0.1:${liar.port ?? 0}`), one);
+  await until("it is known", async () => (await nodesOf(one)).length === 2);
+  const memory = async () =>
+    Number(/VmHWM:\s+(\d+)/.exec(await Bun.file(`/proc/${one.pid}/status`).text())?.[1]) / 1024;
+  const before = await memory();
+  for (const [name, give] of Object.entries(answers)) {
+    answer = give;
+    const key = `sha256:${"a".repeat(64)}`;
+    const keys = Array.from({ length: 16 }, (_, number) => `sha256:${number.toString(16).repeat(64)}`);
+    const reads = await Promise.all(keys.map(async (each) => (await fetch(`${one.url}/cask/file/${each}/`)).status));
+    expect([name, new Set(reads)]).toEqual([name, new Set([503])]);
+    const page = await fetch(`${one.url}/cask/lookup/?key=${key}`, { headers: { Accept: "text/html" } });
+    expect([name, [200, 404].includes(page.status)]).toEqual([name, true]);
+    expect((await fetch(`${one.url}/cask/whereis/${key}/`)).status).toBe(200);
+    expect((await fetch(`${one.url}/cask/`, { method: "PUT", body: name })).status).toBe(200);
+  }
+  expect(packed).toBeGreaterThan(0);
+  expect((await memory()) - before).toBeLessThan(500);
+  expect(await Array.fromAsync(new Bun.Glob("*").scan({ cwd: join(one.data, "cask/blobs/incoming") }))).toEqual([]);
+  expect(one.output()).not.toContain("warren/internal");
+  await member.stop();
+  await liar.stop(true);
 });
 
 test("ten thousand made-up nodes are no more than can be borne", async () => {

@@ -12,6 +12,8 @@ import type { CaskNode } from "./placement.ts";
 
 /** The header in which nodes show each other the secret they share. */
 export const secretHeader = "X-Cask-Cluster-Secret";
+/** The last instant that a Date can hold, epoch ms. */
+const latestDate = 8.64e15;
 /** Answers that hold lists are read up to this size. */
 const maxListBytes = 64 * 1024 * 1024;
 
@@ -34,7 +36,13 @@ export function httpPeer(node: CaskNode, secret: () => string): Peer {
         method,
         signal,
         redirect: "manual",
-        headers: { ...(init.headers as Record<string, string> | undefined), [secretHeader]: secret() },
+        // Nodes send blobs as they are; to unpack what a liar has packed would only cost time and memory.
+        decompress: false,
+        headers: {
+          "Accept-Encoding": "identity",
+          ...(init.headers as Record<string, string> | undefined),
+          [secretHeader]: secret(),
+        },
       });
     } catch (thrown) {
       if (signal.aborted && signal.reason instanceof Fault) throw signal.reason;
@@ -89,8 +97,8 @@ export function httpPeer(node: CaskNode, secret: () => string): Peer {
       const sizeBytes = Number(response.headers.get("content-length") ?? Number.NaN);
       return {
         held: true,
-        ...(Number.isFinite(verifiedAt) ? { verifiedAt } : {}),
-        ...(Number.isFinite(sizeBytes) ? { sizeBytes } : {}),
+        ...(verifiedAt >= 0 && verifiedAt <= latestDate ? { verifiedAt } : {}),
+        ...(Number.isSafeInteger(sizeBytes) && sizeBytes >= 0 ? { sizeBytes } : {}),
       };
     },
     prove: (key, nonce, signal): Promise<Proof | undefined> =>
