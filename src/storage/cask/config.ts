@@ -138,7 +138,7 @@ const fields = {
   }),
   exchangeEveryMs: duration({ summary: "Pause between two comparisons with all other nodes.", default: "5m" }),
   hedgeMs: duration({
-    summary: "A node that has not delivered a blob by then is joined by the next.",
+    summary: "When a node asked for a blob sends nothing for this long, the next is asked too.",
     default: "150ms",
   }),
   askMs: duration({ summary: "How long a node may take to answer a short question.", default: "2s" }),

@@ -65,6 +65,20 @@ test("Fetcher.fetch: a slow node is joined by the next, and the first right answ
   expect(fixture.clock.monotonicMs() - startedMs).toBeLessThan(fixture.options.peerTimeoutMs);
 });
 
+test("Fetcher.fetch: a node that keeps sending, however slowly, is not joined by another", async () => {
+  const { fixture, order, reports, fetch } = setUp();
+  const { clock, options } = fixture;
+  const drip = async function* () {
+    for (const byte of bytes) {
+      await new Promise<void>((resolve) => clock.schedule(options.hedgeMs * 0.9, resolve));
+      yield Uint8Array.of(byte);
+    }
+  };
+  fixture.odd.set(order[0] ?? "", { get: async () => drip() });
+  expect(await bodyOf(await fetch())).toEqual(bytes);
+  expect(reports).toEqual([`served from ${order[0]}`]);
+});
+
 test("Fetcher.fetch: absent when fewer than the quorum are silent, an error when as many are", async () => {
   const { fixture, order, fetch } = setUp();
   expect(await fetch()).toBeUndefined();

@@ -1,9 +1,9 @@
 /**
  * Finding a blob, here or at a peer, and handing out bytes only after all of them were hashed to the key.
  *
- * Peers are asked in ring order. A slow one is hedged: after `hedgeMs` the next is asked too, and the first whose bytes
- * are right wins. Fetched bytes are kept when this node is an owner (read repair), else served once from where they
- * were spooled. Readers of the same key at the same time share one fetch.
+ * Peers are asked in ring order. A slow one is hedged: after `hedgeMs` in which nothing came the next is asked too, and
+ * the first whose bytes are right wins. Fetched bytes are kept when this node is an owner (read repair), else served
+ * once from where they were spooled. Readers of the same key at the same time share one fetch.
  */
 import type { Clock } from "../../kit/clock.ts";
 import { Fault, reasonOf } from "../../kit/fault.ts";
@@ -44,7 +44,7 @@ export interface ReadParts {
 
 /** Numbers of the read path. */
 export interface ReadOptions {
-  /** A peer that has not delivered by then is joined by the next. */
+  /** When nothing came for this long, the next peer is asked too. */
   hedgeMs: number;
   /** A peer that delivers nothing for this long is given up. */
   peerTimeoutMs: number;
@@ -158,7 +158,7 @@ async function fetchFromPeers(key: Key, placement: Placement, parts: ReadParts):
         return;
       }
       running++;
-      void attempt(key, node, placement, parts, losers.signal).then((outcome) => {
+      void attempt(key, node, placement, parts, losers.signal, hedge).then((outcome) => {
         running--;
         if ("found" in outcome) {
           if (settled) {
@@ -176,12 +176,16 @@ async function fetchFromPeers(key: Key, placement: Placement, parts: ReadParts):
         }
         advance();
       });
-      if (next < asked.length) {
-        cancelHedge = parts.clock.schedule(parts.options.hedgeMs, () => {
-          parts.watcher.hedged();
-          advance();
-        });
-      }
+      hedge();
+    };
+    /** Asks one more node unless something comes within `hedgeMs`. Called again with everything that comes. */
+    const hedge = () => {
+      cancelHedge();
+      if (settled || next >= asked.length) return;
+      cancelHedge = parts.clock.schedule(parts.options.hedgeMs, () => {
+        parts.watcher.hedged();
+        advance();
+      });
     };
     advance();
   });
@@ -208,6 +212,7 @@ async function attempt(
   placement: Placement,
   parts: ReadParts,
   lost: AbortSignal,
+  progressed: () => void,
 ): Promise<Attempt> {
   const { holdings, clock, options } = parts;
   const limit = new AbortController();
@@ -229,6 +234,7 @@ async function attempt(
           if (chunk.done) break;
           cancel();
           cancel = clock.schedule(options.peerTimeoutMs, giveUp);
+          progressed();
           await incoming.write(chunk.value);
         }
       }
