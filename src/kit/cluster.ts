@@ -35,6 +35,8 @@ export interface Cluster {
   forget(id: string): Promise<void>;
   /** Says farewell: the others take this node off at once instead of waiting for it. */
   leave(): Promise<void>;
+  /** Whether a text is the configured secret; never true when none is configured. */
+  isSecret(text: string): boolean;
   /** The secret that nodes of this cluster share for a purpose, derived from the configured one; empty when none is configured. */
   secretFor(purpose: string): string;
 }

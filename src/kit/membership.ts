@@ -15,6 +15,7 @@ import { Keyring } from "../lib/memberlist/keyring.ts";
 import { createMemberlist } from "../lib/memberlist/memberlist.ts";
 import type { Member } from "../lib/memberlist/roster.ts";
 import { timings } from "../lib/memberlist/timing.ts";
+import { sameText } from "./auth/same-text.ts";
 import type { Clock } from "./clock.ts";
 import type { Cluster, ClusterNode } from "./cluster.ts";
 import { type Address, formatAddress, isPlainUrl, parseAddress } from "./config/address.ts";
@@ -305,6 +306,7 @@ export function createMembership(options: MembershipOptions): Membership {
     async leave() {
       if (running) await list.leave(5000);
     },
+    isSecret: (text) => secret !== "" && sameText(secret, text),
     secretFor: (purpose) => (secret === "" ? "" : Buffer.from(derived(purpose, 32)).toString("hex")),
     async start(url) {
       baseUrl = url;

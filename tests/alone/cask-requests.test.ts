@@ -403,6 +403,17 @@ describe("standing in for an original", () => {
   });
 });
 
+test("the cluster's secret, as its operator knows it, opens the join form", async () => {
+  await using node = await startChild({ environment: { WARREN_NODE_CLUSTER_SECRET: "sesame" } });
+  const join = async (secret: string) => {
+    const body = new URLSearchParams({ url: "127.0.0.1:1", secret });
+    const answer = await fetch(`${node.url}/cask/join/`, { method: "POST", body });
+    return [answer.status, await answer.text()];
+  };
+  expect(await join("wrong")).toEqual([403, "need to know the secret knock"]);
+  expect(await join("sesame")).toEqual([200, expect.stringContaining("no node answered")]);
+});
+
 test("a node that the environment declares read-only says so and takes nothing", async () => {
   await using node = await startChild({
     words: ["cask"],

@@ -9,7 +9,11 @@ import type { Finding } from "../../kit/service.ts";
 import type { Cask } from "./cask.ts";
 
 /** How this node and its cluster are, worst last. */
-export function caskFindings(cask: Cask, cluster: Cluster, rebuildAfterMs: number): Finding[] {
+export function caskFindings(
+  cask: Cask,
+  cluster: Cluster,
+  options: { rebuildAfterMs: number; shutOut: boolean },
+): Finding[] {
   const { holdings, placement } = cask;
   const findings: Finding[] = [];
   const state = cask.writeable();
@@ -29,11 +33,19 @@ export function caskFindings(cask: Cask, cluster: Cluster, rebuildAfterMs: numbe
   const gone = cluster.nodes().filter((node) => node.services.cask && node.state === "dead");
   if (gone.length > 0) {
     const names = gone.map((node) => node.name).join(", ");
-    const wait = formatDuration(Math.round(rebuildAfterMs));
+    const wait = formatDuration(Math.round(options.rebuildAfterMs));
     findings.push({
       name: "nodes",
       state: "degraded",
       sentence: `${names} ${gone.length === 1 ? "does" : "do"} not answer: after ${wait} the copies there are made again elsewhere`,
+    });
+  }
+  if (options.shutOut && placement.nodes.size > 1) {
+    findings.push({
+      name: "secret",
+      state: "degraded",
+      sentence:
+        "The other nodes are refused, as there are tokens and no cluster secret: set cluster_secret in [node], the same on all",
     });
   }
   const takers = placement.onRing().filter((node) => node.alive && node.writeable).length;

@@ -5,12 +5,11 @@
  * Blob bytes never get a type a browser would run: they are `application/octet` whatever they hold, wherever they came
  * from, with sniffing switched off.
  */
-import { timingSafeEqual } from "node:crypto";
-
 import { Hono } from "hono";
 
 import { isLoopback } from "../../kit/auth/address.ts";
 import type { FailureLimit } from "../../kit/auth/failures.ts";
+import { sameText } from "../../kit/auth/same-text.ts";
 import type { Clock } from "../../kit/clock.ts";
 import { Fault } from "../../kit/fault.ts";
 import { limitBody } from "../../kit/http/body.ts";
@@ -48,6 +47,8 @@ export interface HttpParts {
   pages: CaskPages;
   /** Answers `GET /config/`. */
   selfConfig(): Record<string, unknown>;
+  /** Whether a text is the secret of the cluster, as its operator knows it. */
+  isSecret(text: string): boolean;
   /** Answers `POST /join/`. */
   join(addresses: readonly string[]): Promise<number>;
   /** Forgets a node that is gone for good. */
@@ -157,18 +158,20 @@ export function caskRoutes(parts: HttpParts): (request: Request, caller: Caller)
     if (!mayPass) throw new Fault("forbidden", "cask/secret", "sorry, need the secret knock");
   };
 
+  const isPeerSecret = (shown: string) => parts.peerSecrets().some((secret) => sameText(secret, shown));
+
   /** Addresses that have shown the right secret, so that a neighbour who guesses does not shut them out. */
   const knowing = new Set<string>();
 
   /** Whether a secret is right. People make these up, so whoever guessed wrong too often waits, right or wrong. */
-  const knowsSecret = (shown: string, { address }: Caller): boolean => {
+  const knowsSecret = (shown: string, { address }: Caller, isRight = isPeerSecret): boolean => {
     const waitMs = knowing.has(address) ? 0 : parts.failures.waitMs(address);
     if (waitMs > 0) {
       throw new Fault("limited", "cask/secret-limited", "Cannot let you in: too many wrong secrets from your address", {
         retryAfterMs: waitMs,
       });
     }
-    if (parts.peerSecrets().some((secret) => sameText(secret, shown))) {
+    if (isRight(shown)) {
       if (knowing.size >= knowingMax) knowing.clear();
       knowing.add(address);
       return true;
@@ -217,7 +220,7 @@ export function caskRoutes(parts: HttpParts): (request: Request, caller: Caller)
     const secret = form.get("secret") ?? query.get("secret") ?? "";
     if (url === "") return plain(200, "no url specified");
     const { caller } = c.env;
-    if (!(parts.peerSecrets().length === 0 ? caller.may("admin") : knowsSecret(secret, caller))) {
+    if (!(parts.peerSecrets().length === 0 ? caller.may("admin") : knowsSecret(secret, caller, parts.isSecret))) {
       return plain(403, "need to know the secret knock");
     }
     const addresses = url.split(",").map((part) => part.trim());
@@ -457,12 +460,6 @@ function clientGone(cause: unknown): Fault {
     : new Fault("invalid", "http/body-cut", "Cannot take the upload: the connection was closed before its end", {
         cause,
       });
-}
-
-/** Equal texts, compared in a time that does not tell where they differ. */
-function sameText(left: string, right: string): boolean {
-  const digest = (text: string) => new Bun.CryptoHasher("sha256").update(text).digest();
-  return timingSafeEqual(digest(left), digest(right));
 }
 
 async function boundedForm(request: Request, clock: Clock): Promise<string> {

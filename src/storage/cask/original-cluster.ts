@@ -9,6 +9,7 @@ import { hostname } from "node:os";
 
 import { z } from "zod";
 
+import { sameText } from "../../kit/auth/same-text.ts";
 import type { Clock } from "../../kit/clock.ts";
 import type { Cluster, ClusterNode } from "../../kit/cluster.ts";
 import { type Address, formatAddress, isPlainUrl } from "../../kit/config/address.ts";
@@ -52,7 +53,8 @@ export const stateShape = z.object({
   writeable: z.boolean(),
   secret: z.string(),
   neighbors: z.unknown().optional(),
-  /** Our own addition: the protocol between nodes of this program. */
+  /** Our own additions: the protocol between nodes of this program, and whether the node is being drained. */
+  draining: z.boolean().optional(),
   warren: z.number().optional(),
 });
 
@@ -61,13 +63,14 @@ export type OriginalState = z.infer<typeof stateShape>;
 
 /** The JSON of a state, fields in the originals' order. */
 export function formatState(state: OriginalState): string {
-  const { uuid, base_url, writeable, secret, warren } = state;
+  const { uuid, base_url, writeable, secret, draining, warren } = state;
   return JSON.stringify({
     uuid,
     base_url,
     writeable,
     secret,
     neighbors: null,
+    ...(draining === true ? { draining } : {}),
     ...(warren === undefined ? {} : { warren }),
   });
 }
@@ -143,6 +146,12 @@ export function createOriginalCluster(options: OriginalClusterOptions): Original
   list.on("dead", lose);
   list.on("left", lose);
 
+  const tellsOf = ({ writeable, draining, warren }: OriginalState) => ({
+    w: writeable ? 1 : 0,
+    ...(draining === true ? { d: 1 } : {}),
+    ...(warren === undefined ? {} : { v: warren }),
+  });
+
   return {
     selfId: options.id,
     nodes(): readonly ClusterNode[] {
@@ -152,12 +161,7 @@ export function createOriginalCluster(options: OriginalClusterOptions): Original
         name: state.uuid,
         state: alive ? "alive" : "dead",
         goneMs: alive ? 0 : nowMs - sinceMs,
-        services: {
-          cask: {
-            url: state.base_url,
-            tells: { w: state.writeable ? 1 : 0, ...(state.warren === undefined ? {} : { v: state.warren }) },
-          },
-        },
+        services: { cask: { url: state.base_url, tells: tellsOf(state) } },
         self: false,
       }));
       nodes.push({
@@ -165,7 +169,7 @@ export function createOriginalCluster(options: OriginalClusterOptions): Original
         name: options.id,
         state: "alive",
         goneMs: 0,
-        services: { cask: { url: own.base_url, tells: { w: own.writeable ? 1 : 0, v: peerProtocol } } },
+        services: { cask: { url: own.base_url, tells: tellsOf(own) } },
         self: true,
       });
       return nodes.sort((left, right) => (left.id < right.id ? -1 : 1));
@@ -176,7 +180,7 @@ export function createOriginalCluster(options: OriginalClusterOptions): Original
       return () => void listeners.delete(listener);
     },
     tell(_, url, tells) {
-      own = { ...own, base_url: url, writeable: tells.w === 1 };
+      own = { ...own, base_url: url, writeable: tells.w === 1, draining: tells.d === 1 };
       if (running) list.updateMeta(encoded());
       changed();
     },
@@ -192,6 +196,7 @@ export function createOriginalCluster(options: OriginalClusterOptions): Original
       known.delete(id);
       changed();
     },
+    isSecret: (text) => options.secret !== "" && sameText(options.secret, text),
     secretFor: () => options.secret,
     async start() {
       try {

@@ -197,6 +197,7 @@ async function begin(context: ServiceContext<CaskOptions>, ledgerPath: string): 
       last_seen: new Date(clock.now()).toISOString(),
       last_failed: "0001-01-01T00:00:00Z",
     }),
+    isSecret: (text) => cluster.isSecret(text),
     join: (addresses) => cluster.join(addresses),
     forget: (id) => cluster.forget(id),
     status,
@@ -210,7 +211,7 @@ async function begin(context: ServiceContext<CaskOptions>, ledgerPath: string): 
       if (request.method === "GET" || request.method === "HEAD") return path.startsWith("/log/") ? "admin" : "read";
       return /^\/(?:drain|verify|forget)\//.test(path) ? "admin" : "write";
     },
-    health: () => caskFindings(node, cluster, options.rebuildAfterMs),
+    health: () => caskFindings(node, cluster, { ...options, shutOut: context.guarded() && peerSecret() === "" }),
     facts: () => ({
       blobs: String(ledger.count()),
       nodes: String(node.placement.nodes.size),
