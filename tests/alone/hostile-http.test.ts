@@ -97,6 +97,81 @@ describe("with tokens", () => {
     expect(writeable).toBe("yes");
   });
 
+  test("every route asks for its scope: without one nothing, with each one no more than it covers", async () => {
+    const admin = await makeToken(node, "admin", "cask:admin");
+    const other = await makeToken(node, "other", "reticulum:admin");
+    const key = keyOf("scopes");
+    const ask = (method: string, path: string, token?: string) =>
+      fetch(`${node.url}${path}`, {
+        method,
+        headers: {
+          Accept: "text/plain",
+          ...(token === undefined ? {} : { Authorization: `Bearer ${token}` }),
+          ...(path.startsWith("/cask/join/") ? { "Content-Type": "application/x-www-form-urlencoded" } : {}),
+        },
+        ...(method === "POST" || method === "PUT"
+          ? { body: path.startsWith("/cask/join/") ? "url=127.0.0.1:1" : "scopes" }
+          : {}),
+      });
+    await until("the newest token counts", async () => (await ask("PUT", "/cask/", admin)).ok);
+    const scopes = ["read", "write", "admin"];
+    for (const [method, path, needed] of [
+      ["GET", "/cask/", "read"],
+      ["GET", "/cask/status/", "read"],
+      ["GET", "/cask/status.json", "read"],
+      ["GET", "/cask/config/", "read"],
+      ["GET", "/cask/debug/vars", "read"],
+      ["GET", "/cask/lookup/", "read"],
+      ["GET", `/cask/lookup/?key=${key}`, "read"],
+      ["GET", "/cask/upload/", "read"],
+      ["GET", "/cask/join/", "read"],
+      ["GET", `/cask/file/${key}/`, "read"],
+      ["HEAD", `/cask/file/${key}/`, "read"],
+      ["GET", `/cask/file/${key}`, "read"],
+      ["GET", `/cask/whereis/${key}/`, "read"],
+      ["HEAD", "/cask/live", "read"],
+      ["GET", "/cask/log/", "admin"],
+      ["HEAD", "/cask/log/live", "admin"],
+      ["POST", "/cask/", "write"],
+      ["PUT", "/cask/", "write"],
+      ["PUT", "/cask/any/name.jpg", "write"],
+      ["POST", "/cask/any/", "write"],
+      ["POST", "/cask/upload/", "write"],
+      ["PUT", `/cask/file/${key}/`, "write"],
+      ["POST", `/cask/verify/${key}/`, "admin"],
+      ["POST", "/cask/forget/some-node-id/", "admin"],
+      ["POST", "/cask/drain/", "admin"],
+      ["DELETE", "/cask/drain/", "admin"],
+      // What nodes ask of each other. Without a cluster secret, as here, whoever may write on this machine is believed.
+      ["GET", `/cask/local/${key}/`, "write"],
+      ["HEAD", `/cask/local/${key}/`, "write"],
+      ["GET", "/cask/local/", "write"],
+      ["POST", "/cask/local/", "write"],
+      ["PUT", "/cask/local/?algorithm=sha256", "write"],
+      ["GET", "/cask/peer/digests/?node=x", "write"],
+      ["GET", "/cask/peer/keys/?node=x&bucket=0", "write"],
+      ["GET", `/cask/peer/prove/${key}/?nonce=${"0".repeat(16)}`, "write"],
+      ["POST", "/cask/join/", "admin"],
+    ] as const) {
+      const name = `${method} ${path}`;
+      for (const [token, held] of [
+        [undefined, -1],
+        [other, -1],
+        [reader, 0],
+        [writer, 1],
+        [admin, 2],
+      ] as const) {
+        const { status } = await ask(method, path, token);
+        const refused = status === 401 || status === 403;
+        expect([name, held, refused]).toEqual([name, held, held < scopes.indexOf(needed)]);
+      }
+    }
+    for (const path of ["/", "/console/live", "/metrics"]) {
+      for (const token of [undefined, admin, other])
+        expect([path, [401, 403].includes((await ask("HEAD", path, token)).status)]).toEqual([path, true]);
+    }
+  });
+
   test("no path is open that only nodes may use, also where every unknown path shows the state", async () => {
     for (const path of [
       "/peer/",

@@ -208,9 +208,20 @@ function sameHost(origin: string, host: string | null): boolean {
   return url.host !== "" && URL.canParse(own) && url.host === new URL(own).host;
 }
 
+const proxyHeaders = [
+  "forwarded",
+  "via",
+  "x-forwarded-for",
+  "x-forwarded-host",
+  "x-forwarded-proto",
+  "x-real-ip",
+  "cf-connecting-ip",
+  "true-client-ip",
+];
+
 /** A proxy on this machine makes everybody look local. Not every proxy says so; the manual does. */
 function cameByProxy(headers: Headers): boolean {
-  return headers.has("forwarded") || headers.has("x-forwarded-for") || headers.has("x-real-ip") || headers.has("via");
+  return proxyHeaders.some((name) => headers.has(name));
 }
 
 function refuseUnknownHost(given: string, hosts: ReadonlySet<string>): void {
