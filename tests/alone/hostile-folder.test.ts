@@ -128,6 +128,22 @@ describe("a damaged data folder", () => {
 });
 
 describe("a careless configuration", () => {
+  test("two nodes with data folders of their own cannot share one folder of blobs", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "warren-test-"));
+    const shared = { ...environment, WARREN_CASK_FOLDER: join(folder, "blobs") };
+    await using node = await startChild({ environment: shared });
+    const other = () =>
+      runProgram(["up", "--listen", "127.0.0.1:0", "--data", join(folder, "other")], { folder, environment: shared });
+    const { exitCode, stderr } = await other();
+    expect([exitCode, stderr.includes(join(folder, "blobs"))]).toEqual([1, true]);
+    expect((await fetch(`${node.url}/cask/`, { method: "PUT", body: blob })).status).toBe(200);
+    expect(await node.end()).toBe(0);
+    await using next = await startChild({ environment: shared });
+    expect(await (await fetch(`${next.url}/cask/file/${key}/`)).text()).toBe(blob);
+    expect(await next.end()).toBe(0);
+    rmSync(folder, { recursive: true });
+  });
+
   test("a URL with a password in it is refused, for URLs are shown and logged; the password is not shown", async () => {
     const folder = mkdtempSync(join(tmpdir(), "warren-test-"));
     writeFileSync(

@@ -7,6 +7,7 @@ import { join, resolve } from "node:path";
 
 import { createFailureLimit } from "../../kit/auth/failures.ts";
 import type { Cluster } from "../../kit/cluster.ts";
+import { type FolderLock, lockFolder } from "../../kit/disk/lock.ts";
 import { databaseFault } from "../../kit/disk/sqlite.ts";
 import { Fault } from "../../kit/fault.ts";
 import type { RunningService, Service, ServiceContext } from "../../kit/service.ts";
@@ -71,6 +72,7 @@ async function start(context: ServiceContext<CaskOptions>): Promise<RunningServi
 async function begin(context: ServiceContext<CaskOptions>, ledgerPath: string): Promise<RunningService> {
   const { options, clock, log, events, random } = context;
   const store = await openStore(context);
+  const lock = lockStore(context);
   const ledger = openSqliteLedger({
     path: ledgerPath,
     clock,
@@ -231,6 +233,7 @@ async function begin(context: ServiceContext<CaskOptions>, ledgerPath: string): 
       await original?.stop();
       ledger.close();
       await store.close();
+      lock?.release();
     },
   };
 }
@@ -238,6 +241,22 @@ async function begin(context: ServiceContext<CaskOptions>, ledgerPath: string): 
 /** Whoever joins a node shows the cluster's secret instead of a token. */
 function isJoining(request: Request, path: string): boolean {
   return path === "/join/" && request.method === "POST";
+}
+
+/**
+ * Keeps other processes off a blob folder that lies outside the locked data folder. Two nodes on one folder would count
+ * its files as two copies, and either would drop the other's.
+ */
+function lockStore({ options, log }: ServiceContext<CaskOptions>): FolderLock | undefined {
+  if (options.store !== "disk" || options.folder === undefined) return undefined;
+  try {
+    return lockFolder(resolve(options.folder));
+  } catch (thrown) {
+    if (!(thrown instanceof Fault) || thrown.code === "disk/folder-in-use") throw thrown;
+    // A disk that takes no writes, or a file system without locks, can still be read.
+    log.warn("The blob folder cannot be locked: no other node may use it", { reason: thrown.message });
+    return undefined;
+  }
 }
 
 async function openStore({ options, dataFolder, clock, alone }: ServiceContext<CaskOptions>): Promise<BlobStore> {
