@@ -12,6 +12,4 @@ export const formerlyFailing: readonly { seed: number; mistake: string }[] = [
   { seed: 82, mistake: "an owner that had lacked a blob did not begin the grace time anew when another was silent" },
   { seed: 94, mistake: "a disk that could not be read for a moment had its good copies put aside" },
   { seed: 142, mistake: "a surplus copy went as soon as the last owner had got its own" },
-  { seed: 30270, mistake: "an owner that had lacked a blob did not begin the grace time anew when another was silent" },
-  { seed: 30350, mistake: "an owner that had lacked a blob did not begin the grace time anew when another was silent" },
 ];
