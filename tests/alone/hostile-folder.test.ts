@@ -135,10 +135,12 @@ describe("a careless configuration", () => {
     const other = () =>
       runProgram(["up", "--listen", "127.0.0.1:0", "--data", join(folder, "other")], { folder, environment: shared });
     const { exitCode, stderr } = await other();
-    expect([exitCode, stderr.includes(join(folder, "blobs"))]).toEqual([1, true]);
+    expect([exitCode, stderr.includes(`${join(folder, "blobs")}": it belongs to node`)]).toEqual([1, true]);
     expect((await fetch(`${node.url}/cask/`, { method: "PUT", body: blob })).status).toBe(200);
     expect(await node.end()).toBe(0);
-    await using next = await startChild({ environment: shared });
+    // Whoever takes that node's place, under its id, has its blobs.
+    const heir = { ...shared, WARREN_NODE_ID: readFileSync(join(node.data, "node-id"), "utf8").trim() };
+    await using next = await startChild({ environment: heir });
     expect(await (await fetch(`${next.url}/cask/file/${key}/`)).text()).toBe(blob);
     expect(await next.end()).toBe(0);
     rmSync(folder, { recursive: true });

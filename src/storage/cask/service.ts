@@ -3,13 +3,14 @@
  * serves it. Wiring only; every decision is made elsewhere.
  */
 import { SQLiteError } from "bun:sqlite";
+import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 
 import { createFailureLimit } from "../../kit/auth/failures.ts";
 import type { Cluster } from "../../kit/cluster.ts";
-import { type FolderLock, lockFolder } from "../../kit/disk/lock.ts";
+import { replaceFile } from "../../kit/disk/atomic.ts";
 import { databaseFault } from "../../kit/disk/sqlite.ts";
-import { Fault } from "../../kit/fault.ts";
+import { Fault, reasonOf } from "../../kit/fault.ts";
 import type { RunningService, Service, ServiceContext } from "../../kit/service.ts";
 import type { Worker } from "../../kit/worker.ts";
 import { Cask, type CaskEvent, type CaskSettings } from "./cask.ts";
@@ -72,7 +73,7 @@ async function start(context: ServiceContext<CaskOptions>): Promise<RunningServi
 async function begin(context: ServiceContext<CaskOptions>, ledgerPath: string): Promise<RunningService> {
   const { options, clock, log, events, random } = context;
   const store = await openStore(context);
-  const lock = lockStore(context);
+  await claimFolder(context, context.cluster.selfId);
   const ledger = openSqliteLedger({
     path: ledgerPath,
     clock,
@@ -233,7 +234,6 @@ async function begin(context: ServiceContext<CaskOptions>, ledgerPath: string): 
       await original?.stop();
       ledger.close();
       await store.close();
-      lock?.release();
     },
   };
 }
@@ -244,19 +244,29 @@ function isJoining(request: Request, path: string): boolean {
 }
 
 /**
- * Keeps other processes off a blob folder that lies outside the locked data folder. Two nodes on one folder would count
- * its files as two copies, and either would drop the other's.
+ * Writes into a blob folder outside the data folder whose it is, and refuses one that is another node's. Two nodes on one
+ * folder would count its files as two copies, and either would drop the other's. Fault: `cask/folder-of-other`.
  */
-function lockStore({ options, log }: ServiceContext<CaskOptions>): FolderLock | undefined {
-  if (options.store !== "disk" || options.folder === undefined) return undefined;
+async function claimFolder({ options, log, dataFolder }: ServiceContext<CaskOptions>, nodeId: string): Promise<void> {
+  if (options.store !== "disk" || options.folder === undefined) return;
+  const folder = resolve(options.folder);
+  if (folder.startsWith(`${dataFolder}/`)) return;
+  const path = join(folder, "node-id");
+  let owner = "";
   try {
-    return lockFolder(resolve(options.folder));
+    owner = existsSync(path) ? readFileSync(path, "utf8").trim() : "";
+    if (owner === "") await replaceFile(path, `${nodeId}\n`);
   } catch (thrown) {
-    if (!(thrown instanceof Fault) || thrown.code === "disk/folder-in-use") throw thrown;
-    // A disk that takes no writes, or a file system without locks, can still be read.
-    log.warn("The blob folder cannot be locked: no other node may use it", { reason: thrown.message });
-    return undefined;
+    // A disk that takes no writes can still be read.
+    log.warn("The blob folder cannot be marked as this node's: no other node may use it", { reason: reasonOf(thrown) });
+    return;
   }
+  if (owner === "" || owner === nodeId) return;
+  throw new Fault(
+    "conflict",
+    "cask/folder-of-other",
+    `Cannot use blob folder "${folder}": it belongs to node "${owner.slice(0, 64)}"; give this node a folder of its own, or, if that node is gone for good, give this one its id (id in [node]) or remove ${path}`,
+  );
 }
 
 async function openStore({ options, dataFolder, clock, alone }: ServiceContext<CaskOptions>): Promise<BlobStore> {
