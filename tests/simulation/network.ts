@@ -159,12 +159,12 @@ export class Network {
           Array.from({ length: bucketCount }, (_, bucket) =>
             this.weather.lie > 0 && this.#chance(this.weather.lie / 16)
               ? { count: 1, xor: "0123456789abcdef" }
-              : cask.holdings.digest(bucket, nodeId, cask.placement),
+              : cask.holdings.shared.digest(bucket, nodeId, cask.placement),
           ),
         ),
       keys: (nodeId, bucket, signal) =>
         call("keys", signal, async (cask) => {
-          const keys = cask.holdings.shared(bucket, nodeId, cask.placement);
+          const keys = cask.holdings.shared.list(bucket, nodeId, cask.placement);
           if (!this.#chance(this.weather.lie)) return keys;
           const invented = new Bun.CryptoHasher("sha1").update(`${this.#random()}`).digest("hex").slice(2);
           return [`sha1:${bucket.toString(16).padStart(2, "0")}${invented}` as Key];

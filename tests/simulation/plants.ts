@@ -137,7 +137,7 @@ export const plants: Readonly<Record<string, Plant>> = {
           const cask = from.cask;
           if (!cask) return theirs;
           return Array.from({ length: bucketCount }, (_, bucket) =>
-            cask.holdings.digest(bucket, node.id, cask.placement),
+            cask.holdings.shared.digest(bucket, node.id, cask.placement),
           );
         },
       });

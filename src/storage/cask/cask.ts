@@ -356,7 +356,7 @@ export class Cask {
     const sharedWith = (nodeId: string) => {
       let count = 0;
       for (let bucket = 0; bucket < bucketCount; bucket++) {
-        count += this.holdings.digest(bucket, nodeId, this.#placement).count;
+        count += this.holdings.shared.digest(bucket, nodeId, this.#placement).count;
       }
       return count;
     };

@@ -142,8 +142,10 @@ export class ClusterFixture {
       has: async (key) => ({ held: (await holdings.holds(key)) !== undefined }),
       prove: (key, nonce) => holdings.prove(key, nonce, this.placement(node.id)),
       digests: async (nodeId) =>
-        Array.from({ length: bucketCount }, (_, bucket) => holdings.digest(bucket, nodeId, this.placement(node.id))),
-      keys: async (nodeId, bucket) => holdings.shared(bucket, nodeId, this.placement(node.id)),
+        Array.from({ length: bucketCount }, (_, bucket) =>
+          holdings.shared.digest(bucket, nodeId, this.placement(node.id)),
+        ),
+      keys: async (nodeId, bucket) => holdings.shared.list(bucket, nodeId, this.placement(node.id)),
     };
     const answering = { ...usual, ...this.odd.get(node.id) };
     const noted = <Arguments extends unknown[], Result>(kind: string, call: (...given: Arguments) => Result) => {

@@ -178,7 +178,7 @@ test("exchange: fetches what a peer has and this node should have, without a que
 test("exchange: one blob that cannot be had does not keep the others from coming", async () => {
   const { fixture, first, second, third, other, partsOf, keepAt } = setUp();
   await keepAt(first);
-  const shared = fixture.node(first).holdings.shared.bind(fixture.node(first).holdings);
+  const shared = fixture.node(first).holdings.shared.list.bind(fixture.node(first).holdings.shared);
   const invented = keyFor(bytesOf("invented"));
   for (const id of [second, other]) fixture.states.set(id, { alive: false });
   fixture.odd.set(first, {

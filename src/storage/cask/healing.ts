@@ -152,10 +152,10 @@ async function compareWith(
   let pulled = 0;
   let lacking = 0;
   for (let bucket = 0; bucket < bucketCount && !signal.aborted; bucket++) {
-    const mine = parts.holdings.digest(bucket, peer.node.id, placement);
+    const mine = parts.holdings.shared.digest(bucket, peer.node.id, placement);
     if (sameDigest(mine, theirs[bucket])) continue;
     differing++;
-    const held = new Set(parts.holdings.shared(bucket, peer.node.id, placement));
+    const held = new Set(parts.holdings.shared.list(bucket, peer.node.id, placement));
     const listed = await within(parts.clock, askMs, (limit) => peer.keys(placement.selfId, bucket, limit));
     const missing = listed.filter((key) => !held.delete(key) && placement.owns(placement.selfId, key));
     lacking += held.size;
@@ -225,7 +225,7 @@ async function ask(node: CaskNode, key: Key, parts: HealingParts): Promise<boole
 /** Gives a node that knows no digests what it should hold and says it does not. */
 async function pushMissing(peer: Peer, placement: Placement, parts: HealingParts, signal: AbortSignal): Promise<void> {
   for (let bucket = 0; bucket < bucketCount; bucket++) {
-    for (const key of parts.holdings.shared(bucket, peer.node.id, placement)) {
+    for (const key of parts.holdings.shared.list(bucket, peer.node.id, placement)) {
       if (signal.aborted || !peer.node.writeable) return;
       if (algorithmOf(key) !== "sha1" || (await ask(peer.node, key, parts)) !== false) continue;
       await pushed(key, peer.node, parts);

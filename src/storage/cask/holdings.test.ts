@@ -135,8 +135,8 @@ test("Holdings.digest: differs when the shared keys differ and agrees when they 
   const [a, b] = [fixture.node("a").holdings, fixture.node("b").holdings];
   const { key } = await a.keep("sha256", bytes);
   const bucket = bucketOf(key);
-  const ofA = () => a.digest(bucket, "b", fixture.placement("a"));
-  const ofB = () => b.digest(bucket, "a", fixture.placement("b"));
+  const ofA = () => a.shared.digest(bucket, "b", fixture.placement("a"));
+  const ofB = () => b.shared.digest(bucket, "a", fixture.placement("b"));
   expect(ofA()).not.toEqual(ofB());
   await b.keep("sha256", bytes);
   expect(ofA()).toEqual(ofB());

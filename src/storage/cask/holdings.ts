@@ -8,11 +8,13 @@
  */
 import type { Clock } from "../../kit/clock.ts";
 import { Fault } from "../../kit/fault.ts";
-import { type Algorithm, algorithmOf, bucketCount, bucketOf, digestOf, type Key, keyOf } from "./key.ts";
+import { Incoming, tooLarge } from "./incoming.ts";
+import { type Algorithm, algorithmOf, digestOf, type Key } from "./key.ts";
 import type { BlobRecord, Ledger } from "./ledger.ts";
-import type { BlobBytes, BucketDigest, Proof } from "./peer.ts";
+import type { BlobBytes, Proof } from "./peer.ts";
 import type { Placement } from "./placement.ts";
-import type { BlobStat, BlobStore, BlobWriter } from "./store.ts";
+import { SharedKeys } from "./shared-keys.ts";
+import type { BlobStat, BlobStore } from "./store.ts";
 
 /** What Holdings reports to whoever counts and shows it. */
 export interface HoldingsWatcher {
@@ -52,63 +54,6 @@ type Reading =
   | { verdict: "wrong"; problem: string }
   | { verdict: "absent" | "unreadable" };
 
-/** Bytes on their way into the store, hashed as they come. */
-export class Incoming {
-  readonly #writer: BlobWriter;
-  readonly #known: Key | undefined;
-  readonly #sha256: Bun.CryptoHasher | undefined;
-  readonly #sha1: Bun.CryptoHasher | undefined;
-  readonly #maxBytes: number;
-  sizeBytes = 0;
-
-  /** With `known`, a sha256 key, the bytes to come have been hashed by the caller. */
-  constructor(writer: BlobWriter, algorithm: Algorithm, maxBytes: number, known?: Key) {
-    this.#writer = writer;
-    this.#known = known;
-    this.#sha256 = known === undefined ? new Bun.CryptoHasher("sha256") : undefined;
-    this.#sha1 = algorithm === "sha1" ? new Bun.CryptoHasher("sha1") : undefined;
-    this.#maxBytes = maxBytes;
-  }
-
-  /** Hashes and stores a chunk. Throws `cask/too-large` beyond the limit. */
-  write(chunk: Uint8Array): void | Promise<void> {
-    this.sizeBytes += chunk.byteLength;
-    if (this.sizeBytes > this.#maxBytes) throw tooLarge(this.#maxBytes);
-    this.#sha256?.update(chunk);
-    this.#sha1?.update(chunk);
-    return this.#writer.write(chunk);
-  }
-
-  /** The names of what came. Call once, after the last chunk. */
-  finish(): { key: Key; sha256: string } {
-    if (this.#known !== undefined) return { key: this.#known, sha256: digestOf(this.#known) };
-    const sha256 = this.#sha256?.digest("hex") ?? "";
-    return { key: this.#sha1 ? keyOf("sha1", this.#sha1.digest("hex")) : keyOf("sha256", sha256), sha256 };
-  }
-
-  /** What came so far, from the beginning. */
-  reread(): AsyncIterable<Uint8Array> {
-    return this.#writer.reread();
-  }
-
-  /** Ends it: the bytes become a blob. */
-  commit(key: Key, replace: boolean): Promise<BlobStat> {
-    return this.#writer.commit(key, { replace });
-  }
-
-  /** Ends it: the bytes are dropped. */
-  abort(): Promise<void> {
-    return this.#writer.abort();
-  }
-}
-
-/** The refusal of a blob over the limit. */
-export function tooLarge(maxBytes: number): Fault {
-  return new Fault("too-large", "cask/too-large", `Cannot store the blob: it is larger than ${maxBytes} bytes`, {
-    details: { maxBytes },
-  });
-}
-
 /** A promise that may be left alone: its failure then concerns nobody. */
 function unhurried<T>(promise: Promise<T>): Promise<T> {
   promise.catch(() => undefined);
@@ -125,13 +70,8 @@ export class Holdings {
   /** One change at a time for each key. */
   readonly #locks = new Map<Key, Promise<unknown>>();
   readonly #verifying = new Map<Key, Promise<Verdict>>();
-  /** Rises when a bucket's set of keys changes; what was computed from it is stale then. */
-  readonly #bucketVersions = new Uint32Array(bucketCount);
-  /** Digests shared with a node under one ring, by bucket. */
-  readonly #digests = new Map<
-    string,
-    { fingerprint: string; buckets: ({ version: number; digest: BucketDigest } | undefined)[] }
-  >();
+  /** What is shared with other nodes. */
+  readonly shared: SharedKeys;
 
   constructor(parts: {
     store: BlobStore;
@@ -142,6 +82,7 @@ export class Holdings {
   }) {
     this.store = parts.store;
     this.ledger = parts.ledger;
+    this.shared = new SharedKeys(parts.ledger);
     this.#clock = parts.clock;
     this.#options = parts.options;
     this.#watcher = parts.watcher;
@@ -246,7 +187,7 @@ export class Holdings {
       surplusSince: 0,
     };
     this.ledger.put(record);
-    this.#touch(key);
+    this.shared.changed(key);
     return record;
   }
 
@@ -353,7 +294,7 @@ export class Holdings {
       verifiedAt: this.#clock.now(),
       surplusSince: record?.surplusSince ?? 0,
     });
-    this.#touch(key);
+    this.shared.changed(key);
   }
 
   /**
@@ -431,38 +372,6 @@ export class Holdings {
     return { seen, found, lost };
   }
 
-  /** Digest of the keys of a bucket of which both this node and `nodeId` are owners. */
-  digest(bucket: number, nodeId: string, placement: Placement): BucketDigest {
-    const version = this.#bucketVersions[bucket] as number;
-    let shared = this.#digests.get(nodeId);
-    if (shared?.fingerprint !== placement.fingerprint) {
-      // The bound lets some hundred peers in and stops invented ids.
-      if (this.#digests.size > 512) this.#digests.clear();
-      shared = { fingerprint: placement.fingerprint, buckets: [] };
-      this.#digests.set(nodeId, shared);
-    }
-    const known = shared.buckets[bucket];
-    if (known?.version === version) return known.digest;
-    let xor = 0n;
-    let count = 0;
-    for (const key of this.shared(bucket, nodeId, placement)) {
-      xor ^= BigInt(Bun.hash.xxHash64(key));
-      count++;
-    }
-    const digest = { count, xor: xor.toString(16).padStart(16, "0") };
-    shared.buckets[bucket] = { version, digest };
-    return digest;
-  }
-
-  /** The keys of a bucket held here of which both this node and `nodeId` are owners, sorted. */
-  shared(bucket: number, nodeId: string, placement: Placement): Key[] {
-    const keys: Key[] = [];
-    for (const record of this.ledger.inBucket(bucket)) {
-      if (placement.owns(nodeId, record.key) && placement.owns(placement.selfId, record.key)) keys.push(record.key);
-    }
-    return keys;
-  }
-
   #trusts(key: Key, stat: BlobStat): boolean {
     const record = this.ledger.find(key);
     if (!record || record.stamp !== stat.stamp || record.sizeBytes !== stat.sizeBytes) return false;
@@ -473,12 +382,7 @@ export class Holdings {
 
   #forget(key: Key): void {
     this.ledger.remove(key);
-    this.#touch(key);
-  }
-
-  #touch(key: Key): void {
-    const bucket = bucketOf(key);
-    this.#bucketVersions[bucket] = (this.#bucketVersions[bucket] as number) + 1;
+    this.shared.changed(key);
   }
 
   #noteTrouble(thrown: unknown): unknown {

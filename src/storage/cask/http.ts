@@ -257,6 +257,15 @@ export function caskRoutes(parts: HttpParts): (request: Request, caller: Caller)
     return c.json({ key, verdict: await cask.holdings.verify(key) });
   });
   app.post("/drain/", (c) => {
+    const { copies } = cask.placement;
+    const others = cask.placement.onRing().filter((node) => !node.self && node.writeable).length;
+    if (others < copies && cask.holdings.ledger.count() > 0) {
+      throw new Fault(
+        "conflict",
+        "cask/drain",
+        `Cannot drain this node: ${others} others take blobs and each blob is to have ${copies} copies; join another node, or set copies in [cask], first`,
+      );
+    }
     cask.drain(true);
     return c.json(parts.status() as object);
   });
@@ -272,7 +281,7 @@ export function caskRoutes(parts: HttpParts): (request: Request, caller: Caller)
     asPeer(c.req.raw, c.env.caller);
     const nodeId = c.req.query("node") ?? "";
     return c.json(
-      Array.from({ length: bucketCount }, (_, bucket) => cask.holdings.digest(bucket, nodeId, cask.placement)),
+      Array.from({ length: bucketCount }, (_, bucket) => cask.holdings.shared.digest(bucket, nodeId, cask.placement)),
     );
   });
   app.get("/peer/keys/", (c) => {
@@ -281,7 +290,7 @@ export function caskRoutes(parts: HttpParts): (request: Request, caller: Caller)
     if (!Number.isInteger(bucket) || bucket < 0 || bucket >= bucketCount) {
       throw new Fault("invalid", "cask/bucket", `Cannot list the bucket: wanted a number from 0 to ${bucketCount - 1}`);
     }
-    return c.json(cask.holdings.shared(bucket, c.req.query("node") ?? "", cask.placement));
+    return c.json(cask.holdings.shared.list(bucket, c.req.query("node") ?? "", cask.placement));
   });
   app.get("/peer/prove/:key/", async (c) => {
     asPeer(c.req.raw, c.env.caller);

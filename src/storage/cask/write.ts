@@ -10,7 +10,8 @@
 import { type Clock, sleep } from "../../kit/clock.ts";
 import { Fault, reasonOf } from "../../kit/fault.ts";
 import { Channel } from "./channel.ts";
-import { type Holdings, type Incoming, tooLarge } from "./holdings.ts";
+import type { Holdings } from "./holdings.ts";
+import { type Incoming, tooLarge } from "./incoming.ts";
 import type { Algorithm, Key } from "./key.ts";
 import type { BlobBytes, PeerFor } from "./peer.ts";
 import type { CaskNode, Placement } from "./placement.ts";

@@ -139,6 +139,10 @@ test("a drained node gives everything away, and nothing comes back to it", async
     const [one, two, three] = nodes as [ChildNode, ChildNode, ChildNode];
     const texts = await fill(nodes, 40);
     await settled(nodes, 40);
+    await using lone = await startChild();
+    await fetch(`${lone.url}/cask/`, { method: "PUT", body: "the only copy" });
+    const refused = await fetch(`${lone.url}/cask/drain/`, { method: "POST" });
+    expect([refused.status, await refused.text()]).toEqual([409, expect.stringContaining("0 others take blobs")]);
     expect((await fetch(`${three.url}/cask/drain/`, { method: "POST" })).status).toBe(200);
     await until("it is empty", async () => (await statusOf(three)).blobs === 0, 60_000);
     await settled([one, two], 40);
