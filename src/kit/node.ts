@@ -94,6 +94,9 @@ export interface Node {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
+/** How long services may take to stop once no request is left. */
+const closingMs = 5000;
+
 /** Starts a node. Throws a Fault, after undoing what it had begun, when it cannot run. */
 export async function startNode(parts: NodeParts): Promise<Node> {
   const undo: (() => void | Promise<void>)[] = [];
@@ -311,16 +314,20 @@ async function start(parts: NodeParts, undo: (() => void | Promise<void>)[]): Pr
   const stop = async () => {
     ready = false;
     stopping.abort();
+    const late = new AbortController();
     const cancelCut = clock.schedule(options.stopTimeoutMs, () => cut.abort());
     await Promise.all(listeners.map((listener) => listener.close(cut.signal)));
+    // Requests that had to be cut have used up their time, not that of the services: those have stores to close.
+    const cancelLate = clock.schedule(closingMs, () => late.abort());
     for (const { name, service } of [...running].reverse()) {
       const status = statusOf(name);
       status.state = "stopping";
-      await withDeadline(service.stop(), cut.signal, () =>
+      await withDeadline(service.stop(), late.signal, () =>
         log.error("A service did not stop in time", { service: name }),
       );
       status.state = "stopped";
     }
+    cancelLate();
     cancelCut();
     await membership.stop();
     certificates?.stop();

@@ -270,6 +270,26 @@ describe("open on this machine", () => {
     expect(answer).toContain(keyOf("0123456789"));
   });
 
+  test("uploads that stall hold a stop up for the stated time only, and services still close in order", async () => {
+    await using node = await startChild({
+      environment: { WARREN_CASK_QUORUM: "1", WARREN_NODE_STOP_TIMEOUT: "300ms" },
+    });
+    const { hostname, port } = new URL(node.url);
+    const sockets = Array.from({ length: 10 }, () => {
+      const socket = connect(Number(port), hostname);
+      socket.on("error", () => undefined);
+      socket.write("PUT /cask/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9000000\r\n\r\n");
+      socket.write(new Uint8Array(2_000_000));
+      return socket;
+    });
+    const files = () => Array.fromAsync(new Bun.Glob("*").scan({ cwd: `${node.data}/cask/blobs/incoming` }));
+    await until("the uploads are on their way", async () => (await files()).length === 10);
+    expect(await node.end()).toBe(0);
+    for (const socket of sockets) socket.destroy();
+    expect(await files()).toEqual([]);
+    expect(node.output()).not.toContain("did not stop in time");
+  });
+
   test("a request that names no host, or an impossible one, is refused as bad, but a probe without one is answered", async () => {
     await using node = await startChild();
     for (const [text, status] of [
