@@ -290,6 +290,14 @@ describe("open on this machine", () => {
     expect(node.output()).not.toContain("did not stop in time");
   });
 
+  test("a part of a file is not stored as if it were the whole", async () => {
+    await using node = await startChild({ environment: { WARREN_CASK_QUORUM: "1" } });
+    const headers = { "Content-Range": "bytes 0-1/10" };
+    const refused = await fetch(`${node.url}/cask/`, { method: "PUT", body: "01", headers });
+    expect([refused.status, (await refused.text()).includes("Content-Range")]).toEqual([400, true]);
+    expect((await fetch(`${node.url}/cask/file/${keyOf("01")}/`)).status).toBe(404);
+  });
+
   test("a request that names no host, or an impossible one, is refused as bad, but a probe without one is answered", async () => {
     await using node = await startChild();
     for (const [text, status] of [
@@ -318,7 +326,8 @@ describe("open on this machine", () => {
         Array.from({ length: 30 }, async (_, number) => {
           const socket = connect(Number(port), hostname);
           socket.on("error", () => undefined);
-          socket.write("PUT /cask/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99000000\r\n\r\n");
+          const announced = number % 4 === 1 ? 2000 : 99_000_000;
+          socket.write(`PUT /cask/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${announced}\r\n\r\n`);
           await new Promise<void>((resolve) =>
             socket.write(new Uint8Array(number % 2 ? 1000 : 1_200_000), () => resolve()),
           );

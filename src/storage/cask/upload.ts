@@ -35,7 +35,7 @@ const wholeBytesMax = 256 * 1024;
 const framingBytes = 64 * 1024;
 
 /**
- * The upload in a request. Faults: `cask/no-file` (400), `cask/several-files` (400), `cask/too-large` (413) and those of
+ * The upload in a request. Faults: `cask/partial` (400), `cask/no-file` (400), `cask/several-files` (400), `cask/too-large` (413) and those of
  * reading forms and bodies.
  */
 export async function openUpload(
@@ -44,6 +44,14 @@ export async function openUpload(
   usual: Algorithm,
   expected?: Key,
 ): Promise<Upload> {
+  if (request.headers.has("content-range")) {
+    // RFC 9110, section 14.5: a part must not be taken for the whole.
+    throw new Fault(
+      "invalid",
+      "cask/partial",
+      "Cannot store a part of a file: wanted all of it, without Content-Range",
+    );
+  }
   const algorithm = expected === undefined ? algorithmOf(request.url, usual) : (expected.split(":", 1)[0] as Algorithm);
   const length = request.headers.get("content-length");
   const contentType = request.headers.get("content-type") ?? "";
