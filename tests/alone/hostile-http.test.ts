@@ -4,6 +4,7 @@
  * may stay behind.
  */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { hkdfSync } from "node:crypto";
 import { connect } from "node:net";
 
 import { type ChildNode, runProgram, startChild, until } from "../../src/kit/testing/child-node.ts";
@@ -230,6 +231,36 @@ describe("with tokens", () => {
     expect(streams.map(({ status }) => status)).toEqual([200, 200, 200]);
     await runProgram(["token", "revoke", "brief", "--data", node.data]);
     for (const stream of streams) expect(await stream.text()).toContain("event:");
+  });
+});
+
+describe("with a cluster secret", () => {
+  const environment = { WARREN_NODE_CLUSTER_SECRET: "open sesame", WARREN_CASK_QUORUM: "1" };
+  const right = Buffer.from(hkdfSync("sha256", "open sesame", "warren cluster", "cask peers", 32)).toString("hex");
+  const knock = (node: ChildNode, secret: string) =>
+    fetch(`${node.url}/cask/local/`, { headers: { "X-Cask-Cluster-Secret": secret } });
+  const join = (node: ChildNode, secret: string) =>
+    fetch(`${node.url}/cask/join/`, { method: "POST", body: new URLSearchParams({ url: "127.0.0.1:1", secret }) });
+
+  test("whoever guesses waits, also with the right one in the end, on either way in", async () => {
+    for (const guess of [knock, join]) {
+      await using node = await startChild({ environment });
+      const seen: number[] = [];
+      for (let number = 0; number < 15; number++) seen.push((await guess(node, `guess ${number}`)).status);
+      expect([seen.slice(0, 10), seen.slice(-1)]).toEqual([Array<number>(10).fill(403), [429]]);
+      const late = await knock(node, right);
+      expect([late.status, Number(late.headers.get("retry-after")) > 0]).toEqual([429, true]);
+    }
+  });
+
+  test("a node that is known is not shut out by a neighbour who guesses", async () => {
+    await using node = await startChild({ environment });
+    expect((await knock(node, right)).status).toBe(200);
+    for (let number = 0; number < 15; number++) expect((await knock(node, `guess ${number}`)).status).toBe(403);
+    expect((await knock(node, right)).status).toBe(200);
+    // No secret at all, or the plain one that the nodes never send, is no key either.
+    expect((await knock(node, "")).status).toBe(403);
+    expect((await knock(node, "open sesame")).status).toBe(403);
   });
 });
 
