@@ -3,6 +3,7 @@
  * same requests are made under `warren up` and to a node that stands in for an original.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { readdirSync } from "node:fs";
 import { connect } from "node:net";
 
 import { type ChildNode, startChild, until } from "../../src/kit/testing/child-node.ts";
@@ -429,4 +430,29 @@ test("a node that the environment declares read-only says so and takes nothing",
   expect(put.status).toBe(200);
   expect(await put.json()).toMatchObject({ success: false });
   await until("the node is ready", async () => (await fetch(`${node.url}/readyz`)).ok);
+});
+
+test("a large blob goes with its length, and many downloads broken off leave nothing open", async () => {
+  await using node = await startChild();
+  const bytes = new Uint8Array(6 * 1024 * 1024).map((_, index) => (index * 31) % 251);
+  const { key } = (await (await fetch(`${node.url}/cask/`, { method: "PUT", body: bytes })).json()) as { key: string };
+  const url = `${node.url}/cask/file/${key}/`;
+  const whole = await fetch(url);
+  expect([whole.headers.get("content-length"), whole.headers.get("transfer-encoding")]).toEqual([
+    String(bytes.length),
+    null,
+  ]);
+  expect(Buffer.compare(Buffer.from(await whole.arrayBuffer()), bytes)).toBe(0);
+  const tail = await fetch(url, { headers: { Range: "bytes=1000000-5999999" } });
+  expect([tail.status, tail.headers.get("content-length")]).toEqual([206, "5000000"]);
+  expect(Buffer.compare(Buffer.from(await tail.arrayBuffer()), bytes.subarray(1_000_000, 6_000_000))).toBe(0);
+  const openFiles = () => readdirSync(`/proc/${node.pid}/fd`).length;
+  const before = openFiles();
+  for (let round = 0; round < 100; round++) {
+    const broken = await fetch(url);
+    const reader = broken.body?.getReader();
+    await reader?.read();
+    await reader?.cancel();
+  }
+  await until("what was opened is closed", () => openFiles() <= before + 2);
 });

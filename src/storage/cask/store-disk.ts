@@ -105,7 +105,7 @@ export class DiskStore implements BlobStore, WriterHost {
     return this.reader.chunks(key, this.#settledPath(key), range);
   }
 
-  body(key: Key, stat: BlobStat, range?: ByteRange): Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> {
+  body(key: Key, stat: BlobStat, range?: ByteRange): Uint8Array<ArrayBuffer> | Blob {
     return this.reader.body(key, this.#settledPath(key), stat, range);
   }
 

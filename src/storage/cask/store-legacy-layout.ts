@@ -11,7 +11,7 @@ import { dirname, join, resolve } from "node:path";
 import { isSystemError } from "../../kit/disk/atomic.ts";
 import { Fault } from "../../kit/fault.ts";
 import { algorithmOf, digestOf, type Key, keyOf } from "./key.ts";
-import type { Awaitable, BlobStat, BlobStore, BlobWriter, ByteRange } from "./store.ts";
+import type { BlobStat, BlobStore, BlobWriter, ByteRange } from "./store.ts";
 import type { DiskStore } from "./store-disk.ts";
 import { diskFault } from "./store-disk-fault.ts";
 import { findFile } from "./store-disk-read.ts";
@@ -147,7 +147,7 @@ export class LegacyLayoutStore implements BlobStore {
     return old ? this.#disk.reader.chunks(key, old.path, range) : this.#disk.read(key, range);
   }
 
-  body(key: Key, stat: BlobStat, range?: ByteRange): Awaitable<Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array>> {
+  body(key: Key, stat: BlobStat, range?: ByteRange): Uint8Array<ArrayBuffer> | Blob {
     const old = algorithmOf(key) === "sha256" || this.#disk.find(key) ? undefined : this.#findOld(key);
     return old ? this.#disk.reader.body(key, old.path, stat, range) : this.#disk.body(key, stat, range);
   }
