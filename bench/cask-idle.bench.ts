@@ -68,7 +68,6 @@ export async function run(effort: Effort): Promise<BenchTable[]> {
       rows: rest,
       notes: [
         `Resident memory ${amount.restMs / 1000} s after the start; processor time over the ${amount.watchMs / 1000} s after that.`,
-        `Anonymous memory is the part that is not the program's own file, which all nodes of a machine share.`,
         `Goals: at most ${sizeText(goals.residentBytes)} and less than ${goals.coreShare * 100} % of a core.`,
       ],
     },
