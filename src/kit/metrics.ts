@@ -2,7 +2,10 @@
  * Metrics of the program: declared once, in base units, named `warren_<service>_<noun>_<unit>`, exposed as Prometheus
  * text. A service declares all of its own in one file, so that the list can be read and documented.
  */
-import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import Counter from "prom-client/lib/counter.js";
+import Gauge from "prom-client/lib/gauge.js";
+import Histogram from "prom-client/lib/histogram.js";
+import Registry from "prom-client/lib/registry.js";
 
 /** The metrics of one process. */
 export type Metrics = Registry;

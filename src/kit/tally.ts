@@ -5,7 +5,8 @@
  *
  * Holds one cell for each combination of labels ever asked for, so labels must come from a short list.
  */
-import { Counter, Histogram } from "prom-client";
+import Counter from "prom-client/lib/counter.js";
+import Histogram from "prom-client/lib/histogram.js";
 
 import type { MetricDeclaration, Metrics } from "./metrics.ts";
 
