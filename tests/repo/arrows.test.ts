@@ -22,7 +22,8 @@ async function importsOf(path: string): Promise<string[]> {
   return found.map((target) => relative(root, resolve(root, dirname(path), target)));
 }
 
-const isTest = (path: string) => /(?:\.(?:test|bench|conformance)|-fixture)\.tsx?$/.test(path) || path.includes("/testing/");
+const isTest = (path: string) =>
+  /(?:\.(?:test|bench|conformance)|-fixture)\.tsx?$/.test(path) || path.includes("/testing/");
 
 /** The folder that an arrow starts from or ends in. */
 function roomOf(path: string): string {
