@@ -1,8 +1,7 @@
 /**
  * The peer of durable uploads: a process that does nothing but what the disk must do for each blob. Write to a new file,
  * fsync, rename into one of 256 folders, fsync of that folder; 32 in flight, for some seconds. Nothing is shared between
- * two blobs and nothing is checked. Short calls are made at once and only fsync goes to the thread pool: of the forms
- * tried under Bun that is the fastest.
+ * two blobs and nothing is checked. Short calls are made at once and only fsync goes to the thread pool.
  *
  * Run: `bun bench/bare-writer.ts <folder> <bytes> <seconds>`; prints as JSON the rate in blobs per
  * second, processor time of each blob, and the peak of its memory.

@@ -96,7 +96,7 @@ async function run(loaded: readonly Loaded[], given: ConfigFlags, alone: string 
   } catch (thrown) {
     if (!(thrown instanceof Fault)) throw thrown;
     process.stderr.write(`${thrown.message}\n`);
-    if (thrown.kind === "internal") process.stderr.write(`${reasonOf(thrown)}\n`);
+    if (thrown.kind === "internal" && thrown.cause !== undefined) process.stderr.write(`${reasonOf(thrown.cause)}\n`);
     process.exit(1);
   }
   let signals = 0;

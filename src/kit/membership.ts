@@ -405,7 +405,12 @@ function readMemory(path: string, log: Logger): Remembered[] {
     if (known.length < entries.length) log.warn("Some of the memory of other nodes cannot be read", { path });
     return known;
   } catch (thrown) {
-    log.warn("The memory of other nodes is damaged and starts anew", { path, reason: reasonOf(thrown) });
-    return [];
+    // A node that forgot the others would take itself for a majority.
+    throw new Fault(
+      "invalid",
+      "node/memory",
+      `Cannot read ${path}: it is damaged; move it away if this node may forget which others there are, and it will meet them anew`,
+      { cause: thrown },
+    );
   }
 }

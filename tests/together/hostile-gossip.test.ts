@@ -199,7 +199,7 @@ test("ten thousand made-up nodes are no more than can be borne", async () => {
   expect(await node.end()).toBe(0);
 });
 
-test("a damaged memory of other nodes does not keep a node from starting, and what is whole in it counts", async () => {
+test("a memory of other nodes that cannot be read keeps a node from starting; of damaged entries the whole ones count", async () => {
   const folder = mkdtempSync(join(tmpdir(), "warren-test-"));
   mkdirSync(join(folder, "data"));
   const whole = {
@@ -208,10 +208,13 @@ test("a damaged memory of other nodes does not keep a node from starting, and wh
     gossip: "127.0.0.1:1",
     meta: { n: "friend", u: "http://127.0.0.1:1", s: { cask: {} } },
   };
+  for (const text of ["", "\0\0\0\0", "{}"]) {
+    writeFileSync(join(folder, "data/members.json"), text);
+    // It would take itself for a majority.
+    const refused = await startChild({ folder, environment }).catch((thrown: unknown) => String(thrown));
+    expect([text, refused]).toEqual([text, expect.stringContaining("members.json: it is damaged")]);
+  }
   for (const [text, ids] of [
-    ["", []],
-    ["\0\0\0\0", []],
-    ["{}", []],
     ['[{"id":"no-address-1","name":"x","gossip":"nonsense"}]', []],
     [
       JSON.stringify([

@@ -10,6 +10,7 @@ import { exchangeWork, handOffWork, type HealingOptions, type HealingParts, surp
 import { Holdings, type HoldingsOptions } from "./holdings.ts";
 import { bucketCount, type Key } from "./key.ts";
 import type { BlobRecord, Ledger } from "./ledger.ts";
+import { MemoryBudget } from "./memory-budget.ts";
 import type { BlobBytes, PeerFor, Proof } from "./peer.ts";
 import { type CaskNode, Placement, type PlacementOptions } from "./placement.ts";
 import { Fetcher, type FoundBlob, heldHere, type ReadOptions } from "./read.ts";
@@ -76,6 +77,9 @@ export interface CaskParts {
 /** A node that restarts while it is being drained goes on with it. */
 const drainingNote = "draining";
 
+/** Uploads under way hold at most so much in memory, all together. */
+const uploadMemoryBytes = 64 * 1024 * 1024;
+
 /** Why a node takes no new blobs, or `yes`. */
 export type Writeable = "yes" | "read-only by configuration" | "disk full" | "store failed" | "draining";
 
@@ -112,6 +116,7 @@ export class Cask {
   #space = { freeBytes: Number.POSITIVE_INFINITY, totalBytes: Number.POSITIVE_INFINITY };
   /** How many of the blobs it shares with this node each peer lacked when last compared. */
   readonly #lacking = new Map<string, number>();
+  readonly #budget = new MemoryBudget(uploadMemoryBytes);
   #cancelRecheck: () => void = () => undefined;
 
   constructor(parts: CaskParts) {
@@ -153,6 +158,7 @@ export class Cask {
       peerFor,
       clock,
       options: settings,
+      budget: this.#budget,
       fetcher: this.fetcher,
       healing: settings,
       nonce: parts.nonce,
@@ -252,6 +258,7 @@ export class Cask {
       holdings: this.holdings,
       peerFor: this.#parts.peerFor,
       clock: this.#parts.clock,
+      budget: this.#budget,
       options: this.settings,
     });
   }

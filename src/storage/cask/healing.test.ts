@@ -1,3 +1,4 @@
+import { MemoryBudget } from "./memory-budget.ts";
 import { expect, test } from "bun:test";
 
 import type { Work } from "../../kit/worker.ts";
@@ -24,6 +25,7 @@ function setUp() {
     peerFor: fixture.peerFor,
     clock: fixture.clock,
     options: fixture.options,
+    budget: new MemoryBudget(64 * 1024 * 1024),
     fetcher: fixture.fetcher(id).fetcher,
     healing: fixture.options,
     nonce: () => "00112233445566778899aabbccddeeff",

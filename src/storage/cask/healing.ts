@@ -140,6 +140,9 @@ export function exchangeWork(parts: HealingParts): Work {
   };
 }
 
+/** A peer that lists so many blobs which nobody then has is not listened to any longer in this round. */
+const vainMax = 256;
+
 async function compareWith(
   peer: Peer,
   placement: Placement,
@@ -151,6 +154,7 @@ async function compareWith(
   let differing = 0;
   let pulled = 0;
   let lacking = 0;
+  let vain = 0;
   for (let bucket = 0; bucket < bucketCount && !signal.aborted; bucket++) {
     const mine = parts.holdings.shared.digest(bucket, peer.node.id, placement);
     if (sameDigest(mine, theirs[bucket])) continue;
@@ -161,7 +165,7 @@ async function compareWith(
     lacking += held.size;
     if (placement.nodes.get(placement.selfId)?.writeable) {
       await inParallel(missing, 4, async (key) => {
-        if (signal.aborted) return;
+        if (signal.aborted || vain >= vainMax) return;
         try {
           if (await parts.holdings.holds(key)) return;
         } catch (thrown) {
@@ -169,11 +173,15 @@ async function compareWith(
           if (!(thrown instanceof Fault)) throw thrown;
         }
         try {
-          if (!(await pullCopy(key, placement, parts.fetcher, parts.holdings))) return;
+          if (!(await pullCopy(key, placement, parts.fetcher, parts.holdings))) {
+            vain++;
+            return;
+          }
         } catch (thrown) {
           // What cannot be had now must not keep the rest from coming.
-          if (thrown instanceof Fault) return;
-          throw thrown;
+          if (!(thrown instanceof Fault)) throw thrown;
+          vain++;
+          return;
         }
         pulled++;
         parts.watcher.pulled(key);

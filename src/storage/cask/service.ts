@@ -136,6 +136,9 @@ async function begin(context: ServiceContext<CaskOptions>, ledgerPath: string): 
     cluster.tell("cask", context.baseUrl, { ...tells });
   };
 
+  // What lies half-written is of a former run: the folder is this node's alone, and nothing has been asked of it yet.
+  const cleared = await store.sweep(0);
+  if (cleared > 0) log.info("Cleared away what cut-off writes had left behind", { files: cleared });
   await node.lookAtSpace();
   tell();
   let before = new Set<string>();

@@ -5,13 +5,18 @@ import { Fault } from "../../kit/fault.ts";
 import { bytesOf, ClusterFixture, keyFor, silent } from "./cluster-fixture.ts";
 import type { Key } from "./key.ts";
 import type { BlobBytes, Peer } from "./peer.ts";
+import { MemoryBudget } from "./memory-budget.ts";
 import { putBlob, pushCopy } from "./write.ts";
 
 const small = bytesOf("small");
 const large = bytesOf("large", 3_000_000);
 const { signal } = new AbortController();
 
-function setUp(ids: readonly string[] = ["a", "b", "c", "d", "e"], bytes = small) {
+function setUp(
+  ids: readonly string[] = ["a", "b", "c", "d", "e"],
+  bytes = small,
+  budget = new MemoryBudget(64 * 1024 * 1024),
+) {
   const fixture = new ClusterFixture(ids);
   const key = keyFor(bytes);
   const order = fixture
@@ -24,10 +29,11 @@ function setUp(ids: readonly string[] = ["a", "b", "c", "d", "e"], bytes = small
         holdings: fixture.node(from).holdings,
         peerFor: fixture.peerFor,
         clock: fixture.clock,
+        budget,
         options: fixture.options,
       }),
     );
-  return { fixture, key, order, put };
+  return { fixture, key, order, put, budget };
 }
 
 async function* streamed(bytes: Uint8Array, chunk = 100_000): AsyncGenerator<Uint8Array> {
@@ -105,6 +111,22 @@ for (const [kind, ids] of [
     expect(fixture.node(order[1] ?? "").store.peek(key)).toEqual(large);
   });
 }
+
+test("putBlob: without memory to be had everything still arrives, and what was taken is given back", async () => {
+  for (const bytes of [small, large]) {
+    const { fixture, key, order, put, budget } = setUp(["a", "b", "c", "d", "e"], bytes, new MemoryBudget(10));
+    expect(await put("a", streamed(bytes))).toMatchObject({ key, acknowledged: true });
+    expect(fixture.holders(key)).toEqual(order.slice(0, 3).sort());
+    expect(budget.takenBytes).toBe(0);
+  }
+  const { put, budget } = setUp();
+  const broken = async function* () {
+    yield small;
+    throw new Error("the client left");
+  };
+  expect(await put("a", broken()).catch(String)).toContain("the client left");
+  expect(budget.takenBytes).toBe(0);
+});
 
 test("putBlob: a large blob reaches stand-ins while this node is one of them", async () => {
   const { fixture, key, order, put } = setUp(["a", "b", "c", "d", "e"], large);

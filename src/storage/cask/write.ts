@@ -13,19 +13,23 @@ import { Channel } from "./channel.ts";
 import type { Holdings } from "./holdings.ts";
 import { type Incoming, tooLarge } from "./incoming.ts";
 import type { Algorithm, Key } from "./key.ts";
+import type { MemoryBudget } from "./memory-budget.ts";
 import type { BlobBytes, PeerFor } from "./peer.ts";
 import type { CaskNode, Placement } from "./placement.ts";
 
 /** Blobs up to this size are held in memory until their key is known. */
 export const inlineBytes = 1024 * 1024;
-/** Bytes queued for one peer before the upload waits for it. */
+/** Bytes queued for one peer before the upload waits for it; the second where memory is short. */
 const queueBytes = 2 * 1024 * 1024;
+const shortQueueBytes = 128 * 1024;
 
 /** What a write needs. */
 export interface WriteParts {
   holdings: Holdings;
   peerFor: PeerFor;
   clock: Clock;
+  /** What all uploads of this node may hold in memory together. */
+  budget: MemoryBudget;
   options: WriteOptions;
 }
 
@@ -71,13 +75,43 @@ export async function putBlob(
 ): Promise<PutResult> {
   const { maxBlobBytes } = parts.options;
   if (options.sizeBytes !== undefined && options.sizeBytes > maxBlobBytes) throw tooLarge(maxBlobBytes);
-  const head = source instanceof Uint8Array ? { bytes: source, rest: undefined } : await readHead(source);
-  if (head.bytes.byteLength > maxBlobBytes) {
-    await head.rest?.return?.(undefined);
-    throw tooLarge(maxBlobBytes);
+  if (source instanceof Uint8Array) {
+    if (source.byteLength > maxBlobBytes) throw tooLarge(maxBlobBytes);
+    return putInline(source, options, placement, parts);
   }
-  if (!head.rest) return putInline(head.bytes, options, placement, parts);
-  return new StreamedPut(options, placement, parts).run(head.bytes, head.rest);
+  const share = new BudgetShare(parts.budget);
+  try {
+    const head = await readHead(source, share);
+    if (head.bytes.byteLength > maxBlobBytes) {
+      await head.rest?.return?.(undefined);
+      throw tooLarge(maxBlobBytes);
+    }
+    if (!head.rest) return await putInline(head.bytes, options, placement, parts);
+    return await new StreamedPut(options, placement, parts, share).run(head.bytes, head.rest);
+  } finally {
+    share.giveAll();
+  }
+}
+
+/** What one upload has taken of the budget. */
+class BudgetShare {
+  readonly #budget: MemoryBudget;
+  #takenBytes = 0;
+
+  constructor(budget: MemoryBudget) {
+    this.#budget = budget;
+  }
+
+  take(sizeBytes: number): boolean {
+    if (!this.#budget.take(sizeBytes)) return false;
+    this.#takenBytes += sizeBytes;
+    return true;
+  }
+
+  giveAll(): void {
+    this.#budget.give(this.#takenBytes);
+    this.#takenBytes = 0;
+  }
 }
 
 /** Sends a stored blob to one peer; true when the peer has it on disk. */
@@ -149,8 +183,10 @@ class StallWatch {
   }
 }
 
+/** The first bytes of a source: all of them if they are few and there is memory for them. */
 async function readHead(
   source: AsyncIterable<Uint8Array>,
+  share: BudgetShare,
 ): Promise<{ bytes: Uint8Array; rest: AsyncIterator<Uint8Array> | undefined }> {
   const iterator = source[Symbol.asyncIterator]();
   const chunks: Uint8Array[] = [];
@@ -160,6 +196,7 @@ async function readHead(
     if (next.done) return { bytes: joined(chunks, size), rest: undefined };
     chunks.push(next.value);
     size += next.value.byteLength;
+    if (!share.take(next.value.byteLength)) break;
   }
   return { bytes: joined(chunks, size), rest: iterator };
 }
@@ -307,7 +344,10 @@ class StreamedPut {
   /** Peers that get the bytes as they come. */
   readonly #live: { node: CaskNode; channel: Channel; stored: Promise<Key> }[] = [];
 
-  constructor(options: PutOptions, placement: Placement, parts: WriteParts) {
+  readonly #share: BudgetShare;
+
+  constructor(options: PutOptions, placement: Placement, parts: WriteParts, share: BudgetShare) {
+    this.#share = share;
     this.#options = options;
     this.#placement = placement;
     this.#parts = parts;
@@ -348,7 +388,7 @@ class StreamedPut {
       : (this.#placement.everyKeyGoesTo() ?? []);
     for (const node of targets) {
       if (node.self) continue;
-      const channel = new Channel(queueBytes);
+      const channel = new Channel(this.#share.take(queueBytes) ? queueBytes : shortQueueBytes);
       const stored = this.#parts.peerFor(node).put(this.#options.algorithm, channel, {
         ...(this.#options.sizeBytes === undefined ? {} : { sizeBytes: this.#options.sizeBytes }),
         signal: this.#options.signal,
