@@ -14,6 +14,7 @@ const needs = [
   { program: "curl", package: "curl", use: "uploads and downloads as people do them" },
   { program: "nginx", package: "nginx-light", use: "the peer that file serving is measured beside" },
   { program: "openssl", package: "openssl", use: "certificates and TLS connections" },
+  { program: "wrk", package: "wrk", use: "the load of the benches, which run with a tiny input" },
   { program: "git", package: "git", use: "the check that a fresh clone starts" },
 ];
 
