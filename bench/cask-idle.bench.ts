@@ -49,6 +49,8 @@ export async function run(effort: Effort): Promise<BenchTable[]> {
         // The blobs are shared; each start has a ledger to make again.
         const lost = join(folder, `lost-${start}`);
         mkdirSync(join(lost, "data/cask"), { recursive: true });
+        // A folder of blobs is one node's: what lost its ledger is still that node.
+        cpSync(join(filled, "data/node-id"), join(lost, "data/node-id"));
         if (effort === "smoke")
           cpSync(join(filled, "data/cask/blobs"), join(lost, "data/cask/blobs"), { recursive: true });
         else

@@ -20,7 +20,7 @@ import type { CaskNode, Placement } from "./placement.ts";
 /** Blobs up to this size are held in memory until their key is known. */
 export const inlineBytes = 1024 * 1024;
 /** Bytes queued for one peer before the upload waits for it; the second where memory is short. */
-const queueBytes = 2 * 1024 * 1024;
+const queueBytes = 512 * 1024;
 const shortQueueBytes = 128 * 1024;
 
 /** What a write needs. */
