@@ -8,6 +8,7 @@ import { type Fault, reasonOf, toFault } from "../../kit/fault.ts";
 import type { LogEntry, Logger } from "../../kit/log.ts";
 import type { Html } from "../../kit/pages/html.ts";
 import { liveParts } from "../../kit/pages/live.ts";
+import { countOf } from "../../kit/pages/quantity.ts";
 import type { PageShell } from "../../kit/pages/shell.ts";
 import type { Caller, Scope } from "../../kit/service.ts";
 import type { Worker } from "../../kit/worker.ts";
@@ -115,7 +116,7 @@ export function caskPages(parts: ViewParts): CaskPages {
       scrub: {
         state: worker?.state() ?? "stopped",
         done: scrub.progress,
-        position: `${ledger.count()} blobs`,
+        position: countOf(ledger.count(), "blob"),
         bytesPerSecond: scrub.bytesPerSecond,
         etaMs: scrub.remainingMs,
         targetMs: settings.scrubEveryMs,
