@@ -6,8 +6,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { startChild, until } from "../src/kit/testing/child-node.ts";
+import { startChild } from "../src/kit/testing/child-node.ts";
 import { cpuSeconds, forgetPeak, loopbackBytes, medianOf, mustHave, peakBytes, spreadText } from "./measure.ts";
+import { together } from "./cluster.ts";
 import { type BenchTable, type Effort, sizeText } from "./report.ts";
 import { type LoadResult, wrkSend } from "./wrk.ts";
 
@@ -30,10 +31,7 @@ export async function run(effort: Effort): Promise<BenchTable[]> {
     const words = ["up", "--join", first.gossip];
     await using second = await startChild({ words, folder: folder() });
     await using third = await startChild({ words, folder: folder() });
-    await until("the nodes see each other", async () => {
-      const { nodes } = (await (await fetch(`${first.url}/cask/status.json`)).json()) as { nodes: unknown[] };
-      return nodes.length === 3;
-    });
+    await together([first, second, third]);
     for (const sizeBytes of effort === "smoke" ? [4096] : [4096, 65_536, 1_048_576]) {
       const sides = [
         { name: "one node, one copy", url: alone.url, pids: [alone.pid] },

@@ -7,11 +7,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { systemClock } from "../src/kit/clock.ts";
-import { type ChildNode, startChild, until } from "../src/kit/testing/child-node.ts";
+import { type ChildNode, startChild } from "../src/kit/testing/child-node.ts";
 import { keyOf } from "../src/storage/cask/key.ts";
 import { openSqliteLedger } from "../src/storage/cask/ledger-sqlite.ts";
 import { findFile } from "../src/storage/cask/store-disk-read.ts";
 import { cpuSeconds, medianOf, pause, peakBytes, residentBytes, spreadText } from "./measure.ts";
+import { together } from "./cluster.ts";
 import { type BenchTable, type Effort, sizeText, verdict } from "./report.ts";
 
 const mib = 2 ** 20;
@@ -103,17 +104,6 @@ async function atRest(
       "core goal": verdict(share < goals.coreShare, "1 %"),
     };
   });
-}
-
-/** Waits until each node sees all of them. */
-async function together(nodes: readonly ChildNode[]): Promise<void> {
-  for (const node of nodes) {
-    await until("the nodes see each other", async () => {
-      const response = await fetch(`${node.url}/cask/status.json`);
-      const { nodes: seen } = (await response.json()) as { nodes: unknown[] };
-      return seen.length === nodes.length;
-    });
-  }
 }
 
 /** A data folder as a node with so many blobs of 100 bytes leaves it. */

@@ -7,7 +7,8 @@ import { mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { type ChildNode, startChild, until } from "../src/kit/testing/child-node.ts";
+import { type ChildNode, startChild } from "../src/kit/testing/child-node.ts";
+import { together } from "./cluster.ts";
 import { forgetPeak, mustHave, pause, peakBytes, residentBytes } from "./measure.ts";
 import { type BenchTable, type Effort, sizeText, verdict } from "./report.ts";
 
@@ -40,10 +41,7 @@ export async function run(effort: Effort): Promise<BenchTable[]> {
       const words = ["up", "--join", first.gossip];
       await using second = await startChild({ words, folder: folder() });
       await using third = await startChild({ words, folder: folder() });
-      await until("the nodes see each other", async () => {
-        const { nodes } = (await (await fetch(`${first.url}/cask/status.json`)).json()) as { nodes: unknown[] };
-        return nodes.length === 3;
-      });
+      await together([first, second, third]);
       await pause(restMs[effort]);
       rows.push(...(await upAndDown("three nodes", [first, second, third], file, sizeBytes, "raw")));
     }

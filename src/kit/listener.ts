@@ -10,7 +10,7 @@ import { type Address, formatAddress } from "./config/address.ts";
 import { cookieFor, type Gate, requireScope, type Visitor } from "./auth/gate.ts";
 import { Fault, reasonOf, toFault } from "./fault.ts";
 import { preferredType } from "./http/accept.ts";
-import { limitBody } from "./http/body.ts";
+import { wholeText } from "./http/body.ts";
 import { problemResponse } from "./http/problem.ts";
 import { pathOf, refuseUnreadable } from "./http/target.ts";
 import type { Logger } from "./log.ts";
@@ -342,12 +342,7 @@ async function signIn(request: Request, call: Call, parts: ListenerParts): Promi
   if (request.method !== "POST") return parts.shell.signIn({ to: "/" }, request);
   // Whoever has a cookie that is no longer right must still get in.
   call.enter(parts.gate, "node");
-  const decoder = new TextDecoder();
-  let text = "";
-  for await (const chunk of limitBody(request.body, { maxBytes: 8192, clock: parts.clock })) {
-    text += decoder.decode(chunk, { stream: true });
-  }
-  const form = new URLSearchParams(text + decoder.decode());
+  const form = new URLSearchParams(await wholeText(request, { maxBytes: 8192, clock: parts.clock }));
   const asked = form.get("to") ?? "/";
   // Only a path of this node: never "//elsewhere" or "/\elsewhere".
   const to = /^\/(?![/\\])[\w/.~%?&=+-]*$/.test(asked) ? asked : "/";

@@ -24,8 +24,9 @@ import { Fault, reasonOf, toFault } from "./fault.ts";
 import { httpCounts, type Listener, type ListenerParts, type Mount, openListener } from "./listener.ts";
 import type { Log } from "./log.ts";
 import { createMembership } from "./membership.ts";
-import { createMetrics, gauge, type Metrics } from "./metrics.ts";
+import { createMetrics, type Metrics } from "./metrics.ts";
 import { createShell, type PageShell } from "./pages/shell.ts";
+import { processMetrics } from "./process-metrics.ts";
 import type { Random } from "./random.ts";
 import type { Caller, Finding, RunningService, Service, ServiceEntry } from "./service.ts";
 import { type CertificateWatch, expiryWarning, watchCertificates } from "./tls.ts";
@@ -406,31 +407,6 @@ function navigationOf(parts: NodeParts) {
       .filter(({ options }) => options.listen === undefined)
       .map(({ entry }) => ({ name: entry.name, summary: entry.summary, href: `/${entry.name}/`, group: entry.group })),
   ];
-}
-
-function processMetrics(metrics: Metrics, version: string, clock: Clock, startedMs: number): void {
-  gauge(metrics, { name: "warren_node_info", help: "1; the version is its label", labels: ["version"] }).set(
-    { version },
-    1,
-  );
-  gauge(metrics, {
-    name: "warren_node_uptime_seconds",
-    help: "Time since the node started",
-    read: () => (clock.monotonicMs() - startedMs) / 1000,
-  });
-  gauge(metrics, {
-    name: "process_resident_memory_bytes",
-    help: "Resident memory of the process",
-    read: () => process.memoryUsage.rss(),
-  });
-  gauge(metrics, {
-    name: "process_cpu_seconds",
-    help: "Processor time used, user and system",
-    read: () => {
-      const { user, system } = process.cpuUsage();
-      return (user + system) / 1e6;
-    },
-  });
 }
 
 function certificateFindings(certificates: CertificateWatch | undefined, clock: Clock): Finding[] {

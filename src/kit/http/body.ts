@@ -136,6 +136,14 @@ function cancelQuietly(reader: Reader): void {
   reader.cancel().catch(() => undefined);
 }
 
+/** The body of a request as text, decoded as UTF-8. Faults: those of {@link limitBody}. */
+export async function wholeText(request: BodySource, limits: BodyLimits): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "";
+  for await (const chunk of limitBody(request.body, limits)) text += decoder.decode(chunk, { stream: true });
+  return text + decoder.decode();
+}
+
 function tooLarge(maxBytes: number, lengthBytes: number | undefined): Fault {
   const size = lengthBytes === undefined ? "it" : `${lengthBytes} bytes`;
   return new Fault(

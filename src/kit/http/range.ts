@@ -6,6 +6,7 @@
  * Bun sends a stream of several chunks chunked, whatever Content-Length says; files and bytes keep their length.
  */
 import { checkConditions, formatHttpDate, type Validators } from "./conditional.ts";
+import { streamOf } from "./stream.ts";
 
 /** Half-open span of bytes `[start, end)`. */
 export interface ByteSpan {
@@ -146,20 +147,6 @@ async function* chunksOf(body: SpanBody): AsyncGenerator<Uint8Array<ArrayBuffer>
   const stream = body instanceof ReadableStream ? body : new Response(body).body;
   if (!stream) return;
   for await (const chunk of stream) yield chunk as Uint8Array<ArrayBuffer>;
-}
-
-/** A stream over a generator: pulled one chunk ahead at most, and the generator is ended when the client goes. */
-function streamOf(chunks: AsyncGenerator<Uint8Array<ArrayBuffer>>): ReadableStream<Uint8Array<ArrayBuffer>> {
-  return new ReadableStream({
-    async pull(controller) {
-      const next = await chunks.next();
-      if (next.done) controller.close();
-      else controller.enqueue(next.value);
-    },
-    async cancel() {
-      await chunks.return(undefined);
-    },
-  });
 }
 
 function contentRange(span: ByteSpan, sizeBytes: number): string {

@@ -8,7 +8,7 @@
  */
 import type { Clock } from "../../kit/clock.ts";
 import { Fault } from "../../kit/fault.ts";
-import { Incoming, tooLarge } from "./incoming.ts";
+import { Incoming, tooLarge, wrongDigest } from "./incoming.ts";
 import { type Algorithm, algorithmOf, digestOf, type Key } from "./key.ts";
 import type { BlobRecord, Ledger } from "./ledger.ts";
 import type { BlobBytes, Proof } from "./peer.ts";
@@ -113,11 +113,7 @@ export class Holdings {
     const { key, sha256 } = incoming.finish();
     if (expected !== undefined && key !== expected) {
       await incoming.abort();
-      throw new Fault(
-        "invalid",
-        "cask/wrong-digest",
-        `Cannot store the blob as "${expected}": its bytes hash to "${key}"`,
-      );
+      throw wrongDigest(expected, key);
     }
     return this.admit(incoming, key, sha256);
   }

@@ -12,7 +12,7 @@ import type { FailureLimit } from "../../kit/auth/failures.ts";
 import { sameText } from "../../kit/auth/same-text.ts";
 import type { Clock } from "../../kit/clock.ts";
 import { Fault } from "../../kit/fault.ts";
-import { limitBody } from "../../kit/http/body.ts";
+import { wholeText } from "../../kit/http/body.ts";
 import { rangeResponse } from "../../kit/http/range.ts";
 import { pathOf } from "../../kit/http/target.ts";
 import type { Caller } from "../../kit/service.ts";
@@ -21,6 +21,7 @@ import { type Algorithm, algorithmOf, bucketCount, type Key, parseKey } from "./
 import type { CaskMetrics } from "./metrics.ts";
 import { secretHeader } from "./peer-http.ts";
 import { openUpload } from "./upload.ts";
+import { type FoundBlob, heldHere } from "./read.ts";
 import type { CaskPages } from "./views.ts";
 import type { PutResult } from "./write.ts";
 
@@ -65,7 +66,7 @@ const knowingMax = 1000;
 
 type Bindings = { Bindings: { caller: Caller } };
 
-/** Sheet music for small fixed answers: text as Go's http.Error writes it. */
+/** A small fixed answer: text as Go's http.Error writes it. */
 function plain(status: number, text: string): Response {
   return new Response(text, {
     status,
@@ -84,7 +85,7 @@ export function caskRoutes(parts: HttpParts): (request: Request, caller: Caller)
   const copiesPath = `${mountPath}/local/`;
 
   const serve = async (request: Request, text: string, fromPeers: boolean): Promise<Response> => {
-    const key = keyIn(text);
+    const key = parseKey(text);
     if (!key) return badKey(request, text);
     // As the original: a client that names the key has the bytes, whether or not we do.
     if (request.headers.get("if-none-match") === `"${key}"`) return new Response(null, { status: 304 });
@@ -214,7 +215,9 @@ export function caskRoutes(parts: HttpParts): (request: Request, caller: Caller)
   app.put("/local/*", (c) => takeCopy(c.req.raw, c.env.caller));
   app.get("/config/", (c) => c.json(parts.selfConfig()));
   app.post("/join/", async (c) => {
-    const form = new URLSearchParams(await boundedForm(c.req.raw, parts.clock));
+    const type = c.req.header("content-type") ?? "";
+    const text = await wholeText(c.req.raw, { maxBytes: 65_536, clock: parts.clock });
+    const form = new URLSearchParams(type.startsWith("application/x-www-form-urlencoded") ? text : "");
     const query = new URL(c.req.url).searchParams;
     const url = form.get("url") ?? query.get("url") ?? "";
     const secret = form.get("secret") ?? query.get("secret") ?? "";
@@ -235,13 +238,13 @@ export function caskRoutes(parts: HttpParts): (request: Request, caller: Caller)
   );
   app.put("/file/:key/*", (c) => {
     const text = c.req.param("key");
-    const key = keyIn(text);
+    const key = parseKey(text);
     return key ? upload(c.req.raw, key) : badKey(c.req.raw, text);
   });
   app.get("/status.json", (c) => c.json(parts.status() as object));
   app.get("/whereis/:key/", async (c) => {
     const text = c.req.param("key");
-    const key = keyIn(text);
+    const key = parseKey(text);
     if (!key) return badKey(c.req.raw, text);
     const places = await cask.whereIs(key);
     return c.json({
@@ -252,7 +255,7 @@ export function caskRoutes(parts: HttpParts): (request: Request, caller: Caller)
   });
   app.post("/verify/:key/", async (c) => {
     const text = c.req.param("key");
-    const key = keyIn(text);
+    const key = parseKey(text);
     if (!key) return badKey(c.req.raw, text);
     return c.json({ key, verdict: await cask.holdings.verify(key) });
   });
@@ -294,7 +297,7 @@ export function caskRoutes(parts: HttpParts): (request: Request, caller: Caller)
   });
   app.get("/peer/prove/:key/", async (c) => {
     asPeer(c.req.raw, c.env.caller);
-    const key = keyIn(c.req.param("key"));
+    const key = parseKey(c.req.param("key"));
     const nonce = c.req.query("nonce") ?? "";
     if (!key || !/^[0-9a-f]{16,64}$/.test(nonce)) {
       throw new Fault(
@@ -400,10 +403,6 @@ function allowedOf(path: string): string | undefined {
   return undefined;
 }
 
-function keyIn(text: string): Key | undefined {
-  return parseKey(text);
-}
-
 function wantsProse(request: Request): boolean {
   const accept = request.headers.get("accept") ?? "";
   return accept.includes("text/html") || accept.includes("json");
@@ -418,15 +417,10 @@ function badKey(request: Request, text: string): Response {
   );
 }
 
-async function here(cask: Cask, key: Key) {
+/** The blob as this node holds it, verified; undefined when it has no good copy. */
+async function here(cask: Cask, key: Key): Promise<FoundBlob | undefined> {
   const stat = await cask.holdings.trusted(key);
-  if (!stat) return undefined;
-  return {
-    sizeBytes: stat.sizeBytes,
-    source: "here",
-    body: (range?: { start: number; end: number }) => cask.holdings.store.body(key, stat, range),
-    dispose() {},
-  };
+  return stat && heldHere(cask.holdings, key, stat);
 }
 
 /** Enough for the head of an answer: a peer's word that it holds a verified copy saves fetching all of it. */
@@ -469,13 +463,4 @@ function clientGone(cause: unknown): Fault {
     : new Fault("invalid", "http/body-cut", "Cannot take the upload: the connection was closed before its end", {
         cause,
       });
-}
-
-async function boundedForm(request: Request, clock: Clock): Promise<string> {
-  const decoder = new TextDecoder();
-  let text = "";
-  for await (const chunk of limitBody(request.body, { maxBytes: 65_536, clock }))
-    text += decoder.decode(chunk, { stream: true });
-  const type = request.headers.get("content-type") ?? "";
-  return type.startsWith("application/x-www-form-urlencoded") ? text + decoder.decode() : "";
 }

@@ -13,6 +13,16 @@ export function tooLarge(maxBytes: number): Fault {
   });
 }
 
+/** The refusal of bytes that are not those of the key they were to have. */
+export function wrongDigest(expected: Key, key: Key): Fault {
+  return new Fault(
+    "invalid",
+    "cask/wrong-digest",
+    `Cannot store the blob as "${expected}": its bytes hash to "${key}"`,
+    { details: { expected, actual: key } },
+  );
+}
+
 /** Bytes on their way into the store, hashed as they come. */
 export class Incoming {
   readonly #writer: BlobWriter;

@@ -27,3 +27,24 @@ export class MemoryBudget {
     return this.#takenBytes;
   }
 }
+
+/** What one upload has taken of the budget. */
+export class BudgetShare {
+  readonly #budget: MemoryBudget;
+  #takenBytes = 0;
+
+  constructor(budget: MemoryBudget) {
+    this.#budget = budget;
+  }
+
+  take(sizeBytes: number): boolean {
+    if (!this.#budget.take(sizeBytes)) return false;
+    this.#takenBytes += sizeBytes;
+    return true;
+  }
+
+  giveAll(): void {
+    this.#budget.give(this.#takenBytes);
+    this.#takenBytes = 0;
+  }
+}

@@ -6,6 +6,7 @@
 import { z } from "zod";
 
 import { Fault } from "../../kit/fault.ts";
+import { streamOf } from "../../kit/http/stream.ts";
 import { type Algorithm, bucketCount, type Key, parseKey } from "./key.ts";
 import type { BlobBytes, BucketDigest, Peer, Proof } from "./peer.ts";
 import type { CaskNode } from "./placement.ts";
@@ -117,21 +118,7 @@ export function httpPeer(node: CaskNode, secret: () => string): Peer {
 
 function bodyOf(bytes: BlobBytes): Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> {
   if (bytes instanceof Uint8Array) return bytes as Uint8Array<ArrayBuffer>;
-  const iterator = bytes[Symbol.asyncIterator]();
-  return new ReadableStream<Uint8Array>({
-    async pull(controller) {
-      try {
-        const next = await iterator.next();
-        if (next.done) controller.close();
-        else controller.enqueue(next.value);
-      } catch (thrown) {
-        controller.error(thrown);
-      }
-    },
-    async cancel() {
-      await iterator.return?.(undefined);
-    },
-  });
+  return streamOf(bytes);
 }
 
 /** The form in which originals take a blob. They hash with SHA-1 whatever they are sent. */

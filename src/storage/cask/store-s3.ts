@@ -10,6 +10,7 @@
 import type { S3Client } from "bun";
 
 import type { Clock } from "../../kit/clock.ts";
+import { streamOf } from "../../kit/http/stream.ts";
 import { Fault } from "../../kit/fault.ts";
 import { algorithmOf, algorithms, digestOf, type Key, parseKey } from "./key.ts";
 import type { BlobStat, BlobStore, BlobWriter, ByteRange } from "./store.ts";
@@ -125,20 +126,7 @@ export class S3Store implements BlobStore {
     const start = range?.start ?? 0;
     const end = range?.end ?? stat.sizeBytes;
     if (end - start <= chunkBytes) return this.#window(key, start, end);
-    const chunks = this.#chunks(key, start, end);
-    return new ReadableStream<Uint8Array>(
-      {
-        async pull(controller) {
-          const next = await chunks.next();
-          if (next.done) controller.close();
-          else controller.enqueue(next.value);
-        },
-        async cancel() {
-          await chunks.return(undefined);
-        },
-      },
-      { highWaterMark: 0 },
-    );
+    return streamOf(this.#chunks(key, start, end), { highWaterMark: 0 });
   }
 
   quarantine(key: Key, reason: string): Promise<void> {

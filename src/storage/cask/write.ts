@@ -11,11 +11,12 @@ import { type Clock, sleep } from "../../kit/clock.ts";
 import { Fault, reasonOf } from "../../kit/fault.ts";
 import { Channel } from "./channel.ts";
 import type { Holdings } from "./holdings.ts";
-import { type Incoming, tooLarge } from "./incoming.ts";
+import { type Incoming, tooLarge, wrongDigest } from "./incoming.ts";
 import type { Algorithm, Key } from "./key.ts";
-import type { MemoryBudget } from "./memory-budget.ts";
+import { BudgetShare, type MemoryBudget } from "./memory-budget.ts";
 import type { BlobBytes, PeerFor } from "./peer.ts";
 import type { CaskNode, Placement } from "./placement.ts";
+import { answerLimitMs, StallWatch } from "./stall-watch.ts";
 
 /** Blobs up to this size are held in memory until their key is known. */
 export const inlineBytes = 1024 * 1024;
@@ -93,27 +94,6 @@ export async function putBlob(
   }
 }
 
-/** What one upload has taken of the budget. */
-class BudgetShare {
-  readonly #budget: MemoryBudget;
-  #takenBytes = 0;
-
-  constructor(budget: MemoryBudget) {
-    this.#budget = budget;
-  }
-
-  take(sizeBytes: number): boolean {
-    if (!this.#budget.take(sizeBytes)) return false;
-    this.#takenBytes += sizeBytes;
-    return true;
-  }
-
-  giveAll(): void {
-    this.#budget.give(this.#takenBytes);
-    this.#takenBytes = 0;
-  }
-}
-
 /** Sends a stored blob to one peer; true when the peer has it on disk. */
 export async function pushCopy(
   key: Key,
@@ -134,52 +114,6 @@ export async function pushCopy(
     return answered === key;
   } finally {
     watch.done();
-  }
-}
-
-/** How long to wait for the answer after the last byte: the peer's fsync of a large blob takes its time (reckoned at 20 MB/s). */
-function answerLimitMs(limitMs: number, sizeBytes: number): number {
-  return limitMs + sizeBytes / 20_000;
-}
-
-/** Aborts its signal when bytes stop moving for too long. */
-class StallWatch {
-  readonly #clock: Clock;
-  readonly #limitMs: number;
-  readonly #abort = new AbortController();
-  #cancel: () => void;
-
-  constructor(clock: Clock, limitMs: number) {
-    this.#clock = clock;
-    this.#limitMs = limitMs;
-    this.#cancel = clock.schedule(limitMs, () => this.#expire());
-  }
-
-  get signal(): AbortSignal {
-    return this.#abort.signal;
-  }
-
-  async *over(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-    let sizeBytes = 0;
-    for await (const chunk of bytes) {
-      sizeBytes += chunk.byteLength;
-      this.#rearm(this.#limitMs);
-      yield chunk;
-    }
-    this.#rearm(answerLimitMs(this.#limitMs, sizeBytes));
-  }
-
-  #rearm(limitMs: number): void {
-    this.#cancel();
-    this.#cancel = this.#clock.schedule(limitMs, () => this.#expire());
-  }
-
-  done(): void {
-    this.#cancel();
-  }
-
-  #expire(): void {
-    this.#abort.abort(new Fault("timeout", "cask/peer-stalled", `The peer took nothing for ${this.#limitMs} ms`));
   }
 }
 
@@ -211,15 +145,6 @@ function joined(chunks: readonly Uint8Array[], size: number): Uint8Array {
     offset += chunk.byteLength;
   }
   return bytes;
-}
-
-function wrongDigest(expected: Key, key: Key): Fault {
-  return new Fault(
-    "invalid",
-    "cask/wrong-digest",
-    `Cannot store the blob as "${expected}": its bytes hash to "${key}"`,
-    { details: { expected, actual: key } },
-  );
 }
 
 async function putInline(
