@@ -28,6 +28,7 @@ import { createMetrics, type Metrics } from "./metrics.ts";
 import { createShell, type PageShell } from "./pages/shell.ts";
 import { processMetrics } from "./process-metrics.ts";
 import type { Random } from "./random.ts";
+import { reachWithin } from "./reach.ts";
 import type { Caller, Finding, RunningService, Service, ServiceEntry } from "./service.ts";
 import { type CertificateWatch, expiryWarning, watchCertificates } from "./tls.ts";
 
@@ -227,7 +228,7 @@ async function start(parts: NodeParts, undo: (() => void | Promise<void>)[]): Pr
   const main = bind(shared);
   const url = advertisedUrl({ ...options, listen: shared }, main.bound);
 
-  const running: { name: string; service: RunningService }[] = [];
+  const running: { name: string; baseUrl: string; service: RunningService }[] = [];
   undo.push(async () => {
     for (const { service } of running.reverse()) await service.stop();
   });
@@ -257,10 +258,14 @@ async function start(parts: NodeParts, undo: (() => void | Promise<void>)[]): Pr
         alone: parts.alone,
         guarded: () => tokens.any(),
         cluster: membership,
+        reach(wanted) {
+          const found = running.find(({ name }) => name === wanted);
+          return found && reachWithin(found.service, found.baseUrl, entry.name, log);
+        },
         shell,
         signal: stopping.signal,
       });
-      running.push({ name: entry.name, service: handle });
+      running.push({ name: entry.name, baseUrl: `${origin}${mountPath}`, service: handle });
       const mount: Mount = {
         path: mountPath,
         service: entry.name,

@@ -13,6 +13,7 @@ import type { LogEntry, Logger } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
 import type { PageShell } from "./pages/shell.ts";
 import type { Random } from "./random.ts";
+import type { Reach } from "./reach.ts";
 import type { Worker } from "./worker.ts";
 
 /** The folders under `src/` that hold services. */
@@ -64,6 +65,8 @@ export interface ServiceContext<Options extends object> {
   /** Tokens exist: answers are for those who show one, and shared caches must not keep them. */
   readonly guarded: () => boolean;
   readonly cluster: Cluster;
+  /** The way to another service of this program; undefined when that one does not run, or stands later in the table. */
+  readonly reach: (service: string) => Reach | undefined;
   readonly shell: PageShell;
   /** Aborts when the node begins to stop. */
   readonly signal: AbortSignal;

@@ -24,7 +24,7 @@ import { answerOf, faultOf, Watch } from "./client-request.ts";
 import { type Algorithm, algorithmOf, digestOf, type Key, parseKey } from "./key.ts";
 
 export type { CaskStatus, VerifyVerdict } from "./client-answers.ts";
-export type { Algorithm, Key } from "./key.ts";
+export { type Algorithm, algorithmOf, digestOf, type Key, parseKey } from "./key.ts";
 
 /** Bytes to be stored: at hand, in a file, made anew by each call, or a stream that can be read once. */
 export type BlobSource = Uint8Array | Blob | (() => AsyncIterable<Uint8Array>) | AsyncIterable<Uint8Array>;
