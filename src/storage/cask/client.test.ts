@@ -4,7 +4,7 @@ import { describe, expect, test } from "bun:test";
 import type { Clock } from "../../kit/clock.ts";
 import { systemClock } from "../../kit/clock.ts";
 import { Fault } from "../../kit/fault.ts";
-import { CaskClient, requireKey } from "./client.ts";
+import { CaskClient, caskOf, requireKey } from "./client.ts";
 import { keyOf } from "./key.ts";
 
 const bytes = new Uint8Array(1000).map((_, index) => (index * 7) % 251);
@@ -35,6 +35,49 @@ function clientOf(answers: Record<string, Answer>, options: { clock?: Clock; idl
 const unreachable: Answer = () => {
   throw new Error("connection refused");
 };
+
+describe("caskOf", () => {
+  const option = "cask in [hakmes]";
+  const asked: string[] = [];
+  const reach = (service: string) =>
+    service === "cask"
+      ? {
+          baseUrl: "http://here/cask",
+          fetch: async (url: string, init: RequestInit) => {
+            asked.push(`${init.method} ${url}`);
+            return new Response(null, { headers: { "Content-Length": "1000" } });
+          },
+        }
+      : undefined;
+
+  test("without addresses the Cask of the same program is asked", async () => {
+    const client = caskOf({ clock: systemClock, reach }, { baseUrls: [], option });
+    expect(await client.find(key)).toEqual({ sizeBytes: 1000 });
+    expect(asked).toEqual([`HEAD http://here/cask/file/${key}/`]);
+  });
+
+  test("addresses come before the Cask of the same program, and the token goes there", async () => {
+    const seen: (string | null)[] = [];
+    using server = Bun.serve({
+      port: 0,
+      fetch: (request) => {
+        seen.push(request.headers.get("authorization"));
+        return new Response("", { status: 404 });
+      },
+    });
+    const baseUrls = [`http://127.0.0.1:${server.port}/cask`];
+    const client = caskOf({ clock: systemClock, reach }, { baseUrls, token: "of hakmes", option });
+    expect(await client.find(key)).toBeUndefined();
+    expect(seen).toEqual(["Bearer of hakmes"]);
+  });
+
+  test("with neither the option to set is named", () => {
+    const nowhere = { clock: systemClock, reach: () => undefined };
+    expect(() => caskOf(nowhere, { baseUrls: [], option })).toThrow(
+      "Cannot find a Cask to keep bytes in: none runs in this program; enable cask, or set cask in [hakmes] to the address of one",
+    );
+  });
+});
 
 /** Answers as a node does that holds `held`; breaks off after `cutAfter` bytes of a body. */
 function holder(held: Uint8Array, cutAfter = Number.POSITIVE_INFINITY): Answer {

@@ -12,6 +12,7 @@ import type { z } from "zod";
 
 import type { Clock } from "../../kit/clock.ts";
 import { Fault, reasonOf } from "../../kit/fault.ts";
+import type { ServiceContext } from "../../kit/service.ts";
 import {
   type CaskStatus,
   statusShape,
@@ -80,6 +81,27 @@ export function requireKey(text: string): Key {
     "invalid",
     "cask/key",
     `Cannot read the key ${JSON.stringify(text.slice(0, 100))}: wanted sha256: and 64, or sha1: and 40, lower-case hex digits`,
+  );
+}
+
+/**
+ * The Cask that another service stands on: the one at `baseUrls`, else the one of the same program. `option` names what
+ * an operator would set, such as `cask in [hakmes]`. To be called while that service starts.
+ * Throws the Fault `cask/nowhere` when there is neither.
+ */
+export function caskOf(
+  context: Pick<ServiceContext<object>, "reach" | "clock">,
+  options: { baseUrls: readonly string[]; token?: string | undefined; option: string },
+): CaskClient {
+  const { clock } = context;
+  const { baseUrls, token, option } = options;
+  if (baseUrls.length > 0) return new CaskClient({ baseUrls, clock, ...(token === undefined ? {} : { token }) });
+  const reach = context.reach("cask");
+  if (reach) return new CaskClient({ baseUrls: [reach.baseUrl], clock, fetch: (url, init) => reach.fetch(url, init) });
+  throw new Fault(
+    "invalid",
+    "cask/nowhere",
+    `Cannot find a Cask to keep bytes in: none runs in this program; enable cask, or set ${option} to the address of one`,
   );
 }
 
