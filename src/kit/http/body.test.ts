@@ -214,3 +214,27 @@ test("limitBody: real clients that go away in the middle are cut, those that fal
     );
   }
 });
+
+test("limitBody: a signal ends a body that is silent, with its own reason", async () => {
+  const ending = new AbortController();
+  let cancelled = false;
+  const stream = new ReadableStream<Uint8Array>({
+    start: (controller) => controller.enqueue(new Uint8Array(3)),
+    cancel() {
+      cancelled = true;
+    },
+  });
+  const body = limitBody(stream, { maxBytes: 10, clock: systemClock, signal: ending.signal });
+  expect((await body.next()).value?.length).toBe(3);
+  const waiting = body.next();
+  ending.abort(new Fault("conflict", "test/taken-over", "Another request came"));
+  await expect(waiting).rejects.toThrow("Another request came");
+  expect(cancelled).toBe(true);
+});
+
+test("limitBody: a signal that aborted before gives no byte", async () => {
+  const signal = AbortSignal.abort(new Fault("unavailable", "test/stopping", "The node stops"));
+  expect(await outcomeOf(limitBody(streamOf(4), { maxBytes: 10, clock: systemClock, signal }))).toBe(
+    "503 test/stopping after 0",
+  );
+});

@@ -14,6 +14,8 @@ export interface BodyLimits {
   /** The longest wait for the next bytes. @default 30_000 */
   idleTimeoutMs?: number;
   clock: Clock;
+  /** Ends the body when it aborts, also in the middle of a wait; its reason is thrown. */
+  signal?: AbortSignal;
 }
 
 /** What of a Request is looked at. */
@@ -61,12 +63,16 @@ export async function* limitBody(
       cancelQuietly(reader);
     });
   let cancelWatch = watch(idleTimeoutMs);
+  const end = () => cancelQuietly(reader);
+  limits.signal?.addEventListener("abort", end, { once: true });
 
   try {
     for (;;) {
+      limits.signal?.throwIfAborted();
       waitingSinceMs = clock.monotonicMs();
       const next = await readNext(reader);
       waitingSinceMs = undefined;
+      limits.signal?.throwIfAborted();
       if (slow) throw tooSlow(idleTimeoutMs, receivedBytes);
       if (next.done || !next.value) {
         whole = true;
@@ -78,6 +84,7 @@ export async function* limitBody(
     }
   } finally {
     cancelWatch();
+    limits.signal?.removeEventListener("abort", end);
     if (!whole) cancelQuietly(reader);
   }
 }
