@@ -7,6 +7,7 @@
 import { type Command, Option } from "commander";
 
 import { Fault, reasonOf } from "../fault.ts";
+import { plainText } from "../terminal/plain-text.ts";
 import { createScreen, type Screen } from "../terminal/screen.ts";
 
 /** What a remote verb works with. */
@@ -120,14 +121,18 @@ export function wholeNumber(text: string, flag: string, min: number, max: number
 /** Ends the process with what `action` resolves to, as soon as nothing else is left to do. */
 async function run(screen: Screen, action: () => Promise<number>): Promise<void> {
   let exitCode: number;
+  // The clock's timers do not keep a process alive that waits for nothing else, such as between two attempts.
+  const stay = setInterval(() => undefined, 2 ** 30);
   try {
     exitCode = await action();
   } catch (thrown) {
     if (isClosedPipe(thrown)) process.exit(0);
     screen.draw("");
     if (!(thrown instanceof Fault)) throw thrown;
-    screen.note(thrown.message);
+    screen.note(plainText(thrown.message));
     exitCode = 1;
+  } finally {
+    clearInterval(stay);
   }
   process.exitCode = exitCode;
 }
