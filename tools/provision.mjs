@@ -13,6 +13,12 @@ const needs = [
   { program: "chromium", package: "chromium", use: "the pages in a real browser" },
   { program: "curl", package: "curl", use: "uploads and downloads as people do them" },
   { program: "nginx", package: "nginx-light", use: "the peer that file serving is measured beside" },
+  {
+    program: "nginx's image filter",
+    file: "/usr/lib/nginx/modules/ngx_http_image_filter_module.so",
+    package: "libnginx-mod-http-image-filter",
+    use: "the peer that images are measured beside",
+  },
   { program: "openssl", package: "openssl", use: "certificates and TLS connections" },
   { program: "wrk", package: "wrk", use: "the load of the benches, which run with a tiny input" },
   { program: "git", package: "git", use: "the check that a fresh clone starts" },
@@ -34,9 +40,13 @@ function isThere(program) {
   });
 }
 
+function unmet() {
+  return needs.filter(({ program, file }) => (file === undefined ? !isThere(program) : !existsSync(file)));
+}
+
 /** Installs what is missing if it can. Resolves to the needs that stay unmet; `say` is told what takes time. */
 export async function provision(say) {
-  const missing = needs.filter(({ program }) => !isThere(program));
+  const missing = unmet();
   if (missing.length === 0) return [];
   if (process.getuid?.() !== 0 || !isThere("apt-get")) return missing;
   const environment = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
@@ -53,7 +63,7 @@ export async function provision(say) {
     result = await install();
   }
   if (result.code !== 0) say(`apt-get failed:\n${result.text.trim().split("\n").slice(-10).join("\n")}`);
-  return needs.filter(({ program }) => !isThere(program));
+  return unmet();
 }
 
 /** Where servers that Debian does not have are put: away with `node_modules`. */
