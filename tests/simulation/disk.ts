@@ -2,7 +2,7 @@
  * A node's disk as one process of it uses it: the memory store with its faults, watched so that every change is looked
  * at the moment it happens. A process that was killed gets no more answers from it.
  */
-import type { Key } from "../../src/storage/cask/key.ts";
+import type { Key, SizedKey } from "../../src/storage/cask/key.ts";
 import type { BlobRecord, HandOff, Ledger } from "../../src/storage/cask/ledger.ts";
 import { bucketCount, bucketOf } from "../../src/storage/cask/key.ts";
 import type { MemoryLedger } from "../../src/storage/cask/ledger-memory.ts";
@@ -166,6 +166,13 @@ export class ProcessLedger implements Ledger {
       .sort()
       .map((key) => this.#inner.find(key))
       .filter((record) => record !== undefined);
+  }
+
+  sizesIn(bucket: number, after: Key | undefined, limit: number): SizedKey[] {
+    return this.inBucket(bucket)
+      .filter(({ key }) => after === undefined || key > after)
+      .slice(0, limit)
+      .map(({ key, sizeBytes }) => ({ key, sizeBytes }));
   }
 
   leastRecentlyVerified(before: number, limit: number): BlobRecord[] {

@@ -74,7 +74,7 @@ export class Invariants {
   /** How far a node's wall clock was set back in all, ms. */
   readonly #setBackMs = new Map<string, number>();
   /** Checks made, by rule: a rule that is never put to the test proves nothing. */
-  readonly checks = { acknowledged: 0, bytes: 0, drop: 0, absent: 0 };
+  readonly checks = { acknowledged: 0, bytes: 0, drop: 0, absent: 0, listed: 0 };
 
   constructor(parts: {
     copies: number;

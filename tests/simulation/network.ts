@@ -50,7 +50,7 @@ export interface Endpoint {
 }
 
 /** The kinds of calls, for counting. */
-export type CallKind = "put" | "get" | "has" | "prove" | "digests" | "keys";
+export type CallKind = "put" | "get" | "has" | "prove" | "digests" | "keys" | "held";
 
 /** Bytes up to this size travel as one message, larger ones in pieces of it. */
 const pieceBytes = 256 * 1024;
@@ -58,7 +58,7 @@ const pieceBytes = 256 * 1024;
 /** All links of a simulated cluster. */
 export class Network {
   weather: Weather = { ...fairWeather };
-  readonly calls: Record<CallKind, number> = { put: 0, get: 0, has: 0, prove: 0, digests: 0, keys: 0 };
+  readonly calls: Record<CallKind, number> = { put: 0, get: 0, has: 0, prove: 0, digests: 0, keys: 0, held: 0 };
   readonly #time: VirtualTime;
   readonly #random: Random;
   readonly #processOf: (nodeId: string) => Endpoint | undefined;
@@ -169,6 +169,7 @@ export class Network {
           const invented = new Bun.CryptoHasher("sha1").update(`${this.#random()}`).digest("hex").slice(2);
           return [`sha1:${bucket.toString(16).padStart(2, "0")}${invented}` as Key];
         }),
+      held: (bucket, after, signal) => call("held", signal, (cask) => cask.holdings.held.page(bucket, after)),
     };
   }
 

@@ -18,6 +18,7 @@ function changed(peer: Peer, changes: Partial<Peer>): Peer {
     prove: peer.prove,
     digests: peer.digests,
     keys: peer.keys,
+    held: peer.held,
     ...changes,
   };
 }
@@ -33,6 +34,7 @@ function recalling(ledger: Ledger, changes: Partial<Ledger>): Ledger {
     count: () => ledger.count(),
     totalBytes: () => ledger.totalBytes(),
     inBucket: (bucket) => ledger.inBucket(bucket),
+    sizesIn: (bucket, after, limit) => ledger.sizesIn(bucket, after, limit),
     leastRecentlyVerified: (before, limit) => ledger.leastRecentlyVerified(before, limit),
     unverifiedSince: (before) => ledger.unverifiedSince(before),
     owe: (key, nodeId, at) => ledger.owe(key, nodeId, at),

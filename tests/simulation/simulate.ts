@@ -5,7 +5,7 @@
 import { below, seededRandom } from "../../src/kit/random.ts";
 import type { Algorithm, Key } from "../../src/storage/cask/key.ts";
 import { Ring } from "../../src/lib/ring/ring.ts";
-import { digestOf } from "../../src/storage/cask/key.ts";
+import { bucketOf, digestOf } from "../../src/storage/cask/key.ts";
 import { noFaults } from "../../src/storage/cask/store-memory.ts";
 import { Cluster, type Plant, type SimulatedNode } from "./cluster.ts";
 import type { Violation } from "./invariants.ts";
@@ -156,6 +156,7 @@ class Run {
       }
       const node = this.#running(below(cluster.random, 1000));
       if (node) cluster.get(node, key, (outcome) => outcome === "found" || broken(`${node.id}: ${key} is ${outcome}`));
+      this.#mustList(key, broken);
     }
     const never = `sha256:${"0".repeat(64)}` as Key;
     for (const node of cluster.running()) {
@@ -174,6 +175,21 @@ class Run {
       broken("A put failed in fair weather");
     const reason = this.#unsettled();
     if (reason !== "") broken(`After a put in fair weather: ${reason}`);
+  }
+
+  /** Any node lists any blob, and knows that nobody was left out. */
+  #mustList(key: Key, broken: (sentence: string) => void): void {
+    const node = this.#running(below(this.#cluster.random, 1000));
+    const listing = node?.process?.cask?.list(bucketOf(key));
+    if (!node || !listing) return;
+    void listing.then(
+      ({ keys, complete, unasked }) => {
+        this.#cluster.invariants.checks.listed++;
+        if (!complete) broken(`${node.id} could not ask [${unasked.join(" ")}] for their keys`);
+        if (!keys.some((found) => found.key === key)) broken(`${node.id} does not list ${key}`);
+      },
+      (thrown: unknown) => broken(`${node.id} cannot list: ${String(thrown)}`),
+    );
   }
 
   /** Why the cluster is not yet as it should be; empty when it is. */

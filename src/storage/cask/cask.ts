@@ -10,6 +10,7 @@ import { exchangeWork, handOffWork, type HealingOptions, type HealingParts, surp
 import { Holdings, type HoldingsOptions } from "./holdings.ts";
 import { bucketCount, type Key } from "./key.ts";
 import type { BlobRecord, Ledger } from "./ledger.ts";
+import { type KeyListing, listKeys } from "./listing.ts";
 import { MemoryBudget } from "./memory-budget.ts";
 import type { BlobBytes, PeerFor, Proof } from "./peer.ts";
 import { type CaskNode, Placement, type PlacementOptions } from "./placement.ts";
@@ -428,6 +429,16 @@ export class Cask {
         }
       }),
     );
+  }
+
+  /** A part of the list of all keys of a bucket that the nodes hold, from behind `after` on. */
+  list(bucket: number, after?: Key): Promise<KeyListing> {
+    return listKeys(bucket, after, this.#placement, {
+      held: this.holdings.held,
+      peerFor: this.#parts.peerFor,
+      clock: this.#parts.clock,
+      limitMs: this.settings.peerTimeoutMs,
+    });
   }
 
   /** Ends timers of its own. */

@@ -27,6 +27,14 @@ export const whereShape = z.object({
     }),
   ),
 });
+/** A part of the list of a bucket. */
+export const keysShape = z.object({
+  bucket: z.int(),
+  keys: z.array(z.tuple([z.string(), z.int().min(0)])),
+  next: z.string().optional(),
+  complete: z.boolean(),
+  unasked: z.array(z.string()),
+});
 /** What reading a copy gave. */
 export const verifyShape = z.object({ key: z.string(), verdict: z.enum(["good", "bad", "absent", "unreadable"]) });
 const count = z.number().catch(0);

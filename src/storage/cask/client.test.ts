@@ -343,3 +343,87 @@ describe("questions", () => {
     expect(() => requireKey("sha256:ABC")).toThrow('Cannot read the key "sha256:ABC"');
   });
 });
+
+describe("lists", () => {
+  const digest = (number: number) => `ab${number.toString(16).padStart(62, "0")}`;
+  const pair = (number: number): [string, number] => [`sha256:${digest(number)}`, number];
+  /** Answers with the numbers from 0 to `count`, `limit` at a time, each answer changed by `change`. */
+  const lister =
+    (
+      count: number,
+      limit: number,
+      change: (answer: Record<string, unknown>, after: string) => object = () => ({}),
+    ): Answer =>
+    (request) => {
+      const query = new URL(request.url).searchParams;
+      const after = query.get("after") ?? "";
+      const bucket = Number(query.get("bucket"));
+      const left = bucket === 0xab ? Array.from({ length: count }, (_, number) => pair(number)) : [];
+      const rest = left.filter(([key]) => key > after);
+      const keys = rest.slice(0, limit);
+      const answer = {
+        bucket,
+        keys,
+        complete: true,
+        unasked: [] as string[],
+        ...(rest.length > limit ? { next: keys.at(-1)?.[0] } : {}),
+      };
+      return Response.json({ ...answer, ...change(answer, after) });
+    };
+
+  test("keys: gathers a bucket from as many answers as it takes", async () => {
+    const { client, asked } = clientOf({ [first]: lister(10, 4) });
+    expect(await client.keys(0xab)).toEqual({
+      bucket: 0xab,
+      keys: Array.from({ length: 10 }, (_, number) => ({ key: keyOf("sha256", digest(number)), sizeBytes: number })),
+      complete: true,
+      unasked: [],
+    });
+    expect(asked).toHaveLength(3);
+    expect(asked[1]).toBe(`GET ${first}/keys/?bucket=171&after=sha256:${digest(3)}`);
+  });
+
+  test("keys: is complete only when every answer was", async () => {
+    const once = lister(10, 4, (_, after) => (after.endsWith("3") ? { complete: false, unasked: ["c", "b"] } : {}));
+    const { client } = clientOf({ [first]: once });
+    expect(await client.keys(0xab)).toMatchObject({ complete: false, unasked: ["b", "c"] });
+  });
+
+  test("keys: what has no place in the list is nonsense, and never goes on for ever", async () => {
+    const changes: ((answer: Record<string, unknown>, after: string) => object)[] = [
+      () => ({ keys: [pair(2), pair(1)] }),
+      () => ({ keys: [pair(1), pair(1)] }),
+      () => ({ keys: [["../etc/passwd", 1]] }),
+      () => ({ keys: [[`sha256:cd${"0".repeat(62)}`, 1]] }),
+      () => ({ keys: [[pair(1)[0], -1]] }),
+      () => ({ keys: [[pair(1)[0], 0.5]] }),
+      () => ({ keys: [], next: pair(9)[0] }),
+      () => ({ keys: [pair(1)], next: pair(1)[0] }),
+      () => ({ next: pair(7)[0] }),
+      () => ({ next: "" }),
+      () => ({ complete: "yes" }),
+    ];
+    for (const [place, change] of changes.entries()) {
+      const { client } = clientOf({ [first]: lister(3, 4, change) });
+      const thrown = await client.keys(0xab).then(
+        () => "a result",
+        (failure: unknown) => (failure instanceof Fault ? failure.code : failure),
+      );
+      expect([place, thrown]).toEqual([place, "cask/nonsense"]);
+    }
+    await expect(clientOf({ [first]: lister(0, 1) }).client.keys(256)).rejects.toThrow(RangeError);
+  });
+
+  test("walk: every bucket once, in order, until its caller has enough", async () => {
+    const { client, asked } = clientOf({ [first]: lister(3, 10) });
+    const seen: [number, number][] = [];
+    for await (const { bucket, keys } of client.walk()) seen.push([bucket, keys.length]);
+    expect(seen).toEqual(Array.from({ length: 256 }, (_, bucket) => [bucket, bucket === 0xab ? 3 : 0]));
+    asked.length = 0;
+    for await (const { bucket } of client.walk()) if (bucket === 2) break;
+    expect(asked).toHaveLength(3);
+    const leaving = new AbortController();
+    leaving.abort(new Error("enough"));
+    await expect(client.walk({ signal: leaving.signal }).next()).rejects.toThrow("enough");
+  });
+});

@@ -15,17 +15,29 @@ import { Fault, reasonOf } from "../../kit/fault.ts";
 import type { ServiceContext } from "../../kit/service.ts";
 import {
   type CaskStatus,
+  keysShape,
   statusShape,
   storedShape,
   verifyShape,
   type VerifyVerdict,
   whereShape,
 } from "./client-answers.ts";
+import { type BucketListing, bucketListing } from "./client-listing.ts";
 import { answerOf, faultOf, Watch } from "./client-request.ts";
-import { type Algorithm, algorithmOf, digestOf, type Key, parseKey } from "./key.ts";
+import { type Algorithm, algorithmOf, bucketCount, digestOf, type Key, parseKey } from "./key.ts";
 
 export type { CaskStatus, VerifyVerdict } from "./client-answers.ts";
-export { type Algorithm, algorithmOf, digestOf, type Key, parseKey } from "./key.ts";
+export type { BucketListing } from "./client-listing.ts";
+export {
+  type Algorithm,
+  algorithmOf,
+  bucketCount,
+  bucketOf,
+  digestOf,
+  type Key,
+  parseKey,
+  type SizedKey,
+} from "./key.ts";
 
 /** Bytes to be stored: at hand, in a file, made anew by each call, or a stream that can be read once. */
 export type BlobSource = Uint8Array | Blob | (() => AsyncIterable<Uint8Array>) | AsyncIterable<Uint8Array>;
@@ -257,6 +269,19 @@ export class CaskClient {
   async whereIs(key: Key, options: { signal?: AbortSignal } = {}): Promise<{ wanted: number; places: BlobPlace[] }> {
     const { wanted, places } = await this.#json("GET", `/whereis/${key}/`, whereShape, options.signal);
     return { wanted, places };
+  }
+
+  /**
+   * The keys of one bucket (0 to {@link bucketCount} - 1, see {@link bucketOf}) that the nodes hold, and whether all of
+   * them could be asked. Needs the scope `write`. Faults: `cask/nonsense`, and what the node answers.
+   */
+  keys(bucket: number, options: { signal?: AbortSignal } = {}): Promise<BucketListing> {
+    return bucketListing(bucket, (path) => this.#json("GET", path, keysShape, options.signal));
+  }
+
+  /** The keys of all buckets, one bucket after another, from 0 on. A cluster of millions of blobs gives some thousands each. */
+  async *walk(options: { signal?: AbortSignal } = {}): AsyncGenerator<BucketListing, void> {
+    for (let bucket = 0; bucket < bucketCount; bucket++) yield await this.keys(bucket, options);
   }
 
   /** The state of the node, and of the cluster as it sees it. */

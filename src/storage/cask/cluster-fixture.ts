@@ -146,6 +146,7 @@ export class ClusterFixture {
           holdings.shared.digest(bucket, nodeId, this.placement(node.id)),
         ),
       keys: async (nodeId, bucket) => holdings.shared.list(bucket, nodeId, this.placement(node.id)),
+      held: (bucket, after) => holdings.held.page(bucket, after),
     };
     const answering = { ...usual, ...this.odd.get(node.id) };
     const noted = <Arguments extends unknown[], Result>(kind: string, call: (...given: Arguments) => Result) => {
@@ -162,6 +163,7 @@ export class ClusterFixture {
       prove: noted("prove", answering.prove),
       digests: noted("digests", answering.digests),
       keys: noted("keys", answering.keys),
+      held: noted("held", answering.held),
     };
   };
 

@@ -60,6 +60,14 @@ export function caskCommands(program: Command): void {
     (await import("./commands-look.ts")).whereIsVerb(context, key, whereIs.opts<{ json?: boolean }>().json === true),
   );
 
+  const list = remote("list", "list all keys that the nodes hold, with their sizes in bytes").option(
+    "--json",
+    "print one JSON object a line",
+  );
+  act(list, async (context) =>
+    (await import("./commands-list.ts")).listVerb(context, list.opts<{ json?: boolean }>().json === true),
+  );
+
   const verify = remote("verify", "read copies again and compare them with their key")
     .argument("<key...>")
     .option("--everywhere", "on every node that has it, not only on the one that is asked");

@@ -8,8 +8,9 @@
  */
 import type { Clock } from "../../kit/clock.ts";
 import { Fault } from "../../kit/fault.ts";
+import { HeldKeys } from "./held-keys.ts";
 import { Incoming, tooLarge, wrongDigest } from "./incoming.ts";
-import { type Algorithm, algorithmOf, digestOf, type Key } from "./key.ts";
+import { type Algorithm, algorithmOf, bucketOf, digestOf, type Key } from "./key.ts";
 import type { BlobRecord, Ledger } from "./ledger.ts";
 import type { BlobBytes, Proof } from "./peer.ts";
 import type { Placement } from "./placement.ts";
@@ -72,6 +73,8 @@ export class Holdings {
   readonly #verifying = new Map<Key, Promise<Verdict>>();
   /** What is shared with other nodes. */
   readonly shared: SharedKeys;
+  /** What is here, as a list. */
+  readonly held: HeldKeys;
 
   constructor(parts: {
     store: BlobStore;
@@ -83,6 +86,7 @@ export class Holdings {
     this.store = parts.store;
     this.ledger = parts.ledger;
     this.shared = new SharedKeys(parts.ledger);
+    this.held = new HeldKeys(parts.store, parts.ledger, parts.clock);
     this.#clock = parts.clock;
     this.#options = parts.options;
     this.#watcher = parts.watcher;
@@ -236,6 +240,7 @@ export class Holdings {
       case "unreadable":
         // The bytes may be good and the failure may pass, so they stay where they are; until then they are not a copy.
         this.#forget(key);
+        this.held.doubt(bucketOf(key));
         return "unreadable";
       case "wrong":
         await this.store.quarantine(key, reading.problem);
@@ -345,6 +350,7 @@ export class Holdings {
     const recorded = new Set(records.map((record) => record.key));
     let seen = records.length;
     let found = 0;
+    let unreadable = false;
     for (const record of records) {
       if (signal.aborted) return { seen, found, lost: 0 };
       if (record.verifiedAt > this.#clock.now() + driftMs) await this.verify(record.key);
@@ -355,7 +361,9 @@ export class Holdings {
         if (recorded.delete(key)) continue;
         seen++;
         if (this.ledger.find(key)) continue;
-        if ((await this.verify(key)) === "good") found++;
+        const verdict = await this.verify(key);
+        if (verdict === "good") found++;
+        unreadable ||= verdict === "unreadable";
       }
     }
     let lost = 0;
@@ -365,6 +373,7 @@ export class Holdings {
       this.#forget(key);
       lost++;
     }
+    if (!unreadable) this.held.settled(bucket);
     return { seen, found, lost };
   }
 

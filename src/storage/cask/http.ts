@@ -17,7 +17,7 @@ import { rangeResponse } from "../../kit/http/range.ts";
 import { pathOf } from "../../kit/http/target.ts";
 import type { Caller } from "../../kit/service.ts";
 import type { Cask } from "./cask.ts";
-import { type Algorithm, algorithmOf, bucketCount, type Key, parseKey } from "./key.ts";
+import { type Algorithm, algorithmOf, bucketCount, bucketOf, type Key, parseKey, type SizedKey } from "./key.ts";
 import type { CaskMetrics } from "./metrics.ts";
 import { secretHeader } from "./peer-http.ts";
 import { openUpload } from "./upload.ts";
@@ -253,6 +253,11 @@ export function caskRoutes(parts: HttpParts): (request: Request, caller: Caller)
       places: places.map(({ node, ...rest }) => ({ node: node.id, url: node.url, self: node.self, ...rest })),
     });
   });
+  app.get("/keys/", async (c) => {
+    const { bucket, after } = placeIn(c.req.query());
+    const { keys, ...rest } = await cask.list(bucket, after);
+    return c.json({ bucket, keys: pairsOf(keys), ...rest }, 200, { "Cache-Control": "no-store" });
+  });
   app.post("/verify/:key/", async (c) => {
     const text = c.req.param("key");
     const key = parseKey(text);
@@ -289,11 +294,14 @@ export function caskRoutes(parts: HttpParts): (request: Request, caller: Caller)
   });
   app.get("/peer/keys/", (c) => {
     asPeer(c.req.raw, c.env.caller);
-    const bucket = Number(c.req.query("bucket") ?? Number.NaN);
-    if (!Number.isInteger(bucket) || bucket < 0 || bucket >= bucketCount) {
-      throw new Fault("invalid", "cask/bucket", `Cannot list the bucket: wanted a number from 0 to ${bucketCount - 1}`);
-    }
+    const { bucket } = placeIn(c.req.query());
     return c.json(cask.holdings.shared.list(bucket, c.req.query("node") ?? "", cask.placement));
+  });
+  app.get("/peer/held/", async (c) => {
+    asPeer(c.req.raw, c.env.caller);
+    const { bucket, after } = placeIn(c.req.query());
+    const { keys, more } = await cask.holdings.held.page(bucket, after);
+    return c.json({ keys: pairsOf(keys), more });
   });
   app.get("/peer/prove/:key/", async (c) => {
     asPeer(c.req.raw, c.env.caller);
@@ -392,12 +400,39 @@ function hasPath(url: string, path: string): boolean {
   return url.startsWith(path, start) && (url.length === end || url.charCodeAt(end) === 63);
 }
 
+/** The bucket, and the key behind which to go on, that a request for a list names. Faults: `cask/bucket`, `cask/key`. */
+function placeIn(query: Record<string, string>): { bucket: number; after: Key | undefined } {
+  const text = query.bucket ?? "";
+  const bucket = /^\d{1,3}$/.test(text) ? Number(text) : Number.NaN;
+  if (!(bucket < bucketCount)) {
+    throw new Fault(
+      "invalid",
+      "cask/bucket",
+      `Cannot list the bucket "${text.slice(0, 100)}": wanted a number from 0 to ${bucketCount - 1}`,
+    );
+  }
+  if (query.after === undefined) return { bucket, after: undefined };
+  const after = parseKey(query.after);
+  if (after !== undefined && bucketOf(after) === bucket) return { bucket, after };
+  throw new Fault(
+    "invalid",
+    "cask/key",
+    `Cannot go on behind "${query.after.slice(0, 100)}": wanted the key that the answer before named as next`,
+  );
+}
+
+/** Keys as lists give them: shorter than with names. */
+function pairsOf(keys: readonly SizedKey[]): [Key, number][] {
+  return keys.map(({ key, sizeBytes }) => [key, sizeBytes]);
+}
+
 /** Methods of the fixed paths, for 405. Undefined for paths that take uploads, as every unknown path does. */
 function allowedOf(path: string): string | undefined {
   if (path.startsWith("/file/")) return "GET, HEAD, PUT";
   if (path.startsWith("/local/")) return "GET, HEAD, POST, PUT";
   if (path.startsWith("/peer/") || path.startsWith("/whereis/")) return "GET, HEAD";
-  if (["/config/", "/status.json", "/debug/vars", "/log/", "/upload/", "/lookup/"].includes(path)) return "GET, HEAD";
+  if (["/config/", "/keys/", "/status.json", "/debug/vars", "/log/", "/upload/", "/lookup/"].includes(path))
+    return "GET, HEAD";
   if (path.startsWith("/verify/") || path.startsWith("/forget/")) return "POST";
   if (path === "/drain/") return "POST, DELETE";
   return undefined;

@@ -6,6 +6,12 @@
 /** A checked key, such as `sha1:da39a3ee5e6b4b0d3255bfef95601890afd80709`. */
 export type Key = string & { readonly __key: unique symbol };
 
+/** A key, and how many bytes are under it. */
+export interface SizedKey {
+  key: Key;
+  sizeBytes: number;
+}
+
 /** The hashes a key may name. */
 export const algorithms = ["sha1", "sha256"] as const;
 /** One of {@link algorithms}. */

@@ -5,7 +5,7 @@
  * Left out: speed with many records; each list is sorted afresh.
  */
 import type { Clock } from "../../kit/clock.ts";
-import { bucketOf, type Key } from "./key.ts";
+import { bucketOf, type Key, type SizedKey } from "./key.ts";
 import type { BlobRecord, HandOff, Ledger } from "./ledger.ts";
 
 /** How to open a {@link MemoryLedger}. */
@@ -71,6 +71,13 @@ export class MemoryLedger implements Ledger {
       .filter((record) => bucketOf(record.key) === bucket)
       .sort((left, right) => (left.key < right.key ? -1 : 1))
       .map((record) => ({ ...record }));
+  }
+
+  sizesIn(bucket: number, after: Key | undefined, limit: number): SizedKey[] {
+    return this.inBucket(bucket)
+      .filter(({ key }) => after === undefined || key > after)
+      .slice(0, limit)
+      .map(({ key, sizeBytes }) => ({ key, sizeBytes }));
   }
 
   leastRecentlyVerified(before: number, limit: number): BlobRecord[] {

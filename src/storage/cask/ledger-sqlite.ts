@@ -11,7 +11,7 @@ import type { Database } from "bun:sqlite";
 import type { Clock } from "../../kit/clock.ts";
 import { closeDatabase, openDatabase } from "../../kit/disk/sqlite.ts";
 import { Fault, toFault } from "../../kit/fault.ts";
-import { algorithmOf, digestOf, type Key, keyOf } from "./key.ts";
+import { algorithmOf, digestOf, type Key, keyOf, type SizedKey } from "./key.ts";
 import type { BlobRecord, HandOff, Ledger } from "./ledger.ts";
 
 /** How to open a {@link SqliteLedger}. */
@@ -23,6 +23,8 @@ export interface SqliteLedgerOptions {
   flushMs?: number;
   /** Hears of a write that failed after the call that asked for it had returned; what it held is lost as in a crash. */
   onTrouble?: (fault: Fault) => void;
+  /** Hears of every write that failed: changes made shortly before, by calls that had returned, may be lost with it. */
+  onLoss?: () => void;
 }
 
 const changesMax = 2000;
@@ -83,6 +85,7 @@ export class SqliteLedger implements Ledger {
   readonly #clock: Clock;
   readonly #flushMs: number;
   readonly #onTrouble: (fault: Fault) => void;
+  readonly #onLoss: () => void;
   readonly #database: Database;
   /** Its transactions are synced when they end; used for hand-offs only. */
   readonly #durable: Database;
@@ -96,6 +99,7 @@ export class SqliteLedger implements Ledger {
     this.#clock = options.clock;
     this.#flushMs = options.flushMs ?? 50;
     this.#onTrouble = options.onTrouble ?? (() => {});
+    this.#onLoss = options.onLoss ?? (() => {});
     this.#database = openDatabase(options.path, { migrations, synchronous: "normal" });
     this.#durable = openDatabase(options.path, { migrations, synchronous: "full" });
     this.#database.run("PRAGMA cache_size = -4096");
@@ -147,12 +151,24 @@ export class SqliteLedger implements Ledger {
 
   inBucket(bucket: number): BlobRecord[] {
     const records: BlobRecord[] = [];
-    for (const algorithm of [1, 2]) {
-      const first = Uint8Array.of(algorithm, bucket);
-      const end = bucket === 255 ? Uint8Array.of(algorithm + 1) : Uint8Array.of(algorithm, bucket + 1);
+    for (const { first, end } of rangesOf(bucket)) {
       for (const row of this.#statements.between.all(first, end)) records.push(recordOfRow(row));
     }
     return records;
+  }
+
+  sizesIn(bucket: number, after: Key | undefined, limit: number): SizedKey[] {
+    const found: SizedKey[] = [];
+    const behind = after === undefined ? new Uint8Array(0) : bytesOf(after);
+    for (const { first, end } of rangesOf(bucket)) {
+      if (found.length >= limit) break;
+      // No key is as short as the beginning of a range, so "behind" it is the range itself.
+      const from = Buffer.compare(behind, first) > 0 ? behind : first;
+      for (const row of this.#statements.sizesBehind.all(from, end, limit - found.length)) {
+        found.push({ key: keyOfBytes(row.key), sizeBytes: row.size_bytes });
+      }
+    }
+    return found;
   }
 
   leastRecentlyVerified(before: number, limit: number): BlobRecord[] {
@@ -251,6 +267,7 @@ export class SqliteLedger implements Ledger {
       // The transaction may be lost with what it held, which is what a crash may cost as well; memory must not pretend otherwise.
       this.#remembered.clear();
       this.#changes = 0;
+      this.#onLoss();
       if (this.#database.inTransaction) this.#database.run("ROLLBACK");
       const full = thrown instanceof Error && "code" in thrown && thrown.code === "SQLITE_FULL";
       throw full
@@ -300,6 +317,9 @@ function prepare(database: Database, durable: Database) {
     between: database.prepare<BlobRow, [Uint8Array, Uint8Array]>(
       `SELECT ${columns} FROM blobs WHERE key >= ? AND key < ? ORDER BY key`,
     ),
+    sizesBehind: database.prepare<Pick<BlobRow, "key" | "size_bytes">, [Uint8Array, Uint8Array, number]>(
+      "SELECT key, size_bytes FROM blobs WHERE key > ? AND key < ? ORDER BY key LIMIT ?",
+    ),
     leastRecentlyVerified: database.prepare<BlobRow, [number, number]>(
       `SELECT ${columns} FROM blobs WHERE verified_at < ? ORDER BY verified_at, key LIMIT ?`,
     ),
@@ -334,6 +354,14 @@ function bytesOf(key: Key): Uint8Array {
   bytes[0] = algorithmOf(key) === "sha1" ? 1 : 2;
   bytes.write(digest, 1, "hex");
   return bytes;
+}
+
+/** Where the keys of a bucket lie, one range for each algorithm, in the order of the keys. */
+function rangesOf(bucket: number): { first: Uint8Array; end: Uint8Array }[] {
+  return [1, 2].map((algorithm) => ({
+    first: Uint8Array.of(algorithm, bucket),
+    end: bucket === 255 ? Uint8Array.of(algorithm + 1) : Uint8Array.of(algorithm, bucket + 1),
+  }));
 }
 
 function hexOf(bytes: Uint8Array, start = 0): string {

@@ -78,6 +78,26 @@ export function describeLedger(name: string, open: () => Promise<LedgerFixture>)
       expect(ledger.totalBytes()).toBe(0);
     });
 
+    test("sizesIn: pages through a bucket, both algorithms, without gap or repetition", () => {
+      for (const bucket of [0x00, 0x41, 0xff]) {
+        const keys = ["00", "11", "ff"].flatMap((end) => [keyIn(bucket, end, "sha1"), keyIn(bucket, end, "sha256")]);
+        keys.forEach((key, place) => ledger.put(recordOf(key, { sizeBytes: place })));
+        const sorted = keys.toSorted();
+        for (let limit = 1; limit <= keys.length + 1; limit++) {
+          const listed: Key[] = [];
+          for (;;) {
+            const page = ledger.sizesIn(bucket, listed.at(-1), limit);
+            expect(page.length).toBeLessThanOrEqual(limit);
+            for (const { key, sizeBytes } of page) expect(sizeBytes).toBe(keys.indexOf(key));
+            listed.push(...page.map(({ key }) => key));
+            if (page.length < limit) break;
+          }
+          expect(listed).toEqual(sorted);
+        }
+      }
+      expect(ledger.sizesIn(0x01, undefined, 10)).toEqual([]);
+    });
+
     test("inBucket: gives the records of that bucket only, sorted by key as text", () => {
       const first = [keyIn(0x41, "11", "sha256"), keyIn(0x41, "00", "sha256"), keyIn(0x41, "ff", "sha1")];
       for (const key of [...first, keyIn(0x40, "ff", "sha1"), keyIn(0x42, "00", "sha256")]) ledger.put(recordOf(key));

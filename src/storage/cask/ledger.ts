@@ -3,7 +3,7 @@
  * copies are surplus. The store is the truth about bytes; the ledger may lose its last moments in a crash and is filled
  * again by the scrub, except for hand-offs, which are durable when `owe` returns.
  */
-import type { Key } from "./key.ts";
+import type { Key, SizedKey } from "./key.ts";
 
 /** What is remembered of a blob held here. */
 export interface BlobRecord {
@@ -43,6 +43,8 @@ export interface Ledger {
   totalBytes(): number;
   /** Records of a bucket, sorted by key. */
   inBucket(bucket: number): BlobRecord[];
+  /** At most `limit` keys of a bucket with their sizes, sorted by key; those behind `after` when it is given. */
+  sizesIn(bucket: number, after: Key | undefined, limit: number): SizedKey[];
   /** The records longest not verified, oldest first, of those verified before `before`. */
   leastRecentlyVerified(before: number, limit: number): BlobRecord[];
   /** Bytes and count of those verified before `before`. */

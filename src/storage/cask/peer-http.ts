@@ -7,8 +7,9 @@ import { z } from "zod";
 
 import { Fault } from "../../kit/fault.ts";
 import { streamOf } from "../../kit/http/stream.ts";
-import { type Algorithm, bucketCount, type Key, parseKey } from "./key.ts";
-import type { BlobBytes, BucketDigest, Peer, Proof } from "./peer.ts";
+import { heldPageMax } from "./held-keys.ts";
+import { type Algorithm, bucketCount, bucketOf, type Key, parseKey, type SizedKey } from "./key.ts";
+import type { BlobBytes, BucketDigest, HeldPage, Peer, Proof } from "./peer.ts";
 import type { CaskNode } from "./placement.ts";
 
 /** The header in which nodes show each other the secret they share. */
@@ -26,6 +27,10 @@ const proofShape = z.object({
 const digestsShape = z
   .array(z.object({ count: z.int().min(0), xor: z.string().regex(/^[0-9a-f]{16}$/) }))
   .length(bucketCount);
+const heldShape = z.object({
+  keys: z.array(z.tuple([z.string().max(80), z.int().min(0)])).max(heldPageMax),
+  more: z.boolean(),
+});
 const keysShape = z.array(z.string().max(80)).max(10_000_000);
 
 /** A Peer over HTTP. `secret` is asked for at each request. */
@@ -113,7 +118,29 @@ export function httpPeer(node: CaskNode, secret: () => string): Peer {
       const listed = await json(`/peer/keys/?node=${encodeURIComponent(nodeId)}&bucket=${bucket}`, signal, keysShape);
       return (listed ?? []).map(parseKey).filter((key) => key !== undefined);
     },
+    async held(bucket, after, signal): Promise<HeldPage> {
+      const path = `/peer/held/?bucket=${bucket}${after === undefined ? "" : `&after=${after}`}`;
+      const listed = await json(path, signal, heldShape);
+      if (!listed) throw nonsense(node, "/peer/held/", "there is no such page");
+      const keys = ascending(listed.keys, bucket, after);
+      // More must follow something, or nobody would ever come to the end.
+      if (!keys || (listed.more && keys.length === 0)) throw nonsense(node, "/peer/held/", "the keys are out of order");
+      return { keys, more: listed.more };
+    },
   };
+}
+
+/** The pairs as keys of this bucket in rising order behind `after`; undefined when they are anything else. */
+function ascending(pairs: readonly [string, number][], bucket: number, after: Key | undefined): SizedKey[] | undefined {
+  const keys: SizedKey[] = [];
+  let last: string = after ?? "";
+  for (const [text, sizeBytes] of pairs) {
+    const key = parseKey(text);
+    if (key === undefined || bucketOf(key) !== bucket || key <= last) return undefined;
+    keys.push({ key, sizeBytes });
+    last = key;
+  }
+  return keys;
 }
 
 function bodyOf(bytes: BlobBytes): Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> {

@@ -3,7 +3,7 @@
  * simulations by a network that loses, delays and lies. Whatever a peer says is a claim: bytes are hashed by whoever
  * receives them, and a copy is believed in only on a proof.
  */
-import type { Algorithm, Key } from "./key.ts";
+import type { Algorithm, Key, SizedKey } from "./key.ts";
 import type { CaskNode } from "./placement.ts";
 
 /** The bytes of a blob, at once or in order. A stream can be read once. */
@@ -26,6 +26,14 @@ export interface Proof {
   fingerprint: string;
 }
 
+/** A part of the list of what a node holds in one bucket. */
+export interface HeldPage {
+  /** Sorted by key. */
+  keys: SizedKey[];
+  /** Whether it holds keys behind the last of these. */
+  more: boolean;
+}
+
 /** What one node can ask of another. Every call may throw a Fault and is bounded in time by its signal. */
 export interface Peer {
   readonly node: CaskNode;
@@ -41,6 +49,8 @@ export interface Peer {
   digests(nodeId: string, signal: AbortSignal): Promise<BucketDigest[]>;
   /** Those keys of one bucket. */
   keys(nodeId: string, bucket: number, signal: AbortSignal): Promise<Key[]>;
+  /** All that the peer holds in a bucket, whosever it is, from behind `after` on. Throws where the peer has no such list. */
+  held(bucket: number, after: Key | undefined, signal: AbortSignal): Promise<HeldPage>;
 }
 
 /** How a node reaches others. */

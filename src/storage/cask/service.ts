@@ -78,6 +78,7 @@ async function begin(context: ServiceContext<CaskOptions>, ledgerPath: string): 
     path: ledgerPath,
     clock,
     onTrouble: (fault) => log.error("The ledger could not be written", { reason: fault.message }),
+    onLoss: () => node.holdings.held.doubt(),
   });
   const original = options.joinOriginals
     ? createOriginalCluster({
@@ -214,7 +215,11 @@ async function begin(context: ServiceContext<CaskOptions>, ledgerPath: string): 
     scopeOf(request, path) {
       // Nodes come with their own secret; the routes look at it.
       if (path.startsWith("/local/") || path.startsWith("/peer/") || isJoining(request, path)) return undefined;
-      if (request.method === "GET" || request.method === "HEAD") return path.startsWith("/log/") ? "admin" : "read";
+      if (request.method === "GET" || request.method === "HEAD") {
+        // A key is what lets one read a blob: who may only read is to know it from whoever put the blob.
+        if (path === "/keys/") return "write";
+        return path.startsWith("/log/") ? "admin" : "read";
+      }
       return /^\/(?:drain|verify|forget)\//.test(path) ? "admin" : "write";
     },
     health: () => caskFindings(node, cluster, { ...options, shutOut: context.guarded() && peerSecret() === "" }),

@@ -195,3 +195,55 @@ test("a download under way is finished before the node stops; streams of pages d
   expect(received).toBe(bytes.byteLength);
   expect(await ended).toBe(0);
 }, 60_000);
+
+test("any node lists what all of them hold; one that is stopped is named as missing, and its blobs come back with it", async () => {
+  // One copy of each blob, so that each is on one node only.
+  const single = { WARREN_CASK_COPIES: "1", WARREN_CASK_QUORUM: "1", WARREN_CASK_REBUILD_AFTER: "1h" };
+  const nodes = await cluster(3, single);
+  try {
+    const [one, two, three] = nodes as [ChildNode, ChildNode, ChildNode];
+    const stored = (await fill(nodes, 90)).map((text): [string, number] => [keyOf(text), text.length]).sort();
+    const held = await Promise.all(nodes.map(async (node) => (await statusOf(node)).blobs));
+    expect(held.every((blobs) => blobs > 0 && blobs < 90)).toBe(true);
+    for (const node of nodes) {
+      expect(await listOf(node)).toEqual({ keys: stored, incomplete: 0, unasked: [] });
+    }
+    const stoppedId = (await statusOf(three)).id;
+    await three.end("SIGTERM");
+    const without = await listOf(one);
+    expect([without.incomplete, without.unasked]).toEqual([256, [stoppedId]]);
+    expect(without.keys).toHaveLength(90 - (held[2] ?? 0));
+    const verb = await runProgram(["cask", "list", "--server", `${two.url}/cask`], {});
+    expect([verb.exitCode, verb.stderr]).toEqual([1, `The list may not be complete: could not ask ${stoppedId}\n`]);
+    await using back = await startChild({
+      words: ["up", "--join", one.gossip],
+      environment: { ...environment, ...single },
+      folder: three.folder,
+    });
+    // The others may have its former address for a moment yet, and say so.
+    for (const node of [one, two, back]) {
+      await until("the list is complete again", async () => (await listOf(node)).incomplete === 0, 30_000);
+    }
+    expect(await listOf(one)).toEqual({ keys: stored, incomplete: 0, unasked: [] });
+  } finally {
+    for (const node of nodes) await node[Symbol.asyncDispose]();
+  }
+}, 120_000);
+
+/** All keys that a node lists, sorted; in how many buckets it said that some may be missing, and of whom. */
+async function listOf(node: ChildNode) {
+  const keys: [string, number][] = [];
+  const unasked = new Set<string>();
+  let incomplete = 0;
+  for (let bucket = 0; bucket < 256; bucket++) {
+    const answer = (await (await fetch(`${node.url}/cask/keys/?bucket=${bucket}`)).json()) as {
+      keys: [string, number][];
+      complete: boolean;
+      unasked: string[];
+    };
+    keys.push(...answer.keys);
+    if (!answer.complete) incomplete++;
+    for (const id of answer.unasked) unasked.add(id);
+  }
+  return { keys: keys.sort(), incomplete, unasked: [...unasked] };
+}
