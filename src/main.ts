@@ -20,5 +20,12 @@ if (process.env.UV_THREADPOOL_SIZE === undefined && process.platform === "linux"
   }
 }
 
-const { runCommandLine } = await import("./command-line.ts");
-await runCommandLine(process.argv.slice(2));
+const words = process.argv.slice(2);
+const { innerProgram } = await import("./inner.ts");
+const inner = innerProgram(words);
+if (inner) {
+  await inner();
+} else {
+  const { runCommandLine } = await import("./command-line.ts");
+  await runCommandLine(words);
+}

@@ -54,7 +54,12 @@ function refusal(from: string, to: string): string | undefined {
     if (target === "kit" || to.endsWith("/service.ts") || /\/(console|node-view|demo)\.ts$/.test(to)) return undefined;
     return "the table of services knows each by its service.ts only";
   }
-  if (source === "main.ts") return target === "command-line.ts" ? undefined : "main only sets the stage";
+  if (source === "main.ts")
+    return target === "command-line.ts" || target === "inner.ts" ? undefined : "main only sets the stage";
+  if (source === "inner.ts") {
+    if (to === "src/kit/self.ts" || to.endsWith("/decoder/program.ts")) return undefined;
+    return "an inner program is small because it loads nothing but itself";
+  }
   if (source === "command-line.ts") {
     return target === "kit" || target === "services.ts"
       ? undefined

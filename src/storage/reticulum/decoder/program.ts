@@ -1,0 +1,105 @@
+/**
+ * The program that decodes images, in a process of its own: reads one request after another from its standard input, writes
+ * each answer to its standard output, and ends when the input does. While it waits it is blocked in a read, and costs no
+ * processor time. It holds no state between jobs, so that it may be killed at any instant.
+ */
+import { readSync, writeSync } from "node:fs";
+
+import { reasonOf } from "../../../kit/fault.ts";
+import { encodeHead, parsePrefix, prefixSizeBytes } from "./frame.ts";
+import { openLibrary, type Sharp } from "./library.ts";
+import type { DecoderAnswer, DecoderRequest } from "./message.ts";
+import { prepareNative } from "./native.ts";
+import { probe } from "./probe.ts";
+import { takeLowRank } from "./rank.ts";
+import { Refusal } from "./refusal.ts";
+import { render } from "./render.ts";
+
+const input = 0;
+const output = 1;
+/** A buffer for sources that has grown beyond this is not kept for the next one. */
+const keptSizeBytes = 16 * 2 ** 20;
+const nothing = new Uint8Array();
+
+/** Serves until the input ends. `folder` is where a single executable unpacks what it carries. */
+export async function runDecoder([folder = ""]: readonly string[]): Promise<void> {
+  // Ctrl-C and systemd signal everyone at once; the engine still needs its decoders to finish what is at hand.
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => undefined);
+  takeLowRank();
+  let sharp: Sharp;
+  try {
+    prepareNative(folder);
+    sharp = await openLibrary();
+  } catch (thrown) {
+    write({ kind: "unready", reason: reasonOf(thrown).slice(0, 4000) }, nothing);
+    process.exit(1);
+  }
+  write({ kind: "ready", sharp: sharp.versions.sharp, vips: sharp.versions.vips }, nothing);
+  const prefix = new Uint8Array(prefixSizeBytes);
+  let buffer = new Uint8Array(2 ** 20);
+  for (;;) {
+    if (!fill(prefix)) process.exit(0);
+    const { headSizeBytes, bodySizeBytes } = parsePrefix(prefix, 2 ** 32 - 1);
+    const head = new Uint8Array(headSizeBytes);
+    if (bodySizeBytes > buffer.byteLength) buffer = new Uint8Array(bodySizeBytes);
+    const source = buffer.subarray(0, bodySizeBytes);
+    if (!fill(head) || !fill(source)) process.exit(0);
+    const { answer, bytes } = await work(sharp, JSON.parse(new TextDecoder().decode(head)) as DecoderRequest, source);
+    write(answer, bytes);
+    if (buffer.byteLength > keptSizeBytes) buffer = new Uint8Array(2 ** 20);
+  }
+}
+
+async function work(
+  sharp: Sharp,
+  request: DecoderRequest,
+  source: Uint8Array,
+): Promise<{ answer: DecoderAnswer; bytes: Uint8Array }> {
+  const { id } = request;
+  const rssBytes = () => process.memoryUsage.rss();
+  try {
+    if (request.kind === "probe") {
+      const facts = await probe(sharp, source, request.limits);
+      return { answer: { kind: "probed", id, facts, rssBytes: rssBytes() }, bytes: nothing };
+    }
+    const { bytes, ...made } = await render(sharp, source, request);
+    return { answer: { kind: "rendered", id, ...made, rssBytes: rssBytes() }, bytes };
+  } catch (thrown) {
+    const code = thrown instanceof Refusal ? thrown.code : "failed";
+    const message = thrown instanceof Refusal ? thrown.message : "Cannot make the image: the decoder failed";
+    const reason = reasonOf(thrown).slice(0, 4000);
+    return { answer: { kind: "refused", id, code, message, reason, rssBytes: rssBytes() }, bytes: nothing };
+  }
+}
+
+/** Fills `bytes` from the input; false when it ended before. */
+function fill(bytes: Uint8Array): boolean {
+  let filled = 0;
+  while (filled < bytes.byteLength) {
+    const count = again(() => readSync(input, bytes, filled, bytes.byteLength - filled, null));
+    if (count === 0) return false;
+    filled += count;
+  }
+  return true;
+}
+
+function write(answer: DecoderAnswer, body: Uint8Array): void {
+  for (const part of [encodeHead(answer, body.byteLength), body]) {
+    let written = 0;
+    while (written < part.byteLength)
+      written += again(() => writeSync(output, part, written, part.byteLength - written));
+  }
+}
+
+/** A call that a signal broke off is made again; one whose other end is gone ends the process. */
+function again(call: () => number): number {
+  for (;;) {
+    try {
+      return call();
+    } catch (thrown) {
+      const code = thrown instanceof Error && "code" in thrown ? thrown.code : undefined;
+      if (code === "EINTR" || code === "EAGAIN") continue;
+      process.exit(0);
+    }
+  }
+}

@@ -1,0 +1,240 @@
+/**
+ * One decoder as the engine sees it: a child process that does one job at a time. It is killed when a job takes too long or
+ * the process too much memory, and whatever happens to it becomes an outcome of the job at hand. What it sends is held
+ * against the protocol; a single wrong byte ends it. It starts when it is made, and cannot outlive this program.
+ */
+import { readFileSync } from "node:fs";
+
+import type { Clock } from "../../kit/clock.ts";
+import { reasonOf } from "../../kit/fault.ts";
+import { innerCommand } from "../../kit/self.ts";
+import { encodeHead, FrameReader } from "./decoder/frame.ts";
+import { answerShape, type DecoderAnswer, type DecoderRequest } from "./decoder/message.ts";
+import type { ImageLimits } from "./engine.ts";
+
+/** How a job ended. */
+export type DecoderOutcome =
+  | { readonly kind: "answer"; readonly answer: DecoderAnswer & { id: number }; readonly body: Uint8Array }
+  /** It was ended for time, for memory, or because the caller left. */
+  | { readonly kind: "too-slow" | "too-large" | "cancelled" }
+  /** It ended by itself. */
+  | { readonly kind: "died"; readonly reason: string }
+  /** It never became ready, and another one will not either. */
+  | { readonly kind: "unable"; readonly reason: string };
+
+/** What a decoder needs. */
+export interface DecoderOptions {
+  readonly limits: ImageLimits;
+  /** Where a single executable unpacks the image library. */
+  readonly folder: string;
+  readonly clock: Clock;
+  /** Called once when the process is gone. */
+  readonly onEnd: () => void;
+  /** The words that start it. @default this program's own decoder */
+  readonly command?: readonly string[];
+}
+
+/** From its start to its first words. */
+const startTimeoutMs = 15_000;
+/** Between looks at the memory of a process that works. */
+const memoryLookMs = 50;
+/** What comes beside the pixels of a result in the worst of formats. */
+const bodySlackBytes = 4 * 2 ** 20;
+
+/** A decoder process. */
+export class Decoder {
+  readonly #options: DecoderOptions;
+  readonly #child: Bun.Subprocess<"pipe", "pipe", "ignore">;
+  readonly #cancels = new Set<() => void>();
+  readonly #gone = Promise.withResolvers<void>();
+  #isReady = false;
+  #isGone = false;
+  #end: Exclude<DecoderOutcome, { kind: "answer" }> | undefined;
+  #settle: ((outcome: DecoderOutcome) => void) | undefined;
+  #requestId = 0;
+  #jobsDone = 0;
+  #rssBytes = 0;
+
+  constructor(options: DecoderOptions) {
+    this.#options = options;
+    this.#child = Bun.spawn([...(options.command ?? innerCommand("image-decoder", options.folder))], {
+      stdin: "pipe",
+      stdout: "pipe",
+      stderr: "ignore",
+      // Nothing of this program's environment, which may hold secrets.
+      env: {
+        UV_THREADPOOL_SIZE: "2",
+        MALLOC_ARENA_MAX: "2",
+        BUN_ENABLE_CRASH_REPORTING: "0",
+        DO_NOT_TRACK: "1",
+        VIPS_WARNING: "1",
+        TMPDIR: "/tmp",
+      },
+      onExit: (_child, exitCode, signal) => this.#exited(signal ? `by signal ${signal}` : `with code ${exitCode}`),
+    });
+    this.#after(startTimeoutMs, () => {
+      if (!this.#isReady) this.#finish({ kind: "unable", reason: "it did not start in time" });
+    });
+    void this.#listen();
+  }
+
+  /** Its process id. */
+  get pid(): number {
+    return this.#child.pid;
+  }
+
+  /** Has a job. */
+  get isBusy(): boolean {
+    return this.#settle !== undefined;
+  }
+
+  /** Takes no more jobs. */
+  get isOver(): boolean {
+    return this.#isGone || this.#end !== undefined;
+  }
+
+  /** Jobs that it answered. */
+  get jobsDone(): number {
+    return this.#jobsDone;
+  }
+
+  /** Resident memory after its last job. */
+  get rssBytes(): number {
+    return this.#rssBytes;
+  }
+
+  /** Does one job; never rejects. Only for one that is not busy and not over. */
+  run(request: DecoderRequest, source: Uint8Array): Promise<DecoderOutcome> {
+    const { promise, resolve } = Promise.withResolvers<DecoderOutcome>();
+    this.#settle = resolve;
+    this.#requestId = request.id;
+    if (this.#isReady) this.#watch();
+    void this.#send(encodeHead(request, source.byteLength), source);
+    return promise;
+  }
+
+  /** Ends it at once; the job at hand ends as cancelled. */
+  kill(): void {
+    this.#finish({ kind: "cancelled" });
+  }
+
+  /** Lets it end by itself. Only for one that is not busy. */
+  retire(): void {
+    this.#end ??= { kind: "cancelled" };
+    // It has nothing to do and ends at once; one that hangs all the same is helped.
+    this.#after(1000, () => this.#child.kill("SIGKILL"));
+    void this.#closeInput();
+  }
+
+  /** Resolves when the process is gone. */
+  gone(): Promise<void> {
+    return this.#gone.promise;
+  }
+
+  async #closeInput(): Promise<void> {
+    try {
+      await this.#child.stdin.end();
+    } catch {
+      // It was gone before.
+      this.#child.kill("SIGKILL");
+    }
+  }
+
+  async #send(head: Uint8Array, source: Uint8Array): Promise<void> {
+    try {
+      this.#child.stdin.write(head);
+      this.#child.stdin.write(source);
+      await this.#child.stdin.flush();
+    } catch (thrown) {
+      this.#finish({ kind: "died", reason: reasonOf(thrown) });
+    }
+  }
+
+  /** Holds the job at hand to its time and the process to its memory. */
+  #watch(): void {
+    const { limits } = this.#options;
+    this.#after(limits.timeMs, () => this.#finish({ kind: "too-slow" }));
+    const look = () => {
+      if (residentBytes(this.pid) > limits.memoryBytes) this.#finish({ kind: "too-large" });
+      else this.#after(memoryLookMs, look);
+    };
+    this.#after(memoryLookMs, look);
+  }
+
+  #after(delayMs: number, callback: () => void): void {
+    const cancel = this.#options.clock.schedule(delayMs, () => {
+      this.#cancels.delete(cancel);
+      callback();
+    });
+    this.#cancels.add(cancel);
+  }
+
+  #stopWatching(): void {
+    for (const cancel of this.#cancels) cancel();
+    this.#cancels.clear();
+  }
+
+  async #listen(): Promise<void> {
+    // Four bytes a pixel is what the least compact of encoders may come to.
+    const reader = new FrameReader(this.#options.limits.outputPixels * 5 + bodySlackBytes);
+    try {
+      for await (const piece of this.#child.stdout) {
+        for (const { head, body } of reader.push(piece)) this.#take(answerShape.parse(head), body);
+      }
+    } catch (thrown) {
+      this.#finish({ kind: "died", reason: `it broke the protocol: ${reasonOf(thrown)}` });
+    }
+  }
+
+  #take(answer: DecoderAnswer, body: Uint8Array): void {
+    if (this.isOver) return;
+    if (answer.kind === "unready") {
+      this.#finish({ kind: "unable", reason: answer.reason });
+      return;
+    }
+    if (answer.kind === "ready") {
+      if (this.#isReady) throw new RangeError("it said twice that it is ready");
+      this.#isReady = true;
+      this.#stopWatching();
+      if (this.#settle) this.#watch();
+      return;
+    }
+    const settle = this.#settle;
+    if (!settle || answer.id !== this.#requestId) throw new RangeError("it answered what nobody asked");
+    this.#stopWatching();
+    this.#settle = undefined;
+    this.#jobsDone++;
+    this.#rssBytes = answer.rssBytes;
+    settle({ kind: "answer", answer, body });
+  }
+
+  /** Ends the process; what is at hand ends as `end` when the process is really gone, so that its memory is free by then. */
+  #finish(end: Exclude<DecoderOutcome, { kind: "answer" }>): void {
+    if (this.isOver) return;
+    this.#end = end;
+    this.#stopWatching();
+    this.#child.kill("SIGKILL");
+  }
+
+  #exited(how: string): void {
+    this.#isGone = true;
+    this.#stopWatching();
+    this.#end ??= { kind: "died", reason: `it ended ${how}` };
+    this.#settle?.(this.#end);
+    this.#settle = undefined;
+    this.#options.onEnd();
+    this.#gone.resolve();
+  }
+}
+
+/** Resident memory of a process, where the system tells it, else 0. */
+export function residentBytes(pid: number): number {
+  try {
+    const match = /^VmRSS:\s*(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"));
+    return Number(match?.[1] ?? 0) * 1024;
+  } catch (thrown) {
+    // No such file: another system, or a process that has just ended.
+    if (thrown instanceof Error && "code" in thrown) return 0;
+    throw thrown;
+  }
+}
