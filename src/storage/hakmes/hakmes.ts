@@ -22,8 +22,13 @@ export interface Intake {
   /** Bytes taken so far. */
   readonly sizeBytes: number;
   write(bytes: Uint8Array): Promise<void>;
-  /** Waits until every whole chunk is in Cask; what is left over is less than one chunk. */
-  settle(): Promise<Suspended>;
+  /**
+   * Waits until every whole chunk is in Cask; what is left over is less than one chunk. With `after` only the chunks from
+   * that place on are told, for those who know the others.
+   */
+  settle(options?: { after?: number }): Promise<Suspended>;
+  /** Remembers where the file stands. What it gives takes the file back there, as if what came since had not come. */
+  mark(): () => Promise<void>;
   /**
    * Ends the file: stores the last chunk and the manifest, enters it in the catalog and tells the other nodes. Throws
    * `hakmes/wrong-bytes` when `expected` is given and the content is not that key's; nothing is entered then.
