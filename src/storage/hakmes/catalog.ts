@@ -1,7 +1,8 @@
 /**
  * The port to the catalog: which files there are, by key, with their names and the root of each manifest. It is a
  * convenience. Everything in it can be found again in Cask, and what two nodes know can be put together in any order: of
- * two entries for one key the proven one wins, then the older, then the one whose manifest's key is smaller.
+ * two entries for one key the proven one wins, then the one with a manifest, then the older, then the one whose manifest's
+ * key is smaller.
  */
 import type { Key } from "../cask/client.ts";
 import type { FilePage, ListQuery } from "./hakmes.ts";
@@ -12,20 +13,25 @@ export type Change =
   | { readonly sequence: number; readonly kind: "file"; readonly file: StoredFile; readonly root: Uint8Array }
   | { readonly sequence: number; readonly kind: "name"; readonly name: FileName };
 
-/** Which files there are. All methods are synchronous; what returned is durable. */
+/** Which files there are. All methods are synchronous; what returned is durable, except within {@link Catalog.together}. */
 export interface Catalog {
   /** Made with the catalog and kept as long as it: who sees another starts from the beginning. */
   readonly id: string;
+  /** Does several changes as one: all of them are durable when it returns, or none happened when `work` throws. */
+  together<T>(work: () => T): T;
   find(key: Key): StoredFile | undefined;
-  /** The root of the manifest, as its blob's bytes (at most 64 KiB). */
+  /** The root of the manifest, as its blob's bytes (at most 64 KiB); of a file without one, the record it was imported as. */
   root(key: Key): Uint8Array | undefined;
-  /** Enters a file; false when what is here wins, and nothing changes. */
+  /**
+   * Enters a file; false when what is here wins, and nothing changes. An unproven one whose manifest was examined or dropped
+   * before is not entered again.
+   */
   add(file: StoredFile, root: Uint8Array): boolean;
   /** Adds a name; false when it was here. */
   addName(name: FileName): boolean;
   /** Marks a file's chunks as proven to make up its key. */
   prove(key: Key): void;
-  /** Takes a file out whose manifest proved wrong. */
+  /** Takes a file out whose manifest proved wrong, with its names; that manifest counts as examined from then on. */
   drop(key: Key): void;
   names(key: Key): readonly FileName[];
   list(query: ListQuery): FilePage;

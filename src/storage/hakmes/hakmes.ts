@@ -2,7 +2,7 @@
  * A node of Hakmes as a value: takes files, gives them back, and says what there is. Everything that speaks to the outside
  * (routes, tus, pages, commands on the server's side, nodes among each other) stands on this and never on what lies below.
  */
-import type { Key } from "../cask/client.ts";
+import type { Algorithm, Key } from "../cask/client.ts";
 import type { Chunk, Cut, FileLabel, FileName, StoredFile } from "./record.ts";
 
 /** What became of an upload. */
@@ -16,7 +16,7 @@ export interface Taken {
 
 /**
  * A file on its way in, in pieces as they come. Bytes are cut, hashed and stored while they arrive; `write` waits when too
- * much is under way. After any failure the intake is dead; what was stored stays in Cask and is used again by a retry.
+ * much is under way. What it was given must not be written over. After any failure the intake is dead; what was stored stays in Cask and is used again by a retry.
  */
 export interface Intake {
   /** Bytes taken so far. */
@@ -65,9 +65,12 @@ export interface ListQuery {
 
 /** Hakmes. All methods that take a key answer for either kind of key. */
 export interface Hakmes {
-  /** Begins an upload; `from` takes up a suspended one, whose bytes are read back from Cask to hash the whole. */
-  begin(options?: { from?: Suspended; signal?: AbortSignal }): Promise<Intake>;
-  /** Takes a whole file: `begin`, `write` and `finish` in one. */
+  /**
+   * Begins an upload; `from` takes up a suspended one, whose bytes are read back from Cask to hash the whole. The algorithm
+   * names the file and its new chunks; the configured one when absent.
+   */
+  begin(options?: { from?: Suspended; algorithm?: Algorithm; signal?: AbortSignal }): Promise<Intake>;
+  /** Takes a whole file: `begin`, `write` and `finish` in one. Named by the algorithm of `expected` when that is given. */
   take(
     source: AsyncIterable<Uint8Array>,
     label: FileLabel,
@@ -99,6 +102,19 @@ export interface Hakmes {
   /** How new files are cut. */
   readonly cut: Cut;
 }
+
+/** What happens to files, for whoever counts. */
+export const hakmesEvents = [
+  "taken",
+  "existed",
+  "upload-failed",
+  "chunk-retried",
+  "anchored",
+  "proven",
+  "refuted",
+] as const;
+/** Hears of one of {@link hakmesEvents}, with the size of the file it is about. */
+export type HakmesEvents = (event: (typeof hakmesEvents)[number], sizeBytes: number) => void;
 
 /** A record as the predecessor wrote it, or as ours is exported. */
 export interface ImportedFile {

@@ -61,3 +61,50 @@ export interface FileName {
 
 /** The algorithms that new content may be named by. */
 export type NamedBy = Algorithm;
+
+const maxNameBytes = 255;
+const defaultMediaType = "application/octet-stream";
+
+/** Whether a text may be a name: no folders, no control characters, whole characters, at most 255 bytes. May be empty. */
+export function isName(text: string): boolean {
+  return text === nameIn(text);
+}
+
+/** Whether a text may be an extension: empty, or the end of a name from its last dot on. */
+export function isExtension(text: string): boolean {
+  return text === "" || (isName(text) && text.lastIndexOf(".") === 0);
+}
+
+/** Whether a text is a media type with its parameters, safe to send as a header. */
+export function isMediaType(text: string): boolean {
+  return text.length <= 255 && /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+(?: ?;[\t\x20-\x7e]*)?$/.test(text);
+}
+
+/** What an uploader said, made fit to be kept: folders and control characters taken out, too long a name cut, a type no header takes dropped. */
+export function labelOf(offered: { name?: string | undefined; mimetype?: string | undefined }): FileLabel {
+  const name = nameIn(offered.name ?? "");
+  const mimetype = (offered.mimetype ?? "").trim();
+  return { name, extension: extensionOf(name), mimetype: isMediaType(mimetype) ? mimetype : defaultMediaType };
+}
+
+/** The last suffix of a name, with its dot; empty when there is none. */
+export function extensionOf(name: string): string {
+  const dot = name.lastIndexOf(".");
+  return dot < 0 ? "" : name.slice(dot);
+}
+
+function nameIn(text: string): string {
+  const bare = text.slice(Math.max(text.lastIndexOf("/"), text.lastIndexOf("\\")) + 1);
+  // eslint-disable-next-line no-control-regex
+  const name = bare.toWellFormed().replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, "");
+  if (name === "." || name === "..") return "";
+  if (Buffer.byteLength(name) <= maxNameBytes) return name;
+  let room = maxNameBytes;
+  let end = 0;
+  for (const character of name) {
+    room -= Buffer.byteLength(character);
+    if (room < 0) break;
+    end += character.length;
+  }
+  return name.slice(0, end);
+}

@@ -1,0 +1,52 @@
+/**
+ * Chunks in Cask. The client goes through its addresses by itself; a blob that all wanted nodes have already is not sent
+ * again.
+ */
+import { Fault } from "../../kit/fault.ts";
+import type { CaskClient, Key } from "../cask/client.ts";
+import type { ChunkStore } from "./chunk-store.ts";
+
+/** A {@link ChunkStore} over a client of Cask. */
+export class CaskChunkStore implements ChunkStore {
+  readonly #client: CaskClient;
+
+  constructor(client: CaskClient) {
+    this.#client = client;
+  }
+
+  async put(key: Key, bytes: Uint8Array, signal?: AbortSignal): Promise<{ isNew: boolean }> {
+    await this.#client.put(bytes, { key, ...given(signal) });
+    return { isNew: true };
+  }
+
+  async get(key: Key, maxBytes: number, signal?: AbortSignal): Promise<Uint8Array> {
+    const reading = await this.#client.get(key, given(signal));
+    if (reading.sizeBytes > maxBytes) {
+      await reading.bytes.return(undefined);
+      throw new Fault(
+        "unavailable",
+        "hakmes/chunk-size",
+        `Cask has ${reading.sizeBytes} bytes as ${key}: wanted at most ${maxBytes}`,
+      );
+    }
+    const whole = new Uint8Array(reading.sizeBytes);
+    let at = 0;
+    for await (const piece of reading.bytes) {
+      whole.set(piece, at);
+      at += piece.byteLength;
+    }
+    return whole;
+  }
+
+  async *stream(key: Key, signal?: AbortSignal): AsyncGenerator<Uint8Array, void, void> {
+    yield* (await this.#client.get(key, given(signal))).bytes;
+  }
+
+  find(key: Key, signal?: AbortSignal): Promise<{ sizeBytes: number } | undefined> {
+    return this.#client.find(key, given(signal));
+  }
+}
+
+function given(signal: AbortSignal | undefined): { signal?: AbortSignal } {
+  return signal === undefined ? {} : { signal };
+}

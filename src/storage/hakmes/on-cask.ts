@@ -1,0 +1,475 @@
+/**
+ * Hakmes over Cask: puts together what takes files (intake.ts), what gives them back (reading.ts), what a file is made of
+ * (manifest.ts, manifest-tree.ts) and which files there are (catalog.ts). It decides in which order things become known: chunks
+ * before the parts of the manifest, those before its root, the root before the catalog, the other nodes before the answer.
+ */
+import type { Clock } from "../../kit/clock.ts";
+import { Fault } from "../../kit/fault.ts";
+import { createCutter, type CutPlan } from "../../lib/chunker/cut-plan.ts";
+import { type Algorithm, algorithmOf, digestOf, type Key } from "../cask/client.ts";
+import type { Catalog } from "./catalog.ts";
+import { type ChunkStore, mayPass, patientPausesMs, patiently } from "./chunk-store.ts";
+import { keyOfShort } from "./digest.ts";
+import type { FilePage, Hakmes, HakmesEvents, ImportedFile, Intake, ListQuery, Suspended, Taken } from "./hakmes.ts";
+import { decodeRecord, encodeRecord, fitCut, fitRecord, sizedChunks } from "./importing.ts";
+import { FileIntake, type WholeFile } from "./intake.ts";
+import {
+  checkPart,
+  decodePart,
+  decodeRoot,
+  encodeName,
+  encodePart,
+  encodeRoot,
+  fileOfRoot,
+  type ManifestBranch,
+  type ManifestEntry,
+  type ManifestRoot,
+  maxEntries,
+  maxManifestBytes,
+} from "./manifest.ts";
+import { chunksWithin, plantTree, type PlacedChunk } from "./manifest-tree.ts";
+import { fetchBlob, openReading, type ReadingParts } from "./reading.ts";
+import type { Chunk, Cut, FileLabel, FileName, StoredFile } from "./record.ts";
+import { Room } from "./room.ts";
+
+/** Numbers of Hakmes. */
+export interface HakmesSettings {
+  /** Names new files, their chunks and their manifests. */
+  readonly algorithm: Algorithm;
+  readonly plan: CutPlan;
+  /** Chunks of one file on their way at once, each way. @default 8 */
+  readonly parallel?: number;
+  /** Fetched ahead of what was given out, for each reader. @default 8 MiB */
+  readonly readAheadBytes?: number;
+  /** What all uploads together may have on their way, and what all readers together may have fetched ahead. @default 32 MiB */
+  readonly memoryBytes?: number;
+  /** Entries in a root or a part of a manifest. @default 640 */
+  readonly manifestEntries?: number;
+  /** A chunk longer than this is not held in memory. @default 16 MiB */
+  readonly wholeBytesMax?: number;
+}
+
+/** What Hakmes stands on. */
+export interface HakmesParts {
+  readonly chunks: ChunkStore;
+  readonly catalog: Catalog;
+  readonly clock: Clock;
+  readonly settings: HakmesSettings;
+  /** The secret that seals manifests, empty where there is none: `cluster.secretFor("hakmes manifests")`. */
+  readonly seal: () => string;
+  /** Tells the other nodes of an entry before an upload is acknowledged. How long that may take is its own business; must not throw. */
+  readonly tell?: (file: StoredFile, root: Uint8Array, names: readonly FileName[]) => Promise<void>;
+  /** For a key the catalog does not have: asks the others, and enters what they know. */
+  readonly askOthers?: (
+    key: Key,
+    signal?: AbortSignal,
+  ) => Promise<{ readonly file?: StoredFile; readonly isCertain: boolean }>;
+  readonly happened?: HakmesEvents;
+}
+
+const mebibyte = 1024 * 1024;
+/** Parts of manifests that are kept decoded, about 100 KiB each. */
+const keptPartsMax = 32;
+const keptRootsMax = 32;
+
+/** Makes a Hakmes. */
+export function createHakmes(parts: HakmesParts): HakmesOnCask {
+  return new HakmesOnCask(parts);
+}
+
+/** Hakmes over a store of chunks and a catalog. Made by {@link createHakmes}. */
+export class HakmesOnCask implements Hakmes {
+  readonly cut: Cut;
+  readonly #parts: HakmesParts;
+  readonly #reading: ReadingParts;
+  readonly #uploadRoom: Room;
+  readonly #parallel: number;
+  readonly #entriesMax: number;
+  readonly #keptParts = new Map<Key, ManifestBranch>();
+  readonly #keptRoots = new Map<Key, ManifestRoot>();
+  readonly #proving = new Map<Key, Promise<StoredFile>>();
+  readonly #happened: HakmesEvents;
+
+  constructor(parts: HakmesParts) {
+    const { settings } = parts;
+    this.#parts = parts;
+    this.#happened = parts.happened ?? (() => undefined);
+    this.#parallel = settings.parallel ?? 8;
+    this.#entriesMax = settings.manifestEntries ?? maxEntries;
+    const memoryBytes = settings.memoryBytes ?? 32 * mebibyte;
+    this.#uploadRoom = new Room(memoryBytes);
+    this.#reading = {
+      chunks: parts.chunks,
+      clock: parts.clock,
+      parallel: this.#parallel,
+      readAheadBytes: settings.readAheadBytes ?? 8 * mebibyte,
+      room: new Room(memoryBytes),
+      retried: () => this.#happened("chunk-retried", 0),
+      ...(settings.wholeBytesMax === undefined ? {} : { wholeBytesMax: settings.wholeBytesMax }),
+    };
+    this.cut = cutOf(settings.plan);
+  }
+
+  async begin(options: { from?: Suspended; algorithm?: Algorithm; signal?: AbortSignal } = {}): Promise<Intake> {
+    const { from, signal } = options;
+    const intake = this.#intake(options.algorithm, signal);
+    try {
+      if (from) await this.#takeUp(intake, from, signal);
+      return intake;
+    } catch (thrown) {
+      intake.abandon();
+      throw thrown;
+    }
+  }
+
+  async take(
+    source: AsyncIterable<Uint8Array>,
+    label: FileLabel,
+    options: { expected?: Key; signal?: AbortSignal } = {},
+  ): Promise<Taken> {
+    const { expected } = options;
+    const intake = this.#intake(expected === undefined ? undefined : algorithmOf(expected), options.signal);
+    try {
+      for await (const bytes of source) await intake.write(bytes);
+      return await intake.finish(label, expected);
+    } catch (thrown) {
+      intake.abandon();
+      this.#happened("upload-failed", intake.sizeBytes);
+      throw thrown;
+    }
+  }
+
+  async join(parts: readonly Suspended[], label: FileLabel, options: { signal?: AbortSignal } = {}): Promise<Taken> {
+    const intake = this.#intake(undefined, options.signal);
+    try {
+      for (const part of parts) await this.#takeUp(intake, part, options.signal);
+      return await intake.finish(label);
+    } catch (thrown) {
+      intake.abandon();
+      throw thrown;
+    }
+  }
+
+  async find(key: Key, options: { signal?: AbortSignal } = {}): Promise<StoredFile | undefined> {
+    const known = this.#parts.catalog.find(key);
+    if (known || !this.#parts.askOthers) return known;
+    const { file, isCertain } = await this.#parts.askOthers(key, options.signal);
+    if (file || isCertain) return file;
+    throw new Fault(
+      "unavailable",
+      "hakmes/not-sure",
+      `Cannot say whether there is a file "${key}": not all who could know it can be asked`,
+      { retryAfterMs: 5000 },
+    );
+  }
+
+  async read(
+    file: StoredFile,
+    range: { start: number; end: number } = { start: 0, end: file.sizeBytes },
+    options: { signal?: AbortSignal } = {},
+  ): Promise<AsyncGenerator<Uint8Array, void, void>> {
+    const proven = file.isProven ? file : await this.prove(file, options);
+    return this.readUnproven(proven, range, options);
+  }
+
+  /** As {@link read}, of a file that may not be what its key says: the chunks are those of the manifest, and that is all. */
+  async readUnproven(
+    file: StoredFile,
+    range: { start: number; end: number } = { start: 0, end: file.sizeBytes },
+    options: { signal?: AbortSignal } = {},
+  ): Promise<AsyncGenerator<Uint8Array, void, void>> {
+    const { signal } = options;
+    const start = Math.max(0, range.start);
+    const end = Math.min(file.sizeBytes, range.end);
+    const root = await this.#root(file, signal);
+    return openReading(this.#reading, this.#chunksOf(root, start, end, signal), start, end, signal);
+  }
+
+  async *chunks(file: StoredFile, options: { signal?: AbortSignal } = {}): AsyncGenerator<Chunk, void, void> {
+    const root = await this.#root(file, options.signal);
+    for await (const { key, sizeBytes } of this.#chunksOf(root, 0, file.sizeBytes, options.signal)) {
+      yield { key, sizeBytes };
+    }
+  }
+
+  names(key: Key): readonly FileName[] {
+    return this.#parts.catalog.names(key);
+  }
+
+  list(query: ListQuery = {}): FilePage {
+    return this.#parts.catalog.list(query);
+  }
+
+  counts(): { files: number; names: number; bytes: number } {
+    const { files, names, bytes } = this.#parts.catalog.counts();
+    return { files, names, bytes };
+  }
+
+  async enter(offered: ImportedFile): Promise<"entered" | "existed"> {
+    const { catalog, clock } = this.#parts;
+    if (catalog.find(offered.key)) return "existed";
+    const record = fitRecord(offered);
+    const createdAt = clock.now();
+    let file: StoredFile;
+    try {
+      file = await this.#anchored(record, createdAt);
+    } catch (thrown) {
+      if (!mayPass(thrown)) throw thrown;
+      // Cask cannot be asked now: the record waits for it.
+      const { key, sizeBytes, extension, mimetype } = record;
+      const chunkCount = record.chunkKeys.length;
+      file = { key, sizeBytes, extension, mimetype, createdAt, chunkCount, isProven: false };
+      if (!catalog.add(file, encodeRecord(record))) return "existed";
+    }
+    await this.#tell(file, this.names(file.key));
+    return "entered";
+  }
+
+  /**
+   * Writes the manifest of an imported file that has none yet, learning the sizes of its chunks from Cask where the record did
+   * not say them. Faults: as `enter`.
+   */
+  async anchor(file: StoredFile, options: { signal?: AbortSignal } = {}): Promise<StoredFile> {
+    const { catalog } = this.#parts;
+    const kept = catalog.find(file.key) ?? file;
+    if (kept.manifest !== undefined) return kept;
+    const bytes = catalog.root(file.key);
+    if (bytes === undefined) throw unknownFile(file.key);
+    const anchored = await this.#anchored(decodeRecord(bytes), file.createdAt, options.signal);
+    this.#happened("anchored", file.sizeBytes);
+    return anchored;
+  }
+
+  /**
+   * Reads a file whole and hashes it, so that its manifest is believed from then on. Throws `hakmes/damaged-manifest` when the
+   * chunks do not make up its key; it is out of the catalog then. Calls at the same time share one reading.
+   */
+  prove(file: StoredFile, options: { signal?: AbortSignal } = {}): Promise<StoredFile> {
+    const running = this.#proving.get(file.key);
+    if (running) return running;
+    const proof = this.#prove(file, options).finally(() => this.#proving.delete(file.key));
+    this.#proving.set(file.key, proof);
+    return proof;
+  }
+
+  async #prove(offered: StoredFile, options: { signal?: AbortSignal }): Promise<StoredFile> {
+    const { catalog } = this.#parts;
+    const file = await this.anchor(offered, options);
+    if (file.isProven) return file;
+    const hash = new Bun.CryptoHasher(algorithmOf(file.key));
+    let isRight = false;
+    try {
+      for await (const bytes of await this.readUnproven(file, undefined, options)) hash.update(bytes);
+      isRight = hash.digest("hex") === digestOf(file.key);
+    } catch (thrown) {
+      if (!(thrown instanceof Fault) || thrown.code !== "hakmes/damaged-manifest") throw thrown;
+    }
+    if (!isRight) {
+      // Meanwhile another may have come in its place.
+      if (catalog.find(file.key)?.manifest === file.manifest) catalog.drop(file.key);
+      this.#happened("refuted", file.sizeBytes);
+      throw new Fault(
+        "unavailable",
+        "hakmes/damaged-manifest",
+        `Cannot read the file "${file.key}": what was found as its chunks is something else`,
+        { retryAfterMs: 1000 },
+      );
+    }
+    this.#happened("proven", file.sizeBytes);
+    if (this.#parts.seal() === "") {
+      catalog.prove(file.key);
+      return catalog.find(file.key) ?? { ...file, isProven: true };
+    }
+    // Once it bears the seal nobody has to read it whole again.
+    return this.#enterRoot(await this.#root(file, options.signal), true, options.signal);
+  }
+
+  #intake(algorithm: Algorithm | undefined, signal: AbortSignal | undefined): FileIntake {
+    return new FileIntake({
+      chunks: this.#parts.chunks,
+      clock: this.#parts.clock,
+      algorithm: algorithm ?? this.#parts.settings.algorithm,
+      plan: this.#parts.settings.plan,
+      parallel: this.#parallel,
+      room: this.#uploadRoom,
+      enter: (whole, label, inner) => this.#enterUpload(whole, label, inner),
+      signal,
+    });
+  }
+
+  /** Adds an unfinished file to an intake. */
+  async #takeUp(intake: FileIntake, from: Suspended, signal: AbortSignal | undefined): Promise<void> {
+    if (from.chunks.length > 0) {
+      const end = from.chunks.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+      await intake.adopt(from.chunks, await openReading(this.#reading, placed(from.chunks), 0, end, signal));
+    }
+    await intake.write(from.tail);
+  }
+
+  /** Makes a file of what an intake has stored. */
+  async #enterUpload(whole: WholeFile, label: FileLabel, signal: AbortSignal): Promise<Taken> {
+    const { catalog, clock } = this.#parts;
+    const { key, sizeBytes, newChunks } = whole;
+    const now = clock.now();
+    const known = catalog.find(key);
+    if (known?.isProven && known.manifest !== undefined) {
+      await this.#enterName({ key, name: label.name, mimetype: label.mimetype, addedAt: now }, signal);
+      this.#happened("existed", sizeBytes);
+      return { file: known, existed: true, newChunks };
+    }
+    const branch = await this.#plant(whole.chunks.from(), signal);
+    const root: ManifestRoot = {
+      key,
+      sizeBytes,
+      chunkCount: whole.chunks.length,
+      extension: label.extension,
+      mimetype: label.mimetype,
+      createdAt: now,
+      name: label.name,
+      cut: this.cut,
+      ...branch,
+    };
+    const file = await this.#enterRoot(root, true, signal);
+    await this.#tell(file, this.names(key));
+    this.#happened("taken", sizeBytes);
+    return { file, existed: false, newChunks };
+  }
+
+  /** Stores a root and enters it with its name. What it gives is the entry that holds then, which may be another's. */
+  async #enterRoot(root: ManifestRoot, isProven: boolean, signal: AbortSignal | undefined): Promise<StoredFile> {
+    const { catalog } = this.#parts;
+    const bytes = encodeRoot(root, isProven ? this.#parts.seal() : "");
+    const manifest = await this.#putManifest(bytes, signal);
+    const file = fileOfRoot(root, manifest, isProven);
+    catalog.together(() => {
+      catalog.add(file, bytes);
+      if (root.name !== "") {
+        catalog.addName({ key: root.key, name: root.name, mimetype: root.mimetype, addedAt: root.createdAt });
+      }
+    });
+    return catalog.find(root.key) ?? file;
+  }
+
+  /** Adds a further name, in Cask, here and with the others. */
+  async #enterName(name: FileName, signal: AbortSignal): Promise<void> {
+    const { catalog } = this.#parts;
+    if (name.name === "" || catalog.names(name.key).some((other) => other.name === name.name)) return;
+    await this.#putManifest(encodeName(name, this.#parts.seal()), signal);
+    catalog.addName(name);
+    const file = catalog.find(name.key);
+    if (file) await this.#tell(file, [name]);
+  }
+
+  /** The file of a record, in Cask and in the catalog. */
+  async #anchored(record: ImportedFile, createdAt: number, signal?: AbortSignal): Promise<StoredFile> {
+    const entries = await sizedChunks(record, this.#parts.chunks, signal);
+    const branch = await this.#plant(entries, signal);
+    const cut = fitCut(record.cut);
+    const [name = "", ...furtherNames] = record.names ?? [];
+    const file = await this.#enterRoot(
+      {
+        key: record.key,
+        sizeBytes: record.sizeBytes,
+        chunkCount: record.chunkKeys.length,
+        extension: record.extension,
+        mimetype: record.mimetype,
+        createdAt,
+        name,
+        ...(cut === undefined ? {} : { cut }),
+        ...branch,
+      },
+      false,
+      signal,
+    );
+    for (const further of furtherNames) {
+      const named = { key: record.key, name: further, mimetype: record.mimetype, addedAt: createdAt };
+      await this.#putManifest(encodeName(named, this.#parts.seal()), signal);
+      this.#parts.catalog.addName(named);
+    }
+    return file;
+  }
+
+  #plant(chunks: Iterable<ManifestEntry>, signal: AbortSignal | undefined): Promise<ManifestBranch> {
+    return plantTree(chunks, this.#entriesMax, (part) => this.#putManifest(encodePart(part), signal));
+  }
+
+  async #putManifest(bytes: Uint8Array, signal: AbortSignal | undefined): Promise<Key> {
+    if (bytes.byteLength > maxManifestBytes) throw new Error("a manifest became longer than it may be");
+    const key = keyOfShort(this.#parts.settings.algorithm, bytes);
+    await patiently(this.#parts.clock, patientPausesMs, signal, () => this.#parts.chunks.put(key, bytes, signal));
+    return key;
+  }
+
+  async #tell(file: StoredFile, names: readonly FileName[]): Promise<void> {
+    const root = this.#parts.catalog.root(file.key);
+    if (root && file.manifest !== undefined) await this.#parts.tell?.(file, root, names);
+  }
+
+  async #root(file: StoredFile, signal: AbortSignal | undefined): Promise<ManifestRoot> {
+    const { manifest } = file.manifest === undefined ? await this.anchor(file, { ...(signal && { signal }) }) : file;
+    if (manifest === undefined) throw unknownFile(file.key);
+    const kept = this.#keptRoots.get(manifest);
+    if (kept) return kept;
+    const here =
+      this.#parts.catalog.find(file.key)?.manifest === manifest ? this.#parts.catalog.root(file.key) : undefined;
+    const { root } = decodeRoot(here ?? (await this.#manifestBytes(manifest, signal)));
+    if (root.key !== file.key || root.sizeBytes !== file.sizeBytes) {
+      throw new Fault(
+        "unavailable",
+        "hakmes/damaged-manifest",
+        `Cannot read the file "${file.key}": its manifest is another's`,
+      );
+    }
+    keep(this.#keptRoots, keptRootsMax, manifest, root);
+    return root;
+  }
+
+  #chunksOf(
+    root: ManifestBranch,
+    start: number,
+    end: number,
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<PlacedChunk, void, void> {
+    return chunksWithin(root, start, end, async (key, level, sizeBytes) => {
+      const kept = this.#keptParts.get(key);
+      const part = kept ?? decodePart(await this.#manifestBytes(key, signal));
+      checkPart(part, level, sizeBytes);
+      keep(this.#keptParts, keptPartsMax, key, part);
+      return part;
+    });
+  }
+
+  /** A manifest blob, verified. */
+  #manifestBytes(key: Key, signal: AbortSignal | undefined): Promise<Uint8Array> {
+    return fetchBlob(this.#reading, key, maxManifestBytes, signal);
+  }
+}
+
+async function* placed(chunks: readonly Chunk[]): AsyncGenerator<PlacedChunk, void, void> {
+  let start = 0;
+  for (const { key, sizeBytes } of chunks) {
+    yield { key, sizeBytes, start };
+    start += sizeBytes;
+  }
+}
+
+/** Keeps a value as the one used last, and drops the one used longest ago when there are too many. */
+function keep<T>(kept: Map<Key, T>, most: number, key: Key, value: T): void {
+  kept.delete(key);
+  kept.set(key, value);
+  const [oldest] = kept.keys();
+  if (kept.size > most && oldest !== undefined) kept.delete(oldest);
+}
+
+/** A plan as it stands in records. */
+function cutOf(plan: CutPlan): Cut {
+  const { rule } = createCutter(plan);
+  if (plan.kind === "fixed") {
+    return { rule, minBytes: plan.sizeBytes, averageBytes: plan.sizeBytes, maxBytes: plan.sizeBytes };
+  }
+  return { rule, minBytes: plan.minBytes, averageBytes: plan.averageBytes, maxBytes: plan.maxBytes };
+}
+
+function unknownFile(key: Key): Fault {
+  return new Fault("missing", "hakmes/not-found", `Cannot find the file "${key}"`);
+}
