@@ -15,6 +15,8 @@ export interface HakmesNode {
   readonly url: string;
   readonly self: boolean;
   readonly isAlive: boolean;
+  /** It said farewell: it acknowledges nothing any more. */
+  readonly hasLeft: boolean;
   /** How long it has not been alive, ms of monotonic time. */
   readonly goneMs: number;
   /** The beginning of its catalog's id, and the newest sequence in it, as it told some seconds ago. */
@@ -65,7 +67,7 @@ export type PeerFor = (node: HakmesNode) => Peer;
 /** What a blob says that is one of ours. */
 export type FoundManifest =
   /** `file.isProven` when a seal of this cluster vouches for it; `file.manifest` is the blob's key. */
-  | { readonly kind: "file"; readonly file: StoredFile }
+  | { readonly kind: "file"; readonly file: StoredFile; readonly name?: FileName }
   /** A further part of a manifest; its root leads to it. */
   | { readonly kind: "part" }
   | { readonly kind: "name"; readonly name: FileName; readonly isSealed: boolean };

@@ -1,0 +1,165 @@
+/**
+ * What other nodes may ask of this one, below `/peer/`. Whoever shows the secret of the cluster is one of them; without any
+ * secret only callers from this machine are, and only those who may write anyway. What is not for them is 404.
+ *
+ *   GET  /peer/entry/{key}/                a file with its names, or how sure this node is that it never had it
+ *   GET  /peer/changes/?after=&limit=      what this catalog learned, in order
+ *   POST /peer/entries/                    entries to be taken
+ */
+import { z } from "zod";
+
+import { isLoopback } from "../../kit/auth/address.ts";
+import type { FailureLimit } from "../../kit/auth/failures.ts";
+import { sameText } from "../../kit/auth/same-text.ts";
+import type { Clock } from "../../kit/clock.ts";
+import { Fault } from "../../kit/fault.ts";
+import { wholeText } from "../../kit/http/body.ts";
+import type { Caller } from "../../kit/service.ts";
+import { parseKey } from "../cask/client.ts";
+import type { Catalog } from "./catalog.ts";
+import { changeEntry, entriesMax, type Entry, entryOf, type ManifestReader } from "./peers.ts";
+import { enter, entriesJson, entriesShape, entryBytes } from "./peers-entry.ts";
+import { secretHeader } from "./peers-http.ts";
+
+/** What the routes stand on. */
+export interface PeerRouteParts {
+  catalog: Catalog;
+  manifests: ManifestReader;
+  clock: Clock;
+  /** The secrets with which other nodes may come; empty when none is configured. */
+  secrets(): readonly string[];
+  /** Counts wrong secrets by address. */
+  failures: FailureLimit;
+  /** Whether this catalog holds all that this node ever acknowledged. */
+  isWhole(): boolean;
+  /** Something was entered. */
+  learned(): void;
+}
+
+/** Bodies of entries are read up to this size. */
+const maxBodyBytes = 16 * 1024 * 1024;
+/** A page of changes stays below this size. */
+const pageBytes = 4 * 1024 * 1024;
+/** Addresses that are remembered as knowing the secret. */
+const knowingMax = 1000;
+
+const pushShape = z.object({ entries: entriesShape });
+
+/** The handler of everything below `/peer/`; `path` begins with that. Faults: `hakmes/secret`, `hakmes/no-page`. */
+export function peerRoutes(
+  parts: PeerRouteParts,
+): (request: Request, caller: Caller, path: string) => Promise<Response> {
+  const { catalog, manifests, clock } = parts;
+  const guard = peerGuard(parts);
+
+  const entry = (text: string): Response => {
+    const key = parseKey(text);
+    if (key === undefined) throw new Fault("invalid", "hakmes/key", "Cannot look the file up: wanted a key");
+    // Before the look, so that what is entered meanwhile cannot make a "no" certain.
+    const isCertain = parts.isWhole();
+    const file = entryOf(catalog, key);
+    if (file === undefined) return Response.json({ isCertain: isCertain && catalog.find(key) === undefined });
+    const names: Entry[] = catalog.names(key).map((name) => ({ kind: "name", name }));
+    return Response.json({ entries: entriesJson([file, ...names.slice(0, entriesMax - 1)]) });
+  };
+  const changes = (query: URLSearchParams): Response => {
+    const after = wholeNumber(query.get("after"), Number.MAX_SAFE_INTEGER);
+    const limit = wholeNumber(query.get("limit"), entriesMax);
+    const sequence = catalog.sequence();
+    const entries: Entry[] = [];
+    let upTo = after;
+    let bytes = 0;
+    for (const change of limit === 0 ? [] : catalog.changes(after, limit)) {
+      const found = changeEntry(change);
+      bytes += found === undefined ? 0 : entryBytes(found);
+      if (bytes > pageBytes && entries.length > 0) break;
+      if (found !== undefined) entries.push(found);
+      upTo = change.sequence;
+    }
+    // Sequences may have gaps; past the last change there is nothing to wait for.
+    if (limit > 0 && upTo === after) upTo = Math.max(after, sequence);
+    return Response.json({ catalog: catalog.id, sequence, upTo, entries: entriesJson(entries) });
+  };
+  const take = async (request: Request): Promise<Response> => {
+    const text = await wholeText(request, { maxBytes: maxBodyBytes, clock });
+    let value: unknown;
+    try {
+      value = JSON.parse(text);
+    } catch (thrown) {
+      throw badEntries(thrown);
+    }
+    const pushed = pushShape.safeParse(value);
+    if (!pushed.success) throw badEntries(pushed.error);
+    let entered = 0;
+    for (const each of pushed.data.entries) if (enter(catalog, each, manifests)) entered++;
+    if (entered > 0) parts.learned();
+    return Response.json({ entered });
+  };
+
+  return async (request, caller, path) => {
+    guard(request, caller);
+    const url = new URL(request.url);
+    const [, , what, argument = "", rest] = path.split("/");
+    if (request.method === "GET" && what === "entry" && rest === "") return entry(decoded(argument));
+    if (request.method === "GET" && what === "changes" && argument === "") return changes(url.searchParams);
+    if (request.method === "POST" && what === "entries" && argument === "") return take(request);
+    throw new Fault("missing", "hakmes/no-page", "Cannot find that: there is no such page for nodes");
+  };
+}
+
+/** Lets other nodes of the cluster pass and throws the Fault `hakmes/secret` for everybody else. */
+export function peerGuard(parts: Pick<PeerRouteParts, "secrets" | "failures">): (r: Request, caller: Caller) => void {
+  /** Addresses that have shown the right secret, so that a neighbour who guesses does not shut them out. */
+  const knowing = new Set<string>();
+  const isSecret = (shown: string) => parts.secrets().some((secret) => sameText(secret, shown));
+  const knowsSecret = (shown: string, { address }: Caller): boolean => {
+    const waitMs = knowing.has(address) ? 0 : parts.failures.waitMs(address);
+    if (waitMs > 0) {
+      throw new Fault(
+        "limited",
+        "hakmes/secret-limited",
+        "Cannot let you in: too many wrong secrets from your address",
+        {
+          retryAfterMs: waitMs,
+        },
+      );
+    }
+    if (isSecret(shown)) {
+      if (knowing.size >= knowingMax) knowing.clear();
+      knowing.add(address);
+      return true;
+    }
+    if (shown !== "") parts.failures.record(address);
+    return false;
+  };
+  return (request, caller) => {
+    const shown = request.headers.get(secretHeader) ?? "";
+    const mayPass =
+      parts.secrets().length > 0
+        ? knowsSecret(shown, caller)
+        : shown === "" && isLoopback(caller.address) && caller.may("write");
+    if (!mayPass) throw new Fault("forbidden", "hakmes/secret", "Cannot let you in: this is for nodes of the cluster");
+  };
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return "";
+  }
+}
+
+function wholeNumber(text: string | null, max: number): number {
+  const number = /^\d{1,16}$/.test(text ?? "") ? Number(text) : Number.NaN;
+  if (Number.isSafeInteger(number) && number <= max) return number;
+  throw new Fault(
+    "invalid",
+    "hakmes/changes",
+    `Cannot list the changes: wanted whole numbers, a limit of ${max} at most`,
+  );
+}
+
+function badEntries(cause: unknown): Fault {
+  return new Fault("invalid", "hakmes/entries", "Cannot take the entries: wanted JSON as nodes send it", { cause });
+}

@@ -1,0 +1,138 @@
+/**
+ * Proving what was merely found: a file whose manifest bears no seal is read whole and hashed, and only then believed. Goes
+ * through all such files one after another at a bounded pace; whoever asks for one has it proven at once, elsewhere. One
+ * that proves to be another's content is out of the catalog, and the next manifest in line gets its turn. One that cannot
+ * be read now waits longer and longer, and lets those in line try before it.
+ */
+import type { Clock } from "../../kit/clock.ts";
+import { Fault, reasonOf } from "../../kit/fault.ts";
+import type { Logger } from "../../kit/log.ts";
+import type { Work, WorkOutcome } from "../../kit/worker.ts";
+import type { Key } from "../cask/client.ts";
+import type { Catalog } from "./catalog.ts";
+import type { Discovery } from "./discovery.ts";
+import type { ManifestReader } from "./peers.ts";
+import type { StoredFile } from "./record.ts";
+
+/** What proving stands on. */
+export interface ProvingParts {
+  catalog: Catalog;
+  clock: Clock;
+  log: Logger;
+  manifests: ManifestReader;
+  /**
+   * Reads a file by its manifest and hashes it. Enters it as proven, or takes it out of the catalog and throws the Fault
+   * `hakmes/damaged-manifest`; other Faults decide nothing.
+   */
+  prove(file: StoredFile, signal: AbortSignal): Promise<unknown>;
+  line: Pick<Discovery, "promote" | "nextInLine" | "leaveLine">;
+  /** How fast is read on average, bytes a second. */
+  bytesPerSecond: number;
+  /** Something became known. */
+  learned(): void;
+}
+
+/** Pauses of a file that cannot be read; the first when another manifest for it stands in line. */
+const lineStepMs = 200;
+const firstPauseMs = 30_000;
+const longestPauseMs = 3_600_000;
+/** Files looked at to find the next; a bound on the work of one step. */
+const lookMax = 64;
+
+/** The work of proving, and what came of it since the program started. */
+export interface ProvingWork extends Work {
+  counts(): { proven: number; refuted: number };
+}
+
+/** Proves all files that are not proven. */
+export function provingWork(parts: ProvingParts): ProvingWork {
+  const { catalog, clock, log, line } = parts;
+  const later = new Map<Key, { atMs: number; failures: number }>();
+  let proven = 0;
+  let refuted = 0;
+
+  const next = (): StoredFile | undefined => {
+    const nowMs = clock.monotonicMs();
+    for (const key of later.keys()) if (catalog.find(key)?.isProven !== false) later.delete(key);
+    // Imported ones without a manifest get one first.
+    return catalog
+      .unproven(lookMax + later.size)
+      .find(({ key, manifest }) => manifest !== undefined && (later.get(key)?.atMs ?? nowMs) <= nowMs);
+  };
+  const untilLaterMs = () => {
+    const nextMs = Math.min(...[...later.values()].map(({ atMs }) => atMs));
+    return Math.max(100, nextMs - clock.monotonicMs());
+  };
+  const postpone = (key: Key, isAnotherInLine: boolean) => {
+    const failures = (later.get(key)?.failures ?? 0) + 1;
+    const pauseMs = isAnotherInLine ? lineStepMs * failures : firstPauseMs * 2 ** Math.min(failures - 1, 10);
+    later.set(key, { atMs: clock.monotonicMs() + Math.min(pauseMs, longestPauseMs), failures });
+  };
+
+  /** Whether a manifest is right; undefined when that cannot be said now. */
+  const isRight = async (file: StoredFile, signal: AbortSignal): Promise<boolean | undefined> => {
+    try {
+      await parts.prove(file, signal);
+      proven++;
+      return true;
+    } catch (thrown) {
+      if (signal.aborted || !(thrown instanceof Fault)) throw thrown;
+      if (thrown.code === "hakmes/damaged-manifest") {
+        refuted++;
+        log.warn("A manifest in Cask lies about its file", { key: file.key, manifest: file.manifest });
+        return false;
+      }
+      const reason = reasonOf(thrown);
+      log.warn("A found file could not be read to prove it and will be tried again", { key: file.key, reason });
+      return undefined;
+    }
+  };
+  /** The name that came with the manifest, now that it is believed. */
+  const addName = ({ key }: StoredFile) => {
+    const root = catalog.root(key);
+    const manifest = catalog.find(key)?.manifest;
+    const found = root === undefined || manifest === undefined ? undefined : parts.manifests.read(manifest, root);
+    if (found?.kind === "file" && found.name !== undefined) catalog.addName(found.name);
+  };
+  const proveNext = async (file: StoredFile, signal: AbortSignal): Promise<void> => {
+    const verdict = await isRight(file, signal);
+    if (verdict === true) {
+      addName(file);
+      parts.learned();
+      return;
+    }
+    if (verdict === false) {
+      await line.promote(signal);
+      return;
+    }
+    const other = await line.nextInLine(file.key, signal);
+    postpone(file.key, other !== undefined);
+    if (other === undefined) return;
+    const otherVerdict = await isRight(other.file, signal);
+    if (otherVerdict === undefined) return;
+    line.leaveLine(file.key, other.manifest);
+    if (!otherVerdict) {
+      catalog.examined([other.manifest]);
+      return;
+    }
+    catalog.add({ ...other.file, isProven: true }, other.root);
+    addName(file);
+    parts.learned();
+  };
+
+  return {
+    name: "prove",
+    summary: "Reads files whose manifests were merely found, and believes them once their hash is right",
+    counts: () => ({ proven, refuted }),
+    progress: () => ({ proven, refuted, postponed: later.size }),
+    async step(signal): Promise<WorkOutcome> {
+      await line.promote(signal);
+      const file = next();
+      if (file === undefined) return later.size === 0 ? "idle" : { waitMs: untilLaterMs() };
+      const beganMs = clock.monotonicMs();
+      await proveNext(file, signal);
+      const paceMs = (file.sizeBytes / parts.bytesPerSecond) * 1000;
+      return { waitMs: Math.max(0, paceMs - (clock.monotonicMs() - beganMs)) };
+    },
+  };
+}
