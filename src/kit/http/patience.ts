@@ -21,9 +21,14 @@ const lastDelayMs = 15_000;
 
 /** Whether trying the same again may help: the other side is away, slow, busy or broken, not of another opinion. */
 export function isPassing(fault: Fault): boolean {
-  // 507: nobody makes space within minutes. 423: somebody else has it open, perhaps our own request that was cut.
+  // Nobody makes space within minutes.
   if (fault.status === 507) return false;
-  return fault.status === 423 || ["unavailable", "timeout", "internal", "limited"].includes(fault.kind);
+  // The server waited for us in vain; or somebody else has it open, perhaps our own request that was cut.
+  return (
+    fault.status === 408 ||
+    fault.status === 423 ||
+    ["unavailable", "timeout", "internal", "limited"].includes(fault.kind)
+  );
 }
 
 /** The patience of one piece of work. */

@@ -64,9 +64,12 @@ export class Requester {
     return new Fault(kind, `${this.#service}/${what}`, message, cause === undefined ? {} : { cause });
   }
 
-  /** Begins to watch a request; {@link ask} and {@link jsonOf} end it when they fail, otherwise the caller does. */
-  watch(signal: AbortSignal | undefined): Watch {
-    return new Watch(this.#options.clock, this.#idleTimeoutMs, signal, `${this.#service}/unreachable`);
+  /**
+   * Begins to watch a request; {@link ask} and {@link jsonOf} end it when they fail, otherwise the caller does. The other
+   * side may be silent for `moreMs` longer than usual, where it has work to do before it answers.
+   */
+  watch(signal: AbortSignal | undefined, moreMs = 0): Watch {
+    return new Watch(this.#options.clock, this.#idleTimeoutMs + moreMs, signal, `${this.#service}/unreachable`);
   }
 
   /**
@@ -116,7 +119,7 @@ export class Requester {
       const origin = new URL(url).origin;
       throw this.fault(
         "unreachable",
-        `Cannot reach ${this.#title} at ${this.#baseUrls.find((base) => url.startsWith(`${base}/`)) ?? origin}: ${watch.isLate ? `it was silent for ${this.#idleTimeoutMs / 1000} s` : reasonOf(thrown)}`,
+        `Cannot reach ${this.#title} at ${this.#baseUrls.find((base) => url.startsWith(`${base}/`)) ?? origin}: ${watch.isLate ? `it was silent for ${Math.round(watch.idleTimeoutMs / 1000)} s` : reasonOf(thrown)}`,
         { kind: watch.isLate ? "timeout" : "unavailable", cause: thrown },
       );
     }

@@ -9,7 +9,8 @@ import { Fault } from "../fault.ts";
 export class Watch {
   readonly #abort = new AbortController();
   readonly #clock: Clock;
-  readonly #idleTimeoutMs: number;
+  /** Silence of this length ends it. */
+  readonly idleTimeoutMs: number;
   readonly #caller: AbortSignal | undefined;
   readonly #code: string;
   readonly #left = () => this.#abort.abort(this.#caller?.reason);
@@ -24,7 +25,7 @@ export class Watch {
   /** `code` is that of the Fault with which a silent request ends. Throws the caller's reason when it has left already. */
   constructor(clock: Clock, idleTimeoutMs: number, caller: AbortSignal | undefined, code: string) {
     this.#clock = clock;
-    this.#idleTimeoutMs = idleTimeoutMs;
+    this.idleTimeoutMs = idleTimeoutMs;
     this.#caller = caller;
     this.#code = code;
     caller?.throwIfAborted();
@@ -62,8 +63,8 @@ export class Watch {
 
   #look(delayMs: number): void {
     this.#cancel = this.#clock.schedule(delayMs, () => {
-      if (!this.#isTheirs) return this.#look(this.#idleTimeoutMs);
-      const leftMs = this.#movedAtMs + this.#idleTimeoutMs - this.#clock.monotonicMs();
+      if (!this.#isTheirs) return this.#look(this.idleTimeoutMs);
+      const leftMs = this.#movedAtMs + this.idleTimeoutMs - this.#clock.monotonicMs();
       if (leftMs > 0) return this.#look(leftMs);
       this.isLate = true;
       this.#abort.abort(new Fault("timeout", this.#code, "The node was silent for too long"));

@@ -43,7 +43,7 @@ export interface UploadOptions {
   /** A hint which hash the server names files by, so that only that one is computed. */
   algorithm?: Algorithm | undefined;
   /** The upload has an address now, under which a later run can go on. */
-  onCreated?: (url: string) => void;
+  onCreated?: (url: string) => Promise<void> | void;
   /** Where sending stands; goes back after a failure. */
   onSent?: (offset: number) => void;
   /** Goes on from an offset above 0 that the server said it has. */
@@ -61,6 +61,8 @@ export interface Uploaded {
 /** After so many failures in a row another address is tried. */
 const failuresBeforeNext = 6;
 
+/** The least that a server is expected to read back, in bytes a millisecond. */
+const readBackBytesPerMs = 50_000;
 /** So often an upload may be lost by the server. */
 const uploadsLost = 5;
 
@@ -81,6 +83,8 @@ class TusUpload {
   /** The largest offset the server ever confirmed. */
   #confirmed = 0;
   #isWhole = false;
+  /** The offset is what the server said when asked, not what followed from sending. */
+  #wasAsked = false;
   /** Uploads that the server forgot. */
   #lost = 0;
 
@@ -145,7 +149,7 @@ class TusUpload {
     });
     this.#url = url;
     this.#offset = 0;
-    this.#options.onCreated?.(url);
+    await this.#options.onCreated?.(url);
     return key;
   }
 
@@ -161,6 +165,7 @@ class TusUpload {
       this.#forget();
       return undefined;
     }
+    this.#wasAsked = true;
     const offset = this.#offsetIn(response);
     if (offset > this.#confirmed) this.#patience.progressed();
     if (offset > 0) this.#options.onResumed?.(offset);
@@ -173,7 +178,8 @@ class TusUpload {
     const source = this.#source;
     // Bytes that an earlier run sent have to be hashed, too, before what comes after them.
     if (this.#hash.sizeBytes < offset) await this.#hash.catchUp(source.from(this.#hash.sizeBytes), offset, signal);
-    const watch = this.#requester.watch(signal);
+    // A server that was started again reads what it has before it takes more.
+    const watch = this.#requester.watch(signal, this.#wasAsked ? offset / readBackBytesPerMs : 0);
     const { sizeBytes } = source;
     const endKnown = sizeBytes ?? (source.endsAt?.(offset) === true ? offset : undefined);
     const response = await this.#requester.ask("PATCH", url, watch, {
@@ -188,6 +194,7 @@ class TusUpload {
     });
     await response.body?.cancel();
     watch.end();
+    this.#wasAsked = false;
     const now = this.#offsetIn(response);
     if (now > offset) this.#patience.progressed();
     this.#moveTo(now);
