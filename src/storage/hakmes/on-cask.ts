@@ -64,6 +64,11 @@ export interface HakmesParts {
     key: Key,
     signal?: AbortSignal,
   ) => Promise<{ readonly file?: StoredFile; readonly isCertain: boolean }>;
+  /**
+   * Proves a file ahead of others that wait for it; "waiting" when that takes long. Without it a file is proven by the reading
+   * that needs it, however long it is.
+   */
+  readonly prove?: (key: Key) => Promise<"proven" | "refuted" | "waiting">;
   readonly happened?: HakmesEvents;
 }
 
@@ -168,8 +173,23 @@ export class HakmesOnCask implements Hakmes {
     range: { start: number; end: number } = { start: 0, end: file.sizeBytes },
     options: { signal?: AbortSignal } = {},
   ): Promise<AsyncGenerator<Uint8Array, void, void>> {
-    const proven = file.isProven ? file : await this.prove(file, options);
-    return this.readUnproven(proven, range, options);
+    return this.readUnproven(file.isProven ? file : await this.#proven(file, options), range, options);
+  }
+
+  async #proven(file: StoredFile, options: { signal?: AbortSignal }): Promise<StoredFile> {
+    if (!this.#parts.prove) return this.prove(file, options);
+    const anchored = await this.anchor(file, options);
+    if (anchored.isProven) return anchored;
+    const verdict = await this.#parts.prove(file.key);
+    const now = this.#parts.catalog.find(file.key);
+    if (verdict === "proven" && now?.isProven) return now;
+    if (verdict === "refuted" && now === undefined) throw refuted(file.key);
+    throw new Fault(
+      "unavailable",
+      "hakmes/not-proven",
+      `Cannot read the file "${file.key}" yet: it was found in Cask and has to be read whole once before it is believed`,
+      { retryAfterMs: 5000 },
+    );
   }
 
   /** As {@link read}, of a file that may not be what its key says: the chunks are those of the manifest, and that is all. */
@@ -268,12 +288,7 @@ export class HakmesOnCask implements Hakmes {
       // Meanwhile another may have come in its place.
       if (catalog.find(file.key)?.manifest === file.manifest) catalog.drop(file.key);
       this.#happened("refuted", file.sizeBytes);
-      throw new Fault(
-        "unavailable",
-        "hakmes/damaged-manifest",
-        `Cannot read the file "${file.key}": what was found as its chunks is something else`,
-        { retryAfterMs: 1000 },
-      );
+      throw refuted(file.key);
     }
     this.#happened("proven", file.sizeBytes);
     if (this.#parts.seal() === "") {
@@ -468,6 +483,15 @@ function cutOf(plan: CutPlan): Cut {
     return { rule, minBytes: plan.sizeBytes, averageBytes: plan.sizeBytes, maxBytes: plan.sizeBytes };
   }
   return { rule, minBytes: plan.minBytes, averageBytes: plan.averageBytes, maxBytes: plan.maxBytes };
+}
+
+function refuted(key: Key): Fault {
+  return new Fault(
+    "unavailable",
+    "hakmes/damaged-manifest",
+    `Cannot read the file "${key}": what was found as its chunks is something else`,
+    { retryAfterMs: 1000 },
+  );
 }
 
 function unknownFile(key: Key): Fault {

@@ -1,0 +1,450 @@
+/**
+ * The catalog in one SQLite file. Every change is synced before its call returns; changes that belong together go into one
+ * transaction, and so cost one sync. The name that a list is sorted by, and the totals, are kept beside what they come from,
+ * so that neither a page nor a count reads the whole. Roots lie in a table of their own: lists do not touch them.
+ *
+ * Keys are stored as one byte for the algorithm and the digest, which sorts as the text does.
+ */
+import type { Database } from "bun:sqlite";
+
+import { closeDatabase, openDatabase } from "../../kit/disk/sqlite.ts";
+import { Fault } from "../../kit/fault.ts";
+import { algorithmOf, digestOf, type Key, requireKey } from "../cask/client.ts";
+import type { Catalog, Change } from "./catalog.ts";
+import { folded, formatMark, pageLimit, parseMark, searchOf, wins } from "./catalog-order.ts";
+import type { FilePage, ListQuery } from "./hakmes.ts";
+import type { Cut, FileName, StoredFile } from "./record.ts";
+
+const migrations = [
+  `CREATE TABLE files (
+     key BLOB PRIMARY KEY, sequence INTEGER NOT NULL UNIQUE, size_bytes INTEGER NOT NULL, extension TEXT NOT NULL,
+     mimetype TEXT NOT NULL, created_at INTEGER NOT NULL, chunk_count INTEGER NOT NULL, cut TEXT, manifest BLOB,
+     is_proven INTEGER NOT NULL, sort_name TEXT NOT NULL
+   ) WITHOUT ROWID, STRICT;
+   CREATE INDEX files_by_time ON files (created_at DESC, key);
+   CREATE INDEX files_by_size ON files (size_bytes DESC, key);
+   CREATE INDEX files_by_name ON files (sort_name, key);
+   CREATE INDEX files_unproven ON files (sequence) WHERE is_proven = 0;
+   CREATE INDEX files_unanchored ON files (sequence) WHERE manifest IS NULL;
+   CREATE TABLE roots (key BLOB PRIMARY KEY REFERENCES files (key) ON DELETE CASCADE, bytes BLOB NOT NULL) STRICT;
+   CREATE TABLE names (
+     key BLOB NOT NULL, name TEXT NOT NULL, folded TEXT NOT NULL, mimetype TEXT NOT NULL, added_at INTEGER NOT NULL,
+     sequence INTEGER NOT NULL UNIQUE, PRIMARY KEY (key, name)
+   ) WITHOUT ROWID, STRICT;
+   CREATE TABLE followed (catalog TEXT PRIMARY KEY, sequence INTEGER NOT NULL) WITHOUT ROWID, STRICT;
+   CREATE TABLE examined (key BLOB PRIMARY KEY) WITHOUT ROWID, STRICT;
+   CREATE TABLE totals (
+     one INTEGER PRIMARY KEY CHECK (one = 1), id TEXT NOT NULL, sequence INTEGER NOT NULL, files INTEGER NOT NULL,
+     names INTEGER NOT NULL, bytes INTEGER NOT NULL, unproven INTEGER NOT NULL, unanchored INTEGER NOT NULL
+   ) STRICT;
+   INSERT INTO totals VALUES (1, lower(hex(randomblob(16))), 0, 0, 0, 0, 0, 0);
+   CREATE TRIGGER files_inserted AFTER INSERT ON files BEGIN
+     UPDATE totals SET files = files + 1, bytes = bytes + new.size_bytes, unproven = unproven + 1 - new.is_proven,
+       unanchored = unanchored + (new.manifest IS NULL);
+   END;
+   CREATE TRIGGER files_deleted AFTER DELETE ON files BEGIN
+     UPDATE totals SET files = files - 1, bytes = bytes - old.size_bytes, unproven = unproven - 1 + old.is_proven,
+       unanchored = unanchored - (old.manifest IS NULL);
+   END;
+   CREATE TRIGGER files_changed AFTER UPDATE OF size_bytes, is_proven, manifest ON files BEGIN
+     UPDATE totals SET bytes = bytes + new.size_bytes - old.size_bytes, unproven = unproven + old.is_proven - new.is_proven,
+       unanchored = unanchored + (new.manifest IS NULL) - (old.manifest IS NULL);
+   END;
+   CREATE TRIGGER names_inserted AFTER INSERT ON names BEGIN UPDATE totals SET names = names + 1; END;
+   CREATE TRIGGER names_deleted AFTER DELETE ON names BEGIN UPDATE totals SET names = names - 1; END;`,
+];
+
+interface FileRow {
+  key: Uint8Array;
+  sequence: number;
+  size_bytes: number;
+  extension: string;
+  mimetype: string;
+  created_at: number;
+  chunk_count: number;
+  cut: string | null;
+  manifest: Uint8Array | null;
+  is_proven: number;
+  sort_name: string;
+}
+
+interface NameRow {
+  key: Uint8Array;
+  name: string;
+  mimetype: string;
+  added_at: number;
+  sequence: number;
+}
+
+interface TotalsRow {
+  sequence: number;
+  files: number;
+  names: number;
+  bytes: number;
+  unproven: number;
+  unanchored: number;
+}
+
+const fileColumns =
+  "key, sequence, size_bytes, extension, mimetype, created_at, chunk_count, cut, manifest, is_proven, sort_name";
+const nameColumns = "key, name, mimetype, added_at, sequence";
+/** Files that are read at once while all are walked through. */
+const walkedAtOnce = 500;
+
+/** Opens the catalog at a path, making it when it is missing. Throws the Faults of `openDatabase`. */
+export function openSqliteCatalog(path: string): SqliteCatalog {
+  return new SqliteCatalog(path);
+}
+
+/** A {@link Catalog} in SQLite. Open it with {@link openSqliteCatalog}. */
+export class SqliteCatalog implements Catalog {
+  readonly id: string;
+  readonly #database: Database;
+  readonly #statements: Statements;
+
+  constructor(path: string) {
+    this.#database = openDatabase(path, { migrations, synchronous: "full" });
+    this.#database.run("PRAGMA cache_size = -4096");
+    this.#statements = prepare(this.#database);
+    this.id = this.#statements.id.get()?.id ?? "";
+  }
+
+  together<T>(work: () => T): T {
+    if (this.#database.inTransaction) return work();
+    return guarded(() => {
+      this.#database.run("BEGIN IMMEDIATE");
+      try {
+        const result = work();
+        this.#database.run("COMMIT");
+        return result;
+      } catch (thrown) {
+        if (this.#database.inTransaction) this.#database.run("ROLLBACK");
+        throw thrown;
+      }
+    });
+  }
+
+  find(key: Key): StoredFile | undefined {
+    const row = this.#statements.find.get(bytesOf(key));
+    return row ? fileOf(row) : undefined;
+  }
+
+  root(key: Key): Uint8Array | undefined {
+    return this.#statements.root.get(bytesOf(key))?.bytes;
+  }
+
+  add(file: StoredFile, root: Uint8Array): boolean {
+    return this.together(() => {
+      const kept = this.find(file.key);
+      if (kept && !wins(file, kept)) return false;
+      if (!file.isProven && file.manifest !== undefined && this.isExamined(file.manifest)) return false;
+      const key = bytesOf(file.key);
+      this.#statements.put.run(
+        key,
+        this.#nextSequence(),
+        file.sizeBytes,
+        file.extension,
+        file.mimetype,
+        file.createdAt,
+        file.chunkCount,
+        file.cut === undefined ? null : JSON.stringify(file.cut),
+        file.manifest === undefined ? null : bytesOf(file.manifest),
+        file.isProven ? 1 : 0,
+        folded(this.names(file.key)[0]?.name ?? ""),
+      );
+      this.#statements.putRoot.run(key, root);
+      return true;
+    });
+  }
+
+  addName({ key, name, mimetype, addedAt }: FileName): boolean {
+    return this.together(() => {
+      const bytes = bytesOf(key);
+      if (this.#statements.hasName.get(bytes, name)) return false;
+      this.#statements.putName.run(bytes, name, folded(name), mimetype, addedAt, this.#nextSequence());
+      this.#statements.sortAs.run(folded(this.names(key)[0]?.name ?? ""), bytes);
+      return true;
+    });
+  }
+
+  prove(key: Key): void {
+    this.together(() => {
+      const file = this.find(key);
+      if (file && !file.isProven) this.#statements.prove.run(this.#nextSequence(), bytesOf(key));
+    });
+  }
+
+  drop(key: Key): void {
+    this.together(() => {
+      const file = this.find(key);
+      if (!file) return;
+      if (file.manifest !== undefined) this.#statements.examine.run(bytesOf(file.manifest));
+      this.#statements.drop.run(bytesOf(key));
+      this.#statements.dropNames.run(bytesOf(key));
+    });
+  }
+
+  names(key: Key): readonly FileName[] {
+    return this.#statements.names.all(bytesOf(key)).map(nameOf);
+  }
+
+  list(query: ListQuery): FilePage {
+    const sort = query.sort ?? "newest";
+    const limit = pageLimit(query);
+    const { column, direction, past } = orders[sort];
+    const filter = filterOf(query);
+    const mark = query.after === undefined ? undefined : parseMark(sort, query.after);
+    const conditions = [...filter.conditions];
+    const values: (string | number | Uint8Array)[] = [...filter.values];
+    if (mark !== undefined) {
+      conditions.push(`(${column} ${past} ? OR (${column} = ? AND key > ?))`);
+      values.push(mark.value, mark.value, bytesOf(mark.key));
+    }
+    const rows = this.#database
+      .query<FileRow, (string | number | Uint8Array)[]>(
+        `SELECT ${fileColumns} FROM files ${where(conditions)} ORDER BY ${column} ${direction}, key LIMIT ?`,
+      )
+      .all(...values, limit + 1);
+    const page = rows.slice(0, limit);
+    const last = page.at(-1);
+    const value = last && { newest: last.created_at, size: last.size_bytes, name: last.sort_name }[sort];
+    return {
+      files: page.map((row) => {
+        const file = fileOf(row);
+        return { file, names: this.names(file.key) };
+      }),
+      total: this.#total(filter),
+      ...(rows.length > limit && last && value !== undefined
+        ? { next: formatMark(sort, { value, key: keyOf(last.key) }) }
+        : {}),
+    };
+  }
+
+  *all(): IterableIterator<StoredFile> {
+    let after = new Uint8Array(0);
+    for (;;) {
+      // Read in pages, so that whoever takes long over one does not keep the database from being written.
+      const rows = this.#statements.after.all(after, walkedAtOnce);
+      for (const row of rows) {
+        yield fileOf(row);
+        after = row.key as Uint8Array<ArrayBuffer>;
+      }
+      if (rows.length < walkedAtOnce) return;
+    }
+  }
+
+  counts(): { files: number; names: number; bytes: number; unproven: number; unanchored: number } {
+    const row = this.#statements.totals.get();
+    const { files = 0, names = 0, bytes = 0, unproven = 0, unanchored = 0 } = row ?? {};
+    return { files, names, bytes, unproven, unanchored };
+  }
+
+  changes(sequence: number, limit: number): readonly Change[] {
+    const files = this.#statements.filesAfter.all(sequence, limit).map((row): Change => ({
+      sequence: row.sequence,
+      kind: "file",
+      file: fileOf(row),
+      root: row.root ?? new Uint8Array(0),
+    }));
+    const names = this.#statements.namesAfter
+      .all(sequence, limit)
+      .map((row): Change => ({ sequence: row.sequence, kind: "name", name: nameOf(row) }));
+    return [...files, ...names].toSorted((a, b) => a.sequence - b.sequence).slice(0, limit);
+  }
+
+  sequence(): number {
+    return this.#statements.totals.get()?.sequence ?? 0;
+  }
+
+  unanchored(limit: number): readonly StoredFile[] {
+    return this.#statements.unanchored.all(limit).map(fileOf);
+  }
+
+  unproven(limit: number): readonly StoredFile[] {
+    return this.#statements.unproven.all(limit).map(fileOf);
+  }
+
+  followed(catalogId: string): number {
+    return this.#statements.followed.get(catalogId)?.sequence ?? 0;
+  }
+
+  follow(catalogId: string, sequence: number): void {
+    guarded(() => this.#statements.follow.run(catalogId, sequence));
+  }
+
+  isExamined(key: Key): boolean {
+    return this.#statements.isExamined.get(bytesOf(key)) !== null;
+  }
+
+  examined(keys: readonly Key[]): void {
+    this.together(() => {
+      for (const key of keys) this.#statements.examine.run(bytesOf(key));
+    });
+  }
+
+  close(): void {
+    for (const statement of Object.values(this.#statements)) statement.finalize();
+    closeDatabase(this.#database);
+  }
+
+  #nextSequence(): number {
+    const row = this.#statements.next.get();
+    if (!row) throw new Error("the catalog has lost its totals");
+    return row.sequence;
+  }
+
+  #total(filter: Filter): number {
+    if (filter.conditions.length === 0) return this.counts().files;
+    return (
+      this.#database
+        .query<{ count: number }, (string | number | Uint8Array)[]>(
+          `SELECT count(*) AS count FROM files ${where(filter.conditions)}`,
+        )
+        .get(...filter.values)?.count ?? 0
+    );
+  }
+}
+
+const orders = {
+  newest: { column: "created_at", direction: "DESC", past: "<" },
+  size: { column: "size_bytes", direction: "DESC", past: "<" },
+  name: { column: "sort_name", direction: "ASC", past: ">" },
+} as const;
+
+interface Filter {
+  readonly conditions: readonly string[];
+  readonly values: readonly (string | Uint8Array)[];
+}
+
+function filterOf(query: ListQuery): Filter {
+  const search = searchOf(query);
+  if (search === undefined) return { conditions: [], values: [] };
+  const ranges = search.keyStarts.map(keyRange);
+  const either = [
+    "key IN (SELECT key FROM names WHERE instr(folded, ?) > 0)",
+    ...ranges.map(() => "(key >= ? AND key <= ?)"),
+  ];
+  return { conditions: [`(${either.join(" OR ")})`], values: [search.part, ...ranges.flat()] };
+}
+
+function where(conditions: readonly string[]): string {
+  return conditions.length === 0 ? "" : `WHERE ${conditions.join(" AND ")}`;
+}
+
+/** The first and the last key that begin so. */
+function keyRange(start: string): [Uint8Array, Uint8Array] {
+  const [algorithm = "", digits = ""] = start.split(":");
+  const length = algorithm === "sha1" ? 40 : 64;
+  const bound = (filler: string) => packed(algorithm, digits.slice(0, length).padEnd(length, filler));
+  return [bound("0"), bound("f")];
+}
+
+type Statements = ReturnType<typeof prepare>;
+
+function prepare(database: Database) {
+  return {
+    id: database.prepare<{ id: string }, []>("SELECT id FROM totals"),
+    totals: database.prepare<TotalsRow, []>("SELECT sequence, files, names, bytes, unproven, unanchored FROM totals"),
+    next: database.prepare<{ sequence: number }, []>("UPDATE totals SET sequence = sequence + 1 RETURNING sequence"),
+    find: database.prepare<FileRow, [Uint8Array]>(`SELECT ${fileColumns} FROM files WHERE key = ?`),
+    root: database.prepare<{ bytes: Uint8Array }, [Uint8Array]>("SELECT bytes FROM roots WHERE key = ?"),
+    put: database.prepare<
+      never,
+      [Uint8Array, number, number, string, string, number, number, string | null, Uint8Array | null, number, string]
+    >(
+      `INSERT INTO files (${fileColumns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET
+         sequence = excluded.sequence, size_bytes = excluded.size_bytes, extension = excluded.extension,
+         mimetype = excluded.mimetype, created_at = excluded.created_at, chunk_count = excluded.chunk_count,
+         cut = excluded.cut, manifest = excluded.manifest, is_proven = excluded.is_proven, sort_name = excluded.sort_name`,
+    ),
+    putRoot: database.prepare<never, [Uint8Array, Uint8Array]>(
+      "INSERT INTO roots (key, bytes) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET bytes = excluded.bytes",
+    ),
+    prove: database.prepare<never, [number, Uint8Array]>("UPDATE files SET is_proven = 1, sequence = ? WHERE key = ?"),
+    drop: database.prepare<never, [Uint8Array]>("DELETE FROM files WHERE key = ?"),
+    dropNames: database.prepare<never, [Uint8Array]>("DELETE FROM names WHERE key = ?"),
+    hasName: database.prepare<{ one: number }, [Uint8Array, string]>(
+      "SELECT 1 AS one FROM names WHERE key = ? AND name = ?",
+    ),
+    putName: database.prepare<never, [Uint8Array, string, string, string, number, number]>(
+      "INSERT INTO names (key, name, folded, mimetype, added_at, sequence) VALUES (?, ?, ?, ?, ?, ?)",
+    ),
+    sortAs: database.prepare<never, [string, Uint8Array]>("UPDATE files SET sort_name = ? WHERE key = ?"),
+    names: database.prepare<NameRow, [Uint8Array]>(
+      `SELECT ${nameColumns} FROM names WHERE key = ? ORDER BY added_at, name`,
+    ),
+    after: database.prepare<FileRow, [Uint8Array, number]>(
+      `SELECT ${fileColumns} FROM files WHERE key > ? ORDER BY key LIMIT ?`,
+    ),
+    filesAfter: database.prepare<FileRow & { root: Uint8Array | null }, [number, number]>(
+      `SELECT ${fileColumns
+        .split(", ")
+        .map((column) => `files.${column}`)
+        .join(", ")}, roots.bytes AS root FROM files LEFT JOIN roots ON roots.key = files.key
+       WHERE files.sequence > ? ORDER BY files.sequence LIMIT ?`,
+    ),
+    namesAfter: database.prepare<NameRow, [number, number]>(
+      `SELECT ${nameColumns} FROM names WHERE sequence > ? ORDER BY sequence LIMIT ?`,
+    ),
+    unanchored: database.prepare<FileRow, [number]>(
+      `SELECT ${fileColumns} FROM files WHERE manifest IS NULL ORDER BY sequence LIMIT ?`,
+    ),
+    unproven: database.prepare<FileRow, [number]>(
+      `SELECT ${fileColumns} FROM files WHERE is_proven = 0 ORDER BY sequence LIMIT ?`,
+    ),
+    followed: database.prepare<{ sequence: number }, [string]>("SELECT sequence FROM followed WHERE catalog = ?"),
+    follow: database.prepare<never, [string, number]>(
+      "INSERT INTO followed VALUES (?, ?) ON CONFLICT (catalog) DO UPDATE SET sequence = excluded.sequence",
+    ),
+    isExamined: database.prepare<{ one: number }, [Uint8Array]>("SELECT 1 AS one FROM examined WHERE key = ?"),
+    examine: database.prepare<never, [Uint8Array]>("INSERT INTO examined VALUES (?) ON CONFLICT DO NOTHING"),
+  };
+}
+
+function fileOf(row: FileRow): StoredFile {
+  return {
+    key: keyOf(row.key),
+    sizeBytes: row.size_bytes,
+    extension: row.extension,
+    mimetype: row.mimetype,
+    createdAt: row.created_at,
+    chunkCount: row.chunk_count,
+    ...(row.cut === null ? {} : { cut: JSON.parse(row.cut) as Cut }),
+    ...(row.manifest === null ? {} : { manifest: keyOf(row.manifest) }),
+    isProven: row.is_proven === 1,
+  };
+}
+
+function nameOf(row: NameRow): FileName {
+  return { key: keyOf(row.key), name: row.name, mimetype: row.mimetype, addedAt: row.added_at };
+}
+
+function bytesOf(key: Key): Uint8Array {
+  return packed(algorithmOf(key), digestOf(key));
+}
+
+function packed(algorithm: string, digest: string): Uint8Array {
+  return Buffer.concat([Uint8Array.of(algorithm === "sha1" ? 1 : 2), Buffer.from(digest, "hex")]);
+}
+
+function keyOf(bytes: Uint8Array): Key {
+  return requireKey(`${bytes[0] === 1 ? "sha1" : "sha256"}:${Buffer.from(bytes.subarray(1)).toString("hex")}`);
+}
+
+/** Runs a change; what SQLite throws becomes a Fault. */
+function guarded<T>(change: () => T): T {
+  try {
+    return change();
+  } catch (thrown) {
+    const code = thrown instanceof Error && "code" in thrown ? String(thrown.code) : "";
+    if (!code.startsWith("SQLITE_")) throw thrown;
+    throw code === "SQLITE_FULL"
+      ? new Fault("unavailable", "hakmes/disk-full", "Cannot enter the file: the disk of this node is full", {
+          cause: thrown,
+          status: 507,
+        })
+      : new Fault("unavailable", "hakmes/catalog-failed", "Cannot enter the file: the catalog of this node failed", {
+          cause: thrown,
+        });
+  }
+}
