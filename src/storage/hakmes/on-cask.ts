@@ -92,7 +92,7 @@ export class HakmesOnCask implements Hakmes {
   readonly #entriesMax: number;
   readonly #keptParts = new Map<Key, ManifestBranch>();
   readonly #keptRoots = new Map<Key, ManifestRoot>();
-  readonly #proving = new Map<Key, Promise<StoredFile>>();
+  readonly #proving = new Map<string, Promise<StoredFile>>();
   readonly #happened: HakmesEvents;
 
   constructor(parts: HakmesParts) {
@@ -265,10 +265,12 @@ export class HakmesOnCask implements Hakmes {
    * chunks do not make up its key; it is out of the catalog then. Calls at the same time share one reading.
    */
   prove(file: StoredFile, options: { signal?: AbortSignal } = {}): Promise<StoredFile> {
-    const running = this.#proving.get(file.key);
+    // Of two manifests for one key the proof of one says nothing about the other.
+    const proofOf = `${file.key} ${file.manifest ?? ""}`;
+    const running = this.#proving.get(proofOf);
     if (running) return running;
-    const proof = this.#prove(file, options).finally(() => this.#proving.delete(file.key));
-    this.#proving.set(file.key, proof);
+    const proof = this.#prove(file, options).finally(() => this.#proving.delete(proofOf));
+    this.#proving.set(proofOf, proof);
     return proof;
   }
 
@@ -292,7 +294,11 @@ export class HakmesOnCask implements Hakmes {
     }
     this.#happened("proven", file.sizeBytes);
     if (this.#parts.seal() === "") {
-      catalog.prove(file.key);
+      // While it was read another manifest may have come in its place, of which nothing is known.
+      if (catalog.find(file.key)?.manifest === file.manifest) catalog.prove(file.key);
+      else if (file.manifest !== undefined) {
+        catalog.add({ ...file, isProven: true }, await this.#manifestBytes(file.manifest, options.signal));
+      }
       return catalog.find(file.key) ?? { ...file, isProven: true };
     }
     // Once it bears the seal nobody has to read it whole again.
