@@ -10,9 +10,10 @@ import { silentLog } from "../../src/kit/log.ts";
 import type { Html } from "../../src/kit/pages/html.ts";
 import { liveParts } from "../../src/kit/pages/live.ts";
 import { type PageShell, createShell } from "../../src/kit/pages/shell.ts";
+import { uploadScriptAsset, uploadStyleAsset } from "../../src/kit/pages/upload-assets.ts";
 import { createConsole } from "../../src/ops/console/console.ts";
 import type { NodeView } from "../../src/ops/console/view.ts";
-import { caskStyleAsset, caskUploadAsset } from "../../src/storage/cask/pages/assets.ts";
+import { caskStyleAsset } from "../../src/storage/cask/pages/assets.ts";
 import { Join } from "../../src/storage/cask/pages/join.tsx";
 import { Log, logParts } from "../../src/storage/cask/pages/log.tsx";
 import { Lookup } from "../../src/storage/cask/pages/lookup.tsx";
@@ -93,7 +94,7 @@ export function startStorybook(port = 0): Storybook {
       nodeName: view.name,
       clock,
     });
-    shell.register([caskStyleAsset, caskUploadAsset]);
+    shell.register([caskStyleAsset, uploadStyleAsset, uploadScriptAsset]);
     shells.set(view.name, shell);
     return shell;
   };
@@ -127,7 +128,7 @@ export function startStorybook(port = 0): Storybook {
           service: "cask",
           body,
           tabs: caskTabs(mountPath, name),
-          assets: name === "upload" ? [caskStyleAsset, caskUploadAsset] : [caskStyleAsset],
+          assets: name === "upload" ? [caskStyleAsset, uploadStyleAsset, uploadScriptAsset] : [caskStyleAsset],
           ...(livePath === undefined ? {} : { live: `${mountPath}${livePath}` }),
         },
         request,

@@ -10,12 +10,13 @@ import type { Html } from "../../kit/pages/html.ts";
 import { liveParts } from "../../kit/pages/live.ts";
 import { countOf } from "../../kit/pages/quantity.ts";
 import type { PageShell } from "../../kit/pages/shell.ts";
+import { uploadScriptAsset, uploadStyleAsset } from "../../kit/pages/upload-assets.ts";
 import type { Caller, Scope } from "../../kit/service.ts";
 import type { Worker } from "../../kit/worker.ts";
 import type { Cask } from "./cask.ts";
 import { parseKey } from "./key.ts";
 import { fullness } from "./members.ts";
-import { caskStyleAsset, caskUploadAsset } from "./pages/assets.ts";
+import { caskStyleAsset } from "./pages/assets.ts";
 import { Join } from "./pages/join.tsx";
 import { Log, logParts } from "./pages/log.tsx";
 import { Lookup } from "./pages/lookup.tsx";
@@ -62,7 +63,7 @@ export interface CaskPages {
 export function caskPages(parts: ViewParts): CaskPages {
   const { cask, clock, cluster, mountPath, shell } = parts;
   const frame = () => ({ mountPath, now: clock.now() });
-  shell.register([caskStyleAsset, caskUploadAsset]);
+  shell.register([caskStyleAsset, uploadStyleAsset, uploadScriptAsset]);
 
   const page = (
     request: Request,
@@ -77,7 +78,7 @@ export function caskPages(parts: ViewParts): CaskPages {
         service: "cask",
         body,
         tabs: caskTabs(mountPath, current),
-        assets: current === "upload" ? [caskStyleAsset, caskUploadAsset] : [caskStyleAsset],
+        assets: current === "upload" ? [caskStyleAsset, uploadStyleAsset, uploadScriptAsset] : [caskStyleAsset],
         ...extra,
       },
       request,

@@ -67,6 +67,18 @@ function finish(row, request) {
   tell(row, "bad", `Failed: ${String(reason ?? general)}`);
 }
 
+/**
+ * How fast it goes and how long it takes, once that can be said.
+ * @param {ProgressEvent} event @param {number} seconds
+ */
+function pace(event, seconds) {
+  if (seconds < 2 || event.loaded === 0) return "";
+  const perSecond = event.loaded / seconds;
+  const left = (event.total - event.loaded) / perSecond;
+  const wait = left < 90 ? `${Math.ceil(left)} s` : `${Math.ceil(left / 60)} min`;
+  return `, ${(perSecond / 1_048_576).toFixed(1)} MiB/s, ${wait} left`;
+}
+
 function next() {
   const item = underWay < 2 ? waiting.shift() : undefined;
   if (!item || !form) return;
@@ -74,11 +86,13 @@ function next() {
   underWay++;
   const request = new XMLHttpRequest();
   const progress = part(row, "progress");
+  const startedMs = performance.now();
   request.upload.addEventListener("progress", (event) => {
     if (!event.lengthComputable) return;
     const share = event.total > 0 ? event.loaded / event.total : 1;
     progress.setAttribute("value", share.toFixed(3));
-    tell(row, "", share < 1 ? `${Math.floor(share * 100)} %` : "Sent, waiting for the copies");
+    const seconds = (performance.now() - startedMs) / 1000;
+    tell(row, "", share < 1 ? `${Math.floor(share * 100)} %${pace(event, seconds)}` : "Sent, waiting for the copies");
   });
   request.addEventListener("loadend", () => {
     underWay--;
