@@ -27,6 +27,7 @@ export const fileShape = z.looseObject({
   size: z.int().nonnegative(),
   names: z.array(nameShape).default([]),
   createdAt: z.number().optional(),
+  chunkCount: z.number().optional(),
 });
 
 /** The whole record of a file. */
@@ -35,6 +36,28 @@ export const recordShape = fileShape.extend({
     .array(keyShape)
     .nullish()
     .transform((chunks) => chunks ?? []),
+});
+
+/** How the search for files in Cask stands. */
+export const searchShape = z.looseObject({
+  isRunning: z.boolean(),
+  listing: z.enum(["yes", "no", "unknown"]).catch("unknown"),
+  buckets: z.number(),
+  bucketsDone: z.number(),
+  blobsLookedAt: z.number().catch(0),
+  filesFound: z.number().catch(0),
+  isComplete: z.boolean(),
+  rounds: z.number().catch(0),
+});
+
+/** What became of records that were sent. */
+export const ingestedShape = z.looseObject({
+  lines: z.int(),
+  entered: z.int(),
+  existed: z.int(),
+  skipped: z.int(),
+  /** The first lines that were skipped, and why. */
+  reasons: z.array(z.object({ line: z.int(), reason: z.string() })).default([]),
 });
 
 /** A page of the list. */
@@ -48,3 +71,7 @@ export const pageShape = z.looseObject({
 export type ListedFile = z.infer<typeof fileShape>;
 /** What Hakmes knows of a file. */
 export type FileRecord = z.infer<typeof recordShape>;
+/** How the search for files in Cask stands, on the node that was asked. */
+export type SearchState = z.infer<typeof searchShape>;
+/** What became of records that were sent. */
+export type IngestedRecords = z.infer<typeof ingestedShape>;

@@ -7,19 +7,28 @@
  * Several addresses may be given: a request that an address cannot answer goes to the next, a read also in its middle,
  * from the byte it had come to. Nothing is held in memory beyond the chunk at hand.
  */
-import { Fault } from "../../kit/fault.ts";
+import { Fault, reasonOf } from "../../kit/fault.ts";
 import { Patience, patiently, type PatienceOptions } from "../../kit/http/patience.ts";
 import { openBody, readBody, type ReadingOptions } from "../../kit/http/reading.ts";
 import { Requester, type RequesterOptions } from "../../kit/http/requester.ts";
 import { streamOf } from "../../kit/http/stream.ts";
 import type { Watch } from "../../kit/http/watch.ts";
 import { type Algorithm, algorithmOf, type Key } from "../cask/client.ts";
-import { type FileRecord, type ListedFile, pageShape, recordShape } from "./client-answers.ts";
+import {
+  type FileRecord,
+  ingestedShape,
+  type IngestedRecords,
+  type ListedFile,
+  pageShape,
+  recordShape,
+  searchShape,
+  type SearchState,
+} from "./client-answers.ts";
 import { FileHash } from "./client-hash.ts";
 import { uploadByTus, type UploadOptions, type Uploaded, type UploadSource } from "./client-tus.ts";
 import type { ListQuery } from "./hakmes.ts";
 
-export type { FileRecord, ListedFile } from "./client-answers.ts";
+export type { FileRecord, IngestedRecords, ListedFile, SearchState } from "./client-answers.ts";
 export type { Uploaded, UploadSource } from "./client-tus.ts";
 
 /** How a client reaches Hakmes. */
@@ -58,6 +67,8 @@ export interface ListPage {
 
 /** Records are read up to this size: a file of a tebibyte in chunks of one mebibyte. */
 const recordBytes = 128 * 1024 * 1024;
+/** How long a node may be busy with records without a word. */
+const enterMs = 10 * 60_000;
 
 /** A client of Hakmes. Faults carry the node's own code and sentence; `hakmes/unreachable` when no address answered. */
 export class HakmesClient {
@@ -221,6 +232,48 @@ export class HakmesClient {
     }
   }
 
+  /** Has the node at the first address look through Cask for files. Needs the scope `admin`. */
+  reindex(options: { signal?: AbortSignal } = {}): Promise<SearchState> {
+    return this.#requester.json("POST", "/reindex/", searchShape, { ...options, canRepeat: false });
+  }
+
+  /** How that search stands. */
+  searchState(options: { signal?: AbortSignal } = {}): Promise<SearchState> {
+    return this.#requester.json("GET", "/reindex/", searchShape, { ...options, canRepeat: false });
+  }
+
+  /** All records that a node has, one a line, as they come. Needs the scope `admin`. Throws when they break off. */
+  async *records(options: { signal?: AbortSignal } = {}): AsyncGenerator<Uint8Array, void, void> {
+    const { response, watch } = await this.#requester.onAny(true, async (baseUrl) => {
+      const begun = this.#requester.watch(options.signal);
+      return { response: await this.#requester.ask("GET", `${baseUrl}/export.jsonl`, begun), watch: begun };
+    });
+    try {
+      for await (const chunk of response.body ?? []) {
+        watch.wait(false);
+        yield chunk;
+        watch.wait(true);
+      }
+    } catch (thrown) {
+      watch.throwIfCallerLeft();
+      if (thrown instanceof Fault) throw thrown;
+      throw this.#requester.fault("cut-short", `The records broke off: ${reasonOf(thrown)}`, { cause: thrown });
+    } finally {
+      watch.end();
+    }
+  }
+
+  /** Enters records, one a line, those that are new. Needs the scope `admin`. */
+  async enter(lines: AsyncIterable<Uint8Array>, options: { signal?: AbortSignal } = {}): Promise<IngestedRecords> {
+    // Nothing says that a node has understood a line before it has answered them all, which may take long.
+    const watch = this.#requester.watch(options.signal, enterMs);
+    const response = await this.#requester.ask("POST", `${this.baseUrls[0] ?? ""}/import.jsonl`, watch, {
+      headers: { "Content-Type": "application/jsonl" },
+      body: streamOf(told(lines, watch)),
+    });
+    return this.#requester.jsonOf(response, ingestedShape, watch);
+  }
+
   async *#verified(key: Key, bytes: AsyncGenerator<Uint8Array, void, void>): AsyncGenerator<Uint8Array, void, void> {
     const hash = new FileHash(algorithmOf(key));
     for await (const chunk of bytes) {
@@ -232,6 +285,22 @@ export class HakmesClient {
 
   #wrongBytes(key: Key, reason: string): Fault {
     return this.#requester.fault("wrong-bytes", `The bytes that came are not those of ${key}: ${reason}`);
+  }
+}
+
+async function* told(lines: AsyncIterable<Uint8Array>, watch: Watch): AsyncGenerator<Uint8Array, void, void> {
+  watch.wait(false);
+  try {
+    for await (const chunk of lines) {
+      watch.wait(true);
+      yield chunk;
+      watch.wait(false);
+    }
+  } catch (thrown) {
+    watch.failure = thrown;
+    throw thrown;
+  } finally {
+    watch.wait(true);
   }
 }
 
@@ -265,22 +334,16 @@ async function* formBytes(
   watch: Watch,
 ): AsyncGenerator<Uint8Array, void, void> {
   yield head;
-  watch.wait(false);
-  try {
-    const chunks = source instanceof Uint8Array ? [source] : source instanceof Blob ? source.stream() : source();
-    for await (const chunk of chunks) {
-      hash.take(hash.sizeBytes, chunk);
-      watch.wait(true);
-      yield chunk;
-      watch.wait(false);
-    }
-  } catch (thrown) {
-    watch.failure = thrown;
-    throw thrown;
-  } finally {
-    watch.wait(true);
+  const chunks = source instanceof Uint8Array ? once(source) : source instanceof Blob ? source.stream() : source();
+  for await (const chunk of told(chunks, watch)) {
+    hash.take(hash.sizeBytes, chunk);
+    yield chunk;
   }
   yield tail;
+}
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, void> {
+  yield bytes;
 }
 
 /** The file name of a `Content-Disposition` header (RFC 6266), if it has one. */

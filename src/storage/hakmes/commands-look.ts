@@ -45,8 +45,9 @@ function recordLines(record: FileRecord, now: number): string[] {
   if (record.createdAt !== undefined) {
     rows.push(["stored", `${formatInstant(record.createdAt)} UTC, ${formatAge(record.createdAt, now)}`]);
   }
-  const share = record.chunks.length > 1 ? `, ${formatSize(record.size / record.chunks.length)} on average` : "";
-  rows.push(["chunks", `${formatCount(record.chunks.length)}${share}`]);
+  const count = record.chunks.length;
+  const average = count > 1 ? `, ${formatSize(record.size / count)} on average` : "";
+  rows.push(["chunks", `${formatCount(count)}${average}`]);
   return formatColumns(rows);
 }
 

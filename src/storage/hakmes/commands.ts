@@ -123,6 +123,34 @@ export function hakmesCommands(program: Command): void {
       parallel: wholeNumber(flags.parallel, "--parallel", 1, 64),
     });
   });
+
+  const reindex = json(
+    quiet(remote("reindex", "have the node look through Cask for files it does not know, and watch")),
+  ).option("--no-wait", "do not watch");
+  act(reindex, async (context) => {
+    const flags = reindex.opts<Shared & { wait: boolean }>();
+    return (await import("./commands-catalog.ts")).reindexVerb(context, {
+      wait: flags.wait,
+      json: flags.json === true,
+      quiet: flags.quiet === true,
+    });
+  });
+
+  const serialize = remote("serialize", "print the records of all files, one a line");
+  act(serialize, async (context) => (await import("./commands-catalog.ts")).serializeVerb(context));
+
+  const ingest = json(quiet(remote("ingest", "enter records, one a line, from a file or standard input (-)"))).argument(
+    "[file]",
+    "",
+    "-",
+  );
+  act(ingest, async (context, [path = "-"]) => {
+    const flags = ingest.opts<Shared>();
+    return (await import("./commands-catalog.ts")).ingestVerb(context, path, {
+      json: flags.json === true,
+      quiet: flags.quiet === true,
+    });
+  });
 }
 
 /** Flags that several verbs have. */
