@@ -6,6 +6,7 @@
 import type { Clock } from "../../kit/clock.ts";
 import { Fault, reasonOf } from "../../kit/fault.ts";
 import type { Logger } from "../../kit/log.ts";
+import { algorithmOf } from "../cask/client.ts";
 import type { Hakmes, Intake, Suspended } from "./hakmes.ts";
 
 /** An intake and what of it is on disk. */
@@ -122,7 +123,13 @@ export class LiveIntakes {
     const { signal } = this.#stopping;
     const begin = async (): Promise<Live> => {
       const from = await suspended();
-      const intake = await this.#hakmes.begin(from === undefined ? { signal } : { from, signal });
+      const [first] = from?.chunks ?? [];
+      const intake = await this.#hakmes.begin({
+        signal,
+        ...(from === undefined ? {} : { from }),
+        // What began under one hash goes on under it, whatever is configured by now.
+        ...(first === undefined ? {} : { algorithm: algorithmOf(first.key) }),
+      });
       const live = { intake, savedChunks: from?.chunks.length ?? 0 };
       this.#put(id, live);
       return live;
