@@ -14,6 +14,13 @@ export const services: readonly ServiceEntry[] = [
     byDefault: true,
     load: async () => (await import("./storage/cask/service.ts")).cask,
   },
+  {
+    name: "reticulum",
+    group: "storage",
+    summary: "keeps images and serves them in any size",
+    byDefault: true,
+    load: async () => (await import("./storage/reticulum/service.ts")).reticulum,
+  },
 ];
 
 /** Loads what answers at `/`: the console. */

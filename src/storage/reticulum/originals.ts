@@ -1,0 +1,139 @@
+/**
+ * Originals as they lie in Cask: found by their hash, recognised by their content, read whole within a limit or streamed.
+ * Nothing that is no image is ever given out, whatever else Cask holds under a hash that somebody knows.
+ */
+import { Fault } from "../../kit/fault.ts";
+import type { CaskClient, Key } from "../cask/client.ts";
+import type { Engine, ImageFacts, ImageFormat } from "./engine.ts";
+import { Flights } from "./flight.ts";
+import type { KnownImage, KnownImages } from "./known-images.ts";
+import { LeastRecent } from "./least-recent.ts";
+
+/** What originals stand on. */
+export interface OriginalsParts {
+  cask: Pick<CaskClient, "get" | "find" | "put" | "whereIs">;
+  known: KnownImages;
+  engine: Pick<Engine, "probe">;
+  /** The format that the first bytes of a file show; undefined for what is not taken. */
+  sniff(head: Uint8Array): ImageFormat | undefined;
+  /** The largest original that is read whole. */
+  maxBytes: number;
+  /** For originals used a moment ago. */
+  memoryBytes: number;
+}
+
+/** So much of a file is looked at to see what it is. */
+const headBytes = 4096;
+
+/** The originals. */
+export class Originals {
+  readonly #parts: OriginalsParts;
+  readonly #memory: LeastRecent<Uint8Array>;
+  readonly #reading = new Flights<Uint8Array>();
+  readonly #meeting = new Flights<KnownImage | undefined>();
+  readonly #probing = new Flights<ImageFacts>();
+  /** Keys that were found to be no image; bounded, and forgotten with the program. */
+  readonly #strangers = new LeastRecent<true>(1 << 20, 4096);
+
+  constructor(parts: OriginalsParts) {
+    this.#parts = parts;
+    this.#memory = new LeastRecent(parts.memoryBytes, 4096);
+  }
+
+  /**
+   * The image of a key: what is known of it here, otherwise what its first bytes say. Undefined when Cask has no such
+   * blob, or it is no image. Throws Cask's Fault while that is not certain.
+   */
+  async meet(key: Key, signal?: AbortSignal): Promise<KnownImage | undefined> {
+    const known = this.#parts.known.find(key);
+    if (known !== undefined) return known;
+    if (this.#strangers.get(key)) return undefined;
+    return this.#meeting.join(key, signal, (ownSignal) => this.#meet(key, ownSignal));
+  }
+
+  async #meet(key: Key, signal: AbortSignal): Promise<KnownImage | undefined> {
+    let head: Uint8Array;
+    let sizeBytes: number;
+    try {
+      const reading = await this.#parts.cask.get(key, { range: { start: 0, end: headBytes }, signal });
+      head = await gather(reading.bytes, headBytes);
+      ({ sizeBytes } = reading);
+    } catch (thrown) {
+      // An empty blob has no first byte to ask for.
+      if (thrown instanceof Fault && (thrown.kind === "missing" || thrown.code === "cask/range")) return undefined;
+      throw thrown;
+    }
+    const format = this.#parts.sniff(head);
+    if (format === undefined) {
+      this.#strangers.set(key, true, 64);
+      return undefined;
+    }
+    this.#parts.known.learn({ key, format, sizeBytes });
+    return this.#parts.known.find(key);
+  }
+
+  /** All bytes of an original, hashed to its key. Faults: `reticulum/too-large` and those of Cask. */
+  async bytes(image: KnownImage, signal?: AbortSignal): Promise<Uint8Array> {
+    const held = this.#memory.get(image.key);
+    if (held !== undefined) return held;
+    if (image.sizeBytes > this.#parts.maxBytes) {
+      throw new Fault(
+        "too-large",
+        "reticulum/too-large",
+        `Cannot read the image: it has ${image.sizeBytes} bytes, and at most ${this.#parts.maxBytes} are read`,
+      );
+    }
+    return this.#reading.join(image.key, signal, async (ownSignal) => {
+      const reading = await this.#parts.cask.get(image.key, { signal: ownSignal });
+      const bytes = await gather(reading.bytes, this.#parts.maxBytes);
+      this.remember(image.key, bytes);
+      return bytes;
+    });
+  }
+
+  /** Keeps an original at hand that will be asked for again soon. */
+  remember(key: Key, bytes: Uint8Array): void {
+    this.#strangers.delete(key);
+    this.#memory.set(key, bytes, bytes.byteLength);
+  }
+
+  /** What decoding an original finds, from what is known or by decoding it now. Faults: those of `bytes` and the engine. */
+  async facts(image: KnownImage, signal?: AbortSignal): Promise<ImageFacts> {
+    if (image.facts !== undefined) return image.facts;
+    return this.#probing.join(image.key, signal, async (ownSignal) => {
+      const facts = await this.#parts.engine.probe(await this.bytes(image, ownSignal), { signal: ownSignal });
+      this.#parts.known.learn({ key: image.key, format: facts.format, sizeBytes: image.sizeBytes, facts });
+      return facts;
+    });
+  }
+
+  /** The bytes `[start, end)` of an original as they come. */
+  async stream(
+    image: KnownImage,
+    start: number,
+    end: number,
+    signal?: AbortSignal,
+  ): Promise<Uint8Array | AsyncGenerator<Uint8Array, void>> {
+    const held = this.#memory.get(image.key);
+    if (held !== undefined) return held.subarray(start, end);
+    const whole = start === 0 && end === image.sizeBytes;
+    const reading = await this.#parts.cask.get(image.key, {
+      ...(whole ? {} : { range: { start, end } }),
+      ...(signal === undefined ? {} : { signal }),
+    });
+    return reading.bytes;
+  }
+}
+
+/** All chunks as one; no more than `maxBytes`. */
+async function gather(chunks: AsyncGenerator<Uint8Array, void>, maxBytes: number): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  let sizeBytes = 0;
+  for await (const chunk of chunks) {
+    sizeBytes += chunk.byteLength;
+    if (sizeBytes > maxBytes)
+      throw new Fault("too-large", "reticulum/too-large", `Cannot read the image: it has more than ${maxBytes} bytes`);
+    parts.push(chunk);
+  }
+  return parts.length === 1 && parts[0] !== undefined ? parts[0] : Buffer.concat(parts, sizeBytes);
+}

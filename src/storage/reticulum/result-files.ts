@@ -1,0 +1,104 @@
+/**
+ * The bytes of results, one file for each content, under the SHA-256 of it. A file appears whole, by renaming; as it is
+ * not synced, a crash of the machine may leave an empty or torn one, so that every reading compares size and hash. What
+ * reads wrong is as good as absent: it can be made again.
+ */
+import { randomUUID } from "node:crypto";
+import { unlinkSync } from "node:fs";
+import { mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+
+import { isSystemError } from "../../kit/disk/atomic.ts";
+
+/** The SHA-256 of bytes, in hex. */
+export function digestOfBytes(bytes: Uint8Array): string {
+  return new Bun.CryptoHasher("sha256").update(bytes).digest("hex");
+}
+
+/** Files by the digest of their content. */
+export class ResultFiles {
+  readonly #folder: string;
+  readonly #made = new Set<string>();
+
+  /** `folder` is this object's alone; it is made when something is kept. */
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  /** Keeps bytes under their digest, whole or not at all. Throws the system's error. */
+  async keep(digest: string, bytes: Uint8Array): Promise<void> {
+    await this.#make("new");
+    await this.#make(digest.slice(0, 2));
+    const draft = join(this.#folder, "new", randomUUID());
+    try {
+      await writeFile(draft, bytes, { mode: 0o600 });
+      await rename(draft, this.#path(digest));
+    } catch (thrown) {
+      // A folder that someone removed is made again the next time.
+      this.#made.clear();
+      await rm(draft, { force: true });
+      throw thrown;
+    }
+  }
+
+  /** The bytes of that digest and size, or undefined when they are not there just so. */
+  async read(digest: string, sizeBytes: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    let bytes: Uint8Array<ArrayBuffer>;
+    try {
+      const file = Bun.file(this.#path(digest));
+      if (file.size !== sizeBytes) return undefined;
+      bytes = await file.bytes();
+    } catch (thrown) {
+      if (isSystemError(thrown, "ENOENT") || isSystemError(thrown, "EIO") || isSystemError(thrown, "EACCES"))
+        return undefined;
+      throw thrown;
+    }
+    return bytes.byteLength === sizeBytes && digestOfBytes(bytes) === digest ? bytes : undefined;
+  }
+
+  /** Removes a content; one that is gone is no trouble. */
+  remove(digest: string): void {
+    try {
+      unlinkSync(this.#path(digest));
+    } catch (thrown) {
+      if (!isSystemError(thrown, "ENOENT")) throw thrown;
+    }
+  }
+
+  /** Removes drafts of a former run, and every content that `isWanted` does not know; how many files went. */
+  async sweep(isWanted: (digest: string) => boolean): Promise<number> {
+    let removed = 0;
+    for (const name of await entriesOf(join(this.#folder, "new"))) {
+      await rm(join(this.#folder, "new", name), { force: true });
+      removed++;
+    }
+    for (const shelf of await entriesOf(this.#folder)) {
+      if (!/^[0-9a-f]{2}$/.test(shelf)) continue;
+      for (const digest of await entriesOf(join(this.#folder, shelf))) {
+        if (!/^[0-9a-f]{64}$/.test(digest) || isWanted(digest)) continue;
+        this.remove(digest);
+        removed++;
+      }
+    }
+    return removed;
+  }
+
+  async #make(name: string): Promise<void> {
+    if (this.#made.has(name)) return;
+    await mkdir(join(this.#folder, name), { recursive: true, mode: 0o700 });
+    this.#made.add(name);
+  }
+
+  #path(digest: string): string {
+    return join(this.#folder, digest.slice(0, 2), digest);
+  }
+}
+
+async function entriesOf(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder);
+  } catch (thrown) {
+    if (isSystemError(thrown, "ENOENT")) return [];
+    throw thrown;
+  }
+}

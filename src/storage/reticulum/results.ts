@@ -1,0 +1,271 @@
+/**
+ * The results that are kept: which there are, what each is, when it was last asked for. Bounded by bytes, counting equal
+ * contents once; what was unused for longest goes first. It survives a restart. Losing any of it costs nothing but making
+ * it again, so nothing is synced and whatever is doubtful is dropped.
+ */
+import type { Database } from "bun:sqlite";
+
+import type { Clock } from "../../kit/clock.ts";
+import { closeDatabase, inTransaction, openDatabase } from "../../kit/disk/sqlite.ts";
+import type { Key } from "../cask/client.ts";
+import type { ImageFormat, Rendered } from "./engine.ts";
+import { digestOfBytes, ResultFiles } from "./result-files.ts";
+
+/** A result that is kept. */
+export interface KeptResult {
+  /** What it is of and how it was made; whoever asks puts it together. */
+  readonly name: string;
+  readonly image: Key;
+  /** SHA-256 of its bytes, hex. */
+  readonly digest: string;
+  readonly sizeBytes: number;
+  readonly format: ImageFormat;
+  readonly width: number;
+  readonly height: number;
+  readonly pages: number;
+  /** Whether the encoder took all the time it needed. */
+  readonly isRefined: boolean;
+}
+
+/** How much is kept, and how it fares. */
+export interface ResultsState {
+  readonly results: number;
+  readonly contents: number;
+  readonly sizeBytes: number;
+  readonly maxBytes: number;
+  readonly evicted: number;
+  /** Files that were not what they should have been. */
+  readonly torn: number;
+}
+
+const migrations = [
+  `CREATE TABLE results (
+     name TEXT PRIMARY KEY, image TEXT NOT NULL, digest TEXT NOT NULL, size_bytes INTEGER NOT NULL, format TEXT NOT NULL,
+     width INTEGER NOT NULL, height INTEGER NOT NULL, pages INTEGER NOT NULL, refined INTEGER NOT NULL,
+     used_at INTEGER NOT NULL
+   ) STRICT;
+   CREATE INDEX results_by_image ON results (image);
+   CREATE INDEX results_by_use ON results (used_at);
+   CREATE INDEX results_by_digest ON results (digest);`,
+];
+
+interface Row {
+  name: string;
+  image: string;
+  digest: string;
+  size_bytes: number;
+  format: string;
+  width: number;
+  height: number;
+  pages: number;
+  refined: number;
+}
+
+/** After the bound was reached, room is made for a while. */
+const keptShare = 0.95;
+/** Uses are written down at the latest when so many were noted. */
+const usesMax = 1000;
+
+/** The results of this node. */
+export class Results {
+  readonly #database: Database;
+  readonly #files: ResultFiles;
+  readonly #clock: Clock;
+  readonly #maxBytes: number;
+  /** Uses not yet written down: name and when. */
+  readonly #uses = new Map<string, number>();
+  /** Contents that are being written. */
+  readonly #arriving = new Map<string, number>();
+  #sizeBytes: number;
+  #evicted = 0;
+  #torn = 0;
+
+  /** Opens the index at `path`; contents lie in `folder`. Throws the Faults of `openDatabase`. */
+  constructor(options: { path: string; folder: string; maxBytes: number; clock: Clock }) {
+    this.#database = openDatabase(options.path, { migrations, synchronous: "normal" });
+    this.#files = new ResultFiles(options.folder);
+    this.#clock = options.clock;
+    this.#maxBytes = options.maxBytes;
+    this.#sizeBytes =
+      this.#database
+        .query<{ total: number | null }, []>(
+          "SELECT SUM(size_bytes) AS total FROM (SELECT DISTINCT digest, size_bytes FROM results)",
+        )
+        .get()?.total ?? 0;
+  }
+
+  find(name: string): KeptResult | undefined {
+    const row = this.#database.query<Row, [string]>("SELECT * FROM results WHERE name = ?").get(name);
+    return row === null ? undefined : fromRow(row);
+  }
+
+  /** The bytes of a result, or undefined when they are lost; it is then forgotten. */
+  async read(result: KeptResult): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    const bytes = await this.#files.read(result.digest, result.sizeBytes);
+    if (bytes === undefined) {
+      this.#torn++;
+      this.#removeContent(result.digest);
+      return undefined;
+    }
+    this.used(result.name);
+    return bytes;
+  }
+
+  /** Notes that a result was used now. */
+  used(name: string): void {
+    this.#uses.set(name, this.#clock.now());
+    if (this.#uses.size >= usesMax) this.flush();
+  }
+
+  /** Keeps a result, in place of an earlier one of that name. Throws the system's error when it cannot be written. */
+  async keep(name: string, image: Key, rendered: Rendered, options: { isRefined?: boolean } = {}): Promise<KeptResult> {
+    const { bytes, format, width, height, pages } = rendered;
+    const digest = digestOfBytes(bytes);
+    const sizeBytes = bytes.byteLength;
+    const isRefined = options.isRefined ?? false;
+    const result: KeptResult = { name, image, digest, sizeBytes, format, width, height, pages, isRefined };
+    if (sizeBytes > this.#maxBytes) return result;
+    this.#arriving.set(digest, (this.#arriving.get(digest) ?? 0) + 1);
+    try {
+      if (!this.#hasContent(digest)) await this.#files.keep(digest, bytes);
+      this.#enter(result);
+    } finally {
+      const others = (this.#arriving.get(digest) ?? 1) - 1;
+      if (others === 0) this.#arriving.delete(digest);
+      else this.#arriving.set(digest, others);
+    }
+    this.#makeRoom();
+    return result;
+  }
+
+  /** Forgets all results of an image; how many there were. */
+  purge(image: Key): number {
+    const rows = this.#database.query<Row, [string]>("SELECT * FROM results WHERE image = ?").all(image);
+    for (const row of rows) this.#remove(row);
+    return rows.length;
+  }
+
+  /** Results of a format that could be made better, most recently used first. */
+  unrefined(format: ImageFormat, limit: number): KeptResult[] {
+    return this.#database
+      .query<Row, [string, number]>(
+        "SELECT * FROM results WHERE refined = 0 AND format = ? ORDER BY used_at DESC LIMIT ?",
+      )
+      .all(format, limit)
+      .map(fromRow);
+  }
+
+  /** The results of an image that are kept. */
+  of(image: Key): KeptResult[] {
+    return this.#database
+      .query<Row, [string]>("SELECT * FROM results WHERE image = ? ORDER BY name")
+      .all(image)
+      .map(fromRow);
+  }
+
+  state(): ResultsState {
+    const counts = this.#database
+      .query<{ results: number; contents: number }, []>(
+        "SELECT COUNT(*) AS results, COUNT(DISTINCT digest) AS contents FROM results",
+      )
+      .get();
+    return {
+      results: counts?.results ?? 0,
+      contents: counts?.contents ?? 0,
+      sizeBytes: this.#sizeBytes,
+      maxBytes: this.#maxBytes,
+      evicted: this.#evicted,
+      torn: this.#torn,
+    };
+  }
+
+  /** Removes files that no result names, as a crash may leave them; how many. */
+  sweep(): Promise<number> {
+    return this.#files.sweep((digest) => this.#arriving.has(digest) || this.#hasContent(digest));
+  }
+
+  /** Writes down what was used when. */
+  flush(): void {
+    if (this.#uses.size === 0) return;
+    const update = this.#database.query<unknown, [number, string]>("UPDATE results SET used_at = ? WHERE name = ?");
+    inTransaction(this.#database, () => {
+      for (const [name, usedAt] of this.#uses) update.run(usedAt, name);
+    });
+    this.#uses.clear();
+  }
+
+  close(): void {
+    this.flush();
+    closeDatabase(this.#database);
+  }
+
+  #enter(result: KeptResult): void {
+    const former = this.find(result.name);
+    if (former !== undefined && former.digest !== result.digest) this.#remove(former);
+    const isNew = !this.#hasContent(result.digest);
+    this.#database
+      .query<unknown, [string, string, string, number, string, number, number, number, number, number]>(
+        "INSERT OR REPLACE INTO results VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      )
+      .run(
+        result.name,
+        result.image,
+        result.digest,
+        result.sizeBytes,
+        result.format,
+        result.width,
+        result.height,
+        result.pages,
+        result.isRefined ? 1 : 0,
+        this.#clock.now(),
+      );
+    this.#uses.delete(result.name);
+    if (isNew) this.#sizeBytes += result.sizeBytes;
+  }
+
+  #makeRoom(): void {
+    if (this.#sizeBytes <= this.#maxBytes) return;
+    this.flush();
+    const oldest = this.#database.query<Row, []>("SELECT * FROM results ORDER BY used_at, rowid LIMIT 64");
+    while (this.#sizeBytes > this.#maxBytes * keptShare) {
+      const rows = oldest.all();
+      if (rows.length === 0) return;
+      for (const row of rows) {
+        if (this.#sizeBytes <= this.#maxBytes * keptShare) break;
+        this.#remove(row);
+        this.#evicted++;
+      }
+    }
+  }
+
+  #remove(row: { name: string; digest: string } & ({ size_bytes: number } | { sizeBytes: number })): void {
+    this.#database.query<unknown, [string]>("DELETE FROM results WHERE name = ?").run(row.name);
+    this.#uses.delete(row.name);
+    if (this.#hasContent(row.digest)) return;
+    this.#sizeBytes -= "size_bytes" in row ? row.size_bytes : row.sizeBytes;
+    if (!this.#arriving.has(row.digest)) this.#files.remove(row.digest);
+  }
+
+  #removeContent(digest: string): void {
+    for (const row of this.#database.query<Row, [string]>("SELECT * FROM results WHERE digest = ?").all(digest))
+      this.#remove(row);
+  }
+
+  #hasContent(digest: string): boolean {
+    return this.#database.query("SELECT 1 FROM results WHERE digest = ? LIMIT 1").get(digest) !== null;
+  }
+}
+
+function fromRow(row: Row): KeptResult {
+  return {
+    name: row.name,
+    image: row.image as Key,
+    digest: row.digest,
+    sizeBytes: row.size_bytes,
+    format: row.format as ImageFormat,
+    width: row.width,
+    height: row.height,
+    pages: row.pages,
+    isRefined: row.refined === 1,
+  };
+}

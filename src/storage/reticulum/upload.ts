@@ -1,0 +1,149 @@
+/**
+ * From an upload request to the bytes of one image: a form whose part `image` is the file, with the fields `key` and
+ * `size_hints` in it or in the query; or the raw body. An image is held whole while it is looked at, so the sum of all
+ * that are is bounded; whoever comes beyond waits outside.
+ */
+import type { Clock } from "../../kit/clock.ts";
+import { Fault } from "../../kit/fault.ts";
+import { requestBody } from "../../kit/http/body.ts";
+import { type MultipartPart, readMultipart } from "../../kit/http/multipart.ts";
+
+/** Limits of uploads. */
+export interface UploadLimits {
+  maxUploadBytes: number;
+  uploadIdleMs: number;
+  clock: Clock;
+}
+
+/** What came. */
+export interface ImageUpload {
+  readonly bytes: Uint8Array;
+  /** As declared; what counts is the content. */
+  readonly declaredType: string;
+  /** Of the file, without folders; empty when none was given. */
+  readonly filename: string;
+  /** Every text sent as `key`. */
+  readonly keys: readonly string[];
+  readonly sizeHints: string;
+}
+
+/** Form framing and fields may take this much beyond the image. */
+const framingBytes = 64 * 1024;
+/** A field of text is no longer than this. */
+const fieldBytes = 4096;
+
+/** How many bytes all uploads together may hold. */
+export class UploadRoom {
+  readonly #maxBytes: number;
+  #takenBytes = 0;
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+  }
+
+  /** Runs `work` with so much room taken. Fault: `reticulum/uploads-full` (unavailable). */
+  async during<T>(sizeBytes: number, work: () => Promise<T>): Promise<T> {
+    if (this.#takenBytes + sizeBytes > this.#maxBytes)
+      throw new Fault(
+        "unavailable",
+        "reticulum/uploads-full",
+        "Cannot take the image: too many are coming in at once",
+        {
+          retryAfterMs: 2000,
+        },
+      );
+    this.#takenBytes += sizeBytes;
+    try {
+      return await work();
+    } finally {
+      this.#takenBytes -= sizeBytes;
+    }
+  }
+}
+
+/** The bytes a request may bring at most, as far as its head tells. Fault: `reticulum/too-large`. */
+export function announcedBytes(request: Request, limits: UploadLimits): number {
+  const length = Number(request.headers.get("content-length") ?? Number.NaN);
+  if (length > limits.maxUploadBytes + framingBytes) throw tooLarge(limits);
+  return Number.isNaN(length) ? limits.maxUploadBytes + framingBytes : length;
+}
+
+/**
+ * The image in a request. Faults: `reticulum/no-image` (400), `reticulum/too-large` (413), `reticulum/partial` (400), those of forms and bodies.
+ */
+export async function readUpload(request: Request, limits: UploadLimits): Promise<ImageUpload> {
+  if (request.headers.has("content-range"))
+    throw new Fault("invalid", "reticulum/partial", "Cannot store a part of an image: wanted all of it");
+  const query = new URL(request.url).searchParams;
+  const keys = query.getAll("key");
+  const hints = query.getAll("size_hints");
+  const contentType = (request.headers.get("content-type") ?? "").toLowerCase();
+  if (!contentType.startsWith("multipart/")) {
+    if (contentType.startsWith("application/x-www-form-urlencoded")) throw noImage();
+    const bytes = await whole(
+      requestBody(request, {
+        maxBytes: limits.maxUploadBytes,
+        idleTimeoutMs: limits.uploadIdleMs,
+        clock: limits.clock,
+      }),
+      limits,
+    );
+    if (bytes.byteLength === 0) throw noImage();
+    return { bytes, declaredType: contentType, filename: "", keys, sizeHints: hints.join(",") };
+  }
+  const parts = readMultipart(request, {
+    maxBytes: limits.maxUploadBytes + framingBytes,
+    idleTimeoutMs: limits.uploadIdleMs,
+    clock: limits.clock,
+  });
+  let image: Pick<ImageUpload, "bytes" | "declaredType" | "filename"> | undefined;
+  for await (const part of parts) {
+    if (part.name === "image" && part.filename !== undefined) {
+      if (image !== undefined)
+        throw new Fault("invalid", "reticulum/several-images", 'Cannot take the form: it has several parts "image"');
+      image = { bytes: await whole(part.body, limits), declaredType: part.contentType, filename: part.filename };
+    } else if (part.name === "key") keys.push(await fieldText(part));
+    else if (part.name === "size_hints") hints.push(await fieldText(part));
+  }
+  if (image === undefined) throw noImage();
+  return { ...image, keys, sizeHints: hints.join(",") };
+}
+
+async function fieldText(part: MultipartPart): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "";
+  for await (const chunk of part.body) {
+    text += decoder.decode(chunk, { stream: true });
+    if (text.length > fieldBytes)
+      throw new Fault("invalid", "reticulum/field", `Cannot take the form: the field "${part.name}" is too long`);
+  }
+  return text + decoder.decode();
+}
+
+async function whole(chunks: AsyncIterable<Uint8Array>, limits: UploadLimits): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  let sizeBytes = 0;
+  for await (const chunk of chunks) {
+    sizeBytes += chunk.byteLength;
+    if (sizeBytes > limits.maxUploadBytes) throw tooLarge(limits);
+    parts.push(chunk);
+  }
+  return parts.length === 1 && parts[0] !== undefined ? parts[0] : Buffer.concat(parts, sizeBytes);
+}
+
+function noImage(): Fault {
+  return new Fault(
+    "invalid",
+    "reticulum/no-image",
+    'missing image file: wanted a form with a file part named "image", or the image itself as the body',
+  );
+}
+
+function tooLarge(limits: UploadLimits): Fault {
+  return new Fault(
+    "too-large",
+    "reticulum/too-large",
+    `Cannot take the image: it is larger than ${limits.maxUploadBytes} bytes`,
+    { details: { maxBytes: limits.maxUploadBytes } },
+  );
+}
