@@ -57,7 +57,7 @@ export const ingestedShape = z.looseObject({
   existed: z.int(),
   skipped: z.int(),
   /** The first lines that were skipped, and why. */
-  reasons: z.array(z.object({ line: z.int(), reason: z.string() })).default([]),
+  problems: z.array(z.object({ line: z.int(), reason: z.string() })).default([]),
 });
 
 /** A page of the list. */

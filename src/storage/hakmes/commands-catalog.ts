@@ -88,6 +88,6 @@ export async function ingestVerb(
       `${countOf(result.lines, "line")}: ${formatCount(result.entered)} entered, ${formatCount(result.existed)} were here, ${formatCount(result.skipped)} skipped`,
     );
   }
-  for (const { line, reason } of result.reasons) screen.note(`line ${line}: ${plainLine(reason)}`);
+  for (const { line, reason } of result.problems) screen.note(`line ${line}: ${plainLine(reason)}`);
   return result.skipped === 0 ? 0 : 1;
 }
