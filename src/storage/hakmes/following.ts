@@ -73,9 +73,11 @@ export function following(parts: FollowingParts): Following {
       return page.sequence > 0;
     }
     let entered = 0;
-    for (const entry of page.entries) if (enter(catalog, entry, parts.manifests)) entered++;
+    catalog.together(() => {
+      for (const entry of page.entries) if (enter(catalog, entry, parts.manifests)) entered++;
+      if (page.upTo > after) catalog.follow(known, page.upTo);
+    });
     fetched += entered;
-    if (page.upTo > after) catalog.follow(known, page.upTo);
     if (entered > 0) parts.learned();
     return page.upTo > after && page.upTo < page.sequence;
   };

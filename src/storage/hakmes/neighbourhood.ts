@@ -16,7 +16,7 @@ import { hakmesNodes, startTelling } from "./neighbour-nodes.ts";
 import { type AskOutcome, Neighbours } from "./neighbours.ts";
 import { httpPeer, secretPurpose } from "./peers-http.ts";
 import type { ManifestReader, PeerFor } from "./peers.ts";
-import { provingWork } from "./proving.ts";
+import { provingWork, type Verdict } from "./proving.ts";
 import type { FileName, StoredFile } from "./record.ts";
 import type { Shelf } from "./shelf.ts";
 
@@ -61,6 +61,11 @@ export interface Neighbourhood {
   tell(file: StoredFile, root: Uint8Array, names: readonly FileName[]): Promise<void>;
   /** For a key the catalog does not have: asks all others, 2 s at most, and enters what they know. */
   askOthers(key: Key, signal?: AbortSignal): Promise<AskOutcome>;
+  /**
+   * Proves an unproven file ahead of the others. "refuted": what was in the catalog is out of it, and another may have come
+   * in its place; "waiting": not within `limitMs` (default 2000), or it cannot be read now.
+   */
+  prove(key: Key, limitMs?: number): Promise<Verdict>;
   /** Begins a new round that looks at every small blob again, whatever was known of it. */
   reindex(): void;
   reindexState(): ReindexState;
@@ -70,7 +75,7 @@ export interface Neighbourhood {
   learned(): void;
   /** Starts background work: `follow`, `discover`, `prove` and `anchor`. */
   startWorkers(): Worker[];
-  /** Stops telling; the workers are stopped by whoever started them. */
+  /** Stops telling, and proving for those who ask; the workers are stopped by whoever started them. */
   stop(): void;
 }
 
@@ -121,6 +126,7 @@ export function createNeighbourhood(parts: NeighbourhoodParts): Neighbourhood {
       telling.changed();
     },
     askOthers: (key, signal) => neighbours.askOthers(key, signal),
+    prove: (key, limitMs = 2000) => proving.prove(key, limitMs),
     reindex: () => discovery.restart(true),
     reindexState: () => ({
       ...discovery.state(),
@@ -143,6 +149,7 @@ export function createNeighbourhood(parts: NeighbourhoodParts): Neighbourhood {
     stop() {
       unsubscribe();
       telling.stop();
+      proving.stop();
     },
   };
 }

@@ -16,30 +16,22 @@ import { Fault } from "../../kit/fault.ts";
 import { wholeText } from "../../kit/http/body.ts";
 import type { Caller } from "../../kit/service.ts";
 import { parseKey } from "../cask/client.ts";
-import type { Catalog } from "./catalog.ts";
-import { changeEntry, entriesMax, type Entry, entryOf, type ManifestReader } from "./peers.ts";
-import { enter, entriesJson, entriesShape, entryBytes } from "./peers-entry.ts";
+import { entriesMax } from "./peers.ts";
+import { type OwnAnswersParts, ownAnswers } from "./peers-answers.ts";
+import { entriesJson, entriesShape } from "./peers-entry.ts";
 import { secretHeader } from "./peers-http.ts";
 
 /** What the routes stand on. */
-export interface PeerRouteParts {
-  catalog: Catalog;
-  manifests: ManifestReader;
+export interface PeerRouteParts extends OwnAnswersParts {
   clock: Clock;
   /** The secrets with which other nodes may come; empty when none is configured. */
   secrets(): readonly string[];
   /** Counts wrong secrets by address. */
   failures: FailureLimit;
-  /** Whether this catalog holds all that this node ever acknowledged. */
-  isWhole(): boolean;
-  /** Something was entered. */
-  learned(): void;
 }
 
 /** Bodies of entries are read up to this size. */
 const maxBodyBytes = 16 * 1024 * 1024;
-/** A page of changes stays below this size. */
-const pageBytes = 4 * 1024 * 1024;
 /** Addresses that are remembered as knowing the secret. */
 const knowingMax = 1000;
 
@@ -49,39 +41,22 @@ const pushShape = z.object({ entries: entriesShape });
 export function peerRoutes(
   parts: PeerRouteParts,
 ): (request: Request, caller: Caller, path: string) => Promise<Response> {
-  const { catalog, manifests, clock } = parts;
+  const own = ownAnswers(parts);
   const guard = peerGuard(parts);
 
   const entry = (text: string): Response => {
     const key = parseKey(text);
     if (key === undefined) throw new Fault("invalid", "hakmes/key", "Cannot look the file up: wanted a key");
-    // Before the look, so that what is entered meanwhile cannot make a "no" certain.
-    const isCertain = parts.isWhole();
-    const file = entryOf(catalog, key);
-    if (file === undefined) return Response.json({ isCertain: isCertain && catalog.find(key) === undefined });
-    const names: Entry[] = catalog.names(key).map((name) => ({ kind: "name", name }));
-    return Response.json({ entries: entriesJson([file, ...names.slice(0, entriesMax - 1)]) });
+    const answer = own.find(key);
+    return Response.json("entries" in answer ? { entries: entriesJson(answer.entries) } : answer);
   };
   const changes = (query: URLSearchParams): Response => {
     const after = wholeNumber(query.get("after"), Number.MAX_SAFE_INTEGER);
-    const limit = wholeNumber(query.get("limit"), entriesMax);
-    const sequence = catalog.sequence();
-    const entries: Entry[] = [];
-    let upTo = after;
-    let bytes = 0;
-    for (const change of limit === 0 ? [] : catalog.changes(after, limit)) {
-      const found = changeEntry(change);
-      bytes += found === undefined ? 0 : entryBytes(found);
-      if (bytes > pageBytes && entries.length > 0) break;
-      if (found !== undefined) entries.push(found);
-      upTo = change.sequence;
-    }
-    // Sequences may have gaps; past the last change there is nothing to wait for.
-    if (limit > 0 && upTo === after) upTo = Math.max(after, sequence);
-    return Response.json({ catalog: catalog.id, sequence, upTo, entries: entriesJson(entries) });
+    const page = own.changes(after, wholeNumber(query.get("limit"), entriesMax));
+    return Response.json({ ...page, entries: entriesJson(page.entries) });
   };
   const take = async (request: Request): Promise<Response> => {
-    const text = await wholeText(request, { maxBytes: maxBodyBytes, clock });
+    const text = await wholeText(request, { maxBytes: maxBodyBytes, clock: parts.clock });
     let value: unknown;
     try {
       value = JSON.parse(text);
@@ -90,10 +65,7 @@ export function peerRoutes(
     }
     const pushed = pushShape.safeParse(value);
     if (!pushed.success) throw badEntries(pushed.error);
-    let entered = 0;
-    for (const each of pushed.data.entries) if (enter(catalog, each, manifests)) entered++;
-    if (entered > 0) parts.learned();
-    return Response.json({ entered });
+    return Response.json({ entered: own.take(pushed.data.entries) });
   };
 
   return async (request, caller, path) => {

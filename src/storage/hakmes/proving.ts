@@ -1,10 +1,9 @@
 /**
  * Proving what was merely found: a file whose manifest bears no seal is read whole and hashed, and only then believed. Goes
- * through all such files one after another at a bounded pace; whoever asks for one has it proven at once, elsewhere. One
- * that proves to be another's content is out of the catalog, and the next manifest in line gets its turn. One that cannot
+ * through all such files one after another at a bounded pace; one that somebody asks for is proven at once. One that proves to be another's content is out of the catalog, and the next manifest in line gets its turn. One that cannot
  * be read now waits longer and longer, and lets those in line try before it.
  */
-import type { Clock } from "../../kit/clock.ts";
+import { type Clock, sleep } from "../../kit/clock.ts";
 import { Fault, reasonOf } from "../../kit/fault.ts";
 import type { Logger } from "../../kit/log.ts";
 import type { Work, WorkOutcome } from "../../kit/worker.ts";
@@ -39,19 +38,41 @@ const longestPauseMs = 3_600_000;
 /** Files looked at to find the next; a bound on the work of one step. */
 const lookMax = 64;
 
-/** The work of proving, and what came of it since the program started. */
+/** Files that are proven at the same time because somebody asks for them. */
+const askedMax = 2;
+
+/** What came of asking for a proof; "waiting" when it has not ended, or the file cannot be read now. */
+export type Verdict = "proven" | "refuted" | "waiting";
+
+/** The work of proving. */
 export interface ProvingWork extends Work {
+  /**
+   * Proves a file ahead of the others; what takes longer than `limitMs` goes on meanwhile. "refuted": what was in the
+   * catalog is out of it; another manifest may have come in its place.
+   */
+  prove(key: Key, limitMs: number): Promise<Verdict>;
+  /** Files proven and refuted since the program started. */
   counts(): { proven: number; refuted: number };
+  /** Ends what was begun because somebody asked. */
+  stop(): void;
 }
 
 /** Proves all files that are not proven. */
 export function provingWork(parts: ProvingParts): ProvingWork {
   const { catalog, clock, log, line } = parts;
   const later = new Map<Key, { atMs: number; failures: number }>();
+  const asked = new Map<Key, Promise<void>>();
+  const wanted = new Set<Key>();
+  const stopping = new AbortController();
   let proven = 0;
   let refuted = 0;
 
   const next = (): StoredFile | undefined => {
+    for (const key of wanted) {
+      wanted.delete(key);
+      const file = catalog.find(key);
+      if (file?.isProven === false && file.manifest !== undefined) return file;
+    }
     const nowMs = clock.monotonicMs();
     for (const key of later.keys()) if (catalog.find(key)?.isProven !== false) later.delete(key);
     // Imported ones without a manifest get one first.
@@ -115,15 +136,47 @@ export function provingWork(parts: ProvingParts): ProvingWork {
       catalog.examined([other.manifest]);
       return;
     }
-    catalog.add({ ...other.file, isProven: true }, other.root);
     addName(file);
     parts.learned();
+  };
+  const proveAsked = async (file: StoredFile): Promise<void> => {
+    try {
+      await proveNext(file, stopping.signal);
+    } catch (thrown) {
+      if (!stopping.signal.aborted) throw thrown;
+    } finally {
+      asked.delete(file.key);
+    }
+  };
+  const verdictOn = (before: StoredFile): Verdict => {
+    const now = catalog.find(before.key);
+    if (now?.isProven === true) return "proven";
+    return now?.manifest === before.manifest ? "waiting" : "refuted";
   };
 
   return {
     name: "prove",
     summary: "Reads files whose manifests were merely found, and believes them once their hash is right",
     counts: () => ({ proven, refuted }),
+    stop: () => stopping.abort(),
+    async prove(key, limitMs) {
+      const file = catalog.find(key);
+      if (file === undefined) return "refuted";
+      if (file.isProven) return "proven";
+      if (!asked.has(key)) {
+        if ((later.get(key)?.atMs ?? 0) > clock.monotonicMs()) return "waiting";
+        if (asked.size >= askedMax || stopping.signal.aborted) {
+          wanted.add(key);
+          parts.learned();
+          return "waiting";
+        }
+        asked.set(key, proveAsked(file));
+      }
+      const limit = new AbortController();
+      await Promise.race([asked.get(key), sleep(clock, limitMs, limit.signal)]);
+      limit.abort();
+      return verdictOn(file);
+    },
     progress: () => ({ proven, refuted, postponed: later.size }),
     async step(signal): Promise<WorkOutcome> {
       await line.promote(signal);
