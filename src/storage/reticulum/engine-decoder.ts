@@ -37,7 +37,9 @@ export interface DecoderOptions {
 /** From its start to its first words. */
 const startTimeoutMs = 15_000;
 /** Between looks at the memory of a process that works. */
-const memoryLookMs = 50;
+const memoryLookMs = 25;
+/** Between the end of what it says and its own end. */
+const exitTimeoutMs = 1000;
 /** What comes beside the pixels of a result in the worst of formats. */
 const bodySlackBytes = 4 * 2 ** 20;
 
@@ -122,7 +124,7 @@ export class Decoder {
   retire(): void {
     this.#end ??= { kind: "cancelled" };
     // It has nothing to do and ends at once; one that hangs all the same is helped.
-    this.#after(1000, () => this.#child.kill("SIGKILL"));
+    this.#after(exitTimeoutMs, () => this.#child.kill("SIGKILL"));
     void this.#closeInput();
   }
 
@@ -181,6 +183,7 @@ export class Decoder {
       for await (const piece of this.#child.stdout) {
         for (const { head, body } of reader.push(piece)) this.#take(answerShape.parse(head), body);
       }
+      this.#after(exitTimeoutMs, () => this.#finish({ kind: "died", reason: "it closed its output" }));
     } catch (thrown) {
       this.#finish({ kind: "died", reason: `it broke the protocol: ${reasonOf(thrown)}` });
     }

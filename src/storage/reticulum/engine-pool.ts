@@ -68,11 +68,12 @@ interface Job {
 const abandonedMs = 500;
 
 /** Starts nothing until the first job comes. */
-export function createEngine(options: EngineOptions): Engine {
+export function createEngine(options: EngineOptions): ProcessEngine {
   return new ProcessEngine(options);
 }
 
-class ProcessEngine implements Engine {
+/** {@link Engine} on processes; made by {@link createEngine}. */
+export class ProcessEngine implements Engine {
   readonly #options: Required<Omit<EngineOptions, "command">> & Pick<EngineOptions, "command">;
   readonly #queue: EngineQueue<Job>;
   readonly #waitingMax: number;
