@@ -156,8 +156,13 @@ export class HakmesOnCask implements Hakmes {
   }
 
   async find(key: Key, options: { signal?: AbortSignal } = {}): Promise<StoredFile | undefined> {
-    const known = this.#parts.catalog.find(key);
-    if (known || !this.#parts.askOthers) return known;
+    const file = this.#parts.catalog.find(key) ?? (await this.#findElsewhere(key, options));
+    // What was merely found may lie about everything, its length and type included. An operator's record is theirs to answer for.
+    return file === undefined || file.isProven || file.manifest === undefined ? file : this.#proven(file, options);
+  }
+
+  async #findElsewhere(key: Key, options: { signal?: AbortSignal }): Promise<StoredFile | undefined> {
+    if (!this.#parts.askOthers) return undefined;
     const { file, isCertain } = await this.#parts.askOthers(key, options.signal);
     if (file || isCertain) return file;
     throw new Fault(
@@ -173,7 +178,10 @@ export class HakmesOnCask implements Hakmes {
     range: { start: number; end: number } = { start: 0, end: file.sizeBytes },
     options: { signal?: AbortSignal } = {},
   ): Promise<AsyncGenerator<Uint8Array, void, void>> {
-    return this.readUnproven(file.isProven ? file : await this.#proven(file, options), range, options);
+    const proven = file.isProven ? file : await this.#proven(file, options);
+    // The range was made for the record as it was offered.
+    if (proven.sizeBytes !== file.sizeBytes) throw notProven(file.key);
+    return this.readUnproven(proven, range, options);
   }
 
   async #proven(file: StoredFile, options: { signal?: AbortSignal }): Promise<StoredFile> {
@@ -184,12 +192,7 @@ export class HakmesOnCask implements Hakmes {
     const now = this.#parts.catalog.find(file.key);
     if (verdict === "proven" && now?.isProven) return now;
     if (verdict === "refuted" && now === undefined) throw refuted(file.key);
-    throw new Fault(
-      "unavailable",
-      "hakmes/not-proven",
-      `Cannot read the file "${file.key}" yet: it was found in Cask and has to be read whole once before it is believed`,
-      { retryAfterMs: 5000 },
-    );
+    throw notProven(file.key);
   }
 
   /** As {@link read}, of a file that may not be what its key says: the chunks are those of the manifest, and that is all. */
@@ -489,6 +492,15 @@ function cutOf(plan: CutPlan): Cut {
     return { rule, minBytes: plan.sizeBytes, averageBytes: plan.sizeBytes, maxBytes: plan.sizeBytes };
   }
   return { rule, minBytes: plan.minBytes, averageBytes: plan.averageBytes, maxBytes: plan.maxBytes };
+}
+
+function notProven(key: Key): Fault {
+  return new Fault(
+    "unavailable",
+    "hakmes/not-proven",
+    `Cannot read the file "${key}" yet: it was found in Cask and has to be read whole once before it is believed`,
+    { retryAfterMs: 5000 },
+  );
 }
 
 function refuted(key: Key): Fault {
