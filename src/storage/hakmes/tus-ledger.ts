@@ -74,7 +74,7 @@ const migrations = [
      key TEXT
    ) STRICT;
    CREATE INDEX uploads_by_expiry ON uploads (expires_at);
-   CREATE INDEX uploads_open ON uploads (state) WHERE state = 'open';
+   CREATE INDEX uploads_open ON uploads (state, kind) WHERE state = 'open';
    CREATE TABLE lists (
      upload INTEGER NOT NULL REFERENCES uploads (number) ON DELETE CASCADE,
      first INTEGER NOT NULL,
@@ -251,6 +251,14 @@ export class TusLedger {
       .query("SELECT 1 FROM uploads WHERE state = 'open' AND kind = 'final' AND instr(concat, $id) > 0 LIMIT 1")
       .get({ id });
     return found !== null;
+  }
+
+  /** How many uploads are open. */
+  openCount(): number {
+    const row = this.#database
+      .query<{ open: number }, []>("SELECT count(*) AS open FROM uploads WHERE state = 'open'")
+      .get();
+    return row?.open ?? 0;
   }
 
   /** Uploads that are open, and the bytes they have. */

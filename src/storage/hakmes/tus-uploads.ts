@@ -298,21 +298,20 @@ export class TusUploads {
   }
 
   /** Cuts the requests at hand, each keeping what came; more are refused. Called when the node begins to stop. */
-  stop(): Promise<void> {
-    return this.#holds.stop();
+  async stop(): Promise<void> {
+    await Promise.all([this.#holds.stop(), this.#joins.close()]);
   }
 
   /** Stops, and closes what is open. */
   async close(): Promise<void> {
     await this.stop();
-    await this.#joins.close();
     await this.#reception.close();
     this.#ledger.close();
   }
 
   #enter(wanted: Pick<TusUpload, "kind" | "lengthBytes" | "metadata" | "concat">): TusUpload {
     const { clock, limits, newId = randomId } = this.#parts;
-    if (this.#ledger.counts().open >= limits.maxUnfinished) {
+    if (this.#ledger.openCount() >= limits.maxUnfinished) {
       throw new Fault(
         "unavailable",
         "hakmes/tus-too-many",
