@@ -116,13 +116,15 @@ async function toFile(
   /** Fetches what follows `from`; whether all is then the file's. */
   async function fetchRest(handle: FileHandle, from: number): Promise<boolean> {
     const hash = new FileHash(algorithmOf(key));
-    if (from > 0) await hash.catchUp(handle.createReadStream({ start: 0, autoClose: false }), from);
+    if (from > 0) await hash.catchUp(Bun.file(partial).slice(0, from).stream(), from);
     const sizeBytes = found?.sizeBytes ?? 0;
     if (from < sizeBytes) {
       const reading = await client.get(key, { patience, ...(from === 0 ? {} : { range: { start: from } }) });
       try {
         for await (const chunk of reading.bytes) {
-          await handle.writeFile(chunk);
+          await handle.writeFile(chunk).catch((thrown: unknown) => {
+            throw cannotWrite(partial, reasonOf(thrown), thrown);
+          });
           hash.take(hash.sizeBytes, chunk);
           progress?.at(hash.sizeBytes);
         }
