@@ -80,6 +80,8 @@ async function run(loaded: readonly Loaded[], given: ConfigFlags, alone: string 
     log,
   });
   const front = alone === undefined ? await loadFront() : undefined;
+  const onErrand =
+    alone !== undefined && enlisted.some(({ service, options: own }) => service.runsErrand?.(own) ?? false);
   let node: Node;
   try {
     node = await startNode({
@@ -87,6 +89,7 @@ async function run(loaded: readonly Loaded[], given: ConfigFlags, alone: string 
       services: enlisted,
       catalogue: services,
       alone: alone !== undefined,
+      unheard: onErrand,
       version,
       clock: systemClock,
       random: systemRandom,
@@ -99,6 +102,7 @@ async function run(loaded: readonly Loaded[], given: ConfigFlags, alone: string 
     if (thrown.kind === "internal" && thrown.cause !== undefined) process.stderr.write(`${reasonOf(thrown.cause)}\n`);
     process.exit(1);
   }
+  if (onErrand) process.exit(await errandOf(node));
   let signals = 0;
   const stop = async (signal: string) => {
     signals++;
@@ -115,6 +119,22 @@ async function run(loaded: readonly Loaded[], given: ConfigFlags, alone: string 
   process.stdout.write(addressTable(node));
   notifier.ready(`Serving on ${node.url}`);
   return new Promise<never>(() => undefined);
+}
+
+/** Has the service do what it was started for instead of serving. The exit code. */
+async function errandOf(node: Node): Promise<number> {
+  const told = new AbortController();
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => told.abort());
+  const running = node.services().find((status) => status.running?.errand)?.running;
+  try {
+    return (await running?.errand?.(told.signal)) ?? 0;
+  } catch (thrown) {
+    if (told.signal.aborted) return 130;
+    process.stderr.write(`${thrown instanceof Fault ? thrown.message : reasonOf(thrown)}\n`);
+    return 1;
+  } finally {
+    await node.stop();
+  }
 }
 
 function openLog(options: NodeOptions): Log {

@@ -50,6 +50,8 @@ export interface NodeParts {
   catalogue: readonly ServiceEntry[];
   /** The one service that is run, standing at the root. */
   alone: boolean;
+  /** Listens nowhere and gossips with nobody: for a service on an errand. @default false */
+  unheard?: boolean;
   version: string;
   clock: Clock;
   random: Random;
@@ -149,7 +151,8 @@ async function start(parts: NodeParts, undo: (() => void | Promise<void>)[]): Pr
         })
       : undefined;
   if (certificates) undo.push(() => certificates.stop());
-  refuseExposure([shared, ...own.map(({ options: { listen } }) => listen as Address)], options, tokens.any(), log);
+  if (!parts.unheard)
+    refuseExposure([shared, ...own.map(({ options: { listen } }) => listen as Address)], options, tokens.any(), log);
   const gossip = gossipAddress({ ...options, listen: shared });
   const gossips = parts.services.some(({ service, options: own }) => service.usesCluster?.(own) ?? false);
   if (gossips && !isLoopback(gossip.host) && options.clusterSecret === undefined) {
@@ -216,7 +219,9 @@ async function start(parts: NodeParts, undo: (() => void | Promise<void>)[]): Pr
   const stopping = new AbortController();
   const cut = new AbortController();
   const bind = (address: Address): Listener => {
-    const listener = openListener(address, certificates?.current().tls, listening);
+    const listener = parts.unheard
+      ? unheardListener(address)
+      : openListener(address, certificates?.current().tls, listening);
     listeners.push(listener);
     return listener;
   };
@@ -395,6 +400,11 @@ function refuseExposure(listen: readonly Address[], options: NodeOptions, tokens
   if (refused) throw refused;
   const warning = exposureWarning(asked);
   if (warning) log.warn(warning);
+}
+
+/** Stands where a listener would, and hears nothing. */
+function unheardListener(address: Address): Listener {
+  return { bound: address, mount() {}, certify() {}, async close() {} };
 }
 
 function navigationOf(parts: NodeParts) {

@@ -38,6 +38,11 @@ export interface Service<Options extends object> {
   readonly config: Section<Options>;
   /** Whether, with these options, it wants the node to gossip. @default false */
   usesCluster?(options: Options): boolean;
+  /**
+   * Whether, with these options, it does one thing and ends instead of serving: its {@link RunningService.errand}. Asked
+   * only where it is started alone; the node then listens nowhere. @default false
+   */
+  runsErrand?(options: Options): boolean;
   /** Opens stores, starts workers, and returns what to serve. Throws a Fault when it cannot run. */
   start(context: ServiceContext<Options>): Promise<RunningService>;
   /** Adds terminal verbs below `warren <name>`. */
@@ -112,6 +117,8 @@ export interface RunningService {
   /** Short facts for the console's table, such as `blobs: 12,034`. */
   facts?(): Record<string, string>;
   readonly workers: readonly Worker[];
+  /** The one thing that it does instead of serving; resolves to the program's exit code. Aborted when told to stop. */
+  errand?(signal: AbortSignal): Promise<number>;
   /** Extra addresses that it really listens on, such as a gossip port. */
   readonly addresses?: readonly { purpose: string; address: string }[];
   /** Ends background work and closes stores; called once, after the listeners have drained. */
