@@ -15,6 +15,13 @@ export const services: readonly ServiceEntry[] = [
     load: async () => (await import("./storage/cask/service.ts")).cask,
   },
   {
+    name: "hakmes",
+    group: "storage",
+    summary: "keeps files of any length, in chunks that are stored once",
+    byDefault: true,
+    load: async () => (await import("./storage/hakmes/service.ts")).hakmes,
+  },
+  {
     name: "reticulum",
     group: "storage",
     summary: "keeps images and serves them in any size",
