@@ -33,6 +33,7 @@ export function reachWithin(
         address: "127.0.0.1",
         requestId,
         name: caller,
+        within: true,
         may: () => true,
         keepOpen: () => init.signal ?? never,
       };

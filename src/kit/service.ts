@@ -85,6 +85,8 @@ export interface Caller {
   readonly requestId: string;
   /** The name of the token that was shown, or `anonymous`. */
   readonly name: string;
+  /** Set for another service of the same program: the body of its request is in memory already. */
+  readonly within?: true;
   /** Whether the caller may do what `scope` covers in this service. */
   may(scope: Scope): boolean;
   /**

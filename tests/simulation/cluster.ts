@@ -9,6 +9,7 @@ import { Fault } from "../../src/kit/fault.ts";
 import { silentLog } from "../../src/kit/log.ts";
 import { below, type Random } from "../../src/kit/random.ts";
 import { Cask, type CaskSettings } from "../../src/storage/cask/cask.ts";
+import { digestNow } from "../../src/storage/cask/digest.ts";
 import type { Algorithm, Key } from "../../src/storage/cask/key.ts";
 import { MemoryLedger } from "../../src/storage/cask/ledger-memory.ts";
 import type { Ledger } from "../../src/storage/cask/ledger.ts";
@@ -211,6 +212,7 @@ export class Cluster {
     const peerFor = this.network.peerFor(process);
     this.membership.started(node.id);
     const cask = new Cask({
+      digest: digestNow,
       store: this.#plant.store?.(disk, clock) ?? disk,
       ledger: this.#plant.ledger?.(ledger, clock) ?? ledger,
       clock,

@@ -6,6 +6,7 @@ import type { Clock } from "../../kit/clock.ts";
 import { Fault } from "../../kit/fault.ts";
 import type { Logger } from "../../kit/log.ts";
 import { startWorker, type Worker } from "../../kit/worker.ts";
+import type { Digest } from "./digest.ts";
 import { exchangeWork, handOffWork, type HealingOptions, type HealingParts, surplusWork } from "./healing.ts";
 import { Holdings, type HoldingsOptions } from "./holdings.ts";
 import { bucketCount, type Key } from "./key.ts";
@@ -65,6 +66,7 @@ export interface CaskParts {
   log: Logger;
   settings: CaskSettings;
   peerFor: PeerFor;
+  digest: Digest;
   /** The nodes as membership sees them now, this one included, and how many are known to exist at least. */
   members(): { nodes: readonly CaskNode[]; nodesExpected: number };
   /** A fresh unguessable text for a challenge. */
@@ -160,6 +162,7 @@ export class Cask {
       clock,
       options: settings,
       budget: this.#budget,
+      digest: parts.digest,
       fetcher: this.fetcher,
       healing: settings,
       nonce: parts.nonce,
@@ -260,6 +263,7 @@ export class Cask {
       peerFor: this.#parts.peerFor,
       clock: this.#parts.clock,
       budget: this.#budget,
+      digest: this.#parts.digest,
       options: this.settings,
     });
   }

@@ -14,7 +14,10 @@ const second = "http://second/cask";
 
 type Answer = (request: Request) => Response | Promise<Response>;
 
-function clientOf(answers: Record<string, Answer>, options: { clock?: Clock; idleTimeoutMs?: number } = {}) {
+function clientOf(
+  answers: Record<string, Answer>,
+  options: { clock?: Clock; idleTimeoutMs?: number; within?: boolean } = {},
+) {
   const asked: string[] = [];
   const client = new CaskClient({
     baseUrls: Object.keys(answers),
@@ -425,5 +428,65 @@ describe("lists", () => {
     const leaving = new AbortController();
     leaving.abort(new Error("enough"));
     await expect(client.walk({ signal: leaving.signal }).next()).rejects.toThrow("enough");
+  });
+});
+
+describe("within one program", () => {
+  const within = { within: true };
+  const chunksOf = async (reading: { bytes: AsyncGenerator<Uint8Array> }) => {
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of reading.bytes) chunks.push(chunk);
+    return chunks;
+  };
+
+  test("get: a blob, or a part of one, comes in one piece", async () => {
+    const { client } = clientOf({ [first]: holder(bytes) }, within);
+    expect(await chunksOf(await client.get(key))).toEqual([bytes]);
+    expect(await chunksOf(await client.get(key, { range: { start: 10, end: 20 } }))).toEqual([bytes.slice(10, 20)]);
+    const none = keyOf("sha256", new Bun.CryptoHasher("sha256").digest("hex"));
+    const empty = clientOf(
+      { [first]: () => new Response(new Uint8Array(0), { headers: { "Content-Length": "0" } }) },
+      within,
+    );
+    expect(await chunksOf(await empty.client.get(none))).toEqual([]);
+  });
+
+  test("get: no byte of a wrong blob is given", async () => {
+    const { client } = clientOf({ [first]: holder(bytes.toReversed()) }, within);
+    const { bytes: given } = await client.get(key);
+    await expect(given.next()).rejects.toMatchObject({ code: "cask/wrong-bytes" });
+  });
+
+  test("get: a blob larger than 8 MiB comes in order, in pieces, and is checked at its end", async () => {
+    const large = new Uint8Array(8 * 1024 * 1024 + 1).fill(3);
+    const answer: Answer = () =>
+      new Response(new Blob([large]).stream(), { headers: { "Content-Length": String(large.byteLength) } });
+    const { client } = clientOf({ [first]: answer }, within);
+    const right = keyOf("sha256", new Bun.CryptoHasher("sha256").update(large).digest("hex"));
+    const chunks = await chunksOf(await client.get(right));
+    expect(chunks.length).toBeGreaterThan(1);
+    expect(chunks.reduce((sum, chunk) => sum + chunk.byteLength, 0)).toBe(large.byteLength);
+    await expect(chunksOf(await client.get(key))).rejects.toMatchObject({ code: "cask/wrong-bytes" });
+  });
+
+  test("get: a blob that never comes whole is given up", async () => {
+    const { client, asked } = clientOf({ [first]: holder(bytes, 100) }, within);
+    await expect(chunksOf(await client.get(key))).rejects.toMatchObject({ code: "cask/cut-short" });
+    expect(asked).toHaveLength(3);
+  });
+
+  test("put: the node's key is taken, unless it is none or of another kind than asked for", async () => {
+    const answers = (told: string): Answer =>
+      (async (request: Request) => {
+        expect(await request.bytes()).toEqual(bytes);
+        return Response.json({ key: told, success: true, size: 1000, copies: 1, wanted: 1 });
+      }) satisfies Answer;
+    const put = (told: string) =>
+      clientOf({ [first]: answers(told) }, within).client.put(bytes, { algorithm: "sha256" });
+    expect((await put(key)).key).toBe(key);
+    for (const told of [`sha1:${"0".repeat(40)}`, "sha256:0", ""])
+      await expect(put(told)).rejects.toMatchObject({ code: "cask/wrong-bytes" });
+    const promised = clientOf({ [first]: answers(`sha256:${"0".repeat(64)}`) }, within).client.put(bytes, { key });
+    await expect(promised).rejects.toMatchObject({ code: "cask/wrong-bytes" });
   });
 });

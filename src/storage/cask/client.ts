@@ -2,11 +2,12 @@
  * Cask seen from outside: what other services and the terminal verbs use. Speaks the public routes over a fetch function,
  * so the node may be this one, reached without a network, or any other. Every blob's bytes are hashed on their way out
  * and on their way in; bytes that are not those of their key are a Fault, never a result. A part of a blob (a range)
- * cannot be checked and is as good as the node it came from.
+ * cannot be checked and is as good as the node it came from. Only what stays within one program is not hashed twice on
+ * its way out, as the node that is asked does it with the same memory.
  *
  * Several addresses may be given: a request that an address cannot answer goes to the next, a read also in its middle,
  * from the byte it had come to. A write is sent again only when its bytes can be had again. Nothing is held in memory
- * beyond the chunk at hand.
+ * beyond the chunk at hand; within one program that chunk is a whole blob, or part of one, of up to 8 MiB.
  */
 import type { z } from "zod";
 
@@ -24,10 +25,13 @@ import {
 } from "./client-answers.ts";
 import { type BucketListing, bucketListing } from "./client-listing.ts";
 import { answerOf, faultOf, Watch } from "./client-request.ts";
+import { type BlobSource, SentDigest, uploadBody } from "./client-upload.ts";
+import { digestBeside } from "./digest.ts";
 import { type Algorithm, algorithmOf, bucketCount, digestOf, type Key, parseKey } from "./key.ts";
 
 export type { CaskStatus, VerifyVerdict } from "./client-answers.ts";
 export type { BucketListing } from "./client-listing.ts";
+export type { BlobSource } from "./client-upload.ts";
 export {
   type Algorithm,
   algorithmOf,
@@ -39,8 +43,8 @@ export {
   type SizedKey,
 } from "./key.ts";
 
-/** Bytes to be stored: at hand, in a file, made anew by each call, or a stream that can be read once. */
-export type BlobSource = Uint8Array | Blob | (() => AsyncIterable<Uint8Array>) | AsyncIterable<Uint8Array>;
+/** Within one program a blob, or the part of one that is asked for, comes in one piece up to this size. */
+const wholeBytesMax = 8 * 1024 * 1024;
 
 /** How a client reaches Cask. */
 export interface CaskClientOptions {
@@ -51,6 +55,8 @@ export interface CaskClientOptions {
   token?: string;
   /** @default the runtime's own */
   fetch?: (url: string, init: RequestInit) => Promise<Response>;
+  /** Whether {@link fetch} leads to a node in this very program. @default false */
+  within?: boolean;
   /** A node that moves no byte for this long is given up. @default 30_000 */
   idleTimeoutMs?: number;
 }
@@ -109,7 +115,10 @@ export function caskOf(
   const { baseUrls, token, option } = options;
   if (baseUrls.length > 0) return new CaskClient({ baseUrls, clock, ...(token === undefined ? {} : { token }) });
   const reach = context.reach("cask");
-  if (reach) return new CaskClient({ baseUrls: [reach.baseUrl], clock, fetch: (url, init) => reach.fetch(url, init) });
+  if (reach) {
+    const { baseUrl } = reach;
+    return new CaskClient({ baseUrls: [baseUrl], clock, within: true, fetch: (url, init) => reach.fetch(url, init) });
+  }
   throw new Fault(
     "invalid",
     "cask/nowhere",
@@ -150,9 +159,10 @@ export class CaskClient {
       source instanceof Uint8Array ? source.byteLength : source instanceof Blob ? source.size : options.sizeBytes;
     return this.#onAny(canRepeat, async (baseUrl) => {
       const watch = this.#watch(options.signal);
-      const hashes = hashesFor(expected === undefined ? options.algorithm : algorithmOf(expected));
+      const wanted = expected === undefined ? options.algorithm : algorithmOf(expected);
+      const sent = new SentDigest(wanted, this.#options.within === true);
       const response = await this.#ask(baseUrl, "PUT", path, watch, {
-        body: uploadBody(source, hashes, watch),
+        body: uploadBody(source, sent, watch),
         headers: {
           "Content-Type": "application/octet-stream",
           ...(sizeBytes === undefined ? {} : { "Content-Length": String(sizeBytes) }),
@@ -161,7 +171,7 @@ export class CaskClient {
       const stored = await answerOf(response, storedShape, watch);
       const key = parseKey(stored.key);
       // Without a word about the algorithm the node decides, so all it may choose were computed.
-      if (key === undefined || hashes[algorithmOf(key)]?.digest("hex") !== digestOf(key)) {
+      if (key === undefined || (expected !== undefined && key !== expected) || !(await sent.is(key))) {
         throw new Fault(
           "unavailable",
           "cask/wrong-bytes",
@@ -195,7 +205,9 @@ export class CaskClient {
         // Streams may come without their length; asking for the head alone gives it.
         const sizeBytes = sizeIn(response) ?? (await this.find(key, options))?.sizeBytes;
         const starts = response.status === 200 ? 0 : startIn(response);
-        if (sizeBytes === undefined || starts !== at || response.body === null) {
+        const upTo = Math.min(end, sizeBytes ?? 0);
+        const bytes = this.#options.within && upTo - at <= wholeBytesMax ? wholeOf(response) : response.body;
+        if (sizeBytes === undefined || starts !== at || bytes === null) {
           await response.body?.cancel();
           watch.end();
           throw new Fault(
@@ -204,25 +216,31 @@ export class CaskClient {
             `The node answered ${response.status} with other bytes than asked`,
           );
         }
-        return { sizeBytes, body: response.body, watch };
+        return { sizeBytes, bytes, watch };
       });
     const first = await open(start);
     first.watch.wait(false);
     const last = Math.min(end, first.sizeBytes);
     const isWhole = start === 0 && last === first.sizeBytes;
-    const hash = isWhole ? new Bun.CryptoHasher(algorithmOf(key)) : undefined;
+    const algorithm = algorithmOf(key);
+    const hash = isWhole ? new Bun.CryptoHasher(algorithm) : undefined;
     const read = async function* (): AsyncGenerator<Uint8Array, void> {
       let at = start;
       let current = first;
       let fruitless = 0;
+      let isRight = !isWhole;
       while (true) {
         const before = at;
         current.watch.wait(true);
         try {
-          for await (const chunk of current.body) {
+          for await (const chunk of current.bytes) {
             options.signal?.throwIfAborted();
             if (at + chunk.byteLength > last) throw wrongBytes(key, "there are more of them than the node announced");
-            hash?.update(chunk);
+            const isAll = hash !== undefined && at === 0 && chunk.byteLength === last;
+            // All of it at once is checked before it is given, else while it comes.
+            if (isAll && (await digestBeside(algorithm, chunk)) !== digestOf(key)) throw wrongHash(key);
+            if (isAll) isRight = true;
+            else hash?.update(chunk);
             at += chunk.byteLength;
             current.watch.wait(false);
             yield chunk;
@@ -245,7 +263,7 @@ export class CaskClient {
           throw wrongBytes(key, "two nodes disagree on their number");
         }
       }
-      if (hash !== undefined && hash.digest("hex") !== digestOf(key)) throw wrongBytes(key, "their hash is another");
+      if (!isRight && hash?.digest("hex") !== digestOf(key)) throw wrongHash(key);
     };
     return { key, sizeBytes: first.sizeBytes, bytes: read() };
   }
@@ -378,46 +396,10 @@ export class CaskClient {
   }
 }
 
-type Hashes = Partial<Record<Algorithm, Bun.CryptoHasher>>;
-
-function hashesFor(algorithm: Algorithm | undefined): Hashes {
-  const wanted: readonly Algorithm[] = algorithm === undefined ? ["sha256", "sha1"] : [algorithm];
-  return Object.fromEntries(wanted.map((name) => [name, new Bun.CryptoHasher(name)]));
-}
-
-/** The body of an upload, hashed as it leaves. */
-function uploadBody(
-  source: BlobSource,
-  hashes: Hashes,
-  watch: Watch,
-): Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> {
-  const hash = (chunk: Uint8Array) => {
-    for (const hasher of Object.values(hashes)) hasher.update(chunk);
-  };
-  if (source instanceof Uint8Array) {
-    hash(source);
-    return source as Uint8Array<ArrayBuffer>;
-  }
-  const chunks = source instanceof Blob ? source.stream() : typeof source === "function" ? source() : source;
-  const iterator = (chunks as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]();
-  return new ReadableStream<Uint8Array>({
-    async pull(controller) {
-      watch.wait(false);
-      try {
-        const next = await iterator.next();
-        watch.wait(true);
-        if (next.done) return controller.close();
-        hash(next.value);
-        controller.enqueue(next.value);
-      } catch (thrown) {
-        watch.failure = thrown;
-        controller.error(thrown);
-      }
-    },
-    async cancel() {
-      await iterator.return?.(undefined);
-    },
-  });
+/** Bytes that are at hand already, in one piece. */
+async function* wholeOf(response: Response): AsyncGenerator<Uint8Array> {
+  const bytes = await response.bytes();
+  if (bytes.byteLength > 0) yield bytes;
 }
 
 /** The size of the whole blob, as far as the answer tells. */
@@ -432,6 +414,10 @@ function sizeIn(response: Response): number | undefined {
 /** Where the bytes of a partial answer begin. */
 function startIn(response: Response): number {
   return Number(/^bytes (\d+)-/.exec(response.headers.get("content-range") ?? "")?.[1] ?? Number.NaN);
+}
+
+function wrongHash(key: Key): Fault {
+  return wrongBytes(key, "their hash is another");
 }
 
 function wrongBytes(key: Key, reason: string): Fault {

@@ -1,3 +1,4 @@
+import { digestNow } from "./digest.ts";
 import { MemoryBudget } from "./memory-budget.ts";
 import { expect, test } from "bun:test";
 
@@ -26,6 +27,7 @@ function setUp() {
     clock: fixture.clock,
     options: fixture.options,
     budget: new MemoryBudget(64 * 1024 * 1024),
+    digest: digestNow,
     fetcher: fixture.fetcher(id).fetcher,
     healing: fixture.options,
     nonce: () => "00112233445566778899aabbccddeeff",

@@ -43,6 +43,22 @@ test("Holdings.keep: a second content of one SHA-1 is refused and the first one 
   await expect(holdings.keep("sha1", bytes)).rejects.toMatchObject({ code: "cask/collision" });
 });
 
+test("Holdings.keepHashed: writes nothing when a good copy is there, and writes when it is not known to be good", async () => {
+  const { holdings, store, clock, fixture, reports } = setUp();
+  const key = keyFor(bytes);
+  const first = await holdings.keepHashed(key, bytes);
+  const { capacityBytes } = store.faults;
+  store.faults.capacityBytes = 0;
+  expect(await holdings.keepHashed(key, bytes)).toEqual(first);
+  clock.advance(fixture.options.verifyEveryMs + 1);
+  await expect(holdings.keepHashed(key, bytes)).rejects.toMatchObject({ code: "cask/disk-full" });
+  expect(reports).toEqual(["troubled cask/disk-full"]);
+  store.faults.capacityBytes = capacityBytes;
+  store.flipBit(key, true);
+  await holdings.keepHashed(key, bytes);
+  expect(store.peek(key)).toEqual(bytes);
+});
+
 test("Holdings.trusted: a copy whose stamp changed is read again, and put aside when it is bad", async () => {
   const { holdings, store, reports } = setUp();
   const { key } = await holdings.keep("sha256", bytes);

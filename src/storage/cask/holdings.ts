@@ -104,11 +104,11 @@ export class Holdings {
     }
   }
 
-  /** Takes in a whole blob; it is durable when this resolves. Aborts the write on any failure. */
+  /** Takes in a whole blob, not to be changed before this resolves, which is when it is durable. Aborts the write on any failure. */
   async keep(algorithm: Algorithm, bytes: BlobBytes, sizeHintBytes?: number, expected?: Key): Promise<BlobRecord> {
     const incoming = await this.receive(algorithm, bytes instanceof Uint8Array ? bytes.byteLength : sizeHintBytes);
     try {
-      if (bytes instanceof Uint8Array) await incoming.write(bytes);
+      if (bytes instanceof Uint8Array) await incoming.write(bytes, true);
       else for await (const chunk of bytes) await incoming.write(chunk);
     } catch (thrown) {
       await incoming.abort();
@@ -122,11 +122,19 @@ export class Holdings {
     return this.admit(incoming, key, sha256);
   }
 
-  /** Takes in a whole blob whose sha256 key the caller has computed from these very bytes. Durable when this resolves. */
+  /**
+   * Takes in a whole blob whose sha256 key the caller has computed from these very bytes, which must not change before
+   * this resolves. Durable then. Writes nothing when a good copy is there already.
+   */
   async keepHashed(key: Key, bytes: Uint8Array): Promise<BlobRecord> {
+    const kept = await this.#exclusively(key, async () => {
+      const stat = await this.store.find(key);
+      return stat && this.#trusts(key, stat) ? this.ledger.find(key) : undefined;
+    });
+    if (kept) return kept;
     const incoming = await this.receive("sha256", bytes.byteLength, key);
     try {
-      await incoming.write(bytes);
+      await incoming.write(bytes, true);
     } catch (thrown) {
       await incoming.abort();
       throw this.#noteTrouble(thrown);

@@ -119,26 +119,26 @@ export function caskRoutes(parts: HttpParts): (request: Request, caller: Caller)
     }
   };
 
-  const upload = async (request: Request, expected?: Key): Promise<Response> => {
-    const result = await put(request, expected);
+  const upload = async (request: Request, caller: Caller, expected?: Key): Promise<Response> => {
+    const result = await put(request, caller, expected);
     return putAnswer(result, parts.originalFailureStatus);
   };
 
   /** The upload of a browser without script: it gets the form again, with what became of the file. */
-  const uploadByForm = async (request: Request): Promise<Response> => {
+  const uploadByForm = async (request: Request, caller: Caller): Promise<Response> => {
     try {
-      return parts.pages.uploaded(request, await put(request));
+      return parts.pages.uploaded(request, await put(request, caller));
     } catch (thrown) {
       if (!(thrown instanceof Fault)) throw thrown;
       return parts.pages.uploaded(request, thrown);
     }
   };
 
-  const put = async (request: Request, expected?: Key): Promise<PutResult> => {
+  const put = async (request: Request, { within }: Caller, expected?: Key): Promise<PutResult> => {
     const startedMs = parts.clock.monotonicMs();
     let result: PutResult;
     try {
-      const offered = await openUpload(request, limits, parts.algorithm, expected);
+      const offered = await openUpload(request, limits, parts.algorithm, { expected, within });
       result = await cask.put(offered.bytes, { ...offered, signal: request.signal });
     } catch (thrown) {
       parts.metrics.put("failed", 0, 0);
@@ -234,12 +234,14 @@ export function caskRoutes(parts: HttpParts): (request: Request, caller: Caller)
 
   // Our own.
   app.post("/upload/", (c) =>
-    (c.req.header("accept") ?? "").includes("text/html") ? uploadByForm(c.req.raw) : upload(c.req.raw),
+    (c.req.header("accept") ?? "").includes("text/html")
+      ? uploadByForm(c.req.raw, c.env.caller)
+      : upload(c.req.raw, c.env.caller),
   );
   app.put("/file/:key/*", (c) => {
     const text = c.req.param("key");
     const key = parseKey(text);
-    return key ? upload(c.req.raw, key) : badKey(c.req.raw, text);
+    return key ? upload(c.req.raw, c.env.caller, key) : badKey(c.req.raw, text);
   });
   app.get("/status.json", (c) => c.json(parts.status() as object));
   app.get("/whereis/:key/", async (c) => {
@@ -333,7 +335,8 @@ export function caskRoutes(parts: HttpParts): (request: Request, caller: Caller)
       throw new Fault("missing", "cask/no-page", `Cannot find "${path.slice(0, 200)}": there is no such page`);
     }
     // curl -T adds the file's name to the path; as with the original's POST any path nobody knows takes an upload.
-    if ((method === "POST" || method === "PUT") && allowedOf(path) === undefined) return upload(c.req.raw);
+    if ((method === "POST" || method === "PUT") && allowedOf(path) === undefined)
+      return upload(c.req.raw, c.env.caller);
     const allow = allowedOf(path) ?? "GET, HEAD, POST";
     return new Response("Method Not Allowed\n", {
       status: 405,
@@ -386,7 +389,7 @@ export function caskRoutes(parts: HttpParts): (request: Request, caller: Caller)
     }
     // Likewise uploads to the root, and copies from other nodes.
     if (request.method === "POST" || request.method === "PUT") {
-      if (hasPath(request.url, rootPath)) return upload(request);
+      if (hasPath(request.url, rootPath)) return upload(request, caller);
       if (hasPath(request.url, copiesPath)) return takeCopy(request, caller);
     }
     return app.fetch(request, { caller });

@@ -41,13 +41,13 @@ export class Incoming {
     this.#maxBytes = maxBytes;
   }
 
-  /** Hashes and stores a chunk. Throws `cask/too-large` beyond the limit. */
-  write(chunk: Uint8Array): void | Promise<void> {
+  /** Hashes and stores a chunk, which stays as it is until the end if it is `lasting`. Throws `cask/too-large` beyond the limit. */
+  write(chunk: Uint8Array, lasting = false): void | Promise<void> {
     this.sizeBytes += chunk.byteLength;
     if (this.sizeBytes > this.#maxBytes) throw tooLarge(this.#maxBytes);
     this.#sha256?.update(chunk);
     this.#sha1?.update(chunk);
-    return this.#writer.write(chunk);
+    return this.#writer.write(chunk, lasting);
   }
 
   /** The names of what came. Call once, after the last chunk. */

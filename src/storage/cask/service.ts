@@ -16,6 +16,7 @@ import type { Worker } from "../../kit/worker.ts";
 import { Cask, type CaskEvent, type CaskSettings } from "./cask.ts";
 import { caskCommands } from "./commands.ts";
 import { type CaskOptions, caskSection } from "./config.ts";
+import { digestBeside } from "./digest.ts";
 import { caskFindings, repairIn } from "./findings.ts";
 import { caskRoutes } from "./http.ts";
 import { openSqliteLedger } from "./ledger-sqlite.ts";
@@ -105,6 +106,7 @@ async function begin(context: ServiceContext<CaskOptions>, ledgerPath: string): 
     log,
     settings: settingsOf(options),
     peerFor: (peer) => httpPeer(peer, peerSecret),
+    digest: digestBeside,
     members: () => ({ nodes: caskNodes(cluster), nodesExpected: cluster.expected() }),
     nonce: () => Buffer.from(crypto.getRandomValues(new Uint8Array(16))).toString("hex"),
     happened(event, sentence, bytes) {

@@ -1,6 +1,7 @@
 /**
  * A blob on its way to the disk. Up to 256 KiB stay in memory until the commit, so that a small blob costs one trip to
- * another thread (which opens, writes, syncs and closes) and a rename; larger ones go to a file in `incoming/` through that buffer.
+ * another thread (which opens, writes, syncs and closes) and a rename, and so do up to 8 MiB that stay as they are with
+ * the caller; larger ones go to a file in `incoming/` through that buffer.
  * Large files are flushed every 32 MiB while they come, so that the fsync at the end has little left to do.
  * After any failure the writer is broken: nothing is tried a second time on the same file.
  */
@@ -25,6 +26,8 @@ import { type FileReader, statOfFile, unfilled } from "./store-disk-read.ts";
 
 const bufferBytes = 256 * 1024;
 const firstBufferBytes = 8 * 1024;
+/** A blob up to this size that the caller keeps in memory is written from there in one piece. */
+const lastingBytesMax = 8 * 1024 * 1024;
 const flushEveryBytes = 32 * 1024 * 1024;
 
 /** What a writer asks of its store. */
@@ -43,8 +46,11 @@ export class DiskWriter implements BlobWriter {
   /** Where its bytes go until they have a key. */
   readonly path: string;
   readonly #host: WriterHost;
-  #buffer: Uint8Array<ArrayBuffer>;
+  readonly #firstBytes: number;
+  #buffer: Uint8Array<ArrayBuffer> = new Uint8Array(0);
   #filled = 0;
+  /** The buffer is the caller's, and full. */
+  #isLasting = false;
   #descriptor: number | undefined;
   #writtenBytes = 0;
   #flushedBytes = 0;
@@ -55,7 +61,7 @@ export class DiskWriter implements BlobWriter {
   constructor(host: WriterHost, path: string, sizeHintBytes: number) {
     this.#host = host;
     this.path = path;
-    this.#buffer = unfilled(Math.max(1, Math.min(sizeHintBytes || firstBufferBytes, bufferBytes)));
+    this.#firstBytes = Math.max(1, Math.min(sizeHintBytes || firstBufferBytes, bufferBytes));
   }
 
   /** Bytes taken so far. */
@@ -63,9 +69,15 @@ export class DiskWriter implements BlobWriter {
     return this.#writtenBytes + this.#filled;
   }
 
-  write(chunk: Uint8Array): void | Promise<void> {
+  write(chunk: Uint8Array, lasting = false): void | Promise<void> {
     this.#mustBeOpen();
     const needed = this.#filled + chunk.length;
+    if (lasting && this.sizeBytes === 0 && needed > bufferBytes && needed <= lastingBytesMax) {
+      this.#buffer = chunk as Uint8Array<ArrayBuffer>;
+      this.#filled = needed;
+      this.#isLasting = true;
+      return;
+    }
     if (needed > bufferBytes) {
       this.#spilling = this.#spill(chunk);
       return this.#spilling;
@@ -158,7 +170,7 @@ export class DiskWriter implements BlobWriter {
   }
 
   #grow(needed: number): void {
-    const larger = unfilled(Math.min(bufferBytes, Math.max(needed, this.#buffer.length * 2)));
+    const larger = unfilled(Math.min(bufferBytes, Math.max(needed, this.#firstBytes, this.#buffer.length * 2)));
     larger.set(this.#buffer.subarray(0, this.#filled));
     this.#buffer = larger;
   }
@@ -166,6 +178,11 @@ export class DiskWriter implements BlobWriter {
   async #spill(chunk: Uint8Array): Promise<void> {
     try {
       this.#descriptor ??= this.#openDraft();
+      if (this.#isLasting) {
+        await this.#writeOut(this.#buffer);
+        this.#buffer = new Uint8Array(0);
+        this.#isLasting = false;
+      }
       if (this.#buffer.length < bufferBytes) this.#grow(bufferBytes);
       for (let at = 0; at < chunk.length;) {
         if (this.#filled === 0 && chunk.length - at >= bufferBytes) {

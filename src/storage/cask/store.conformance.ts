@@ -115,6 +115,30 @@ export function describeStore(name: string, open: () => Promise<StoreFixture>): 
       }
     });
 
+    test("write: a chunk that lasts may be of any size, alone or with others before and behind it", async () => {
+      for (const lastingBytes of [10, 262_145, 1_048_576, 9_000_000]) {
+        for (const [before, behind] of [
+          [0, 0],
+          [0, 5],
+          [3, 0],
+          [300_000, 300_000],
+        ] as const) {
+          const whole = noise(before + lastingBytes + behind, 23);
+          const lasting = whole.slice(before, before + lastingBytes);
+          const writer = await store.create(whole.length);
+          if (before > 0) await writer.write(whole.subarray(0, before));
+          await writer.write(lasting, true);
+          expect(sameBytes(await gathered(writer.reread()), whole.subarray(0, before + lastingBytes))).toBe(true);
+          if (behind > 0) await writer.write(whole.subarray(before + lastingBytes));
+          expect(sameBytes(await gathered(writer.reread()), whole)).toBe(true);
+          const key = nextKey();
+          expect((await writer.commit(key)).sizeBytes).toBe(whole.length);
+          expect(sameBytes(await readAll(store, key), whole)).toBe(true);
+          await store.remove(key);
+        }
+      }
+    });
+
     test("abort: leaves nothing", async () => {
       for (const sizeBytes of [10, 2_000_000]) {
         const key = nextKey();

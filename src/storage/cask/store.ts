@@ -27,8 +27,11 @@ export interface ByteRange {
 
 /** A blob on its way in. Exactly one of commit and abort ends it. */
 export interface BlobWriter {
-  /** Appends bytes. Resolves when more may come. The chunk may be reused afterwards. */
-  write(chunk: Uint8Array): Awaitable<void>;
+  /**
+   * Appends bytes. Resolves when more may come. The chunk may be reused afterwards, unless `lasting` says that it stays
+   * as it is until commit or abort has ended, so that it need not be copied.
+   */
+  write(chunk: Uint8Array, lasting?: boolean): Awaitable<void>;
   /** Everything written so far, from the beginning; may be called several times, also at once, before commit or abort. */
   reread(): AsyncIterable<Uint8Array>;
   /**

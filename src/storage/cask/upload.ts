@@ -28,21 +28,22 @@ export interface Upload {
   filename?: string;
 }
 
-/** Raw bodies up to this size are taken whole. */
+/** Raw bodies up to this size are taken whole; the second for those that are in memory already. */
 const wholeBytesMax = 256 * 1024;
+const wholeWithinMax = 8 * 1024 * 1024;
 
 /** Form framing around a blob may take this much beyond it. */
 const framingBytes = 64 * 1024;
 
 /**
- * The upload in a request. Faults: `cask/partial` (400), `cask/no-file` (400), `cask/several-files` (400), `cask/too-large` (413) and those of
+ * The upload in a request; `within` when it comes from this very program. Faults: `cask/partial` (400), `cask/no-file` (400), `cask/several-files` (400), `cask/too-large` (413) and those of
  * reading forms and bodies.
  */
 export async function openUpload(
   request: Request,
   limits: UploadLimits,
   usual: Algorithm,
-  expected?: Key,
+  { expected, within }: { expected?: Key | undefined; within?: boolean | undefined } = {},
 ): Promise<Upload> {
   if (request.headers.has("content-range")) {
     // RFC 9110, section 14.5: a part must not be taken for the whole.
@@ -80,7 +81,7 @@ export async function openUpload(
     throw new Fault("invalid", "cask/no-file", 'Cannot store a file: wanted a multipart form with a part named "file"');
   }
   if (length !== null && Number(length) > limits.maxBlobBytes) throw fileTooLarge();
-  if (length !== null && request.body !== null && Number(length) <= wholeBytesMax) {
+  if (length !== null && request.body !== null && Number(length) <= (within ? wholeWithinMax : wholeBytesMax)) {
     const bytes = await wholeBody(request, Number(length), {
       idleTimeoutMs: limits.uploadIdleMs,
       clock: limits.clock,

@@ -5,6 +5,7 @@ import { Fault } from "../../kit/fault.ts";
 import { bytesOf, ClusterFixture, keyFor, silent } from "./cluster-fixture.ts";
 import type { Key } from "./key.ts";
 import type { BlobBytes, Peer } from "./peer.ts";
+import { digestNow } from "./digest.ts";
 import { MemoryBudget } from "./memory-budget.ts";
 import { putBlob, pushCopy } from "./write.ts";
 
@@ -30,6 +31,7 @@ function setUp(
         peerFor: fixture.peerFor,
         clock: fixture.clock,
         budget,
+        digest: digestNow,
         options: fixture.options,
       }),
     );

@@ -10,9 +10,10 @@
 import { type Clock, sleep } from "../../kit/clock.ts";
 import { Fault, reasonOf } from "../../kit/fault.ts";
 import { Channel } from "./channel.ts";
+import type { Digest } from "./digest.ts";
 import type { Holdings } from "./holdings.ts";
 import { type Incoming, tooLarge, wrongDigest } from "./incoming.ts";
-import type { Algorithm, Key } from "./key.ts";
+import { type Algorithm, type Key, keyOf } from "./key.ts";
 import { BudgetShare, type MemoryBudget } from "./memory-budget.ts";
 import type { BlobBytes, PeerFor } from "./peer.ts";
 import type { CaskNode, Placement } from "./placement.ts";
@@ -31,6 +32,7 @@ export interface WriteParts {
   clock: Clock;
   /** What all uploads of this node may hold in memory together. */
   budget: MemoryBudget;
+  digest: Digest;
   options: WriteOptions;
 }
 
@@ -153,7 +155,7 @@ async function putInline(
   placement: Placement,
   parts: WriteParts,
 ): Promise<PutResult> {
-  const key = `${options.algorithm}:${new Bun.CryptoHasher(options.algorithm).update(bytes).digest("hex")}` as Key;
+  const key = keyOf(options.algorithm, await parts.digest(options.algorithm, bytes));
   if (options.expected !== undefined && options.expected !== key) throw wrongDigest(options.expected, key);
   const send = async (node: CaskNode) => {
     if (node.self && options.algorithm === "sha256") await parts.holdings.keepHashed(key, bytes);

@@ -1,0 +1,22 @@
+/** Hashes of whole bytes: whichever way they are made, they are the same. */
+import { expect, test } from "bun:test";
+
+import { digestBeside, digestNow } from "./digest.ts";
+
+test("digestBeside: gives the digest of just these bytes, small or large, and of a part of a larger buffer", async () => {
+  const all = crypto.getRandomValues(new Uint8Array(65_536));
+  for (const sizeBytes of [0, 1, 262_143, 262_144, 262_145, 3_000_001]) {
+    const bytes = Buffer.alloc(sizeBytes + 7, all).subarray(7);
+    for (const algorithm of ["sha1", "sha256"] as const) {
+      const expected = new Bun.CryptoHasher(algorithm).update(bytes).digest("hex");
+      expect([sizeBytes, await digestBeside(algorithm, bytes)]).toEqual([sizeBytes, expected]);
+      expect(digestNow(algorithm, bytes)).toBe(expected);
+    }
+  }
+});
+
+test("digestBeside: many at a time do not get mixed up", async () => {
+  const blobs = Array.from({ length: 12 }, (_, number) => new Uint8Array(300_000 + number).fill(number));
+  const digests = await Promise.all(blobs.map((bytes) => digestBeside("sha256", bytes)));
+  expect(digests).toEqual(blobs.map((bytes) => digestNow("sha256", bytes)));
+});
