@@ -69,14 +69,12 @@ const times: Readonly<Record<string, readonly [fraction: string, offset: string]
 
 /** Structure, or contents that mean nothing outside of their program. */
 const silent = new Set([
-  ...[
-    "Exif IFD Pointer",
-    "GPS Info IFD Pointer",
-    "Interoperability IFD Pointer",
-    "MakerNote",
-    "Padding",
-    "OffsetSchema",
-  ],
+  "Exif IFD Pointer",
+  "GPS Info IFD Pointer",
+  "Interoperability IFD Pointer",
+  "MakerNote",
+  "Padding",
+  "OffsetSchema",
   "PrintImageMatching",
   "IPTC-NAA",
   "ApplicationNotes",
