@@ -1,6 +1,5 @@
 /**
- * Chunks in Cask. The client goes through its addresses by itself; a blob that all wanted nodes have already is not sent
- * again.
+ * Chunks in Cask. The client goes through its addresses by itself, and hashes every whole blob it gives.
  */
 import { Fault } from "../../kit/fault.ts";
 import type { CaskClient, Key } from "../cask/client.ts";
@@ -29,13 +28,15 @@ export class CaskChunkStore implements ChunkStore {
         `Cask has ${reading.sizeBytes} bytes as ${key}: wanted at most ${maxBytes}`,
       );
     }
-    const whole = new Uint8Array(reading.sizeBytes);
+    let whole: Uint8Array | undefined;
     let at = 0;
     for await (const piece of reading.bytes) {
-      whole.set(piece, at);
+      // Within one program a blob comes in one piece, which need not be copied.
+      if (piece.byteLength === reading.sizeBytes) whole = piece;
+      else (whole ??= new Uint8Array(reading.sizeBytes)).set(piece, at);
       at += piece.byteLength;
     }
-    return whole;
+    return whole ?? new Uint8Array(0);
   }
 
   async *stream(key: Key, signal?: AbortSignal): AsyncGenerator<Uint8Array, void, void> {

@@ -2,8 +2,9 @@
  * Chunks in memory, for tests: every fault that Cask may show can be planted, by key or for all.
  */
 import { Fault } from "../../kit/fault.ts";
-import type { Key } from "../cask/client.ts";
+import { algorithmOf, type Key } from "../cask/client.ts";
 import type { ChunkStore } from "./chunk-store.ts";
+import { keyOfShort } from "./digest.ts";
 
 /** What to do to a call. */
 export type Trouble = (call: {
@@ -36,7 +37,8 @@ export class MemoryChunkStore implements ChunkStore {
     return this.#call("get", key, signal, (trouble) => {
       const bytes = this.#require(key, trouble);
       if (bytes.byteLength > maxBytes) throw wrongSize(key);
-      return bytes;
+      if (keyOfShort(algorithmOf(key), bytes) === key) return bytes;
+      throw new Fault("unavailable", "cask/wrong-bytes", `The bytes that came are not those of ${key}`);
     });
   }
 

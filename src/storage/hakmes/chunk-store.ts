@@ -1,6 +1,6 @@
 /**
  * The port to where chunks and manifests lie: blobs under their hash. Narrower than a client of Cask, so that the rules can
- * be tested over memory and over faults. Nothing that comes out of it is believed: whoever reads hashes.
+ * be tested over memory and over faults. What comes out whole has been hashed.
  */
 import { type Clock, sleep } from "../../kit/clock.ts";
 import { Fault } from "../../kit/fault.ts";
@@ -13,9 +13,9 @@ export interface ChunkStore {
    * @returns whether the blob was not there before, as far as was seen
    */
   put(key: Key, bytes: Uint8Array, signal?: AbortSignal): Promise<{ isNew: boolean }>;
-  /** A whole blob, unverified. Throws `hakmes/chunk-size` when it is longer than `maxBytes`. */
+  /** A whole blob, its bytes hashed to its key. Throws `hakmes/chunk-size` when it is longer than `maxBytes`. */
   get(key: Key, maxBytes: number, signal?: AbortSignal): Promise<Uint8Array>;
-  /** A whole blob as it comes, unverified. To be read to its end, or returned. */
+  /** A whole blob as it comes, not verified. To be read to its end, or returned. */
   stream(key: Key, signal?: AbortSignal): AsyncGenerator<Uint8Array, void, void>;
   /** The size of a blob; undefined when nobody who could be asked has it. */
   find(key: Key, signal?: AbortSignal): Promise<{ sizeBytes: number } | undefined>;

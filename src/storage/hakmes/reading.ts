@@ -11,7 +11,6 @@ import type { Clock } from "../../kit/clock.ts";
 import { Fault } from "../../kit/fault.ts";
 import { algorithmOf, digestOf, type Key } from "../cask/client.ts";
 import { type ChunkStore, patiently } from "./chunk-store.ts";
-import { keyOfBytes } from "./digest.ts";
 import type { PlacedChunk } from "./manifest-tree.ts";
 import type { Room } from "./room.ts";
 
@@ -38,17 +37,13 @@ export interface ReadingParts {
 }
 
 /** A whole blob, verified. Throws `hakmes/chunk-unavailable` when it cannot be had. */
-export async function fetchBlob(
+export function fetchBlob(
   parts: Pick<ReadingParts, "chunks" | "clock" | "retried">,
   key: Key,
   maxBytes: number,
   signal?: AbortSignal,
 ): Promise<Uint8Array> {
-  return insistently(parts, key, signal, async () => {
-    const bytes = await parts.chunks.get(key, maxBytes, signal);
-    if ((await keyOfBytes(algorithmOf(key), bytes)) === key) return bytes;
-    throw wrongBytes(key);
-  });
+  return insistently(parts, key, signal, () => parts.chunks.get(key, maxBytes, signal));
 }
 
 /** Tries some times; what the last attempt failed with becomes a sentence for who reads the file. */
