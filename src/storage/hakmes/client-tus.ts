@@ -140,9 +140,14 @@ class TusUpload {
             `filetype ${base64(mimetype)}`,
           ].join(","),
         },
+        accepts: [404, 405],
       });
       await response.body?.cancel();
       watch.end();
+      if (response.status >= 400) {
+        const words = "The server knows no uploads that can be gone on with";
+        throw this.#requester.fault("no-uploads", words, { kind: "invalid" });
+      }
       const place = placeOf(response.headers.get("location"), baseUrl);
       if (place === undefined) throw this.#requester.fault("nonsense", "The server made an upload without an address");
       return { url: place, key: keyIn(response) };

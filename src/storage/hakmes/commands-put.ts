@@ -115,17 +115,43 @@ async function putOne(client: HakmesClient, file: NamedFile, flags: PutFlags, wa
 
   const { memory } = watching;
   const resume = await memory?.find(file);
-  const stored = await client.upload(fileSource(file.path, sizeBytes), {
-    ...label,
-    patience,
-    resume,
-    onSent: watching.at,
-    onResumed: (offset) =>
-      watching.note(`going on at ${formatSize(offset)}, ${formatShare(offset / sizeBytes)} of it are there`),
-    onCreated: (url) => memory?.keep(file, url),
-  });
-  await memory?.forget(file);
-  return stored;
+  try {
+    const stored = await client.upload(fileSource(file.path, sizeBytes), {
+      ...label,
+      patience,
+      resume,
+      onSent: watching.at,
+      onResumed: (offset) =>
+        watching.note(`going on at ${formatSize(offset)}, ${formatShare(offset / sizeBytes)} of it are there`),
+      onCreated: (url) => memory?.keep(file, url),
+    });
+    await memory?.forget(file);
+    return stored;
+  } catch (thrown) {
+    if (!knowsNoUploads(thrown)) throw thrown;
+  }
+  // Its bytes can be had again, so what fails is sent again from the start.
+  const { key, size } = await patiently(new Patience(patience), undefined, () =>
+    client.put(() => counted(Bun.file(file.path).stream(), watching.at), { ...label, sizeBytes }),
+  );
+  return { key, sizeBytes: size };
+}
+
+/** Whether a server is one of those that take a file only in one request, as the predecessor's do. */
+function knowsNoUploads(thrown: unknown): boolean {
+  return thrown instanceof Fault && thrown.code === "hakmes/no-uploads";
+}
+
+async function* counted(
+  chunks: AsyncIterable<Uint8Array>,
+  at: (offset: number) => void,
+): AsyncGenerator<Uint8Array, void, void> {
+  let sent = 0;
+  for await (const chunk of chunks) {
+    yield chunk;
+    sent += chunk.byteLength;
+    at(sent);
+  }
 }
 
 /** How long to try, and a word about it when it begins. */
