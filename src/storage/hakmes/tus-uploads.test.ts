@@ -60,6 +60,22 @@ describe("a request that breaks off", () => {
     const stopped = before.stop();
     await tus.settled(Promise.allSettled([stopped, hanging]));
   });
+
+  test("a kill before its first chunk keeps what an earlier one brought", async () => {
+    await using tus = await TusFixture.open({ limits: { checkpointMs: 0 } });
+    const bytes = seededBytes(18, 9000);
+    const url = await tus.create({ "Upload-Length": "9000" });
+    await tus.patch(url, 0, bytes.subarray(0, 300));
+    const body = bodyOf(bytes.subarray(300, 400), "silence");
+    const hanging = tus.patch(url, 300, body.stream);
+    await until(() => body.isAllTaken() && tus.chunks.underWay === 0);
+    const before = tus.uploads;
+    await tus.restart();
+    expect(seen(await tus.send("HEAD", url))).toEqual([200, "300"]);
+    const last = await tus.patch(url, 300, bytes.subarray(300));
+    expect(last.headers.get("warren-key")).toBe(keyOfBytes(bytes));
+    await Promise.allSettled([before.stop(), hanging]);
+  });
 });
 
 describe("two requests for one upload", () => {
@@ -181,6 +197,7 @@ describe("time", () => {
     const bytes = seededBytes(9, 3000);
     const part = await tus.create({ "Upload-Length": "3000", "Upload-Concat": "partial" });
     await tus.patch(part, 0, bytes);
+    tus.clock.advance(hourMs);
     const answer = await tus.settled(tus.send("POST", "", { "Upload-Concat": `final;${part}` }));
     expect([answer.status, answer.headers.get("warren-key")]).toEqual([201, null]);
     const url = answer.headers.get("location") ?? "";
@@ -188,7 +205,8 @@ describe("time", () => {
     expect((await tus.send("DELETE", part)).status).toBe(423);
     expect((await tus.send("DELETE", url)).status).toBe(423);
     expect(await (await tus.send("GET", url)).json()).toMatchObject({ state: "joining", length: 3000 });
-    tus.clock.advance(23.9 * hourMs);
+    // The part's own time is over by now, the file's is not.
+    tus.clock.advance(23.5 * hourMs);
     await clean(tus);
     gate.resolve();
     await until(() => tus.uploads.counts().open === 1);
@@ -304,9 +322,11 @@ describe("a file owed", () => {
       await tus.patch(url, 0, part);
       parts.push(url);
     }
+    tus.clock.advance(hourMs / 2);
     const answer = await tus.settled(tus.send("POST", "", { "Upload-Concat": `final;${parts.join(" ")}` }));
     const url = answer.headers.get("location") ?? "";
     hangs = false;
+    tus.clock.advance(0.7 * hourMs);
     await tus.restart();
     await clean(tus);
     expect((await tus.send("HEAD", url)).headers.get("warren-key")).toBe(keyOfBytes(bytes));
