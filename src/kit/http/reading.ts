@@ -96,8 +96,8 @@ async function sizeOf({ path, requester, signal }: ReadingOptions, baseUrl: stri
   return sizeIn(response);
 }
 
-/** The size of the whole, as far as the answer tells. */
-function sizeIn(response: Response): number | undefined {
+/** The size of the whole, as far as an answer tells: to a question for all of it, for a part, or for the head alone. */
+export function sizeIn(response: Response): number | undefined {
   const text =
     response.status === 206
       ? /^bytes \d+-\d+\/(\d+)$/.exec(response.headers.get("content-range") ?? "")?.[1]
@@ -106,7 +106,7 @@ function sizeIn(response: Response): number | undefined {
   return Number.isSafeInteger(size) ? size : undefined;
 }
 
-/** Where the bytes of a partial answer begin. */
-function startIn(response: Response): number {
+/** Where the bytes of a partial answer begin; NaN when it does not tell. */
+export function startIn(response: Response): number {
   return Number(/^bytes (\d+)-/.exec(response.headers.get("content-range") ?? "")?.[1] ?? Number.NaN);
 }

@@ -116,10 +116,9 @@ export class Requester {
       watch.end();
       watch.throwIfCallerLeft();
       if (watch.failure !== undefined) throw watch.failure;
-      const origin = new URL(url).origin;
       throw this.fault(
         "unreachable",
-        `Cannot reach ${this.#title} at ${this.#baseUrls.find((base) => url.startsWith(`${base}/`)) ?? origin}: ${watch.isLate ? `it was silent for ${Math.round(watch.idleTimeoutMs / 1000)} s` : reasonOf(thrown)}`,
+        `Cannot reach ${this.#title} at ${this.#placeOf(url)}: ${watch.isLate ? `it was silent for ${Math.round(watch.idleTimeoutMs / 1000)} s` : reasonOf(thrown)}`,
         { kind: watch.isLate ? "timeout" : "unavailable", cause: thrown },
       );
     }
@@ -167,6 +166,11 @@ export class Requester {
     });
   }
 
+  /** The address that a URL stands below. */
+  #placeOf(url: string): string {
+    return this.#baseUrls.find((base) => url.startsWith(`${base}/`)) ?? new URL(url).origin;
+  }
+
   async #refusal(response: Response, url: string): Promise<Fault> {
     const text = (await boundedText(response, 65_536).catch(() => "")).trim();
     const { status } = response;
@@ -179,7 +183,7 @@ export class Requester {
     return new Fault(
       kind,
       `${this.#service}/${what}`,
-      `${this.#title} at ${new URL(url).origin} answered ${status}${text === "" ? "" : `: ${text.slice(0, 300)}`}`,
+      `${this.#title} at ${this.#placeOf(url)} answered ${status}${text === "" ? "" : `: ${text.slice(0, 300)}`}`,
       options,
     );
   }

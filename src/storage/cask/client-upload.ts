@@ -2,7 +2,7 @@
  * What a client of Cask sends, and the check that the node stored just that. Bytes at hand are hashed beside the main
  * thread, streams as they leave. Within one program nothing is hashed here: the node hashes the same memory.
  */
-import type { Watch } from "./client-request.ts";
+import type { Watch } from "../../kit/http/watch.ts";
 import { digestBeside } from "./digest.ts";
 import { type Algorithm, algorithmOf, algorithms, digestOf, type Key } from "./key.ts";
 

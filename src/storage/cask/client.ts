@@ -9,10 +9,9 @@
  * from the byte it had come to. A write is sent again only when its bytes can be had again. Nothing is held in memory
  * beyond the chunk at hand; within one program that chunk is a whole blob, or part of one, of up to 8 MiB.
  */
-import type { z } from "zod";
-
-import type { Clock } from "../../kit/clock.ts";
-import { Fault, reasonOf } from "../../kit/fault.ts";
+import { Fault } from "../../kit/fault.ts";
+import { sizeIn, startIn } from "../../kit/http/reading.ts";
+import { Requester, type RequesterOptions } from "../../kit/http/requester.ts";
 import type { ServiceContext } from "../../kit/service.ts";
 import {
   type CaskStatus,
@@ -24,7 +23,6 @@ import {
   whereShape,
 } from "./client-answers.ts";
 import { type BucketListing, bucketListing } from "./client-listing.ts";
-import { answerOf, faultOf, Watch } from "./client-request.ts";
 import { type BlobSource, SentDigest, uploadBody } from "./client-upload.ts";
 import { digestBeside } from "./digest.ts";
 import { type Algorithm, algorithmOf, bucketCount, digestOf, type Key, parseKey } from "./key.ts";
@@ -47,18 +45,9 @@ export {
 const wholeBytesMax = 8 * 1024 * 1024;
 
 /** How a client reaches Cask. */
-export interface CaskClientOptions {
-  /** Where the routes begin, such as `http://127.0.0.1:4100/cask`; tried in this order, the last good one first. */
-  baseUrls: readonly string[];
-  clock: Clock;
-  /** An API token, where the node wants one. */
-  token?: string;
-  /** @default the runtime's own */
-  fetch?: (url: string, init: RequestInit) => Promise<Response>;
+export interface CaskClientOptions extends RequesterOptions {
   /** Whether {@link fetch} leads to a node in this very program. @default false */
   within?: boolean;
-  /** A node that moves no byte for this long is given up. @default 30_000 */
-  idleTimeoutMs?: number;
 }
 
 /** What became of a write that was acknowledged. */
@@ -128,16 +117,12 @@ export function caskOf(
 
 /** A client of Cask. Faults carry the node's own code and sentence; `cask/unreachable` when no address answered. */
 export class CaskClient {
-  readonly #options: CaskClientOptions;
-  readonly #idleTimeoutMs: number;
-  #baseUrls: string[];
+  readonly #requester: Requester;
+  readonly #within: boolean;
 
   constructor(options: CaskClientOptions) {
-    if (options.baseUrls.length === 0)
-      throw new RangeError("Cannot make a client of Cask: wanted at least one address");
-    this.#options = options;
-    this.#idleTimeoutMs = options.idleTimeoutMs ?? 30_000;
-    this.#baseUrls = options.baseUrls.map((url) => url.replace(/\/+$/, ""));
+    this.#requester = new Requester("cask", "Cask", options);
+    this.#within = options.within === true;
   }
 
   /**
@@ -157,18 +142,18 @@ export class CaskClient {
     const canRepeat = source instanceof Uint8Array || source instanceof Blob || typeof source === "function";
     const sizeBytes =
       source instanceof Uint8Array ? source.byteLength : source instanceof Blob ? source.size : options.sizeBytes;
-    return this.#onAny(canRepeat, async (baseUrl) => {
-      const watch = this.#watch(options.signal);
+    return this.#requester.onAny(canRepeat, async (baseUrl) => {
+      const watch = this.#requester.watch(options.signal);
       const wanted = expected === undefined ? options.algorithm : algorithmOf(expected);
-      const sent = new SentDigest(wanted, this.#options.within === true);
-      const response = await this.#ask(baseUrl, "PUT", path, watch, {
+      const sent = new SentDigest(wanted, this.#within);
+      const response = await this.#requester.ask("PUT", `${baseUrl}${path}`, watch, {
         body: uploadBody(source, sent, watch),
         headers: {
           "Content-Type": "application/octet-stream",
           ...(sizeBytes === undefined ? {} : { "Content-Length": String(sizeBytes) }),
         },
       });
-      const stored = await answerOf(response, storedShape, watch);
+      const stored = await this.#requester.jsonOf(response, storedShape, watch);
       const key = parseKey(stored.key);
       // Without a word about the algorithm the node decides, so all it may choose were computed.
       if (key === undefined || (expected !== undefined && key !== expected) || !(await sent.is(key))) {
@@ -196,17 +181,17 @@ export class CaskClient {
     const start = options.range?.start ?? 0;
     const end = options.range?.end ?? Number.POSITIVE_INFINITY;
     const open = (at: number) =>
-      this.#onAny(true, async (baseUrl) => {
-        const watch = this.#watch(options.signal);
+      this.#requester.onAny(true, async (baseUrl) => {
+        const watch = this.#requester.watch(options.signal);
         const isWhole = at === 0 && end === Number.POSITIVE_INFINITY;
-        const response = await this.#ask(baseUrl, "GET", `/file/${key}/`, watch, {
+        const response = await this.#requester.ask("GET", `${baseUrl}/file/${key}/`, watch, {
           headers: isWhole ? {} : { Range: `bytes=${at}-${end === Number.POSITIVE_INFINITY ? "" : end - 1}` },
         });
         // Streams may come without their length; asking for the head alone gives it.
         const sizeBytes = sizeIn(response) ?? (await this.find(key, options))?.sizeBytes;
         const starts = response.status === 200 ? 0 : startIn(response);
         const upTo = Math.min(end, sizeBytes ?? 0);
-        const bytes = this.#options.within && upTo - at <= wholeBytesMax ? wholeOf(response) : response.body;
+        const bytes = this.#within && upTo - at <= wholeBytesMax ? wholeOf(response) : response.body;
         if (sizeBytes === undefined || starts !== at || bytes === null) {
           await response.body?.cancel();
           watch.end();
@@ -271,9 +256,9 @@ export class CaskClient {
   /** The size of a blob, or undefined when no node that could be asked has it. */
   async find(key: Key, options: { signal?: AbortSignal } = {}): Promise<{ sizeBytes: number } | undefined> {
     try {
-      return await this.#onAny(true, async (baseUrl) => {
-        const watch = this.#watch(options.signal);
-        const response = await this.#ask(baseUrl, "HEAD", `/file/${key}/`, watch);
+      return await this.#requester.onAny(true, async (baseUrl) => {
+        const watch = this.#requester.watch(options.signal);
+        const response = await this.#requester.ask("HEAD", `${baseUrl}/file/${key}/`, watch);
         watch.end();
         return { sizeBytes: Number(response.headers.get("content-length") ?? 0) };
       });
@@ -285,7 +270,7 @@ export class CaskClient {
 
   /** Which nodes have a blob, owners first, and how many copies there should be. */
   async whereIs(key: Key, options: { signal?: AbortSignal } = {}): Promise<{ wanted: number; places: BlobPlace[] }> {
-    const { wanted, places } = await this.#json("GET", `/whereis/${key}/`, whereShape, options.signal);
+    const { wanted, places } = await this.#requester.json("GET", `/whereis/${key}/`, whereShape, options);
     return { wanted, places };
   }
 
@@ -294,7 +279,7 @@ export class CaskClient {
    * them could be asked. Needs the scope `write`. Faults: `cask/nonsense`, and what the node answers.
    */
   keys(bucket: number, options: { signal?: AbortSignal } = {}): Promise<BucketListing> {
-    return bucketListing(bucket, (path) => this.#json("GET", path, keysShape, options.signal));
+    return bucketListing(bucket, (path) => this.#requester.json("GET", path, keysShape, options));
   }
 
   /** The keys of all buckets, one bucket after another, from 0 on. A cluster of millions of blobs gives some thousands each. */
@@ -304,95 +289,25 @@ export class CaskClient {
 
   /** The state of the node, and of the cluster as it sees it. */
   status(options: { signal?: AbortSignal } = {}): Promise<CaskStatus> {
-    return this.#json("GET", "/status.json", statusShape, options.signal);
+    return this.#requester.json("GET", "/status.json", statusShape, options);
   }
 
   /** Makes the node read its own copy of a blob now. Needs the scope `admin`. */
   async verify(key: Key, options: { signal?: AbortSignal } = {}): Promise<VerifyVerdict> {
-    return (await this.#json("POST", `/verify/${key}/`, verifyShape, options.signal)).verdict;
+    return (await this.#requester.json("POST", `/verify/${key}/`, verifyShape, options)).verdict;
   }
 
   /** Has the node at the first address pass all it holds on to the others, or stop doing so. Needs the scope `admin`. */
   drain(wanted: boolean, options: { signal?: AbortSignal } = {}): Promise<CaskStatus> {
-    return this.#json(wanted ? "POST" : "DELETE", "/drain/", statusShape, options.signal, false);
+    return this.#requester.json(wanted ? "POST" : "DELETE", "/drain/", statusShape, { ...options, canRepeat: false });
   }
 
   /** Has all nodes forget one that is gone for good: it no longer counts, and what only it held is lost. Needs the scope `admin`. */
   forget(nodeId: string, options: { signal?: AbortSignal } = {}): Promise<CaskStatus> {
-    return this.#json("POST", `/forget/${encodeURIComponent(nodeId)}/`, statusShape, options.signal, false);
-  }
-
-  async #json<T>(
-    method: string,
-    path: string,
-    shape: z.ZodType<T>,
-    signal: AbortSignal | undefined,
-    canRepeat = true,
-  ): Promise<T> {
-    return this.#onAny(canRepeat, async (baseUrl) => {
-      const watch = this.#watch(signal);
-      return answerOf(await this.#ask(baseUrl, method, path, watch), shape, watch);
+    return this.#requester.json("POST", `/forget/${encodeURIComponent(nodeId)}/`, statusShape, {
+      ...options,
+      canRepeat: false,
     });
-  }
-
-  /** Tries the addresses until one answers. One that answers "missing" may only have lost sight of the others. */
-  async #onAny<T>(canRepeat: boolean, attempt: (baseUrl: string) => Promise<T>): Promise<T> {
-    let failure: unknown;
-    for (const baseUrl of canRepeat ? [...this.#baseUrls] : this.#baseUrls.slice(0, 1)) {
-      try {
-        const result = await attempt(baseUrl);
-        if (baseUrl !== this.#baseUrls[0])
-          this.#baseUrls = [baseUrl, ...this.#baseUrls.filter((url) => url !== baseUrl)];
-        return result;
-      } catch (thrown) {
-        if (!(thrown instanceof Fault) || !["unavailable", "timeout", "missing", "internal"].includes(thrown.kind))
-          throw thrown;
-        // What a node said weighs more than that another could not be asked.
-        if (failure === undefined || (failure instanceof Fault && failure.code === "cask/unreachable"))
-          failure = thrown;
-      }
-    }
-    throw failure;
-  }
-
-  /** Sends a request; resolves to an answer of success, whose body the caller reads and ends the watch. */
-  async #ask(baseUrl: string, method: string, path: string, watch: Watch, init: RequestInit = {}): Promise<Response> {
-    let response: Response;
-    try {
-      response = await (this.#options.fetch ?? fetch)(`${baseUrl}${path}`, {
-        ...init,
-        method,
-        redirect: "manual",
-        signal: watch.signal,
-        headers: {
-          Accept: "application/problem+json, application/json;q=0.9, */*;q=0.5",
-          ...(this.#options.token === undefined ? {} : { Authorization: `Bearer ${this.#options.token}` }),
-          ...(init.headers as Record<string, string> | undefined),
-        },
-      });
-      watch.moved();
-    } catch (thrown) {
-      watch.end();
-      watch.throwIfCallerLeft();
-      if (watch.failure instanceof Fault) throw watch.failure;
-      if (watch.failure !== undefined) throw watch.failure;
-      throw new Fault(
-        watch.isLate ? "timeout" : "unavailable",
-        "cask/unreachable",
-        `Cannot reach Cask at ${baseUrl}: ${watch.isLate ? `it was silent for ${this.#idleTimeoutMs / 1000} s` : reasonOf(thrown)}`,
-        { cause: thrown },
-      );
-    }
-    if (response.status >= 200 && response.status < 300) return response;
-    try {
-      throw await faultOf(response, baseUrl);
-    } finally {
-      watch.end();
-    }
-  }
-
-  #watch(signal: AbortSignal | undefined): Watch {
-    return new Watch(this.#options.clock, this.#idleTimeoutMs, signal);
   }
 }
 
@@ -400,20 +315,6 @@ export class CaskClient {
 async function* wholeOf(response: Response): AsyncGenerator<Uint8Array> {
   const bytes = await response.bytes();
   if (bytes.byteLength > 0) yield bytes;
-}
-
-/** The size of the whole blob, as far as the answer tells. */
-function sizeIn(response: Response): number | undefined {
-  const text =
-    response.status === 206
-      ? /^bytes \d+-\d+\/(\d+)$/.exec(response.headers.get("content-range") ?? "")?.[1]
-      : (response.headers.get("content-length") ?? undefined);
-  return text === undefined ? undefined : Number(text);
-}
-
-/** Where the bytes of a partial answer begin. */
-function startIn(response: Response): number {
-  return Number(/^bytes (\d+)-/.exec(response.headers.get("content-range") ?? "")?.[1] ?? Number.NaN);
 }
 
 function wrongHash(key: Key): Fault {
