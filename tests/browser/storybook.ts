@@ -20,9 +20,13 @@ import { Lookup } from "../../src/storage/cask/pages/lookup.tsx";
 import { Overview, overviewParts } from "../../src/storage/cask/pages/overview.tsx";
 import { Upload } from "../../src/storage/cask/pages/upload.tsx";
 import { type UploadView, caskPaths, caskTabs } from "../../src/storage/cask/pages/view.ts";
+import { hakmesStyleAsset } from "../../src/storage/hakmes/pages/assets.ts";
+import { File as HakmesFile } from "../../src/storage/hakmes/pages/file.tsx";
+import { Overview as HakmesOverview, stateParts } from "../../src/storage/hakmes/pages/overview.tsx";
 import { KitSamples } from "./samples-kit.tsx";
 import { joinSamples, logSamples, lookupSamples, overviewSamples, uploadSamples } from "./samples-cask.ts";
 import { consoleSamples, sampleNow } from "./samples-console.ts";
+import { hakmesFileSamples, hakmesOverviewSamples } from "./samples-hakmes.ts";
 
 /** A running storybook. */
 export interface Storybook extends AsyncDisposable {
@@ -57,6 +61,8 @@ const paths = [
   ...Object.keys(uploadSamples).map((name) => `/cask/upload/?sample=${name}`),
   ...Object.keys(logSamples).map((name) => `/cask/log/?sample=${name}`),
   ...Object.keys(joinSamples).map((name) => `/cask/join/?sample=${name}`),
+  ...Object.keys(hakmesOverviewSamples).map((name) => `/hakmes/?sample=${name}`),
+  ...Object.keys(hakmesFileSamples).map((name) => `/hakmes/show/x/?sample=${name}`),
   "/kit?sample=trouble",
   "/sign-in",
   "/sign-in?failed",
@@ -94,7 +100,7 @@ export function startStorybook(port = 0): Storybook {
       nodeName: view.name,
       clock,
     });
-    shell.register([caskStyleAsset, uploadStyleAsset, uploadScriptAsset]);
+    shell.register([caskStyleAsset, hakmesStyleAsset, uploadStyleAsset, uploadScriptAsset]);
     shells.set(view.name, shell);
     return shell;
   };
@@ -150,6 +156,20 @@ export function startStorybook(port = 0): Storybook {
     return page("overview", "Cask", Overview(sampleOf(overviewSamples, sample)), caskPaths.live);
   };
 
+  const hakmesPage = (request: Request, url: URL, sample: string, shell: PageShell): Response => {
+    if (url.pathname === "/hakmes/live")
+      return live(request, () => stateParts(sampleOf(hakmesOverviewSamples, sample).state));
+    const isFile = url.pathname.startsWith("/hakmes/show/");
+    const body = isFile
+      ? HakmesFile(sampleOf(hakmesFileSamples, sample))
+      : HakmesOverview(sampleOf(hakmesOverviewSamples, sample));
+    const assets = [hakmesStyleAsset, uploadStyleAsset, uploadScriptAsset];
+    return shell.page(
+      { title: "Hakmes", service: "hakmes", body, assets, ...(isFile ? {} : { live: "/hakmes/live" }) },
+      request,
+    );
+  };
+
   const answer = (request: Request, keepOpen: () => void): Response | Promise<Response> => {
     const url = new URL(request.url);
     // Streams and assets of a page belong to the sample that the page shows.
@@ -171,6 +191,10 @@ export function startStorybook(port = 0): Storybook {
     if (url.pathname.startsWith(`${mountPath}/`)) {
       keepOpen();
       return caskPage(request, url, sample, shell);
+    }
+    if (url.pathname.startsWith("/hakmes/")) {
+      keepOpen();
+      return hakmesPage(request, url, sample, shell);
     }
     const current = () => ({ ...view, events: [...sampleOf(consoleSamples, sample).events, ...events.recent()] });
     return createConsole({ view: current, events, shell, clock, log: silentLog }).handle(request, {

@@ -3,7 +3,7 @@
  * The page of one file: how to get it, what it was called, what it is made of. Shows the beginning of a long list of
  * chunks; the record has all of it.
  */
-import { Age, Facts, Flash, Headline, KeyText, Link, Mark, Section, Table } from "../../../kit/pages/components.tsx";
+import { Age, Facts, Flash, Headline, KeyText, Mark, Section, Table } from "../../../kit/pages/components.tsx";
 import { countOf, formatCount, formatInstant, formatSize } from "../../../kit/pages/quantity.ts";
 import { filePath, type FileView, hakmesPaths, infoPath } from "./view.ts";
 
@@ -62,11 +62,13 @@ function Chunks({ view }: { view: FileView }) {
             title: "Key",
             kind: "main",
             cell: (chunk) => (
-              <Link
-                to={caskPages === undefined ? undefined : `${caskPages}/lookup/?key=${encodeURIComponent(chunk.key)}`}
-              >
-                <code class="key">{chunk.key}</code>
-              </Link>
+              <KeyText
+                text={chunk.key}
+                short
+                {...(caskPages === undefined
+                  ? {}
+                  : { href: `${caskPages}/lookup/?key=${encodeURIComponent(chunk.key)}` })}
+              />
             ),
           },
           { title: "From byte", kind: "number", cell: (chunk) => formatCount(chunk.startBytes) },

@@ -3,18 +3,7 @@
  * The first page: what there is and how it fares, the form that takes a file, and the files themselves with search and
  * pages. Everything works without script; with it files can be dropped, several travel at once, and figures stay fresh.
  */
-import {
-  Age,
-  Facts,
-  Flash,
-  Headline,
-  KeyText,
-  Live,
-  Mark,
-  Section,
-  Table,
-  type Tone,
-} from "../../../kit/pages/components.tsx";
+import { Age, Facts, Flash, Headline, Live, Mark, Section, Table, type Tone } from "../../../kit/pages/components.tsx";
 import type { Html } from "../../../kit/pages/html.ts";
 import { countOf, formatCount, formatSize } from "../../../kit/pages/quantity.ts";
 import { type FileRow, hakmesPaths, listPath, type OverviewView, showPath, type StateView } from "./view.ts";
@@ -47,7 +36,9 @@ function Figures({ state }: { state: StateView }) {
         [
           "Unfinished",
           formatCount(state.unfinished),
-          state.unfinished === 0 ? "resumable uploads" : `${formatSize(state.unfinishedBytes)} of them are here`,
+          state.unfinished === 0
+            ? "resumable uploads"
+            : `resumable uploads, ${formatSize(state.unfinishedBytes)} so far`,
         ],
         [
           "To be proven",
@@ -159,6 +150,15 @@ function Name({ row, mountPath }: { row: FileRow; mountPath: string }) {
   );
 }
 
+/** What tells one key from another, on one line. */
+function ShortKey({ text }: { text: string }) {
+  return (
+    <code class="short-key" title={text}>
+      {text.slice(0, text.indexOf(":") + 9)}…
+    </code>
+  );
+}
+
 function emptyWords(view: OverviewView): Html {
   if (view.query.search !== "") {
     return (
@@ -191,7 +191,7 @@ function Files({ view }: { view: OverviewView }) {
           { title: "Size", kind: "number", cell: (row) => formatSize(row.sizeBytes) },
           { title: "Chunks", kind: "number", cell: (row) => formatCount(row.chunkCount) },
           { title: "Type", cell: (row) => row.mimetype },
-          { title: "Key", cell: (row) => <KeyText text={row.key} short /> },
+          { title: "Key", cell: (row) => <ShortKey text={row.key} /> },
           { title: "Stored", kind: "time", cell: (row) => <Age at={row.createdAt} now={now} /> },
         ]}
       />
