@@ -291,6 +291,8 @@ describe("DiskStore in trouble", () => {
     expect(JSON.parse(await new Response(child.stdout).text())).toEqual({
       "large and announced": "cask/disk-full 507",
       "large and not announced": "cask/disk-full 507",
+      "one piece, first": "stored",
+      "one piece, second": "cask/disk-full 507",
       small: "cask/disk-full 507",
       "drafts left": 0,
       "all kept are whole": true,

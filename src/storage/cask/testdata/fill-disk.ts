@@ -11,8 +11,14 @@ const store = await openDiskStore({ root, clock: systemClock });
 const kept: Key[] = [];
 const outcomes: Record<string, unknown> = {};
 
-async function storeOne(number: number, sizeBytes: number, announced: number): Promise<string> {
-  const bytes = crypto.getRandomValues(new Uint8Array(Math.min(sizeBytes, 65_536)));
+async function storeOne(
+  number: number,
+  sizeBytes: number,
+  announced: number,
+  chunkBytes = Math.min(sizeBytes, 65_536),
+): Promise<string> {
+  const bytes = new Uint8Array(chunkBytes);
+  crypto.getRandomValues(bytes.subarray(0, 65_536));
   const hasher = new Bun.CryptoHasher("sha256");
   try {
     const writer = await store.create(announced);
@@ -20,7 +26,7 @@ async function storeOne(number: number, sizeBytes: number, announced: number): P
       for (let at = 0; at < sizeBytes; at += bytes.length) {
         bytes[0] = number % 256;
         hasher.update(bytes);
-        await writer.write(bytes);
+        await writer.write(bytes, chunkBytes === sizeBytes);
       }
       const key = keyOf("sha256", hasher.digest("hex"));
       await writer.commit(key);
@@ -37,6 +43,12 @@ async function storeOne(number: number, sizeBytes: number, announced: number): P
 
 outcomes["large and announced"] = await storeOne(0, 40_000_000, 40_000_000);
 outcomes["large and not announced"] = await storeOne(1, 40_000_000, 0);
+// It fits into the memory from which it is written in one piece, and not onto the disk with what is there already.
+outcomes["one piece, first"] = await storeOne(1, 6_000_000, 0, 6_000_000);
+outcomes["one piece, second"] = await storeOne(2, 4_000_000, 0, 4_000_000);
+const [large] = kept;
+if (large) await store.remove(large);
+kept.length = 0;
 let small = "stored";
 for (let number = 2; small === "stored"; number++) small = await storeOne(number, 60_000, 60_000);
 outcomes["small"] = small;
