@@ -25,7 +25,7 @@ export function platformOf(target: string | undefined): string {
   }
   const words = target.replace(/^bun-/, "").split("-");
   const system = (words[0] ?? "").replace("windows", "win32");
-  const processor = words.find((word) => word === "arm64" || word === "x64" || word === "aarch64") ?? process.arch;
+  const processor = words[1] ?? process.arch;
   return `${system}${words.includes("musl") ? "musl" : ""}-${processor.replace("aarch64", "arm64")}`;
 }
 
@@ -54,7 +54,7 @@ export function imageLibrary(root: string, scratch: string, target: string | und
   const parts = files.map((path): NativePart => {
     const bytes = readFileSync(join(packages, path));
     const embedded = join(scratch, `${basename(path)}.zst`);
-    writeFileSync(embedded, Bun.zstdCompressSync(bytes, { level: 19 }));
+    writeFileSync(embedded, Bun.zstdCompressSync(bytes, { level: 9 }));
     const sha256 = new Bun.CryptoHasher("sha256").update(bytes).digest("hex");
     return { path, sizeBytes: bytes.byteLength, sha256, embedded };
   });

@@ -63,6 +63,7 @@ export class Decoder {
       stdin: "pipe",
       stdout: "pipe",
       stderr: "ignore",
+      argv0: "warren",
       // Nothing of this program's environment, which may hold secrets.
       env: {
         UV_THREADPOOL_SIZE: "2",
