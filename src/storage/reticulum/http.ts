@@ -16,6 +16,7 @@ import { wholeText } from "../../kit/http/body.ts";
 import { pathOf } from "../../kit/http/target.ts";
 import type { Caller, Scope } from "../../kit/service.ts";
 import type { Key } from "../cask/client.ts";
+import type { ImageInfo } from "./image-info.ts";
 import type { ImageRoute } from "./image-route.ts";
 import { extensionOf, formatNamed, keyOfHash, parseImagePath } from "./image-url.ts";
 import type { KnownImage } from "./known-images.ts";
@@ -51,7 +52,7 @@ export interface HttpParts {
   alone: boolean;
   pages: ReticulumPages | undefined;
   /** What `/info/` says of an image. */
-  info(image: KnownImage, caller: Caller, signal: AbortSignal): Promise<Record<string, unknown>>;
+  info(image: KnownImage, caller: Caller, signal: AbortSignal): Promise<ImageInfo>;
   stats(): Record<string, unknown>;
   /** Whether `POST` to another node's purge is passed on. */
   purgeOthers(hash: string): void;
@@ -282,8 +283,7 @@ export function reticulumRoutes(parts: HttpParts): (request: Request, caller: Ca
     if (page) return page;
     if (path === "/" || parts.alone) {
       const front = await parts.pages?.answer(request, caller, "/");
-      if (front) return front;
-      if (path === "/") return json(parts.stats());
+      return front ?? json(parts.stats());
     }
     throw new Fault("missing", "reticulum/no-page", `Cannot find "${path.slice(0, 200)}": there is no such page`);
   };
