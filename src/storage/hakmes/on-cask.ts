@@ -435,10 +435,7 @@ export class HakmesOnCask implements Hakmes {
     const { manifest } = file.manifest === undefined ? await this.anchor(file, { ...(signal && { signal }) }) : file;
     if (manifest === undefined) throw unknownFile(file.key);
     const kept = this.#keptRoots.get(manifest);
-    if (kept) return kept;
-    const here =
-      this.#parts.catalog.find(file.key)?.manifest === manifest ? this.#parts.catalog.root(file.key) : undefined;
-    const { root } = decodeRoot(here ?? (await this.#manifestBytes(manifest, signal)));
+    const root = kept ?? (await this.#rootOf(file, manifest, signal));
     if (root.key !== file.key || root.sizeBytes !== file.sizeBytes) {
       throw new Fault(
         "unavailable",
@@ -448,6 +445,12 @@ export class HakmesOnCask implements Hakmes {
     }
     keep(this.#keptRoots, keptRootsMax, manifest, root);
     return root;
+  }
+
+  async #rootOf({ key }: StoredFile, manifest: Key, signal: AbortSignal | undefined): Promise<ManifestRoot> {
+    const { catalog } = this.#parts;
+    const here = catalog.find(key)?.manifest === manifest ? catalog.root(key) : undefined;
+    return decodeRoot(here ?? (await this.#manifestBytes(manifest, signal))).root;
   }
 
   #chunksOf(
