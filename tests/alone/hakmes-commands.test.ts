@@ -2,7 +2,7 @@
  * The verbs below `warren hakmes`, each as a process of its own against a real node, as a person or a script uses them,
  * over lines that break and servers that die in the middle.
  */
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import {
   existsSync,
   mkdirSync,
@@ -18,6 +18,8 @@ import { join } from "node:path";
 
 import { type ChildNode, runProgram, startChild, until } from "../../src/kit/testing/child-node.ts";
 import { type FaultyProxy, startFaultyProxy } from "../../src/kit/testing/faulty-proxy.ts";
+
+setDefaultTimeout(60_000);
 
 const folder = mkdtempSync(join(tmpdir(), "warren-hakmes-verbs-"));
 const cache = join(folder, "cache");
@@ -176,7 +178,7 @@ describe("put", () => {
     expect(line.cuts - cutsBefore).toBe(6);
     line.cutAfterBytes = Number.POSITIVE_INFINITY;
     expect(remembered()).toEqual([]);
-  }, 60_000);
+  });
 
   test("put: survives a server that is killed in the middle and started again", async () => {
     const home = join(folder, "mortal");
@@ -195,7 +197,7 @@ describe("put", () => {
     expect([exitCode, stdout]).toEqual([0, `${keyOf(bytes)}  mortal.bin\n`]);
     expect(stderr).toContain("trying again, for up to 5 min in vain");
     expect(await (await fetch(`${second.url}/hakmes/file/${keyOf(bytes)}/`)).bytes()).toEqual(bytes);
-  }, 60_000);
+  });
 
   test("put: killed itself and run again, it goes on where it was", async () => {
     const bytes = bytesOf(48 * MiB);
@@ -220,7 +222,7 @@ describe("put", () => {
     expect(again.stderr).toContain("twice.bin: going on at ");
     expect(line.upBytes - before).toBeLessThan(40 * MiB);
     expect(remembered()).toEqual([]);
-  }, 60_000);
+  });
 });
 
 describe("get", () => {
@@ -300,7 +302,29 @@ describe("get", () => {
     expect(await child.exited).toBe(0);
     expect(line.cuts - before).toBe(5);
     line.cutAfterBytes = Number.POSITIVE_INFINITY;
-  }, 30_000);
+  });
+
+  test("get: survives a server that is killed in the middle and started again", async () => {
+    const home = join(folder, "mortal giver");
+    mkdirSync(home);
+    const first = await startChild({ folder: home });
+    await using through = await startFaultyProxy(portOf(first.url));
+    const large = bytesOf(64 * MiB);
+    const environment = { WARREN_SERVER: `${through.url}/hakmes` };
+    expect((await hakmes(["put", "--name", "large", "-"], { input: large, environment })).exitCode).toBe(0);
+    const before = through.downBytes;
+    const getting = hakmes(["get", keyOf(large), "-o", "large"], { environment });
+    await until("some of it had come", () => through.downBytes - before > 8 * MiB);
+    await first.end("SIGKILL");
+    through.cut();
+    await using second = await startChild({ folder: home });
+    through.lead(portOf(second.url));
+    const { exitCode, stderr } = await getting;
+    expect(exitCode).toBe(0);
+    expect(stderr).toContain("trying again, for up to 5 min in vain");
+    expect(fileIs("large", large)).toBe(true);
+    expect(through.downBytes - before).toBeLessThan(100 * MiB);
+  });
 
   test("get: what is not there, no key, and a place that cannot be written", async () => {
     expect(await hakmes(["get", absent, "-o", "none"])).toEqual({
@@ -391,4 +415,4 @@ test("serialize, ingest and reindex: records go from node to node, and come back
   const searched = await hakmes(["reindex"]);
   expect(searched).toMatchObject({ exitCode: 0, stdout: "" });
   expect(searched.stderr).toContain("all of Cask was seen\n");
-}, 30_000);
+});
