@@ -242,7 +242,7 @@ export class HakmesClient {
     return this.#requester.json("GET", "/reindex/", searchShape, { ...options, canRepeat: false });
   }
 
-  /** All records that a node has, one a line, as they come. Needs the scope `admin`. Throws when they break off. */
+  /** All records that a node has, one a line, as they come. Throws when they break off. */
   async *records(options: { signal?: AbortSignal } = {}): AsyncGenerator<Uint8Array, void, void> {
     const { response, watch } = await this.#requester.onAny(true, async (baseUrl) => {
       const begun = this.#requester.watch(options.signal);
@@ -263,7 +263,7 @@ export class HakmesClient {
     }
   }
 
-  /** Enters records, one a line, those that are new. Needs the scope `admin`. */
+  /** Enters records, one a line, those that are new. Needs the scope `write`. */
   async enter(lines: AsyncIterable<Uint8Array>, options: { signal?: AbortSignal } = {}): Promise<IngestedRecords> {
     // Nothing says that a node has understood a line before it has answered them all, which may take long.
     const watch = this.#requester.watch(options.signal, enterMs);
