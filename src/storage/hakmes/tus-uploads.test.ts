@@ -1,6 +1,6 @@
 /** Resumable uploads when things go wrong: cuts, crashes, rivals, damage, time, a Cask that does not answer. */
 import { describe, expect, test } from "bun:test";
-import { readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, renameSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import fc from "fast-check";
@@ -8,6 +8,7 @@ import fc from "fast-check";
 import { Fault } from "../../kit/fault.ts";
 import type { Hakmes } from "./hakmes.ts";
 import { tusCleaning } from "./tus-clean.ts";
+import { diskFaultOf } from "./tus-fault.ts";
 import { bodyOf, keyOfBytes, seededBytes, TusFixture } from "./tus-fixture.ts";
 
 const hourMs = 3_600_000;
@@ -359,6 +360,34 @@ describe("damage on this disk", () => {
       expect((await tus.patch(url, offset, bytes.subarray(offset))).headers.get("warren-key")).toBe(keyOfBytes(bytes));
     });
   }
+
+  test("a disk that takes nothing: the client is told so, and what it knew of stays", async () => {
+    await using tus = await TusFixture.open();
+    const bytes = seededBytes(19, 9000);
+    const url = await tus.create({ "Upload-Length": "9000" });
+    await tus.patch(url, 0, bytes.subarray(0, 300));
+    const folder = join(tus.folder, "tus-tails");
+    // Permissions do not hold back a root user; a link that leads to itself does.
+    renameSync(folder, `${folder}.away`);
+    symlinkSync(folder, folder);
+    const refused = await tus.patch(url, 300, bytes.subarray(300, 600));
+    expect(refused.status).toBeGreaterThanOrEqual(500);
+    rmSync(folder);
+    renameSync(`${folder}.away`, folder);
+    expect(seen(await tus.send("HEAD", url))).toEqual([200, "300"]);
+    expect((await tus.patch(url, 300, bytes.subarray(300))).headers.get("warren-key")).toBe(keyOfBytes(bytes));
+  });
+
+  test("diskFaultOf: a full disk is 507, a failing one 503, what is no matter of disks stays", () => {
+    const thrown = (code: string) => Object.assign(new Error("it failed"), { code });
+    const fault = (code: string) => {
+      const found = diskFaultOf(thrown(code));
+      return found instanceof Fault ? found.status : "none";
+    };
+    expect(["ENOSPC", "EDQUOT", "SQLITE_FULL"].map(fault)).toEqual([507, 507, 507]);
+    expect(["EIO", "SQLITE_IOERR_WRITE", "EROFS"].map(fault)).toEqual([503, 503, 503]);
+    expect(["ECONNRESET", "EIOX", ""].map(fault)).toEqual(["none", "none", "none"]);
+  });
 
   test("files that no upload names are swept away at the start", async () => {
     await using tus = await TusFixture.open();

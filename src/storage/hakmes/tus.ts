@@ -25,6 +25,7 @@ import {
   uploadId,
 } from "./tus-headers.ts";
 import { offsetOf, type TusUpload } from "./tus-ledger.ts";
+import { diskFaultOf } from "./tus-fault.ts";
 import { parseMetadata, readableMetadata } from "./tus-metadata.ts";
 import type { TusBytes, TusUploads } from "./tus-uploads.ts";
 
@@ -51,7 +52,7 @@ export function tusRoutes(parts: TusRouteParts): (request: Request, caller: Call
     try {
       return await answer(parts.uploads, request, method, pathOf(request.url).slice(parts.path.length));
     } catch (thrown) {
-      return failed(parts.log, request, method, caller, toFault(thrown));
+      return failed(parts.log, request, method, caller, toFault(diskFaultOf(thrown)));
     }
   };
 }
@@ -163,7 +164,8 @@ function created(upload: TusUpload, folder: string, fileFolder: string, sent: bo
 async function attended(uploads: TusUploads, id: string): Promise<TusUpload> {
   try {
     return await uploads.attend(id);
-  } catch (thrown) {
+  } catch (failure) {
+    const thrown = diskFaultOf(failure);
     if (!(thrown instanceof Fault) || (thrown.kind !== "unavailable" && thrown.kind !== "timeout")) throw thrown;
     throw new Fault("conflict", thrown.code, thrown.message, { status: 423, retryAfterMs: 2000, cause: thrown });
   }
@@ -251,7 +253,7 @@ function wrongType(): Fault {
 }
 
 async function failed(log: Logger, request: Request, method: string, caller: Caller, fault: Fault): Promise<Response> {
-  if (fault.status >= 500) {
+  if (fault.status >= 500 && fault.code !== "hakmes/stopping") {
     log[fault.kind === "internal" ? "error" : "warn"]("A request for a resumable upload failed", {
       code: fault.code,
       reason: reasonOf(fault),
