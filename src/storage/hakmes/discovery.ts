@@ -49,6 +49,8 @@ export interface DiscoveryParts {
   roundEveryMs: number;
   /** Something was entered. */
   learned(): void;
+  /** Another manifest for a file that is not proven came into line. */
+  joinedLine(fileKey: Key): void;
 }
 
 /** How the search stands. */
@@ -208,11 +210,11 @@ export class Discovery {
     const [manifest] = this.#line.get(fileKey) ?? [];
     if (manifest === undefined) return undefined;
     const root = await this.#read(manifest, undefined, signal);
-    this.leaveLine(fileKey, manifest);
     const found = root && this.#parts.manifests.read(manifest, root);
+    this.leaveLine(fileKey, manifest);
     if (root === undefined || found?.kind !== "file" || found.file.key !== fileKey)
       return this.nextInLine(fileKey, signal);
-    this.#standInLine(fileKey, manifest);
+    this.#line.set(fileKey, [...(this.#line.get(fileKey) ?? []), manifest]);
     return { file: found.file, manifest, root };
   }
 
@@ -349,7 +351,10 @@ export class Discovery {
     this.#noteLine(true);
     // More than fit wait for another round, and until then the catalog does not count as whole.
     if (line.length >= lineMax || (line.length === 0 && this.#line.size >= linesMax)) this.#isCrowded = true;
-    else this.#line.set(fileKey, [...line, manifest]);
+    else {
+      this.#line.set(fileKey, [...line, manifest]);
+      this.#parts.joinedLine(fileKey);
+    }
   }
 
   /** Keeps in mind, over a restart, that not all that was found could be entered. */

@@ -93,7 +93,15 @@ export function createNeighbourhood(parts: NeighbourhoodParts): Neighbourhood {
   };
   const shared = { catalog, clock, log, manifests, peerFor, learned };
   const nodes = () => hakmesNodes(cluster);
-  const discovery = new Discovery({ ...shared, shelf: parts.shelf, roundEveryMs: parts.roundEveryMs ?? 600_000 });
+  const discovery = new Discovery({
+    ...shared,
+    shelf: parts.shelf,
+    roundEveryMs: parts.roundEveryMs ?? 600_000,
+    joinedLine(key) {
+      proving.hurry(key);
+      wake("prove");
+    },
+  });
   const neighbours = new Neighbours({
     ...shared,
     nodes: () => ({ nodes: nodes(), isEverybodyMet: cluster.nodes().length >= cluster.expected() }),

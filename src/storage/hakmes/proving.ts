@@ -51,6 +51,8 @@ export interface ProvingWork extends Work {
    * catalog is out of it; another manifest may have come in its place.
    */
   prove(key: Key, limitMs: number): Promise<Verdict>;
+  /** Another manifest for a file is there to be tried: it waits no longer. */
+  hurry(key: Key): void;
   /** Files proven and refuted since the program started. */
   counts(): { proven: number; refuted: number };
   /** Ends what was begun because somebody asked. */
@@ -75,10 +77,15 @@ export function provingWork(parts: ProvingParts): ProvingWork {
     }
     const nowMs = clock.monotonicMs();
     for (const key of later.keys()) if (catalog.find(key)?.isProven !== false) later.delete(key);
-    // Imported ones without a manifest get one first.
-    return catalog
-      .unproven(lookMax + later.size)
-      .find(({ key, manifest }) => manifest !== undefined && (later.get(key)?.atMs ?? nowMs) <= nowMs);
+    // Imported ones without a manifest get one first. Who has waited for longest comes next, so that one that is tried again
+    // and again does not keep the others from their turn.
+    const dueMs = ({ key }: StoredFile) => later.get(key)?.atMs ?? Number.NEGATIVE_INFINITY;
+    let first: StoredFile | undefined;
+    for (const file of catalog.unproven(lookMax + later.size)) {
+      if (file.manifest === undefined || dueMs(file) > nowMs) continue;
+      if (first === undefined || dueMs(file) < dueMs(first)) first = file;
+    }
+    return first;
   };
   const untilLaterMs = () => {
     const nextMs = Math.min(...[...later.values()].map(({ atMs }) => atMs));
@@ -158,6 +165,7 @@ export function provingWork(parts: ProvingParts): ProvingWork {
     name: "prove",
     summary: "Reads files whose manifests were merely found, and believes them once their hash is right",
     counts: () => ({ proven, refuted }),
+    hurry: (key) => void later.delete(key),
     stop: () => stopping.abort(),
     async prove(key, limitMs) {
       const file = catalog.find(key);
