@@ -25,7 +25,7 @@ import { pageNotes } from "./notes-spread.ts";
 import type { PeerGate } from "./peer-gate.ts";
 import type { Reticulum, TakenImage } from "./reticulum.ts";
 import { sourceSet } from "./source-set.ts";
-import { announcedBytes, readUpload, type UploadLimits, type UploadRoom } from "./upload.ts";
+import { readUpload, type UploadLimits, type UploadRoom } from "./upload.ts";
 import { uploadAnswer } from "./upload-answer.ts";
 
 /** Pages for people, made elsewhere. */
@@ -122,9 +122,8 @@ export function reticulumRoutes(parts: HttpParts): (request: Request, caller: Ca
     const keyInQuery = isUploadKey(new URL(request.url).searchParams.getAll("key"));
     // A key may still come in a form; nobody else need be listened to.
     if (!mayAnyway && !keyInQuery && (parts.uploadKeys.length === 0 || !isForm)) throw refuseUpload();
-    const sizeBytes = announcedBytes(request, parts.limits);
-    return parts.room.during(sizeBytes, async () => {
-      const upload = await readUpload(request, parts.limits);
+    return parts.room.during(async (takeRoom) => {
+      const upload = await readUpload(request, parts.limits, takeRoom);
       if (!mayAnyway && !isUploadKey(upload.keys)) throw refuseUpload();
       return reticulum.take(upload, request.signal);
     });
@@ -330,8 +329,18 @@ export function reticulumRoutes(parts: HttpParts): (request: Request, caller: Ca
       const ready = route.shortcut(request, caller);
       if (ready) return ready;
     }
-    return app.fetch(request, { caller });
+    return orGone(request, app.fetch(request, { caller }));
   };
+}
+
+/** What stopped because nobody waits any more is a matter of the client, and no failure of this node. */
+async function orGone(request: Request, answer: Response | Promise<Response>): Promise<Response> {
+  try {
+    return await answer;
+  } catch (thrown) {
+    if (!request.signal.aborted || thrown instanceof Fault) throw thrown;
+    throw new Fault("invalid", "http/client-gone", "Nobody waits for the answer any more", { cause: thrown });
+  }
 }
 
 /** Methods of the fixed paths, for 405; undefined for paths that may take an upload. */

@@ -25,7 +25,7 @@ import type { KnownImage } from "./known-images.ts";
 import type { ReticulumMetrics } from "./metrics.ts";
 import { type Keeping, keepingHeaders, ReadyAnswers } from "./ready.ts";
 import type { Reticulum } from "./reticulum.ts";
-import { checkSignature, signPath } from "./signing.ts";
+import { checkSignature, signPath, type Verdict } from "./signing.ts";
 
 /** What may be asked for, and by whom. */
 export interface ServingRules {
@@ -55,18 +55,16 @@ const wholeBytesMax = 4 * 1024 * 1024;
 export class ImageRoute {
   readonly #parts: ImageRouteParts;
   readonly #prefix: string;
-  /** Nothing of a request but its path decides what is sent. */
-  readonly #isPlain: boolean;
 
   constructor(parts: ImageRouteParts) {
     this.#parts = parts;
     this.#prefix = `${parts.mountPath}/image/`;
-    this.#isPlain = parts.rules.urls === "open" && parts.rules.negotiate.length === 0;
   }
 
   /** The answer to a plain GET that was answered before; undefined for everything that wants a closer look. */
   shortcut(request: Request, caller: Caller): Response | undefined {
-    if (!this.#isPlain) return undefined;
+    const { guarded, metrics, ready, rules } = this.#parts;
+    if (rules.urls === "signed") return undefined;
     const { url } = request;
     const start = url.indexOf("/", 8);
     if (start < 0 || !url.startsWith(this.#prefix, start)) return undefined;
@@ -78,12 +76,18 @@ export class ImageRoute {
     if (dot < nameAt) return undefined;
     const { headers } = request;
     if (headers.has("range") || headers.has("if-none-match") || headers.has("if-match")) return undefined;
-    const { guarded, ready, rules } = this.#parts;
+    if (rules.urls === "listed" && !rules.sizes.has(url.slice(sizeAt, nameAt - 1))) return undefined;
     const isPrivate = !rules.publicImages && guarded();
     if (!rules.publicImages && !caller.may("read")) return undefined;
     // As `ReadyAnswers.address` makes it, without taking the parts apart.
-    const response = ready.response(`${url.slice(hashAt, nameAt - 1)}${url.slice(dot)}/1/`, isPrivate);
-    if (response) this.#parts.metrics.served("ready");
+    const plain = `${url.slice(hashAt, nameAt - 1)}${url.slice(dot)}/1/`;
+    const negotiated =
+      rules.negotiate.length === 0 ? undefined : formatAccepted(headers.get("accept"), rules.negotiate);
+    const response =
+      (negotiated === undefined ? undefined : ready.response(plain + negotiated, isPrivate)) ??
+      // One that depends on Accept is only for those who accept nothing better.
+      (negotiated === undefined || ready.find(plain)?.varies === false ? ready.response(plain, isPrivate) : undefined);
+    if (response) metrics.served("ready");
     return response;
   }
 
@@ -91,7 +95,11 @@ export class ImageRoute {
   async answer(request: Request, caller: Caller, parts: ImagePath, path: string, query: string): Promise<Response> {
     const { reticulum, rules, mountPath } = this.#parts;
     const key = keyOfHash(parts.hash);
-    const verdict = checkSignature(path, query, rules.signingKeys, this.#parts.clock.now());
+    // Without keys the parameter means nothing, as any other that is unknown.
+    const verdict: Verdict =
+      rules.signingKeys.length === 0
+        ? { state: "none" }
+        : checkSignature(path, query, rules.signingKeys, this.#parts.clock.now());
     if (!rules.publicImages && verdict.state !== "good" && !caller.may("read")) throw noToken();
     if (key === undefined)
       throw new Fault("missing", "reticulum/hash", "invalid hash: wanted 40 or 64 lower-case hex digits");
@@ -123,7 +131,7 @@ export class ImageRoute {
     if (pixelRatio === undefined) {
       throw new Fault("invalid", "reticulum/dpr", "Cannot read dpr: wanted a number from 1 to 4, with one decimal");
     }
-    const image = await this.#untilGone(request, reticulum.originals.meet(key, request.signal));
+    const image = await reticulum.originals.meet(key, request.signal);
     const extension = extensionIn(parts.filename);
     const meant = image && this.#formatMeant(image, extension);
     if (image === undefined || meant === undefined)
@@ -153,7 +161,7 @@ export class ImageRoute {
     let answer = this.#parts.ready.find(address);
     if (answer !== undefined) this.#parts.metrics.served("ready");
     else {
-      const served = await this.#untilGone(request, reticulum.result(image, wish, request.signal));
+      const served = await reticulum.result(image, wish, request.signal);
       this.#parts.metrics.served(served.source);
       answer = {
         bytes: served.bytes as Uint8Array<ArrayBuffer>,
@@ -193,10 +201,7 @@ export class ImageRoute {
       headers: keepingHeaders(keeping, clock.now(), false),
       body: async (start, end) => {
         if (image.sizeBytes <= wholeBytesMax) {
-          const bytes = (await this.#untilGone(
-            request,
-            reticulum.originals.bytes(image, request.signal),
-          )) as Uint8Array<ArrayBuffer>;
+          const bytes = (await reticulum.originals.bytes(image, request.signal)) as Uint8Array<ArrayBuffer>;
           ready.keep(ReadyAnswers.address(hash, "full", extension, 1, ""), {
             bytes,
             etag,
@@ -249,16 +254,6 @@ export class ImageRoute {
     if (named === undefined) return undefined;
     if (this.#parts.reticulum.notes.isServedAs(image.key, extension)) return image.format;
     return this.#parts.rules.convert ? named : undefined;
-  }
-
-  /** Waits, but no longer than somebody is there to hear of it. */
-  async #untilGone<T>(request: Request, work: Promise<T>): Promise<T> {
-    try {
-      return await work;
-    } catch (thrown) {
-      if (!request.signal.aborted || thrown instanceof Fault) throw thrown;
-      throw new Fault("invalid", "http/client-gone", "Nobody waits for the image any more", { cause: thrown });
-    }
   }
 }
 

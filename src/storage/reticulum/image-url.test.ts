@@ -76,7 +76,7 @@ test("normalPath: one step to the normal form, and from there none", () => {
         const parsed = parseImagePath(next);
         if (parsed === undefined) throw new Error(`${next} leads nowhere`);
         // The filename of a URL is percent-encoded; this one need not be.
-        parts = { ...parts, sizeText: parsed.sizeText, filename: parsed.filename };
+        parts = parsed;
         spec = parseSizeSpec(parts.sizeText) ?? spec;
       }
       throw new Error("it never ends");

@@ -5,6 +5,7 @@
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 
+import program from "../../../package.json" with { type: "json" };
 import { reasonOf } from "../../kit/fault.ts";
 import type { RunningService, Service, ServiceContext } from "../../kit/service.ts";
 import { startWorker } from "../../kit/worker.ts";
@@ -37,8 +38,8 @@ export const reticulum: Service<ReticulumOptions> = {
   start,
 };
 
-/** Rises whenever results of before should not be used any more: with the image library, or its settings. */
-const encoderVersion = "1";
+/** Rises whenever results of before should not be used any more. The image library's version counts too. */
+const encoderVersion = `1-${program.dependencies.sharp}`;
 /** Uses of results are written down this often. */
 const usesEveryMs = 30_000;
 /** More processes than this are started only when configured. */

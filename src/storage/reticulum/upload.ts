@@ -1,7 +1,7 @@
 /**
  * From an upload request to the bytes of one image: a form whose part `image` is the file, with the fields `key` and
  * `size_hints` in it or in the query; or the raw body. An image is held whole while it is looked at, so the sum of all
- * that are is bounded; whoever comes beyond waits outside.
+ * that are is bounded; what comes beyond is refused for a while.
  */
 import type { Clock } from "../../kit/clock.ts";
 import { Fault } from "../../kit/fault.ts";
@@ -32,7 +32,7 @@ const framingBytes = 64 * 1024;
 /** A field of text is no longer than this. */
 const fieldBytes = 4096;
 
-/** How many bytes all uploads together may hold. */
+/** How many bytes all uploads together may hold. What has not come yet holds nothing, so that silence shuts nobody out. */
 export class UploadRoom {
   readonly #maxBytes: number;
   #takenBytes = 0;
@@ -41,39 +41,40 @@ export class UploadRoom {
     this.#maxBytes = maxBytes;
   }
 
-  /** Runs `work` with so much room taken. Fault: `reticulum/uploads-full` (unavailable). */
-  async during<T>(sizeBytes: number, work: () => Promise<T>): Promise<T> {
-    if (this.#takenBytes + sizeBytes > this.#maxBytes)
-      throw new Fault(
-        "unavailable",
-        "reticulum/uploads-full",
-        "Cannot take the image: too many are coming in at once",
-        {
-          retryAfterMs: 2000,
-        },
-      );
-    this.#takenBytes += sizeBytes;
+  /** Runs `work`, which takes room as bytes come; all of it is given back at the end. Fault: `reticulum/uploads-full`. */
+  async during<T>(work: (take: (sizeBytes: number) => void) => Promise<T>): Promise<T> {
+    let ownBytes = 0;
+    const take = (sizeBytes: number) => {
+      if (this.#takenBytes + sizeBytes > this.#maxBytes)
+        throw new Fault(
+          "unavailable",
+          "reticulum/uploads-full",
+          "Cannot take the image: too many are coming in at once",
+          { retryAfterMs: 2000 },
+        );
+      this.#takenBytes += sizeBytes;
+      ownBytes += sizeBytes;
+    };
     try {
-      return await work();
+      return await work(take);
     } finally {
-      this.#takenBytes -= sizeBytes;
+      this.#takenBytes -= ownBytes;
     }
   }
-}
-
-/** The bytes a request may bring at most, as far as its head tells. Fault: `reticulum/too-large`. */
-export function announcedBytes(request: Request, limits: UploadLimits): number {
-  const length = Number(request.headers.get("content-length") ?? Number.NaN);
-  if (length > limits.maxUploadBytes + framingBytes) throw tooLarge(limits);
-  return Number.isNaN(length) ? limits.maxUploadBytes + framingBytes : length;
 }
 
 /**
  * The image in a request. Faults: `reticulum/no-image` (400), `reticulum/too-large` (413), `reticulum/partial` (400), those of forms and bodies.
  */
-export async function readUpload(request: Request, limits: UploadLimits): Promise<ImageUpload> {
+export async function readUpload(
+  request: Request,
+  limits: UploadLimits,
+  take: (sizeBytes: number) => void = () => undefined,
+): Promise<ImageUpload> {
   if (request.headers.has("content-range"))
     throw new Fault("invalid", "reticulum/partial", "Cannot store a part of an image: wanted all of it");
+  const announced = Number(request.headers.get("content-length") ?? Number.NaN);
+  if (announced > limits.maxUploadBytes + framingBytes) throw tooLarge(limits);
   const query = new URL(request.url).searchParams;
   const keys = query.getAll("key");
   const hints = query.getAll("size_hints");
@@ -87,6 +88,8 @@ export async function readUpload(request: Request, limits: UploadLimits): Promis
         clock: limits.clock,
       }),
       limits,
+      take,
+      announced,
     );
     if (bytes.byteLength === 0) throw noImage();
     return { bytes, declaredType: contentType, filename: "", keys, sizeHints: hints.join(",") };
@@ -101,7 +104,11 @@ export async function readUpload(request: Request, limits: UploadLimits): Promis
     if (part.name === "image" && part.filename !== undefined) {
       if (image !== undefined)
         throw new Fault("invalid", "reticulum/several-images", 'Cannot take the form: it has several parts "image"');
-      image = { bytes: await whole(part.body, limits), declaredType: part.contentType, filename: part.filename };
+      image = {
+        bytes: await whole(part.body, limits, take, announced),
+        declaredType: part.contentType,
+        filename: part.filename,
+      };
     } else if (part.name === "key") keys.push(await fieldText(part));
     else if (part.name === "size_hints") hints.push(await fieldText(part));
   }
@@ -120,15 +127,28 @@ async function fieldText(part: MultipartPart): Promise<string> {
   return text + decoder.decode();
 }
 
-async function whole(chunks: AsyncIterable<Uint8Array>, limits: UploadLimits): Promise<Uint8Array> {
-  const parts: Uint8Array[] = [];
+/** All chunks in one piece of memory: one of the announced length is filled, so that nothing is there twice. */
+async function whole(
+  chunks: AsyncIterable<Uint8Array>,
+  limits: UploadLimits,
+  take: (sizeBytes: number) => void,
+  announced: number,
+): Promise<Uint8Array> {
+  // Pages of it that are not written to take no memory.
+  let held = new Uint8Array(Number.isNaN(announced) ? 64 * 1024 : Math.min(announced, limits.maxUploadBytes));
   let sizeBytes = 0;
   for await (const chunk of chunks) {
+    if (sizeBytes + chunk.byteLength > limits.maxUploadBytes) throw tooLarge(limits);
+    take(chunk.byteLength);
+    if (sizeBytes + chunk.byteLength > held.byteLength) {
+      const larger = new Uint8Array(Math.min(limits.maxUploadBytes, 2 * (sizeBytes + chunk.byteLength)));
+      larger.set(held.subarray(0, sizeBytes));
+      held = larger;
+    }
+    held.set(chunk, sizeBytes);
     sizeBytes += chunk.byteLength;
-    if (sizeBytes > limits.maxUploadBytes) throw tooLarge(limits);
-    parts.push(chunk);
   }
-  return parts.length === 1 && parts[0] !== undefined ? parts[0] : Buffer.concat(parts, sizeBytes);
+  return held.subarray(0, sizeBytes);
 }
 
 function noImage(): Fault {
