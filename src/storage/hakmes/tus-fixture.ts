@@ -15,7 +15,8 @@ import { MemoryCatalog } from "./catalog-memory.ts";
 import { MemoryChunkStore } from "./chunk-store-memory.ts";
 import type { Hakmes } from "./hakmes.ts";
 import { createHakmes, type HakmesOnCask } from "./on-cask.ts";
-import { type TusLimits, TusUploads } from "./tus-uploads.ts";
+import type { TusLimits } from "./tus-limits.ts";
+import { TusUploads } from "./tus-uploads.ts";
 import { tusRoutes } from "./tus.ts";
 
 /** Where the routes are in tests. */

@@ -458,5 +458,5 @@ describe("properties", () => {
       }),
       { numRuns: 25 },
     );
-  });
+  }, 60_000);
 });

@@ -18,34 +18,9 @@ import { Holds } from "./tus-holds.ts";
 import type { Checksum, Concat } from "./tus-headers.ts";
 import { TusJoins } from "./tus-joins.ts";
 import { offsetOf, TusLedger, type TusUpload } from "./tus-ledger.ts";
+import { type TusLimits, withDefaults } from "./tus-limits.ts";
 import { Reception, wrongOffset } from "./tus-reception.ts";
 import { TusTails } from "./tus-tails.ts";
-
-/** Figures of resumable uploads; all but the first three have defaults that suit everybody. */
-export interface TusLimits {
-  /** The longest file. */
-  readonly maxBytes: number;
-  /** An upload to which nothing came for this long is ended; one that is finished is remembered for as long. */
-  readonly keepMs: number;
-  /** The most uploads that are unfinished at a time. */
-  readonly maxUnfinished: number;
-  /** A sender who is silent for this long is cut off. @default 30_000 */
-  readonly senderIdleMs?: number;
-  /** An intake without a request is let go of after this. @default 60_000 */
-  readonly idleMs?: number;
-  /** @default 64 */
-  readonly busyMax?: number;
-  /** @default 16 */
-  readonly idleMax?: number;
-  /** A holder that moved no byte for this long may be ended by another request. @default 1000 */
-  readonly silentMs?: number;
-  /** How long a request waits for an upload that is held. @default 8000 */
-  readonly patienceMs?: number;
-  /** While a request is under way, what came of it is brought to disk this often. @default 2000 */
-  readonly checkpointMs?: number;
-  /** How long a concatenation is waited for before it is answered as under way. @default 120_000 */
-  readonly joinWaitMs?: number;
-}
 
 /** What resumable uploads stand on. */
 export interface TusUploadParts {
@@ -81,6 +56,7 @@ const cleanMax = 100;
 /** The resumable uploads of a node. */
 export class TusUploads {
   readonly #parts: TusUploadParts;
+  readonly #limits: Required<TusLimits>;
   readonly #ledger: TusLedger;
   readonly #tails: TusTails;
   readonly #holds: Holds;
@@ -88,20 +64,22 @@ export class TusUploads {
   readonly #joins: TusJoins;
 
   private constructor(parts: TusUploadParts, ledger: TusLedger, tails: TusTails) {
-    const { clock, hakmes, limits, log } = parts;
+    const { clock, hakmes, log } = parts;
+    const limits = withDefaults(parts.limits);
     this.#parts = parts;
+    this.#limits = limits;
     this.#ledger = ledger;
     this.#tails = tails;
-    this.#holds = new Holds(clock, { silentMs: limits.silentMs ?? 1000, patienceMs: limits.patienceMs ?? 8000 });
+    this.#holds = new Holds(clock, limits);
     this.#reception = new Reception({
       hakmes,
       ledger,
       tails,
       clock,
       log,
-      live: { busyMax: limits.busyMax ?? 64, idleMax: limits.idleMax ?? 16, idleMs: limits.idleMs ?? 60_000 },
-      senderIdleMs: limits.senderIdleMs ?? 30_000,
-      checkpointMs: limits.checkpointMs ?? 2000,
+      live: limits,
+      senderIdleMs: limits.senderIdleMs,
+      checkpointMs: limits.checkpointMs,
       expiry: () => this.#expiry(),
     });
     this.#joins = new TusJoins({
@@ -135,7 +113,7 @@ export class TusUploads {
 
   /** The longest file that is taken. */
   get maxBytes(): number {
-    return this.#parts.limits.maxBytes;
+    return this.#limits.maxBytes;
   }
 
   /** Unfinished uploads with the bytes that they have, and intakes in memory. */
@@ -187,12 +165,11 @@ export class TusUploads {
    * Faults: `hakmes/tus-part` (invalid), and those of `create` and `Hakmes.join`.
    */
   async concatenate(concat: Concat & { kind: "final" }, metadata: string): Promise<TusUpload> {
-    const { clock, limits } = this.#parts;
     const lengthBytes = concat.partIds.reduce((sum, id) => sum + this.#completePart(id), 0);
     this.#refuseLong(lengthBytes);
     const upload = this.#enter({ kind: "final", concat: concat.text, lengthBytes, metadata });
     try {
-      await this.#joins.run(upload, limits.joinWaitMs ?? 120_000, clock);
+      await this.#joins.run(upload, this.#limits.joinWaitMs, this.#parts.clock);
     } catch (thrown) {
       this.#ledger.forget(upload.id);
       throw thrown;
@@ -310,12 +287,13 @@ export class TusUploads {
   }
 
   #enter(wanted: Pick<TusUpload, "kind" | "lengthBytes" | "metadata" | "concat">): TusUpload {
-    const { clock, limits, newId = randomId } = this.#parts;
-    if (this.#ledger.openCount() >= limits.maxUnfinished) {
+    const { clock, newId = randomId } = this.#parts;
+    const { maxUnfinished } = this.#limits;
+    if (this.#ledger.openCount() >= maxUnfinished) {
       throw new Fault(
         "unavailable",
         "hakmes/tus-too-many",
-        `Cannot begin another upload: ${limits.maxUnfinished} are unfinished; finish or end some first`,
+        `Cannot begin another upload: ${maxUnfinished} are unfinished; finish or end some first`,
         { retryAfterMs: 60_000 },
       );
     }
@@ -395,7 +373,7 @@ export class TusUploads {
   }
 
   #expiry(): number {
-    return this.#parts.clock.now() + this.#parts.limits.keepMs;
+    return this.#parts.clock.now() + this.#limits.keepMs;
   }
 }
 
