@@ -11,6 +11,7 @@ import { innerCommand } from "../../kit/self.ts";
 import { encodeHead, FrameReader } from "./decoder/frame.ts";
 import { answerShape, type DecoderAnswer, type DecoderRequest } from "./decoder/message.ts";
 import type { ImageLimits } from "./engine.ts";
+import { openShelf, type Shelf } from "./engine-shelf.ts";
 
 /** How a job ended. */
 export type DecoderOutcome =
@@ -43,10 +44,13 @@ const exitTimeoutMs = 1000;
 /** What comes beside the pixels of a result in the worst of formats. */
 const bodySlackBytes = 4 * 2 ** 20;
 
+const nothing = new Uint8Array();
+
 /** A decoder process. */
 export class Decoder {
   readonly #options: DecoderOptions;
   readonly #child: Bun.Subprocess<"pipe", "pipe", "ignore">;
+  readonly #shelf: Shelf | undefined = openShelf();
   readonly #cancels = new Set<() => void>();
   readonly #gone = Promise.withResolvers<void>();
   #isReady = false;
@@ -60,9 +64,7 @@ export class Decoder {
   constructor(options: DecoderOptions) {
     this.#options = options;
     this.#child = Bun.spawn([...(options.command ?? innerCommand("image-decoder", options.folder))], {
-      stdin: "pipe",
-      stdout: "pipe",
-      stderr: "ignore",
+      stdio: ["pipe", "pipe", "ignore", ...(this.#shelf ? [this.#shelf.descriptor] : [])],
       argv0: "warren",
       // Nothing of this program's environment, which may hold secrets.
       env: {
@@ -112,7 +114,11 @@ export class Decoder {
     this.#settle = resolve;
     this.#requestId = request.id;
     if (this.#isReady) this.#watch();
-    void this.#send(encodeHead(request, source.byteLength), source);
+    if (this.#shelf?.put(source)) {
+      void this.#send(encodeHead({ ...request, sharedSizeBytes: source.byteLength }, 0), nothing);
+    } else {
+      void this.#send(encodeHead(request, source.byteLength), source);
+    }
     return promise;
   }
 
@@ -207,6 +213,7 @@ export class Decoder {
     if (!settle || answer.id !== this.#requestId) throw new RangeError("it answered what nobody asked");
     this.#stopWatching();
     this.#settle = undefined;
+    this.#shelf?.clear();
     this.#jobsDone++;
     this.#rssBytes = answer.rssBytes;
     settle({ kind: "answer", answer, body });
@@ -223,6 +230,7 @@ export class Decoder {
   #exited(how: string): void {
     this.#isGone = true;
     this.#stopWatching();
+    this.#shelf?.close();
     this.#end ??= { kind: "died", reason: `it ended ${how}` };
     this.#settle?.(this.#end);
     this.#settle = undefined;

@@ -13,7 +13,7 @@ import type { RenderJob } from "./engine.ts";
 import { Decoder, residentBytes } from "./engine-decoder.ts";
 import { codeOf, isAlive, testEngine } from "./engine-fixture.ts";
 import { usualLimits } from "./engine-pool.ts";
-import { fileOf, grain, hostileFiles, picture } from "./image-fixture.ts";
+import { fileOf, grain, hostileFiles, joined, picture } from "./image-fixture.ts";
 
 const box = (width: number) => ({ kind: "box" as const, width });
 /** Seconds of work out of a small file. */
@@ -168,6 +168,20 @@ describe("processes", () => {
     },
     30_000,
   );
+
+  test("take sources of any length, one after another", async () => {
+    await using shared = testEngine({ processes: 1 });
+    const { engine } = shared;
+    // What stands behind the end of an image is of no account.
+    const padded = async (width: number, sizeBytes: number) =>
+      joined(await fileOf(picture(width, 100), "png"), new Uint8Array(sizeBytes));
+    const sources = [await padded(300, 0), await padded(301, 3 * 2 ** 20), await padded(302, 20 * 2 ** 20)];
+    for (const at of [0, 1, 2, 0, 2, 1, 0]) {
+      const source = sources[at] ?? new Uint8Array();
+      expect(await engine.probe(source)).toMatchObject({ width: 300 + at, height: 100 });
+    }
+    expect(engine.state()).toMatchObject({ restarts: 0, done: 7, failed: 0 });
+  }, 30_000);
 
   test("are replaced after their jobs", async () => {
     await using shared = testEngine({ processes: 1, jobsPerProcess: 3 });

@@ -1,6 +1,6 @@
 /**
- * What the engine asks a decoder and what it answers: the heads of frames. The source of a job and the bytes of a result
- * are their bodies. Answers come from a process that has read an outsider's bytes, so their shapes are checked to the end.
+ * What the engine asks a decoder and what it answers: the heads of frames. The source of a job, unless
+ * it lies in shared memory, and the bytes of a result are their bodies. Answers come from a process that has read an outsider's bytes, so their shapes are checked to the end.
  */
 import { z } from "zod";
 
@@ -10,6 +10,8 @@ import type { ImageLimits, RenderJob } from "../engine.ts";
 export type DecoderRequest = {
   /** Stands in the answer again. */
   readonly id: number;
+  /** Set when the source lies in memory that is shared, and not in the body. */
+  readonly sharedSizeBytes?: number;
   readonly limits: Pick<ImageLimits, "inputPixels" | "pages" | "outputSide" | "outputPixels">;
 } & (
   | { readonly kind: "probe" }

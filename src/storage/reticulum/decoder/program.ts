@@ -6,6 +6,7 @@
 import { readSync, writeSync } from "node:fs";
 
 import { reasonOf } from "../../../kit/fault.ts";
+import { shelfDescriptor } from "../engine-shelf.ts";
 import { encodeHead, parsePrefix, prefixSizeBytes } from "./frame.ts";
 import { openLibrary, type Sharp } from "./library.ts";
 import type { DecoderAnswer, DecoderRequest } from "./message.ts";
@@ -42,12 +43,22 @@ export async function runDecoder([folder = ""]: readonly string[]): Promise<void
     const { headSizeBytes, bodySizeBytes } = parsePrefix(prefix, 2 ** 32 - 1);
     const head = new Uint8Array(headSizeBytes);
     if (bodySizeBytes > buffer.byteLength) buffer = new Uint8Array(bodySizeBytes);
-    const source = buffer.subarray(0, bodySizeBytes);
-    if (!fill(head) || !fill(source)) process.exit(0);
-    const { answer, bytes } = await work(sharp, JSON.parse(new TextDecoder().decode(head)) as DecoderRequest, source);
+    const body = buffer.subarray(0, bodySizeBytes);
+    if (!fill(head) || !fill(body)) process.exit(0);
+    const request = JSON.parse(new TextDecoder().decode(head)) as DecoderRequest;
+    const source = request.sharedSizeBytes === undefined ? body : sharedSource(request.sharedSizeBytes);
+    const { answer, bytes } = await work(sharp, request, source);
     write(answer, bytes);
     if (buffer.byteLength > keptSizeBytes) buffer = new Uint8Array(2 ** 20);
   }
+}
+
+let shared: Uint8Array | undefined;
+
+/** The beginning of the memory that the engine shares with this process; it is looked at anew when it has grown. */
+function sharedSource(sizeBytes: number): Uint8Array {
+  if (shared === undefined || shared.byteLength < sizeBytes) shared = Bun.mmap(`/proc/self/fd/${shelfDescriptor}`);
+  return shared.subarray(0, sizeBytes);
 }
 
 async function work(
