@@ -350,7 +350,8 @@ async function start(parts: NodeParts, undo: (() => void | Promise<void>)[]): Pr
   if (front) mounts.push({ path: "", service: "node", handle: (request, caller) => front.handle(request, caller) });
   main.mount(mounts);
   ready = true;
-  events.add("node", "good", `Node ${node.name} is ready after ${Math.round(clock.monotonicMs() - startedMs)} ms`);
+  if (!parts.unheard)
+    events.add("node", "good", `Node ${node.name} is ready after ${Math.round(clock.monotonicMs() - startedMs)} ms`);
   return node;
 }
 
