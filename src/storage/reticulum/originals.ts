@@ -24,6 +24,8 @@ export interface OriginalsParts {
 
 /** So much of a file is looked at to see what it is. */
 const headBytes = 4096;
+/** Originals at work take no more than so many of the largest size. */
+const largestInUse = 4;
 
 /** The originals. */
 export class Originals {
@@ -32,6 +34,9 @@ export class Originals {
   readonly #reading = new Flights<Uint8Array>();
   readonly #meeting = new Flights<KnownImage | undefined>();
   readonly #probing = new Flights<ImageFacts>();
+  /** Originals that somebody works with: one copy each, however many that are. */
+  readonly #inUse = new Map<Key, { users: number; bytes: Uint8Array | undefined }>();
+  #inUseBytes = 0;
   /** Keys that were found to be no image; bounded, and forgotten with the program. */
   readonly #strangers = new LeastRecent<true>(1 << 20, 4096);
 
@@ -56,8 +61,8 @@ export class Originals {
     let sizeBytes: number;
     try {
       const reading = await this.#parts.cask.get(key, { range: { start: 0, end: headBytes }, signal });
-      head = await gather(reading.bytes, headBytes);
       ({ sizeBytes } = reading);
+      head = await gather(reading.bytes, Math.min(sizeBytes, headBytes));
     } catch (thrown) {
       // An empty blob has no first byte to ask for.
       if (thrown instanceof Fault && (thrown.kind === "missing" || thrown.code === "cask/range")) return undefined;
@@ -74,7 +79,7 @@ export class Originals {
 
   /** All bytes of an original, hashed to its key. Faults: `reticulum/too-large` and those of Cask. */
   async bytes(image: KnownImage, signal?: AbortSignal): Promise<Uint8Array> {
-    const held = this.#memory.get(image.key);
+    const held = this.#inUse.get(image.key)?.bytes ?? this.#memory.get(image.key);
     if (held !== undefined) return held;
     if (image.sizeBytes > this.#parts.maxBytes) {
       throw new Fault(
@@ -85,10 +90,39 @@ export class Originals {
     }
     return this.#reading.join(image.key, signal, async (ownSignal) => {
       const reading = await this.#parts.cask.get(image.key, { signal: ownSignal });
-      const bytes = await gather(reading.bytes, this.#parts.maxBytes);
+      const bytes = await gather(reading.bytes, Math.min(reading.sizeBytes, this.#parts.maxBytes));
       this.remember(image.key, bytes);
       return bytes;
     });
+  }
+
+  /**
+   * Works with an original's bytes. All that are worked with at a time are bounded, counting each once. Faults: those of
+   * {@link bytes}, and `reticulum/busy` before anything is read.
+   */
+  async use<T>(image: KnownImage, signal: AbortSignal, work: (bytes: Uint8Array) => Promise<T>): Promise<T> {
+    let held = this.#inUse.get(image.key);
+    if (held === undefined) {
+      if (this.#inUseBytes + image.sizeBytes > this.#parts.maxBytes * largestInUse) {
+        throw new Fault("unavailable", "reticulum/busy", "Cannot make the image now: too many are being read", {
+          retryAfterMs: 2000,
+        });
+      }
+      held = { users: 0, bytes: undefined };
+      this.#inUse.set(image.key, held);
+      this.#inUseBytes += image.sizeBytes;
+    }
+    held.users++;
+    try {
+      held.bytes ??= await this.bytes(image, signal);
+      return await work(held.bytes);
+    } finally {
+      held.users--;
+      if (held.users === 0) {
+        this.#inUse.delete(image.key);
+        this.#inUseBytes -= image.sizeBytes;
+      }
+    }
   }
 
   /** Keeps an original at hand that will be asked for again soon. */
@@ -101,7 +135,7 @@ export class Originals {
   async facts(image: KnownImage, signal?: AbortSignal): Promise<ImageFacts> {
     if (image.facts !== undefined) return image.facts;
     return this.#probing.join(image.key, signal, async (ownSignal) => {
-      const facts = await this.#parts.engine.probe(await this.bytes(image, ownSignal), { signal: ownSignal });
+      const facts = await this.use(image, ownSignal, (bytes) => this.#parts.engine.probe(bytes, { signal: ownSignal }));
       this.#parts.known.learn({ key: image.key, format: facts.format, sizeBytes: image.sizeBytes, facts });
       return facts;
     });
@@ -114,7 +148,7 @@ export class Originals {
     end: number,
     signal?: AbortSignal,
   ): Promise<Uint8Array | AsyncGenerator<Uint8Array, void>> {
-    const held = this.#memory.get(image.key);
+    const held = this.#inUse.get(image.key)?.bytes ?? this.#memory.get(image.key);
     if (held !== undefined) return held.subarray(start, end);
     const whole = start === 0 && end === image.sizeBytes;
     const reading = await this.#parts.cask.get(image.key, {
@@ -125,15 +159,15 @@ export class Originals {
   }
 }
 
-/** All chunks as one; no more than `maxBytes`. */
+/** All chunks in one piece of memory; fewer than `maxBytes` are fine, more are not. */
 async function gather(chunks: AsyncGenerator<Uint8Array, void>, maxBytes: number): Promise<Uint8Array> {
-  const parts: Uint8Array[] = [];
+  const held = new Uint8Array(maxBytes);
   let sizeBytes = 0;
   for await (const chunk of chunks) {
-    sizeBytes += chunk.byteLength;
-    if (sizeBytes > maxBytes)
+    if (sizeBytes + chunk.byteLength > maxBytes)
       throw new Fault("too-large", "reticulum/too-large", `Cannot read the image: it has more than ${maxBytes} bytes`);
-    parts.push(chunk);
+    held.set(chunk, sizeBytes);
+    sizeBytes += chunk.byteLength;
   }
-  return parts.length === 1 && parts[0] !== undefined ? parts[0] : Buffer.concat(parts, sizeBytes);
+  return held.subarray(0, sizeBytes);
 }

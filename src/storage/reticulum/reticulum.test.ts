@@ -8,6 +8,7 @@ import { parseSizeSpec } from "../../lib/resize/size-spec.ts";
 import { type Key, requireKey } from "../cask/client.ts";
 import type { ImageFormat } from "./engine.ts";
 import { hashIn, imageOf, testNode, uploadOf } from "./node-fixture.ts";
+import type { KnownImage } from "./known-images.ts";
 import type { Wish } from "./reticulum.ts";
 
 const wishOf = (size: string, format: ImageFormat = "jpeg", pixelRatio = 1): Wish => {
@@ -206,4 +207,36 @@ test("bytes: an original beyond the limit is not read", async () => {
   const image = await parts.node.originals.meet(key);
   if (image === undefined) throw new Error("it must be there");
   expect(await failureOf(parts.node.originals.bytes(image))).toBe("413 reticulum/too-large");
+});
+
+test("use: one copy of an original however many work with it, and no more at a time than the bound", async () => {
+  using parts = testNode();
+  const { cask, node } = parts;
+  const images: KnownImage[] = [];
+  // Larger than what is kept at hand.
+  for (const rest of ["a", "b", "c", "d", "e"]) {
+    const { key } = await cask.put(imageOf(4, 3, "png", rest.repeat(90_000)));
+    const image = await node.originals.meet(key);
+    if (image !== undefined) images.push(image);
+  }
+  const { signal } = new AbortController();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const seen: Uint8Array[] = [];
+  const before = cask.reads;
+  const use = (image: KnownImage | undefined) =>
+    image === undefined
+      ? Promise.reject(new Error("there is no such image"))
+      : node.originals.use(image, signal, (bytes) => {
+          seen.push(bytes);
+          return promise;
+        });
+  const first = Array.from({ length: 10 }, () => use(images[0]));
+  while (seen.length < 10) await Promise.resolve();
+  expect([new Set(seen).size, cask.reads - before]).toEqual([1, 1]);
+  const others = images.slice(1, 4).map(use);
+  expect(await failureOf(use(images[4]))).toBe("503 reticulum/busy");
+  const late = use(images[0]);
+  resolve();
+  await Promise.all([...first, ...others, late]);
+  expect(await failureOf(use(images[4]))).toBe("fine");
 });

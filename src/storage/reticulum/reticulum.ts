@@ -268,20 +268,21 @@ export class Reticulum {
   ): Promise<{ result: KeptResult; bytes: Uint8Array }> {
     const { engine, originals, results, settings } = this.#parts;
     const { signal, isRefined = false } = options;
-    const source = await originals.bytes(image, signal);
-    const job: RenderJob = {
-      source,
-      spec: wish.spec,
-      format: wish.format,
-      pixelRatio: wish.pixelRatio,
-      noEnlarge: settings.noEnlarge,
-      gravity: this.#gravity(image.key),
-      ...(settings.quality === undefined ? {} : { quality: settings.quality }),
-      ...(isRefined ? { effort: refinedEffort } : {}),
-    };
     let rendered;
     try {
-      rendered = await engine.render(job, isRefined ? { signal, idle: true } : { signal });
+      rendered = await originals.use(image, signal, (source) => {
+        const job: RenderJob = {
+          source,
+          spec: wish.spec,
+          format: wish.format,
+          pixelRatio: wish.pixelRatio,
+          noEnlarge: settings.noEnlarge,
+          gravity: this.#gravity(image.key),
+          ...(settings.quality === undefined ? {} : { quality: settings.quality }),
+          ...(isRefined ? { effort: refinedEffort } : {}),
+        };
+        return engine.render(job, isRefined ? { signal, idle: true } : { signal });
+      });
     } catch (thrown) {
       if (!signal.aborted) this.#parts.happened("make-failed");
       throw thrown;
