@@ -86,6 +86,7 @@ async function begin(context: ServiceContext<HakmesOptions>, catalogPath: string
     seal,
     tell: (file, root, names) => neighbours.tell(file, root, names),
     askOthers: (key, signal) => neighbours.askOthers(key, signal),
+    prove: (key) => neighbours.prove(key, proveMs),
     happened: metrics.happened,
   });
   const neighbours = createNeighbourhood({
@@ -94,7 +95,7 @@ async function begin(context: ServiceContext<HakmesOptions>, catalogPath: string
     clock,
     log,
     baseUrl: context.baseUrl,
-    shelf: caskShelf(client),
+    shelf: caskShelf(client, isCaskHere ? { unmet: () => cluster.expected() - cluster.nodes().length } : {}),
     manifests,
     isCaskHere,
     prove: (file, signal) => node.prove(file, { signal }),

@@ -7,15 +7,27 @@ import type { CaskClient } from "../cask/client.ts";
 import { rootBytesMax } from "./peers-entry.ts";
 import type { Shelf } from "./shelf.ts";
 
+/** What is known of Cask beside what its client says. */
+export interface CaskShelfOptions {
+  /** Nodes that are known to exist and were not met. Absent for a Cask elsewhere, of which this is not known. */
+  unmet?(): number;
+}
+
 /** A Shelf over a client of Cask. */
-export function caskShelf(client: Pick<CaskClient, "keys" | "get" | "status">): Shelf {
+export function caskShelf(client: Pick<CaskClient, "keys" | "get" | "status">, options: CaskShelfOptions = {}): Shelf {
+  /** Whether fewer nodes were silent than have every acknowledged blob. */
+  const isAnyHeard = async (silent: number, signal: AbortSignal): Promise<boolean> => {
+    if (silent === 0 || options.unmet === undefined || options.unmet() > 0) return false;
+    const { copies } = await client.status({ signal });
+    return silent < copies.quorum;
+  };
   return {
     async keys(bucket, signal) {
       try {
         const listing = await client.keys(bucket, { signal });
         return {
           keys: listing.keys.map(({ key, sizeBytes }) => [key, sizeBytes] as const),
-          isComplete: listing.complete,
+          isComplete: listing.complete || (await isAnyHeard(listing.unasked.length, signal)),
         };
       } catch (thrown) {
         if (thrown instanceof Fault && thrown.kind === "missing") return undefined;
