@@ -15,8 +15,9 @@ function over(blobs: Map<Key, Uint8Array<ArrayBuffer>>, pieceBytes = 70_000) {
       const key = decodeURIComponent(url.split("/").at(-2) ?? "") as Key;
       if (init.method === "PUT") {
         const bytes = new Uint8Array(await new Response(init.body ?? null).arrayBuffer());
-        blobs.set(key, bytes);
-        return Response.json({ key, success: true, size: bytes.length });
+        const stored = keyOfShort("sha256", bytes);
+        blobs.set(stored, bytes);
+        return Response.json({ key: stored, success: true, size: bytes.length });
       }
       const blob = blobs.get(key);
       if (!blob) return new Response("not found\n", { status: 404 });
@@ -45,7 +46,7 @@ describe("CaskChunkStore", () => {
       const bytes = noise(sizeBytes, sizeBytes);
       const key = keyOfShort("sha256", bytes);
       expect(await store.find(key)).toBeUndefined();
-      await store.put(key, bytes);
+      expect(await store.put("sha256", bytes)).toEqual({ key, isNew: true });
       expect(await store.find(key)).toEqual({ sizeBytes });
       expect(Buffer.from(await store.get(key, sizeBytes)).equals(bytes)).toBe(true);
       expect(Buffer.concat(await Array.fromAsync(store.stream(key))).equals(bytes)).toBe(true);

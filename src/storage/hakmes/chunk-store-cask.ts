@@ -2,7 +2,7 @@
  * Chunks in Cask. The client goes through its addresses by itself, and hashes every whole blob it gives.
  */
 import { Fault } from "../../kit/fault.ts";
-import type { CaskClient, Key } from "../cask/client.ts";
+import type { Algorithm, CaskClient, Key } from "../cask/client.ts";
 import type { ChunkStore } from "./chunk-store.ts";
 
 /** A {@link ChunkStore} over a client of Cask. */
@@ -13,9 +13,10 @@ export class CaskChunkStore implements ChunkStore {
     this.#client = client;
   }
 
-  async put(key: Key, bytes: Uint8Array, signal?: AbortSignal): Promise<{ isNew: boolean }> {
-    await this.#client.put(bytes, { key, ...given(signal) });
-    return { isNew: true };
+  async put(algorithm: Algorithm, bytes: Uint8Array, signal?: AbortSignal): Promise<{ key: Key; isNew: boolean }> {
+    // The key is left to Cask: within one program the bytes are hashed there only, elsewhere the client compares.
+    const { key } = await this.#client.put(bytes, { algorithm, ...given(signal) });
+    return { key, isNew: true };
   }
 
   async get(key: Key, maxBytes: number, signal?: AbortSignal): Promise<Uint8Array> {

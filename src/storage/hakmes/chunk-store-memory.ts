@@ -2,7 +2,7 @@
  * Chunks in memory, for tests: every fault that Cask may show can be planted, by key or for all.
  */
 import { Fault } from "../../kit/fault.ts";
-import { algorithmOf, type Key } from "../cask/client.ts";
+import { type Algorithm, algorithmOf, type Key } from "../cask/client.ts";
 import type { ChunkStore } from "./chunk-store.ts";
 import { keyOfShort } from "./digest.ts";
 
@@ -25,11 +25,12 @@ export class MemoryChunkStore implements ChunkStore {
   underWay = 0;
   mostUnderWay = 0;
 
-  put(key: Key, bytes: Uint8Array, signal?: AbortSignal): Promise<{ isNew: boolean }> {
+  put(algorithm: Algorithm, bytes: Uint8Array, signal?: AbortSignal): Promise<{ key: Key; isNew: boolean }> {
+    const key = keyOfShort(algorithm, bytes);
     return this.#call("put", key, signal, () => {
       const isNew = !this.blobs.has(key);
       if (isNew) this.blobs.set(key, bytes.slice());
-      return { isNew };
+      return { key, isNew };
     });
   }
 

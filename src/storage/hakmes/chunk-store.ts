@@ -4,15 +4,15 @@
  */
 import { type Clock, sleep } from "../../kit/clock.ts";
 import { Fault } from "../../kit/fault.ts";
-import type { Key } from "../cask/client.ts";
+import type { Algorithm, Key } from "../cask/client.ts";
 
 /** Blobs by key. Failures are Faults; a blob that is not there is one of kind `missing`. */
 export interface ChunkStore {
   /**
-   * Stores bytes under the key that the caller computed from them; durable when it resolves.
-   * @returns whether the blob was not there before, as far as was seen
+   * Stores bytes under their hash; durable when it resolves. They must not change before that, and may afterwards.
+   * @returns their key, and whether the blob was not there before, as far as was seen
    */
-  put(key: Key, bytes: Uint8Array, signal?: AbortSignal): Promise<{ isNew: boolean }>;
+  put(algorithm: Algorithm, bytes: Uint8Array, signal?: AbortSignal): Promise<{ key: Key; isNew: boolean }>;
   /** A whole blob, its bytes hashed to its key. Throws `hakmes/chunk-size` when it is longer than `maxBytes`. */
   get(key: Key, maxBytes: number, signal?: AbortSignal): Promise<Uint8Array>;
   /** A whole blob as it comes, not verified. To be read to its end, or returned. */

@@ -13,7 +13,8 @@ import type { Cutter } from "../../lib/chunker/cutter.ts";
 import { type Algorithm, algorithmOf, type Key } from "../cask/client.ts";
 import { ChunkList } from "./chunk-list.ts";
 import { type ChunkStore, patientPausesMs, patiently } from "./chunk-store.ts";
-import { keyOfBytes, keyOfHash } from "./digest.ts";
+import type { Buffers } from "./buffers.ts";
+import { keyOfHash } from "./digest.ts";
 import type { Intake, Suspended, Taken } from "./hakmes.ts";
 import type { Chunk, FileLabel } from "./record.ts";
 import type { Room } from "./room.ts";
@@ -28,6 +29,8 @@ export interface IntakeParts {
   readonly parallel: number;
   /** What all uploads together may have on its way. */
   readonly room: Room;
+  /** For chunks, each as long as the longest. */
+  readonly buffers: Buffers;
   /** Enters the whole file: manifest, catalog, the others. */
   readonly enter: (whole: WholeFile, label: FileLabel, signal: AbortSignal) => Promise<Taken>;
   readonly signal?: AbortSignal | undefined;
@@ -41,24 +44,34 @@ export interface WholeFile {
   readonly newChunks: number;
 }
 
-/** Keys put last are remembered, so that runs of equal chunks are sent once. */
+/** Keys seen last are remembered, so that a chunk that comes again counts once. */
 const rememberedMax = 4096;
-/** More pieces than this in the unfinished chunk are put together. */
-const piecesMax = 256;
+
+/** A chunk on its way, or just stored. */
+interface Sent {
+  readonly bytes: Uint8Array;
+  readonly buffer: Uint8Array<ArrayBuffer>;
+  readonly key: Promise<Key>;
+  /** How many transfers and comparisons need its buffer. */
+  users: number;
+}
 
 /** A file that is being taken. */
 export class FileIntake implements Intake {
   readonly #parts: IntakeParts;
-  readonly #list: ChunkList;
+  readonly #list = new ChunkList();
   readonly #abort = new AbortController();
   readonly #left = () => this.#fail(this.#parts.signal?.reason);
   /** Transfers under way. */
   readonly #underWay = new Set<Promise<void>>();
-  readonly #sent = new Map<Key, Promise<void>>();
+  readonly #seen = new Set<Key>();
   #hash: Bun.CryptoHasher;
   #cutter: Cutter;
-  #pieces: Uint8Array[] = [];
-  #pieceBytes = 0;
+  /** The bytes since the last cut. */
+  #buffer: Uint8Array<ArrayBuffer> | undefined;
+  #filledBytes = 0;
+  /** The chunk cut last: a run of equal ones is sent once. */
+  #last: Sent | undefined;
   #sizeBytes = 0;
   #newChunks = 0;
   #failure: { reason: unknown } | undefined;
@@ -67,9 +80,9 @@ export class FileIntake implements Intake {
 
   constructor(parts: IntakeParts) {
     this.#parts = parts;
-    this.#list = new ChunkList();
     this.#hash = new Bun.CryptoHasher(parts.algorithm);
     this.#cutter = createCutter(parts.plan);
+    parts.buffers.join();
     if (parts.signal?.aborted) this.#left();
     else parts.signal?.addEventListener("abort", this.#left, { once: true });
   }
@@ -84,17 +97,18 @@ export class FileIntake implements Intake {
       this.#sizeBytes += bytes.byteLength;
       let start = 0;
       for (const end of this.#cutter.push(bytes)) {
-        await this.#send(this.#chunkWith(bytes.subarray(start, end)));
+        this.#fill(bytes.subarray(start, end));
+        await this.#send();
         start = end;
       }
-      if (start < bytes.byteLength) this.#keep(bytes.subarray(start));
+      this.#fill(bytes.subarray(start));
     });
   }
 
   /** Takes chunks that are in Cask already; `bytes` are theirs, in order, each verified. Ends the chunk at hand before. */
   async adopt(chunks: readonly Chunk[], bytes: AsyncIterable<Uint8Array>): Promise<void> {
     await this.#exclusively(async () => {
-      if (this.#pieceBytes > 0) await this.#send(this.#chunkWith(new Uint8Array(0)));
+      await this.#send();
       this.#cutter.finish();
       for await (const piece of bytes) this.#hash.update(piece);
       for (const { key, sizeBytes } of chunks) {
@@ -108,7 +122,7 @@ export class FileIntake implements Intake {
     return this.#exclusively(async () => {
       await this.#arrived();
       const chunks = [...this.#list.from(options.after)].map(([key, sizeBytes]) => ({ key, sizeBytes }));
-      return { sizeBytes: this.#sizeBytes, chunks, tail: this.#tail().slice() };
+      return { sizeBytes: this.#sizeBytes, chunks, tail: this.#tail() };
     });
   }
 
@@ -121,16 +135,15 @@ export class FileIntake implements Intake {
     };
     return () =>
       this.#exclusively(async () => {
-        // A chunk that is still being hashed would put its key where another's belongs.
+        // A chunk that is still on its way would put its key where another's belongs.
         await this.#arrived();
         this.#hash = before.hash.copy();
         this.#list.cutAt(before.count);
         this.#sizeBytes = before.sizeBytes;
-        this.#pieces = [];
-        this.#pieceBytes = 0;
+        this.#filledBytes = 0;
         this.#cutter.finish();
         if (this.#cutter.push(before.tail).length > 0) throw new Error("the bytes since the last cut have a cut");
-        this.#keep(before.tail);
+        this.#fill(before.tail);
       });
   }
 
@@ -153,7 +166,7 @@ export class FileIntake implements Intake {
           { details: { expected, key } },
         );
       }
-      if (this.#pieceBytes > 0) await this.#send(this.#chunkWith(new Uint8Array(0)));
+      await this.#send();
       await this.#arrived();
       const whole = { key, sizeBytes: this.#sizeBytes, chunks: this.#list, newChunks: this.#newChunks };
       const taken = await this.#parts.enter(whole, label, this.#abort.signal);
@@ -166,59 +179,70 @@ export class FileIntake implements Intake {
     this.#fail(new Fault("conflict", "hakmes/abandoned", "The upload was abandoned"));
   }
 
-  #keep(piece: Uint8Array): void {
-    if (piece.byteLength === 0) return;
-    this.#pieces.push(piece);
-    this.#pieceBytes += piece.byteLength;
-    if (this.#pieces.length > piecesMax) this.#pieces = [this.#tail()];
+  #fill(bytes: Uint8Array): void {
+    if (bytes.byteLength === 0) return;
+    this.#buffer ??= this.#parts.buffers.take();
+    this.#buffer.set(bytes, this.#filledBytes);
+    this.#filledBytes += bytes.byteLength;
   }
 
-  /** The bytes since the last cut, in one piece. */
   #tail(): Uint8Array {
-    const [only] = this.#pieces;
-    return this.#pieces.length === 1 && only ? only : joined(this.#pieces, this.#pieceBytes);
+    return this.#buffer?.slice(0, this.#filledBytes) ?? new Uint8Array(0);
   }
 
-  /** The chunk that ends with `rest`. */
-  #chunkWith(rest: Uint8Array): Uint8Array {
-    this.#keep(rest);
-    const chunk = this.#tail();
-    this.#pieces = [];
-    this.#pieceBytes = 0;
-    return chunk;
-  }
-
-  /** Puts a chunk on its way; waits while too much is. */
-  async #send(bytes: Uint8Array): Promise<void> {
-    while (this.#underWay.size >= this.#parts.parallel) await Promise.race(this.#underWay);
+  /** Puts what was filled on its way as a chunk; waits while too much is. */
+  async #send(): Promise<void> {
+    const { parallel, room } = this.#parts;
+    const buffer = this.#buffer;
+    const sizeBytes = this.#filledBytes;
+    if (!buffer || sizeBytes === 0) return;
+    while (this.#underWay.size >= parallel) await Promise.race(this.#underWay);
     this.#throwIfFailed();
-    await this.#parts.room.enter(bytes.byteLength, this.#abort.signal);
-    const place = this.#list.add(bytes.byteLength);
-    const transfer = this.#store(bytes, place)
+    const bytes = buffer.subarray(0, sizeBytes);
+    this.#filledBytes = 0;
+    if (this.#last?.bytes.byteLength === sizeBytes && Buffer.compare(this.#last.bytes, bytes) === 0) {
+      // The buffer is filled again.
+      this.#track(this.#name(this.#list.add(sizeBytes), this.#last.key));
+      return;
+    }
+    this.#buffer = undefined;
+    await room.enter(sizeBytes, this.#abort.signal);
+    const sent: Sent = { bytes, buffer, key: this.#store(bytes), users: 2 };
+    if (this.#last) this.#release(this.#last);
+    this.#last = sent;
+    const arrived = this.#name(this.#list.add(sizeBytes), sent.key).then(() => this.#release(sent));
+    this.#track(arrived.finally(() => room.give(sizeBytes)));
+  }
+
+  async #store(bytes: Uint8Array): Promise<Key> {
+    const { algorithm, chunks, clock } = this.#parts;
+    const { signal } = this.#abort;
+    const { key, isNew } = await patiently(clock, patientPausesMs, signal, () => chunks.put(algorithm, bytes, signal));
+    if (isNew && !this.#seen.has(key)) this.#newChunks++;
+    this.#seen.add(key);
+    const [oldest] = this.#seen;
+    if (this.#seen.size > rememberedMax && oldest !== undefined) this.#seen.delete(oldest);
+    return key;
+  }
+
+  async #name(place: number, key: Promise<Key>): Promise<void> {
+    this.#list.name(place, await key);
+  }
+
+  /** Counts a transfer as under way until it has ended; its failure ends the intake. */
+  #track(transfer: Promise<void>): void {
+    const tracked = transfer
       .catch((thrown: unknown) => this.#fail(thrown))
       .finally(() => {
-        this.#parts.room.give(bytes.byteLength);
-        this.#underWay.delete(transfer);
+        this.#underWay.delete(tracked);
       });
-    this.#underWay.add(transfer);
+    this.#underWay.add(tracked);
   }
 
-  async #store(bytes: Uint8Array, place: number): Promise<void> {
-    const { chunks, clock } = this.#parts;
-    const { signal } = this.#abort;
-    const key = await keyOfBytes(this.#parts.algorithm, bytes);
-    this.#list.name(place, key);
-    const sent = this.#sent.get(key);
-    if (sent) return sent;
-    const put = patiently(clock, patientPausesMs, signal, () => chunks.put(key, bytes, signal)).then(({ isNew }) => {
-      if (isNew) this.#newChunks++;
-    });
-    this.#sent.set(key, put);
-    if (this.#sent.size > rememberedMax) {
-      const [oldest] = this.#sent.keys();
-      if (oldest !== undefined) this.#sent.delete(oldest);
-    }
-    await put;
+  /** One of those who need a chunk's buffer needs it no more. After a failure somebody may still look at it: it is not used again. */
+  #release(sent: Sent): void {
+    sent.users--;
+    if (sent.users === 0) this.#parts.buffers.give(sent.buffer);
   }
 
   /** Waits until nothing is under way; throws when something failed. */
@@ -254,22 +278,16 @@ export class FileIntake implements Intake {
   #end(): void {
     this.#isOver = true;
     this.#parts.signal?.removeEventListener("abort", this.#left);
-    this.#pieces = [];
-    this.#pieceBytes = 0;
-    this.#sent.clear();
+    if (this.#last) this.#release(this.#last);
+    this.#last = undefined;
+    // A write that is just filling it may go on for a moment.
+    if (this.#buffer && !this.#failure) this.#parts.buffers.give(this.#buffer);
+    this.#buffer = undefined;
+    this.#seen.clear();
+    this.#parts.buffers.leave();
   }
 
   #throwIfFailed(): void {
     if (this.#failure !== undefined) throw this.#failure.reason;
   }
-}
-
-function joined(pieces: readonly Uint8Array[], sizeBytes: number): Uint8Array {
-  const whole = new Uint8Array(sizeBytes);
-  let at = 0;
-  for (const piece of pieces) {
-    whole.set(piece, at);
-    at += piece.byteLength;
-  }
-  return whole;
 }

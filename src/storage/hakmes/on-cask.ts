@@ -9,7 +9,7 @@ import { createCutter, type CutPlan } from "../../lib/chunker/cut-plan.ts";
 import { type Algorithm, algorithmOf, digestOf, type Key } from "../cask/client.ts";
 import type { Catalog } from "./catalog.ts";
 import { type ChunkStore, mayPass, patientPausesMs, patiently } from "./chunk-store.ts";
-import { keyOfShort } from "./digest.ts";
+import { Buffers } from "./buffers.ts";
 import type { FilePage, Hakmes, HakmesEvents, ImportedFile, Intake, ListQuery, Suspended, Taken } from "./hakmes.ts";
 import { decodeRecord, encodeRecord, fitCut, fitRecord, sizedChunks } from "./importing.ts";
 import { FileIntake, type WholeFile } from "./intake.ts";
@@ -88,6 +88,7 @@ export class HakmesOnCask implements Hakmes {
   readonly #parts: HakmesParts;
   readonly #reading: ReadingParts;
   readonly #uploadRoom: Room;
+  readonly #buffers: Buffers;
   readonly #parallel: number;
   readonly #entriesMax: number;
   readonly #keptParts = new Map<Key, ManifestBranch>();
@@ -103,6 +104,7 @@ export class HakmesOnCask implements Hakmes {
     this.#entriesMax = settings.manifestEntries ?? maxEntries;
     const memoryBytes = settings.memoryBytes ?? 32 * mebibyte;
     this.#uploadRoom = new Room(memoryBytes);
+    this.#buffers = new Buffers(createCutter(settings.plan).maxBytes);
     this.#reading = {
       chunks: parts.chunks,
       clock: parts.clock,
@@ -318,6 +320,7 @@ export class HakmesOnCask implements Hakmes {
       plan: this.#parts.settings.plan,
       parallel: this.#parallel,
       room: this.#uploadRoom,
+      buffers: this.#buffers,
       enter: (whole, label, inner) => this.#enterUpload(whole, label, inner),
       signal,
     });
@@ -421,8 +424,10 @@ export class HakmesOnCask implements Hakmes {
 
   async #putManifest(bytes: Uint8Array, signal: AbortSignal | undefined): Promise<Key> {
     if (bytes.byteLength > maxManifestBytes) throw new Error("a manifest became longer than it may be");
-    const key = keyOfShort(this.#parts.settings.algorithm, bytes);
-    await patiently(this.#parts.clock, patientPausesMs, signal, () => this.#parts.chunks.put(key, bytes, signal));
+    const { chunks, clock, settings } = this.#parts;
+    const { key } = await patiently(clock, patientPausesMs, signal, () =>
+      chunks.put(settings.algorithm, bytes, signal),
+    );
     return key;
   }
 
