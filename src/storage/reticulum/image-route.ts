@@ -95,7 +95,7 @@ export class ImageRoute {
   async answer(request: Request, caller: Caller, parts: ImagePath, path: string, query: string): Promise<Response> {
     const { reticulum, rules, mountPath } = this.#parts;
     const key = keyOfHash(parts.hash);
-    // Without keys the parameter means nothing, as any other that is unknown.
+    // Without keys the parameter means nothing, like every unknown one.
     const verdict: Verdict =
       rules.signingKeys.length === 0
         ? { state: "none" }
