@@ -61,6 +61,8 @@ export function systemdVerb(options: UnitOptions): VerbResult {
     `WorkingDirectory=${inState ? `%S/${name}` : specifiersEscaped(options.dataFolder)}`,
     "Restart=on-failure",
     "RestartSec=2s",
+    // A process that decodes an image is the first to go when memory is short, and is started again; the rest stays.
+    "OOMPolicy=continue",
     "WatchdogSec=60s",
     `TimeoutStopSec=${stopSeconds}s`,
     "TimeoutStartSec=10min",

@@ -13,7 +13,7 @@ import type { RenderJob } from "./engine.ts";
 import { Decoder, residentBytes } from "./engine-decoder.ts";
 import { codeOf, isAlive, testEngine } from "./engine-fixture.ts";
 import { usualLimits } from "./engine-pool.ts";
-import { fileOf, grain, hostileFiles, joined, picture } from "./image-fixture.ts";
+import { animation, fileOf, grain, hostileFiles, joined, picture } from "./image-fixture.ts";
 
 const box = (width: number) => ({ kind: "box" as const, width });
 /** Seconds of work out of a small file. */
@@ -96,6 +96,32 @@ describe("hostile files", () => {
     expect(shared.engine.state()).toMatchObject({ waiting: 0, busy: 0, restarts: 0 });
   }, 60_000);
 });
+
+test("hostile files: whatever byte is another one, there is an answer, and no process dies of it", async () => {
+  const seed = crypto.getRandomValues(new Uint32Array(1))[0] ?? 0;
+  const random = seededRandom(seed);
+  await using shared = testEngine({ waitingMax: 1000, limits: { inputPixels: 4_000_000 } });
+  const moving = [await animation("gif", { width: 60, height: 40, frames: 4 })];
+  moving.push(await animation("webp", { width: 60, height: 40, frames: 4 }));
+  const still = await Promise.all(
+    (["jpeg", "png", "webp", "gif", "avif"] as const).map((format) => fileOf(grain(120, 90), format)),
+  );
+  const sources = [...still, ...moving];
+  const answers = ["fine", "reticulum/damaged", "reticulum/too-large", "reticulum/unsupported-format"];
+  answers.push("reticulum/not-an-image", "reticulum/result-too-large");
+  const ends = await Promise.all(
+    Array.from({ length: 350 }, (_, at) => {
+      const bytes = Uint8Array.from(sources[at % sources.length] ?? []);
+      // Headers are worth more than pixels.
+      const reach = random() < 0.5 ? Math.min(400, bytes.length) : bytes.length;
+      for (let flips = 1 + Math.floor(6 * random()); flips > 0; flips--)
+        bytes[Math.floor(reach * random())] = Math.floor(256 * random());
+      return codeOf(shared.engine.render({ source: bytes, spec: box(40) }));
+    }),
+  );
+  expect({ seed, wrong: ends.filter((code) => !answers.includes(code)) }).toEqual({ seed, wrong: [] });
+  expect({ seed, restarts: shared.engine.state().restarts }).toEqual({ seed, restarts: 0 });
+}, 60_000);
 
 describe("processes", () => {
   test("none is there before the first job, and a resting one is let go", async () => {

@@ -191,6 +191,14 @@ export function jpegClaiming(file: Uint8Array, width: number, height: number): U
   throw new RangeError("Cannot change the size of a JPEG: it has no frame header");
 }
 
+/** A progressive JPEG whose last pass over the pixels stands there `times` more times. */
+export async function jpegOfPasses(source: Picture, times: number): Promise<Uint8Array> {
+  const file = await pixelsOf(source).jpeg({ progressive: true }).toBuffer();
+  const last = file.lastIndexOf(Uint8Array.of(0xff, 0xda));
+  const pass = file.subarray(last, -2);
+  return joined(file.subarray(0, last), ...Array.from({ length: times + 1 }, () => pass), file.subarray(-2));
+}
+
 /** What hostile files must come to: refused with one of these codes, or taken as `fine`. */
 export interface Hostile {
   readonly name: string;
@@ -219,6 +227,7 @@ export async function hostileFiles(): Promise<Hostile[]> {
   add("jpeg that claims 65500x65500", jpegClaiming(jpeg, 65_500, 65_500), tooLarge);
   // Where its rows end too early the rest is grey; cameras write such files, and within the limits that is harmless.
   add("jpeg that claims 9000x9000", jpegClaiming(jpeg, 9000, 9000), [...damaged, "fine"]);
+  add("jpeg of 2000 passes", await jpegOfPasses(picture(400, 300), 2000), damaged);
   add("jpeg with markup behind it", joined(jpeg, ascii("<script>alert(1)</script>")), ["fine"]);
   add("png of 20000x20000, honest, in 50 kB", pngOf(20_000, 20_000, 1, blackRows(20_000, 20_000, 1)), tooLarge);
   add(
