@@ -51,9 +51,9 @@ export interface RenderJob {
   readonly format?: ImageFormat;
   /** 1 to 100; absent for the format's usual one. */
   readonly quality?: number;
-  /** How hard the encoder tries, 0 to 6; absent for a quick one. */
+  /** How hard the encoder tries, 0 to 6; absent for a quick one, or for a thorough one of an idle job. */
   readonly effort?: number;
-  /** Keep the frames of an animation where format and limits allow. @default true */
+  /** Keep the frames of an animation where format and limits allow: all frames together count as one result. @default true */
   readonly animate?: boolean;
 }
 
@@ -97,7 +97,8 @@ export interface EngineState {
  * Decodes and encodes. Faults: `reticulum/not-an-image`, `reticulum/unsupported-format` (invalid, naming what it is),
  * `reticulum/damaged` (invalid), `reticulum/too-large` (too-large: pixels, pages or bytes), `reticulum/result-too-large`
  * (invalid), `reticulum/busy` (unavailable, with a time to wait), `reticulum/too-slow` (timeout),
- * `reticulum/engine-died` (unavailable).
+ * `reticulum/engine-died` (unavailable), `reticulum/failed` (internal). Statuses: 415 for what is no image of the formats
+ * taken, 422 for a damaged one. Who leaves by the signal gets its reason. After `close` everything is `reticulum/busy`.
  */
 export interface Engine {
   /** Decodes all of it once, small, so that what is stored is known to be sound. */
