@@ -7,6 +7,7 @@ import { below, type Random } from "../../src/kit/random.ts";
 import { Fault } from "../../src/kit/fault.ts";
 import { bucketOf, type Key } from "../../src/storage/cask/client.ts";
 import type { ChunkStore } from "../../src/storage/hakmes/chunk-store.ts";
+import { keyOfShort } from "../../src/storage/hakmes/digest.ts";
 import type { Shelf } from "../../src/storage/hakmes/shelf.ts";
 import { sleep } from "../../src/kit/clock.ts";
 import type { NodeClock } from "./virtual-clock.ts";
@@ -27,6 +28,7 @@ export interface CaskWorld {
 export class SimulatedCask {
   readonly #world: CaskWorld;
   readonly #blobs = new Map<Key, Uint8Array>();
+  readonly #buckets = new Map<Key, number>();
   /** By machine, what lies there. */
   readonly #held: Set<Key>[];
 
@@ -37,7 +39,7 @@ export class SimulatedCask {
 
   /** Stores at once, everywhere: what a stranger put there long ago. */
   plant(key: Key, bytes: Uint8Array): void {
-    this.#blobs.set(key, bytes);
+    this.#keep(key, bytes);
     for (const held of this.#held) held.add(key);
   }
 
@@ -71,15 +73,17 @@ export class SimulatedCask {
         return bytes.slice();
       });
     return {
-      put: (key, bytes, signal) =>
-        this.#call(clock, signal, () => {
+      put: (algorithm, bytes, signal) => {
+        const key = keyOfShort(algorithm, bytes);
+        return this.#call(clock, signal, () => {
           const isNew = !this.#blobs.has(key);
           const machines = this.#inReach(node);
           for (const held of machines) held.add(key);
-          if (machines.length > 0) this.#blobs.set(key, bytes.slice());
+          if (machines.length > 0) this.#keep(key, bytes.slice());
           if (this.#silent(node) >= this.#quorum()) throw unavailable();
-          return { isNew };
-        }),
+          return { key, isNew };
+        });
+      },
       get: (key, _, signal) => get(key, signal),
       async *stream(key, signal) {
         yield await get(key, signal);
@@ -100,7 +104,7 @@ export class SimulatedCask {
           const keys = new Set(this.#inReach(node).flatMap((held) => [...held]));
           return {
             keys: [...keys]
-              .filter((key) => bucketOf(key) === bucket)
+              .filter((key) => this.#buckets.get(key) === bucket)
               .sort()
               .map((key) => [key, this.#blobs.get(key)?.byteLength ?? 0] as const),
             isComplete: this.#silent(node) < this.#quorum(),
@@ -108,6 +112,11 @@ export class SimulatedCask {
         }),
       read: (key, firstBytes, signal) => this.#call(clock, signal, () => this.#find(node, key)?.slice(0, firstBytes)),
     };
+  }
+
+  #keep(key: Key, bytes: Uint8Array): void {
+    this.#blobs.set(key, bytes);
+    this.#buckets.set(key, bucketOf(key));
   }
 
   #find(node: number, key: Key): Uint8Array | undefined {

@@ -13,7 +13,7 @@ import { below, pick, type Random, seededRandom } from "../../src/kit/random.ts"
 import { type Key, requireKey } from "../../src/storage/cask/client.ts";
 import { encodeName, encodeRoot, type ManifestEntry } from "../../src/storage/hakmes/manifest.ts";
 import { labelOf } from "../../src/storage/hakmes/record.ts";
-import { HakmesWorld } from "./hakmes-world.ts";
+import { type HakmesMistake, HakmesWorld } from "./hakmes-world.ts";
 import { VirtualTime } from "./virtual-clock.ts";
 
 /** What became of a story. */
@@ -32,9 +32,16 @@ interface Acknowledged {
   names: Set<string>;
 }
 
+/** What to do beside telling. */
+export interface StoryOptions {
+  /** Hears of everything that happens. */
+  trace?: (line: string) => void;
+  mistake?: HakmesMistake;
+}
+
 /** Tells the story of a seed. */
-export function tellStory(seed: number, trace?: (line: string) => void): HakmesStory {
-  return new Story(seed, trace).tell();
+export function tellStory(seed: number, options: StoryOptions = {}): HakmesStory {
+  return new Story(seed, options).tell();
 }
 
 class Story {
@@ -49,7 +56,7 @@ class Story {
   readonly #trace: ((line: string) => void) | undefined;
   #violation: string | undefined;
 
-  constructor(seed: number, trace: ((line: string) => void) | undefined) {
+  constructor(seed: number, { trace, mistake }: StoryOptions) {
     this.#random = seededRandom(seed);
     this.#trace = trace;
     this.#world = new HakmesWorld({
@@ -58,6 +65,7 @@ class Story {
       nodeCount: 3,
       secret: this.#chance(0.5) ? "sesame" : "",
       isCaskHere: this.#chance(0.6),
+      mistake,
     });
     this.#contents = Array.from({ length: contentCount }, (_, number) => {
       const bytes = new Uint8Array(pick(this.#random, [0, 1, 999, 1000, 2500, 7000, 12_345]) + number);
@@ -78,7 +86,7 @@ class Story {
     this.#world.weather.loss = 0;
     this.#world.weather.failing = 0;
     for (const node of nodes) this.#world.start(node);
-    this.#time.run(this.#time.nowMs + 840_000);
+    this.#time.run(this.#time.nowMs + 540_000);
     const before = this.#world.machines.map(({ catalog }) => catalog.sequence());
     this.#time.run(this.#time.nowMs + 60_000);
     const after = this.#world.machines.map(({ catalog }) => catalog.sequence());

@@ -13,7 +13,8 @@ import { manifestReader } from "../../src/storage/hakmes/found-manifest.ts";
 import { createNeighbourhood, type Neighbourhood } from "../../src/storage/hakmes/neighbourhood.ts";
 import { createHakmes, type HakmesOnCask } from "../../src/storage/hakmes/on-cask.ts";
 import { type OwnAnswers, ownAnswers } from "../../src/storage/hakmes/peers-answers.ts";
-import type { Peer } from "../../src/storage/hakmes/peers.ts";
+import type { ManifestReader, Peer } from "../../src/storage/hakmes/peers.ts";
+import type { Shelf } from "../../src/storage/hakmes/shelf.ts";
 import { SimulatedCask } from "./hakmes-cask.ts";
 import { NodeClock, type VirtualTime, type WallClock } from "./virtual-clock.ts";
 
@@ -51,6 +52,10 @@ export interface HakmesWeather {
   failing: number;
 }
 
+/** A mistake that is put into the rules, to see that it is found. */
+export type HakmesMistake =
+  "believes every manifest" | "asks nobody" | "takes half a list for a whole one" | "tells nobody and does not search";
+
 const lookEveryMs = 500;
 const deadAfterMs = 3000;
 
@@ -65,9 +70,18 @@ export class HakmesWorld {
   readonly #random: Random;
   readonly #secret: string;
   readonly #isCaskHere: boolean;
+  readonly #mistake: HakmesMistake | undefined;
   #catalogs = 0;
 
-  constructor(options: { time: VirtualTime; random: Random; nodeCount: number; secret: string; isCaskHere: boolean }) {
+  constructor(options: {
+    time: VirtualTime;
+    random: Random;
+    nodeCount: number;
+    secret: string;
+    isCaskHere: boolean;
+    mistake: HakmesMistake | undefined;
+  }) {
+    this.#mistake = options.mistake;
     this.#time = options.time;
     this.#random = options.random;
     this.#secret = options.secret;
@@ -109,7 +123,7 @@ export class HakmesWorld {
     if (machine.process !== undefined) return;
     const { catalog } = machine;
     const clock = new NodeClock(this.#time, machine.wall);
-    const manifests = manifestReader(() => this.#secret);
+    const manifests = this.#manifests();
     const cluster = this.#cluster(node, machine, clock);
     const hood: Neighbourhood = createNeighbourhood({
       catalog,
@@ -117,7 +131,7 @@ export class HakmesWorld {
       clock,
       log: silentLog,
       baseUrl: `http://${node}`,
-      shelf: this.cask.shelf(node, clock),
+      shelf: this.#shelf(node, clock),
       manifests,
       isCaskHere: this.#isCaskHere,
       prove: (file, signal) => hakmes.prove(file, { signal }),
@@ -132,8 +146,10 @@ export class HakmesWorld {
       clock,
       settings: { algorithm: "sha256", plan: { kind: "fixed", sizeBytes: 1000 }, manifestEntries: 3 },
       seal: () => this.#secret,
-      tell: (file, root, names) => hood.tell(file, root, names),
-      askOthers: (key, signal) => hood.askOthers(key, signal),
+      tell: (file, root, names) =>
+        this.#mistake === "tells nobody and does not search" ? Promise.resolve() : hood.tell(file, root, names),
+      askOthers: (key, signal) =>
+        this.#mistake === "asks nobody" ? Promise.resolve({ isCertain: true }) : hood.askOthers(key, signal),
       prove: (key) => hood.prove(key),
     });
     const answers = ownAnswers({ catalog, manifests, isWhole: () => hood.isWhole(), learned: () => hood.learned() });
@@ -154,6 +170,36 @@ export class HakmesWorld {
     if (what === "catalog") return;
     machine.met = new Set();
     this.cask.lose(node);
+  }
+
+  #manifests(): ManifestReader {
+    const reader = manifestReader(() => this.#secret);
+    if (this.#mistake !== "believes every manifest") return reader;
+    return {
+      ...reader,
+      read(key, bytes) {
+        const found = reader.read(key, bytes);
+        return found?.kind === "file" ? { ...found, file: { ...found.file, isProven: true } } : found;
+      },
+    };
+  }
+
+  #shelf(node: number, clock: NodeClock): Shelf {
+    const shelf = this.cask.shelf(node, clock);
+    switch (this.#mistake) {
+      case "takes half a list for a whole one":
+        return {
+          ...shelf,
+          async keys(bucket, signal) {
+            const listing = await shelf.keys(bucket, signal);
+            return listing && { keys: listing.keys.slice(1), isComplete: true };
+          },
+        };
+      case "tells nobody and does not search":
+        return { ...shelf, keys: () => Promise.resolve({ keys: [], isComplete: true }) };
+      default:
+        return shelf;
+    }
   }
 
   #newCatalog(): MemoryCatalog {
