@@ -27,6 +27,7 @@ export interface Mount {
   service: string;
   handle: RunningService["handle"];
   scopeOf?: RunningService["scopeOf"];
+  fromElsewhere?: RunningService["fromElsewhere"];
 }
 
 /** What listeners of one node share. */
@@ -140,8 +141,9 @@ export function openListener(address: Address, tls: TlsPair | undefined, parts: 
       if (!mount)
         throw new Fault("missing", "node/no-page", `Cannot find "${path.slice(0, 200)}": there is no such page`);
       ({ service } = mount);
-      call.enter(parts.gate, mount.service);
-      const scope = mount.scopeOf ? mount.scopeOf(request, path.slice(mount.path.length)) : usualScope(request.method);
+      const below = path.slice(mount.path.length);
+      call.enter(parts.gate, mount.service, mount.fromElsewhere?.(request, below));
+      const scope = mount.scopeOf ? mount.scopeOf(request, below) : usualScope(request.method);
       if (scope !== undefined) call.require(scope);
       const response = mount.handle(request, call);
       return response instanceof Promise ? response.then(finish, fail) : finish(response);
@@ -251,9 +253,9 @@ class Call implements Caller {
     return this.#visitor;
   }
 
-  enter(gate: Gate, service: string): void {
+  enter(gate: Gate, service: string, fromElsewhere?: boolean): void {
     this.#service = service;
-    this.#visitor = gate.admit(this.#request, this.address);
+    this.#visitor = gate.admit(this.#request, this.address, fromElsewhere);
   }
 
   require(scope: Scope): void {

@@ -275,6 +275,9 @@ async function start(parts: NodeParts, undo: (() => void | Promise<void>)[]): Pr
         path: mountPath,
         service: entry.name,
         handle: (request, caller) => handle.handle(request, caller),
+        ...(handle.fromElsewhere
+          ? { fromElsewhere: (request, path) => handle.fromElsewhere?.(request, path) ?? false }
+          : {}),
         ...(handle.scopeOf ? { scopeOf: (request, path) => handle.scopeOf?.(request, path) } : {}),
       };
       if (listener === main) mounts.push(mount);

@@ -115,6 +115,11 @@ export interface RunningService {
   handle(request: Request, caller: Caller): Response | Promise<Response>;
   /** The scope a request needs, asked before {@link handle}; `undefined` lets the service decide by itself. */
   scopeOf?(request: Request, path: string): Scope | undefined;
+  /**
+   * Whether a request shows a right of its own, such as an upload key in a form, and may therefore come from a page of
+   * another site. It then comes without any other rights. @default false
+   */
+  fromElsewhere?(request: Request, path: string): boolean;
   health(): readonly Finding[];
   /** Short facts for the console's table, such as `blobs: 12,034`. */
   facts?(): Record<string, string>;

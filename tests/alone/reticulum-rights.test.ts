@@ -55,6 +55,30 @@ describe("upload keys", () => {
   });
 });
 
+describe("a form on a page of another site", () => {
+  const send = (node: ChildNode, key: string | undefined) => {
+    const body = new FormData();
+    body.append("image", new Blob([dot], { type: "image/png" }), "dot.png");
+    if (key !== undefined) body.append("key", key);
+    const headers = { Origin: "https://blog.example", "Sec-Fetch-Site": "cross-site" };
+    return fetch(`${node.url}/reticulum/`, { method: "POST", body, headers });
+  };
+
+  test("is taken with a key, and only with a key", async () => {
+    await using node = await startChild({ config: `[reticulum]\nupload_keys = ["k1"]\n` });
+    expect([(await send(node, undefined)).status, (await send(node, "k2")).status]).toEqual([403, 403]);
+    const taken = await send(node, "k1");
+    expect([taken.status, ((await taken.json()) as { hash: string }).hash]).toEqual([200, hash]);
+    const purge = { method: "DELETE", headers: { Origin: "https://blog.example", "Sec-Fetch-Site": "cross-site" } };
+    expect((await fetch(`${node.url}/reticulum/image/${hash}/`, purge)).status).toBe(403);
+  });
+
+  test("is refused where everybody on this machine may upload, for that right is not the form's", async () => {
+    await using node = await startChild();
+    expect([(await send(node, undefined)).status, (await send(node, "k1")).status]).toEqual([403, 403]);
+  });
+});
+
 describe("with tokens", () => {
   test("images and uploads want one, and caches in between keep nothing", async () => {
     const { node, token } = await guardedNode("");

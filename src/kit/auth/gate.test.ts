@@ -97,6 +97,23 @@ test("admit: a page of another site may not change anything", () => {
   expect(codeOf({ ...foreign, authorization: `Bearer ${token}` }, "10.0.0.7", "POST")).toBe("first");
 });
 
+test("admit: who may come from elsewhere comes without rights, whatever the browser remembers", () => {
+  const { gate, make } = setup();
+  const foreign = (headers: Record<string, string>, fromElsewhere: boolean) =>
+    gate.admit(
+      { method: "POST", headers: new Headers({ host: "localhost:4100", "sec-fetch-site": "cross-site", ...headers }) },
+      "127.0.0.1",
+      fromElsewhere,
+    );
+  expect(() => foreign({}, false)).toThrow("another site");
+  const token = make("first", "*:admin");
+  for (const headers of [{}, { cookie: `warren=${token}` }, { authorization: `Basic ${btoa(`me:${token}`)}` }]) {
+    const visitor = foreign(headers, true);
+    expect([visitor.name, visitor.open, visitor.may("reticulum", "read")]).toEqual(["anonymous", false, false]);
+  }
+  expect(foreign({ authorization: `Bearer ${token}` }, true).name).toBe("first");
+});
+
 test("admit: bearer, basic and cookie all carry a token", () => {
   const { admit, make } = setup();
   const token = make("backup", "cask:write", "hound:read");

@@ -55,9 +55,10 @@ export interface GateRequest {
 export interface Gate {
   /**
    * Who asks. Faults: `warren/token-wrong` (401), `warren/token-limited` (429), `warren/cross-site` (403) and
-   * `warren/host-unknown` (403). A wrong cookie is as good as none.
+   * `warren/host-unknown` (403). A wrong cookie is as good as none. With `fromElsewhere` what a page of another site
+   * sends is let in without any rights instead of being refused: it has to show its own.
    */
-  admit(request: GateRequest, address: string): Visitor;
+  admit(request: GateRequest, address: string, fromElsewhere?: boolean): Visitor;
   /** Whose token this is, for a form to sign in with. Faults: `warren/token-wrong`, `warren/token-limited`. */
   check(token: string, address: string): Visitor;
 }
@@ -119,10 +120,11 @@ export function createGate(options: GateOptions): Gate {
 
   return {
     check,
-    admit(request, address) {
+    admit(request, address, fromElsewhere = false) {
       const shown = credentialsOf(request.headers);
       if (shown?.from === "bearer") return check(shown.token, address);
       // From here on a browser may be speaking without its user's will.
+      if (fromElsewhere && isCrossSite(request)) return anonymous;
       refuseCrossSite(request);
       if (shown?.from === "basic") return check(shown.token, address);
       const visitor = shown === undefined ? undefined : visitorOf(shown.token);
@@ -180,12 +182,12 @@ export function cookieFor(token: string, options: { secure: boolean; maxAgeSecon
   return `${cookieName}=${token}; Path=/; HttpOnly; SameSite=Strict; Max-Age=${maxAge}${options.secure ? "; Secure" : ""}`;
 }
 
-/** Refuses what a browser sends on behalf of another site, unless it only reads. Fault: `warren/cross-site`. */
-export function refuseCrossSite(request: GateRequest): void {
+/** Whether a browser sends this on behalf of another site, and not only to read. */
+function isCrossSite(request: GateRequest): boolean {
   // An upgrade is a GET that opens a way in both directions.
   const { method } = request;
   const reads = method === "GET" || method === "HEAD" || method === "OPTIONS";
-  if (reads && !request.headers.has("upgrade")) return;
+  if (reads && !request.headers.has("upgrade")) return false;
   const site = request.headers.get("sec-fetch-site");
   const origin = request.headers.get("origin");
   // Browsers before 2023 may send the Origin only; other programs send neither.
@@ -193,7 +195,13 @@ export function refuseCrossSite(request: GateRequest): void {
     site === null
       ? origin === null || sameHost(origin, request.headers.get("host"))
       : site === "same-origin" || site === "none";
-  if (own) return;
+  return !own;
+}
+
+/** Refuses what a browser sends on behalf of another site, unless it only reads. Fault: `warren/cross-site`. */
+export function refuseCrossSite(request: GateRequest): void {
+  if (!isCrossSite(request)) return;
+  const origin = request.headers.get("origin");
   throw new Fault(
     "forbidden",
     "warren/cross-site",

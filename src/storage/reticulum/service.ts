@@ -207,6 +207,9 @@ async function start(context: ServiceContext<ReticulumOptions>): Promise<Running
   return {
     handle,
     scopeOf: (request, path) => scopeOfPath(request.method, path),
+    // The form of any site may send an image with a key; without keys that would be everybody's right.
+    fromElsewhere: (request, path) =>
+      options.uploadKeys.length > 0 && request.method === "POST" && !/^\/(?:peer|image|sign)\//.test(path),
     health: () =>
       reticulumFindings(node, {
         guarded: context.guarded(),
