@@ -12,6 +12,8 @@ import type { CutPlan } from "../../lib/chunker/cut-plan.ts";
 const standsIn = ["HAKMES_CASK_BASE", "HAKMES_DB_PATH", "CASK_BASE"] as const;
 const chunkSizeNames = ["HAKMES_CHUNK_SIZE", "CHUNK_SIZE"] as const;
 
+const longestChunkBytes = 64 * 1024 * 1024;
+
 const fields = {
   algorithm: choice(["sha256", "sha1"], {
     summary: "The hash that names new files and their chunks. Files named by the other one stay readable.",
@@ -56,8 +58,9 @@ const fields = {
     default: "4MiB",
     min: "1",
     max: "64MiB",
-    // The predecessor looped forever on 0, which was its default: whoever left it so meant no size in particular.
-    legacy: { names: chunkSizeNames, read: (value) => goBytes(value) || undefined },
+    // The predecessor looped forever on 0, which was its default: whoever left it so meant no size in particular. It cut
+    // as long as it was told; chunks here are held in memory, and files say how they were cut.
+    legacy: { names: chunkSizeNames, read: (value) => Math.min(goBytes(value), longestChunkBytes) || undefined },
   }),
   maxUploadBytes: size({ summary: "The largest file that is taken.", default: "16TiB" }),
   uploadIdleMs: duration({ summary: "An upload that sends nothing for this long is ended.", default: "30s" }),
@@ -85,12 +88,12 @@ const fields = {
     legacy: { names: standsIn, read: () => true },
   }),
   serialize: flag({
-    summary: "Print one record a line and end, instead of serving.",
+    summary: "Print one record a line and end, instead of serving. Counts only when started alone.",
     legacy: { names: ["HAKMES_SERIALIZE", "SERIALIZE"], read: goFlag },
   }),
   ingest: flag({
     summary:
-      "Read records from standard input, one a line, enter those that are new, and end, instead of serving. With serialize, that one counts.",
+      "Read records from standard input, one a line, enter those that are new, and end, instead of serving. Counts only when started alone, and without serialize.",
     legacy: { names: ["HAKMES_INGEST", "INGEST"], read: goFlag },
   }),
 } as const;
