@@ -11,6 +11,8 @@ const stands: Record<string, readonly string[]> = {
   "cask-put": ["wrk"],
   "cask-cluster": ["wrk"],
   "cask-large": ["curl"],
+  "hakmes-transfer": ["nginx", "curl"],
+  reticulum: ["nginx", "wrk"],
 };
 
 describe("benches", () => {

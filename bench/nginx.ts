@@ -14,13 +14,42 @@ export interface Nginx extends AsyncDisposable {
   readonly pid: number;
 }
 
-/** Starts nginx over `files`. With `cacheOpenFiles` it keeps descriptors open and looks at files once a minute only. */
-export async function startNginx(folder: string, files: string, cacheOpenFiles: boolean): Promise<Nginx> {
+/** Where Debian keeps the module that resizes images. */
+export const imageFilterModule = "/usr/lib/nginx/modules/ngx_http_image_filter_module.so";
+
+/** What an nginx has beyond serving files. */
+export interface NginxExtras {
+  modules: readonly string[];
+  workers: number;
+  locations: readonly string[];
+}
+
+const nothing: NginxExtras = { modules: [], workers: 1, locations: [] };
+
+/**
+ * Starts nginx over `files`. With `cacheOpenFiles` it keeps descriptors open and looks at files once a minute only. With one
+ * worker it stays on core 0.
+ */
+export async function startNginx(
+  folder: string,
+  files: string,
+  cacheOpenFiles: boolean,
+  extras = nothing,
+): Promise<Nginx> {
   mkdirSync(folder, { recursive: true });
   const port = freePort();
   const configuration = join(folder, "nginx.conf");
-  await Bun.write(configuration, configurationText(folder, files, port, cacheOpenFiles));
-  const command = [...onCore(0), "nginx", "-p", folder, "-e", join(folder, "error.log"), "-c", configuration];
+  await Bun.write(configuration, configurationText(folder, files, port, cacheOpenFiles, extras));
+  const command = [
+    ...(extras.workers === 1 ? onCore(0) : []),
+    "nginx",
+    "-p",
+    folder,
+    "-e",
+    join(folder, "error.log"),
+    "-c",
+    configuration,
+  ];
   const child = Bun.spawn(command, { stdin: "ignore", stdout: "ignore", stderr: "pipe" });
   const url = `http://127.0.0.1:${port}`;
   for (let tries = 0; ; tries++) {
@@ -54,19 +83,28 @@ function freePort(): number {
   return port;
 }
 
-function configurationText(folder: string, files: string, port: number, cacheOpenFiles: boolean): string {
+function configurationText(
+  folder: string,
+  files: string,
+  port: number,
+  cacheOpenFiles: boolean,
+  { modules, workers, locations }: NginxExtras,
+): string {
   const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(
     (name) => `  ${name}_temp_path ${folder}/${name};`,
   );
   return [
-    `daemon off; worker_processes 1; pid ${folder}/nginx.pid;${process.getuid?.() === 0 ? " user root;" : ""}`,
+    ...modules.map((path) => `load_module ${path};`),
+    `daemon off; worker_processes ${workers}; pid ${folder}/nginx.pid;${process.getuid?.() === 0 ? " user root;" : ""}`,
     "events { worker_connections 1024; }",
     "http {",
     ...temporary,
     "  access_log off; sendfile on; tcp_nopush on; keepalive_requests 1000000000;",
     `  open_file_cache ${cacheOpenFiles ? "max=1000 inactive=60s" : "off"};`,
     "  default_type application/octet-stream;",
-    `  server { listen 127.0.0.1:${port} backlog=1024; root ${files}; }`,
+    `  server { listen 127.0.0.1:${port} backlog=1024; root ${files}; dav_methods PUT; client_max_body_size 0;`,
+    ...locations.map((location) => `    ${location}`),
+    "  }",
     "}",
     "",
   ].join("\n");

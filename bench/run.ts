@@ -68,6 +68,21 @@ export const benches: readonly Bench[] = [
     },
   },
   {
+    name: "hakmes-transfer",
+    summary: "a file of 2 GiB up and down, beside nginx with DAV",
+    run: async (effort) => (await import("./hakmes-transfer.bench.ts")).run(effort),
+  },
+  {
+    name: "hakmes-changes",
+    summary: "what the second version of a file adds to the store",
+    run: async (effort) => (await import("./hakmes-changes.bench.ts")).run(effort),
+  },
+  {
+    name: "reticulum",
+    summary: "images in new sizes and ready ones, beside the bare library and nginx",
+    run: async (effort) => (await import("./reticulum.bench.ts")).run(effort),
+  },
+  {
     name: "chunker",
     summary: "cutting content into chunks, beside SHA-256",
     run: async (effort) => (await import("./chunker.bench.ts")).run(effort),
@@ -100,7 +115,7 @@ export async function runBench(bench: Bench, effort: Effort): Promise<{ page: st
 }
 
 function versionsOf(name: string): string[] {
-  if (!name.startsWith("cask")) return [];
+  if (!/^(?:cask|hakmes|reticulum)/.test(name)) return [];
   const asked: [string, string[]][] = [
     ["nginx", ["nginx", "-v"]],
     ["wrk", ["wrk", "-v"]],
