@@ -15,6 +15,7 @@ import { Fault } from "../../kit/fault.ts";
 import { wholeText } from "../../kit/http/body.ts";
 import { rangeResponse } from "../../kit/http/range.ts";
 import { pathOf } from "../../kit/http/target.ts";
+import { letGo } from "../../kit/let-go.ts";
 import type { Caller } from "../../kit/service.ts";
 import type { Cask } from "./cask.ts";
 import { type Algorithm, algorithmOf, bucketCount, bucketOf, type Key, parseKey, type SizedKey } from "./key.ts";
@@ -140,6 +141,8 @@ export function caskRoutes(parts: HttpParts): (request: Request, caller: Caller)
     try {
       const offered = await openUpload(request, limits, parts.algorithm, { expected, within });
       result = await cask.put(offered.bytes, { ...offered, signal: request.signal });
+      // What came from this program is this request's alone, and nobody sends it any more.
+      if (within && offered.bytes instanceof Uint8Array && result.underWay === 0) letGo(offered.bytes);
     } catch (thrown) {
       parts.metrics.put("failed", 0, 0);
       throw request.signal.aborted ? clientGone(thrown) : thrown;

@@ -65,6 +65,8 @@ export interface PutResult {
   quorum: number;
   /** Whether `holders` reach the quorum. */
   acknowledged: boolean;
+  /** Transfers that were not waited for any longer and still go on. */
+  underWay: number;
   /** Why nodes did not take it, by node id. */
   failures: Record<string, string>;
 }
@@ -259,6 +261,7 @@ async function spread(task: {
     wanted: placement.copies,
     quorum: placement.quorum,
     acknowledged: holders.length >= placement.quorum,
+    underWay: running,
     failures: { ...failures },
   };
 }

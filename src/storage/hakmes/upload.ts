@@ -7,6 +7,7 @@ import type { Clock } from "../../kit/clock.ts";
 import { Fault } from "../../kit/fault.ts";
 import { limitBody, requestBody } from "../../kit/http/body.ts";
 import { type MultipartPart, readMultipart } from "../../kit/http/multipart.ts";
+import { letGo } from "../../kit/let-go.ts";
 import { type Algorithm, type Key, parseKey } from "../cask/client.ts";
 import { type FileLabel, labelOf } from "./record.ts";
 
@@ -74,7 +75,8 @@ export async function openUpload(
     );
   }
   if (length !== null && Number(length) > maxUploadBytes) throw tooLarge(maxUploadBytes);
-  const bytes = limited(requestBody(request, { maxBytes: maxUploadBytes + 1, idleTimeoutMs, clock }), maxUploadBytes);
+  const body = requestBody(request, { maxBytes: maxUploadBytes + 1, idleTimeoutMs, clock });
+  const bytes = limited(lentOut(body), maxUploadBytes);
   const name = new URL(request.url).searchParams.get("name") ?? about.name ?? "";
   const label = labelOf({ name, mimetype: contentType || typeByName(name) });
   const digest = digestOffered(request);
@@ -96,6 +98,14 @@ async function* limited(bytes: AsyncIterable<Uint8Array>, maxBytes: number): Asy
     sizeBytes += piece.byteLength;
     if (sizeBytes > maxBytes) throw tooLarge(maxBytes);
     yield piece;
+  }
+}
+
+/** Pieces that nobody looks at any more once the next is asked for. */
+async function* lentOut(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  for await (const piece of pieces) {
+    yield piece;
+    letGo(piece);
   }
 }
 
