@@ -330,9 +330,14 @@ export class Discovery {
       return true;
     }
     const { file, name } = found;
+    const before = catalog.find(file.key);
     if (catalog.add(file, bytes)) {
       this.#filesFound++;
       learned();
+      // The older one is preferred, which says nothing about the other that was here.
+      if (before?.manifest !== undefined && before.manifest !== key && !file.isProven) {
+        this.#standInLine(file.key, before.manifest);
+      }
     }
     const known = catalog.find(file.key);
     if (known?.isProven === true) {

@@ -66,7 +66,7 @@ export function isBlobOf(key: Key, bytes: Uint8Array): boolean {
 
 /**
  * Enters what another node told; true when the catalog learned something. What is not what it should be changes nothing,
- * nor does an unproven entry that was refuted here before.
+ * nor does an unproven entry that was refuted here before, or for whose file there is another.
  */
 export function enter(catalog: Catalog, entry: Entry, manifests: ManifestReader): boolean {
   if (entry.kind === "name") return catalog.addName(entry.name);
@@ -74,6 +74,7 @@ export function enter(catalog: Catalog, entry: Entry, manifests: ManifestReader)
   const found = manifests.read(entry.manifest, entry.root);
   if (found?.kind !== "file") return false;
   const isProven = entry.isProven || found.file.isProven;
-  if (!isProven && catalog.isExamined(entry.manifest)) return false;
+  // Of several that are not proven the search in Cask keeps count; one more would push another out of its sight.
+  if (!isProven && (catalog.isExamined(entry.manifest) || catalog.find(found.file.key) !== undefined)) return false;
   return catalog.add({ ...found.file, manifest: entry.manifest, isProven }, entry.root);
 }
