@@ -1,7 +1,7 @@
 /**
- * Makes the upload form take files that are dropped anywhere on the page, several at a time, and shows how far each is.
- * Asks for JSON: `{key, success}` or a problem with `detail`; `copies` and `wanted` are shown when they are numbers.
- * Rows come from the page's template. Two files travel at a time; the rest wait.
+ * Makes the upload form take files that are dropped anywhere on the page, several at a time, each with the form's other
+ * fields, and shows how far each is. Asks for JSON: `{key, success}` or a problem with `detail`; `copies` and `wanted` are
+ * shown when they are numbers. Rows come from the page's template. Two files travel at a time; the rest wait.
  */
 /** @typedef {{ file: File, row: HTMLElement }} Waiting */
 
@@ -81,7 +81,7 @@ function pace(event, seconds) {
 
 function next() {
   const item = underWay < 2 ? waiting.shift() : undefined;
-  if (!item || !form) return;
+  if (!item || !(form instanceof HTMLFormElement) || !(input instanceof HTMLInputElement)) return;
   const { file, row } = item;
   underWay++;
   const request = new XMLHttpRequest();
@@ -101,8 +101,8 @@ function next() {
   });
   request.open("POST", form.getAttribute("action") ?? location.href);
   request.setRequestHeader("Accept", "application/json");
-  const body = new FormData();
-  body.append("file", file);
+  const body = new FormData(form);
+  body.set(input.name, file);
   request.send(body);
   next();
 }

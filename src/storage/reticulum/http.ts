@@ -27,14 +27,7 @@ import type { Reticulum, TakenImage } from "./reticulum.ts";
 import { sourceSet } from "./source-set.ts";
 import { readUpload, type UploadLimits, type UploadRoom } from "./upload.ts";
 import { uploadAnswer } from "./upload-answer.ts";
-
-/** Pages for people, made elsewhere. */
-export interface ReticulumPages {
-  /** The page at a path below the mount, or undefined when there is none. */
-  answer(request: Request, caller: Caller, path: string): Response | undefined | Promise<Response | undefined>;
-  /** The upload form again, with what became of the image: for a browser without script. */
-  uploaded(request: Request, outcome: TakenImage | Fault): Response;
-}
+import type { ReticulumPages } from "./views.ts";
 
 /** What the routes stand on. */
 export interface HttpParts {
@@ -50,6 +43,7 @@ export interface HttpParts {
   mountPath: string;
   /** Standing in for the predecessor: an unknown path shows the form, and takes uploads. */
   alone: boolean;
+  /** Absent in tests of routes alone. */
   pages: ReticulumPages | undefined;
   /** What `/info/` says of an image. */
   info(image: KnownImage, caller: Caller, signal: AbortSignal): Promise<ImageInfo>;
@@ -72,7 +66,7 @@ export function scopeOfPath(method: string, path: string): Scope | undefined {
   if (path.startsWith("/peer/")) return undefined;
   const reads = method === "GET" || method === "HEAD" || method === "OPTIONS";
   if (reads) return /^\/(?:image|retrieve)\//.test(path) ? undefined : "read";
-  if (path.startsWith("/image/") || path === "/sign/") return "write";
+  if (path.startsWith("/image/") || path.startsWith("/show/") || path === "/sign/") return "write";
   return undefined;
 }
 
@@ -147,7 +141,7 @@ export function reticulumRoutes(parts: HttpParts): (request: Request, caller: Ca
       if (!(thrown instanceof Fault)) throw thrown;
       outcome = thrown;
     }
-    return parts.pages?.uploaded(request, outcome) ?? new Response(null, { status: 204 });
+    return parts.pages?.uploaded(request, caller, outcome) ?? new Response(null, { status: 204 });
   };
 
   const json = (value: unknown) => Response.json(value, { headers: { "Cache-Control": "no-store" } });
@@ -211,6 +205,12 @@ export function reticulumRoutes(parts: HttpParts): (request: Request, caller: Ca
   };
   app.put("/image/:hash/focus", (c) => setFocus(c.req.param("hash"), c.req.raw, false));
   app.delete("/image/:hash/focus", (c) => setFocus(c.req.param("hash"), c.req.raw, true));
+
+  // Forms of pages.
+  app.post("/show/:hash/:verb", async (c) => {
+    const done = await parts.pages?.act(c.req.raw, below(c.req.raw));
+    return done ?? unknownPath(c.req.raw, c.env.caller, below(c.req.raw));
+  });
 
   // What there is to know.
   const info = async (hash: string, request: Request, caller: Caller) =>

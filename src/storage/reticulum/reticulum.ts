@@ -146,7 +146,7 @@ export class Reticulum {
       throw imageFault(thrown);
     }
     const stored = await cask.put(upload.bytes, {
-      algorithm: this.#parts.algorithm,
+      algorithm: upload.algorithm ?? this.#parts.algorithm,
       ...(signal === undefined ? {} : { signal }),
     });
     const image: KnownImage = {

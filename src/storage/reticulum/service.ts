@@ -7,21 +7,22 @@ import { join } from "node:path";
 
 import program from "../../../package.json" with { type: "json" };
 import { reasonOf } from "../../kit/fault.ts";
-import type { RunningService, Service, ServiceContext } from "../../kit/service.ts";
+import type { Caller, RunningService, Service, ServiceContext } from "../../kit/service.ts";
 import { startWorker } from "../../kit/worker.ts";
-import { caskOf } from "../cask/client.ts";
+import { caskOf, digestOf } from "../cask/client.ts";
 import { type ReticulumOptions, reticulumSection } from "./config.ts";
 import { createEngine } from "./engine-pool.ts";
 import { reticulumFindings } from "./findings.ts";
 import { reticulumRoutes, scopeOfPath } from "./http.ts";
 import { ImageRoute, type ServingRules } from "./image-route.ts";
 import { imageInfo } from "./image-info.ts";
-import { KnownImages } from "./known-images.ts";
+import { type KnownImage, KnownImages } from "./known-images.ts";
 import { reticulumMetrics } from "./metrics.ts";
 import { NotesSearch } from "./notes-search.ts";
 import { NotesSpread } from "./notes-spread.ts";
 import { Notes } from "./notes-sqlite.ts";
 import { Originals } from "./originals.ts";
+import { PageUrls } from "./page-urls.ts";
 import { PeerGate, peerHeader } from "./peer-gate.ts";
 import { ReadyAnswers } from "./ready.ts";
 import { Results } from "./results.ts";
@@ -29,6 +30,7 @@ import { Reticulum } from "./reticulum.ts";
 import { signPath } from "./signing.ts";
 import { sniff } from "./sniff.ts";
 import { UploadRoom } from "./upload.ts";
+import { reticulumPages } from "./views.ts";
 
 /** Reticulum. */
 export const reticulum: Service<ReticulumOptions> = {
@@ -91,6 +93,7 @@ async function start(context: ServiceContext<ReticulumOptions>): Promise<Running
   const secret = () => cluster.secretFor("reticulum peers");
   const spread = new NotesSpread({ notes, cluster, clock, log, secret, learn: (found) => node.learnNotes(found) });
   const metrics = reticulumMetrics(context.metrics, () => ({ reticulum: node, ready }));
+  const nodeName = (id: string) => cluster.nodes().find((one) => one.id === id)?.name ?? id;
   const node: Reticulum = new Reticulum({
     cask,
     engine,
@@ -109,7 +112,7 @@ async function start(context: ServiceContext<ReticulumOptions>): Promise<Running
       encoder: encoderVersion,
     },
     algorithm: options.algorithm ?? "sha256",
-    nodeName: (id) => cluster.nodes().find((one) => one.id === id)?.name ?? id,
+    nodeName,
     spread: (note) => spread.send(note),
     changed: (hash) => ready.forget(hash),
     happened: (event) => metrics.happened(event),
@@ -176,6 +179,71 @@ async function start(context: ServiceContext<ReticulumOptions>): Promise<Running
     engine: engine.state(),
     ...metrics.counts(),
   });
+  const purgeOthers = (hash: string) => {
+    for (const other of others()) {
+      const url = `${other.services.reticulum?.url}/peer/purge/${hash}/`;
+      const headers: Record<string, string> = secret() === "" ? {} : { [peerHeader]: secret() };
+      fetch(url, { method: "POST", headers, redirect: "manual", signal: AbortSignal.timeout(3000) }).catch(
+        (thrown: unknown) =>
+          log.debug("A node did not hear of a purge", { node: other.name, reason: reasonOf(thrown) }),
+      );
+    }
+  };
+  const info = (image: KnownImage, caller: Caller, signal: AbortSignal) =>
+    imageInfo({ reticulum: node, route, showLocation: options.showLocation }, image, caller, signal);
+  const health = () =>
+    reticulumFindings(node, {
+      guarded: context.guarded(),
+      secretWanted: secret() === "",
+      otherNodes: others().length,
+    });
+  const caskPages = options.cask.length > 0 ? undefined : context.reach("cask")?.baseUrl;
+  const pages = reticulumPages({
+    reticulum: node,
+    cask,
+    urls: new PageUrls(rules, context.mountPath),
+    convert: options.convert,
+    negotiate: options.negotiate,
+    noEnlarge: options.noEnlarge,
+    clock,
+    log,
+    shell: context.shell,
+    mountPath: context.mountPath,
+    keyWanted: options.uploadKeys.length > 0,
+    maxUploadBytes: options.maxUploadBytes,
+    caskPages,
+    nodeName,
+    info,
+    purge(key) {
+      const purged = node.purge(key);
+      purgeOthers(digestOf(key));
+      return purged;
+    },
+    findings: health,
+    state() {
+      const { events, served } = metrics.counts();
+      const { contents, evicted, maxBytes, results: count, sizeBytes, torn } = results.state();
+      const { answers, sizeBytes: heldBytes } = ready.state();
+      const { ready: fromMemory = 0, kept = 0, made = 0, original = 0 } = served;
+      return {
+        served: { ready: fromMemory, kept, made, original },
+        results: { count, contents, bytes: sizeBytes, maxBytes, evicted, torn },
+        memory: { answers, bytes: heldBytes, maxBytes: options.memoryBytes },
+        engine: engine.state(),
+        making: node.making,
+        images: { ...known.counts(), refused: events["upload-refused"] ?? 0 },
+        workers: workers.map((worker) => ({
+          name: worker.name,
+          summary: worker.summary,
+          state: worker.state(),
+          ...(worker.failures().count > 0 ? { failure: worker.failures().reason } : {}),
+        })),
+        cask: options.cask.length > 0 ? options.cask.join(", ") : "of this program",
+        algorithm: options.algorithm ?? "sha256",
+        urls: urlWords(options),
+      };
+    },
+  });
   const handle = reticulumRoutes({
     reticulum: node,
     route,
@@ -188,20 +256,10 @@ async function start(context: ServiceContext<ReticulumOptions>): Promise<Running
     clock,
     mountPath: context.mountPath,
     alone: context.alone,
-    pages: undefined,
-    info: (image, caller, signal) =>
-      imageInfo({ reticulum: node, route, showLocation: options.showLocation }, image, caller, signal),
+    pages,
+    info,
     stats,
-    purgeOthers(hash) {
-      for (const other of others()) {
-        const url = `${other.services.reticulum?.url}/peer/purge/${hash}/`;
-        const headers: Record<string, string> = secret() === "" ? {} : { [peerHeader]: secret() };
-        fetch(url, { method: "POST", headers, redirect: "manual", signal: AbortSignal.timeout(3000) }).catch(
-          (thrown: unknown) =>
-            log.debug("A node did not hear of a purge", { node: other.name, reason: reasonOf(thrown) }),
-        );
-      }
-    },
+    purgeOthers,
   });
 
   return {
@@ -209,13 +267,8 @@ async function start(context: ServiceContext<ReticulumOptions>): Promise<Running
     scopeOf: (request, path) => scopeOfPath(request.method, path),
     // The form of any site may send an image with a key; without keys that would be everybody's right.
     fromElsewhere: (request, path) =>
-      options.uploadKeys.length > 0 && request.method === "POST" && !/^\/(?:peer|image|sign)\//.test(path),
-    health: () =>
-      reticulumFindings(node, {
-        guarded: context.guarded(),
-        secretWanted: secret() === "",
-        otherNodes: others().length,
-      }),
+      options.uploadKeys.length > 0 && request.method === "POST" && !/^\/(?:peer|image|show|sign)\//.test(path),
+    health,
     facts: () => ({
       images: String(known.counts().uploaded),
       results: String(results.state().results),
@@ -235,4 +288,11 @@ async function start(context: ServiceContext<ReticulumOptions>): Promise<Running
       known.close();
     },
   };
+}
+
+/** Which sizes are made, in words. */
+function urlWords({ sizes, urls }: ReticulumOptions): string {
+  if (urls === "open") return "any";
+  if (urls === "signed") return "only those in signed URLs";
+  return `${sizes.join(", ")}; others in signed URLs`;
 }

@@ -7,6 +7,7 @@ import type { Clock } from "../../kit/clock.ts";
 import { Fault } from "../../kit/fault.ts";
 import { requestBody } from "../../kit/http/body.ts";
 import { type MultipartPart, readMultipart } from "../../kit/http/multipart.ts";
+import type { Algorithm } from "../cask/client.ts";
 
 /** Limits of uploads. */
 export interface UploadLimits {
@@ -25,6 +26,8 @@ export interface ImageUpload {
   /** Every text sent as `key`. */
   readonly keys: readonly string[];
   readonly sizeHints: string;
+  /** The hash that shall name it; absent for the node's usual one. */
+  readonly algorithm?: Algorithm;
 }
 
 /** Form framing and fields may take this much beyond the image. */
@@ -78,6 +81,14 @@ export async function readUpload(
   const query = new URL(request.url).searchParams;
   const keys = query.getAll("key");
   const hints = query.getAll("size_hints");
+  const named = query.get("algorithm");
+  if (named !== null && named !== "sha1" && named !== "sha256")
+    throw new Fault(
+      "invalid",
+      "reticulum/algorithm",
+      `Cannot name the image by "${named.slice(0, 40)}": wanted sha256 or sha1`,
+    );
+  const algorithm: { algorithm?: Algorithm } = named === null ? {} : { algorithm: named };
   const contentType = (request.headers.get("content-type") ?? "").toLowerCase();
   if (!contentType.startsWith("multipart/")) {
     if (contentType.startsWith("application/x-www-form-urlencoded")) throw noImage();
@@ -92,7 +103,7 @@ export async function readUpload(
       announced,
     );
     if (bytes.byteLength === 0) throw noImage();
-    return { bytes, declaredType: contentType, filename: "", keys, sizeHints: hints.join(",") };
+    return { bytes, declaredType: contentType, filename: "", keys, sizeHints: hints.join(","), ...algorithm };
   }
   const parts = readMultipart(request, {
     maxBytes: limits.maxUploadBytes + framingBytes,
@@ -113,7 +124,7 @@ export async function readUpload(
     else if (part.name === "size_hints") hints.push(await fieldText(part));
   }
   if (image === undefined) throw noImage();
-  return { ...image, keys, sizeHints: hints.join(",") };
+  return { ...image, keys, sizeHints: hints.join(","), ...algorithm };
 }
 
 async function fieldText(part: MultipartPart): Promise<string> {
