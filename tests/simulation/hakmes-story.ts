@@ -1,6 +1,6 @@
 /**
  * Stories of several Hakmes from seeds: uploads, questions and downloads at any node, while messages and calls are lost,
- * nodes crash at any instant, catalogs and machines are lost, the network is cut, and a stranger plants manifests that lie.
+ * nodes crash or stand still at any instant, catalogs and machines are lost, the network is cut, and a stranger plants manifests that lie.
  * What must hold is looked at with every answer, and at the end, when all is well again, at every node:
  *
  * - bytes that are given out are those of the key;
@@ -112,14 +112,18 @@ class Story {
     } else if (dice < 0.9) {
       this.#note(`start ${any}`, "start");
       world.start(any);
-    } else if (dice < 0.92) {
+    } else if (dice < 0.905) {
+      const forMs = below(this.#random, 30_000);
+      this.#note(`pause ${any} for ${forMs} ms`, "pause");
+      world.machines[any]?.process?.clock.pause(forMs);
+    } else if (dice < 0.925) {
       this.#note(`lose catalog ${any}`, "lose catalog");
       world.lose(any, "catalog");
-    } else if (dice < 0.935) {
+    } else if (dice < 0.94) {
       if (running.length < world.machines.length || world.cut.length > 0 || !world.cask.isHealed()) return;
       this.#note(`lose machine ${any}`, "lose machine");
       world.lose(any, "machine");
-    } else if (dice < 0.94) {
+    } else if (dice < 0.945) {
       this.#note("lose all catalogs");
       world.machines.forEach((_, node) => world.lose(node, "catalog"));
     } else if (dice < 0.97) {

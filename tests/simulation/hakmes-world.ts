@@ -90,7 +90,7 @@ export class HakmesWorld {
       random: options.random,
       nodeCount: options.nodeCount,
       isHere: options.isCaskHere,
-      reaches: (from, to) => this.machines[to]?.process !== undefined && this.linked(from, to),
+      reaches: (from, to) => this.#isUp(to) && this.linked(from, to),
       failing: () => this.weather.failing,
     });
     for (let node = 0; node < options.nodeCount; node++) {
@@ -212,7 +212,12 @@ export class HakmesWorld {
 
   /** Whether packets get from one node to another, directly or over a third. */
   #inGossip(from: number, to: number): boolean {
-    return this.machines[to]?.process !== undefined && this.linked(from, to);
+    return this.#isUp(to) && this.linked(from, to);
+  }
+
+  /** Whether a node's process runs and gets time. */
+  #isUp(node: number): boolean {
+    return this.machines[node]?.process?.clock.paused === false;
   }
 
   #cluster(self: number, machine: Machine, clock: NodeClock): Cluster {
@@ -283,6 +288,9 @@ export class HakmesWorld {
       await way();
       const process = this.#machine(to).process;
       if (process === undefined) throw unreachable(node.id);
+      // One that stands still takes the question up when it goes on, which is too late for most.
+      if (process.clock.paused) await sleep(clock, 10_000, signal);
+      signal.throwIfAborted();
       const answer = act(process.answers);
       await way();
       return answer;
