@@ -7,9 +7,8 @@
  */
 import { Hono } from "hono";
 
-import { isLoopback } from "../../kit/auth/address.ts";
 import type { FailureLimit } from "../../kit/auth/failures.ts";
-import { sameText } from "../../kit/auth/same-text.ts";
+import { createSharedSecret } from "../../kit/auth/shared-secret.ts";
 import type { Clock } from "../../kit/clock.ts";
 import { Fault } from "../../kit/fault.ts";
 import { wholeText } from "../../kit/http/body.ts";
@@ -61,9 +60,6 @@ export interface HttpParts {
 
 /** What a key names never changes. */
 const forGood = "max-age=31536000, immutable";
-
-/** Addresses that are remembered as knowing the secret. */
-const knowingMax = 1000;
 
 type Bindings = { Bindings: { caller: Caller } };
 
@@ -152,36 +148,10 @@ export function caskRoutes(parts: HttpParts): (request: Request, caller: Caller)
     return result;
   };
 
+  const secret = createSharedSecret({ secrets: parts.peerSecrets, failures: parts.failures, service: "cask" });
   const asPeer = (request: Request, caller: Caller) => {
-    const shown = request.headers.get(secretHeader) ?? "";
-    // Where none is configured only callers from this machine are believed, and only those who may write anyway.
-    const mayPass =
-      parts.peerSecrets().length > 0
-        ? knowsSecret(shown, caller)
-        : shown === "" && isLoopback(caller.address) && caller.may("write");
-    if (!mayPass) throw new Fault("forbidden", "cask/secret", "sorry, need the secret knock");
-  };
-
-  const isPeerSecret = (shown: string) => parts.peerSecrets().some((secret) => sameText(secret, shown));
-
-  /** Addresses that have shown the right secret, so that a neighbour who guesses does not shut them out. */
-  const knowing = new Set<string>();
-
-  /** Whether a secret is right. People make these up, so whoever guessed wrong too often waits, right or wrong. */
-  const knowsSecret = (shown: string, { address }: Caller, isRight = isPeerSecret): boolean => {
-    const waitMs = knowing.has(address) ? 0 : parts.failures.waitMs(address);
-    if (waitMs > 0) {
-      throw new Fault("limited", "cask/secret-limited", "Cannot let you in: too many wrong secrets from your address", {
-        retryAfterMs: waitMs,
-      });
-    }
-    if (isRight(shown)) {
-      if (knowing.size >= knowingMax) knowing.clear();
-      knowing.add(address);
-      return true;
-    }
-    if (shown !== "") parts.failures.record(address);
-    return false;
+    if (secret.isPeer(request.headers.get(secretHeader) ?? "", caller)) return;
+    throw new Fault("forbidden", "cask/secret", "sorry, need the secret knock");
   };
 
   const joined = async (addresses: readonly string[]): Promise<{ answered: number } | { reason: string }> => {
@@ -223,10 +193,10 @@ export function caskRoutes(parts: HttpParts): (request: Request, caller: Caller)
     const form = new URLSearchParams(type.startsWith("application/x-www-form-urlencoded") ? text : "");
     const query = new URL(c.req.url).searchParams;
     const url = form.get("url") ?? query.get("url") ?? "";
-    const secret = form.get("secret") ?? query.get("secret") ?? "";
+    const shown = form.get("secret") ?? query.get("secret") ?? "";
     if (url === "") return plain(200, "no url specified");
     const { caller } = c.env;
-    if (!(parts.peerSecrets().length === 0 ? caller.may("admin") : knowsSecret(secret, caller, parts.isSecret))) {
+    if (!(parts.peerSecrets().length === 0 ? caller.may("admin") : secret.knows(shown, caller, parts.isSecret))) {
       return plain(403, "need to know the secret knock");
     }
     const addresses = url.split(",").map((part) => part.trim());

@@ -173,8 +173,8 @@ describe("peerRoutes, httpPeer", () => {
         async (text, code) => {
           body = text;
           status = code;
-          for (const ask of [peer.find(key, never), peer.changes(0, 1, never), peer.push([], never)]) {
-            const outcome = await codeOf(ask);
+          const asked = [peer.find(key, never), peer.changes(0, 1, never), peer.push([], never)];
+          for (const outcome of await Promise.all(asked.map(codeOf))) {
             expect(["no fault", "hakmes/peer-nonsense", "hakmes/peer-refused"]).toContain(outcome);
           }
         },

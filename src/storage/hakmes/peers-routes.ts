@@ -8,9 +8,8 @@
  */
 import { z } from "zod";
 
-import { isLoopback } from "../../kit/auth/address.ts";
 import type { FailureLimit } from "../../kit/auth/failures.ts";
-import { sameText } from "../../kit/auth/same-text.ts";
+import { createSharedSecret } from "../../kit/auth/shared-secret.ts";
 import type { Clock } from "../../kit/clock.ts";
 import { Fault } from "../../kit/fault.ts";
 import { wholeText } from "../../kit/http/body.ts";
@@ -32,9 +31,6 @@ export interface PeerRouteParts extends OwnAnswersParts {
 
 /** Bodies of entries are read up to this size. */
 const maxBodyBytes = 16 * 1024 * 1024;
-/** Addresses that are remembered as knowing the secret. */
-const knowingMax = 1000;
-
 const pushShape = z.object({ entries: entriesShape });
 
 /** The handler of everything below `/peer/`; `path` begins with that. Faults: `hakmes/secret`, `hakmes/no-page`. */
@@ -42,7 +38,7 @@ export function peerRoutes(
   parts: PeerRouteParts,
 ): (request: Request, caller: Caller, path: string) => Promise<Response> {
   const own = ownAnswers(parts);
-  const guard = peerGuard(parts);
+  const secret = createSharedSecret({ secrets: parts.secrets, failures: parts.failures, service: "hakmes" });
 
   const entry = (text: string): Response => {
     const key = parseKey(text);
@@ -69,48 +65,15 @@ export function peerRoutes(
   };
 
   return async (request, caller, path) => {
-    guard(request, caller);
+    if (!secret.isPeer(request.headers.get(secretHeader) ?? "", caller)) {
+      throw new Fault("forbidden", "hakmes/secret", "Cannot let you in: this is for nodes of the cluster");
+    }
     const url = new URL(request.url);
     const [, , what, argument = "", rest] = path.split("/");
     if (request.method === "GET" && what === "entry" && rest === "") return entry(decoded(argument));
     if (request.method === "GET" && what === "changes" && argument === "") return changes(url.searchParams);
     if (request.method === "POST" && what === "entries" && argument === "") return take(request);
     throw new Fault("missing", "hakmes/no-page", "Cannot find that: there is no such page for nodes");
-  };
-}
-
-/** Lets other nodes of the cluster pass and throws the Fault `hakmes/secret` for everybody else. */
-export function peerGuard(parts: Pick<PeerRouteParts, "secrets" | "failures">): (r: Request, caller: Caller) => void {
-  /** Addresses that have shown the right secret, so that a neighbour who guesses does not shut them out. */
-  const knowing = new Set<string>();
-  const isSecret = (shown: string) => parts.secrets().some((secret) => sameText(secret, shown));
-  const knowsSecret = (shown: string, { address }: Caller): boolean => {
-    const waitMs = knowing.has(address) ? 0 : parts.failures.waitMs(address);
-    if (waitMs > 0) {
-      throw new Fault(
-        "limited",
-        "hakmes/secret-limited",
-        "Cannot let you in: too many wrong secrets from your address",
-        {
-          retryAfterMs: waitMs,
-        },
-      );
-    }
-    if (isSecret(shown)) {
-      if (knowing.size >= knowingMax) knowing.clear();
-      knowing.add(address);
-      return true;
-    }
-    if (shown !== "") parts.failures.record(address);
-    return false;
-  };
-  return (request, caller) => {
-    const shown = request.headers.get(secretHeader) ?? "";
-    const mayPass =
-      parts.secrets().length > 0
-        ? knowsSecret(shown, caller)
-        : shown === "" && isLoopback(caller.address) && caller.may("write");
-    if (!mayPass) throw new Fault("forbidden", "hakmes/secret", "Cannot let you in: this is for nodes of the cluster");
   };
 }
 
