@@ -9,6 +9,7 @@
  */
 import type { Clock } from "../../kit/clock.ts";
 import { Fault } from "../../kit/fault.ts";
+import { letGo } from "../../kit/let-go.ts";
 import { algorithmOf, digestOf, type Key } from "../cask/client.ts";
 import { type ChunkStore, patiently } from "./chunk-store.ts";
 import type { PlacedChunk } from "./manifest-tree.ts";
@@ -16,6 +17,12 @@ import type { Room } from "./room.ts";
 
 /** A chunk up to this length is held whole; 16 MiB is what the predecessor's author advised at most. */
 export const wholeBytesMax = 16 * 1024 * 1024;
+
+/**
+ * What is given out at a time, copied, so that a chunk's memory is free as soon as it was given: whoever sends pieces keeps
+ * them for a time of its own. Small ones die young, and cost less than large ones.
+ */
+const givenBytes = 128 * 1024;
 
 /** Pauses between attempts at a chunk, ms: long enough for a cluster to see that a node has gone, short for who waits. */
 const pausesMs: readonly number[] = [100, 400, 1500, 3000];
@@ -151,7 +158,11 @@ async function* bytesOf(
       const from = Math.max(0, start - chunk.start);
       const until = Math.min(chunk.sizeBytes, end - chunk.start);
       if (first.bytes === undefined) yield* longChunk(parts, chunk, from, until, heldMax, left.signal);
-      else yield (await first.bytes).subarray(from, until);
+      else {
+        const bytes = await first.bytes;
+        for (let at = from; at < until; at += givenBytes) yield bytes.slice(at, Math.min(at + givenBytes, until));
+        letGo(bytes);
+      }
       signal?.throwIfAborted();
       ahead.shift();
       aheadBytes -= chunk.sizeBytes;
