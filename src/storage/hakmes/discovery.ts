@@ -98,6 +98,7 @@ export class Discovery {
   #namesFound = 0;
   #bucketsDone = 0;
   #isComplete = false;
+  #hasEnded = false;
   #completeBeganMs = Number.NEGATIVE_INFINITY;
   #wake = () => {};
   #ended = Promise.withResolvers<void>();
@@ -112,6 +113,11 @@ export class Discovery {
     if (this.#isCrowded) return false;
     // What stood in line when the program ended is found again by the first round after it.
     return this.#rounds() > 0 && (this.#completeBeganMs >= 0 || this.#parts.catalog.followed(lineNote) === 0);
+  }
+
+  /** Whether a round has ended, or one of an earlier run of the program had: what bears a seal is known by now. */
+  hasSearched(): boolean {
+    return this.#hasEnded || this.#rounds() > 0;
   }
 
   /** Whether a round that saw everything began at or after an instant of the monotonic clock. */
@@ -255,6 +261,7 @@ export class Discovery {
   }
 
   #end(pauseMs: number): void {
+    this.#hasEnded = true;
     this.#round = undefined;
     this.#nextAtMs = this.#parts.clock.monotonicMs() + pauseMs;
     this.#ended.resolve();

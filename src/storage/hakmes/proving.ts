@@ -24,13 +24,15 @@ export interface ProvingParts {
    * `hakmes/damaged-manifest`; other Faults decide nothing.
    */
   prove(file: StoredFile, signal: AbortSignal): Promise<unknown>;
-  line: Pick<Discovery, "promote" | "nextInLine" | "leaveLine">;
+  line: Pick<Discovery, "promote" | "nextInLine" | "leaveLine" | "hasSearched">;
   /** How fast is read on average, bytes a second. */
   bytesPerSecond: number;
   /** Something became known. */
   learned(): void;
 }
 
+/** How often it is looked whether the first search has ended. */
+const searchingMs = 500;
 /** Pauses of a file that cannot be read; the first when another manifest for it stands in line. */
 const lineStepMs = 200;
 const firstPauseMs = 30_000;
@@ -187,6 +189,8 @@ export function provingWork(parts: ProvingParts): ProvingWork {
     },
     progress: () => ({ proven, refuted, postponed: later.size }),
     async step(signal): Promise<WorkOutcome> {
+      // A sealed manifest that is still to be found spares the reading, and must not come second to one that bears none.
+      if (!line.hasSearched()) return { waitMs: searchingMs };
       await line.promote(signal);
       const file = next();
       if (file === undefined) return later.size === 0 ? "idle" : { waitMs: untilLaterMs() };
