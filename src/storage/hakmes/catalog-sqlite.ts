@@ -52,7 +52,33 @@ const migrations = [
    END;
    CREATE TRIGGER names_inserted AFTER INSERT ON names BEGIN UPDATE totals SET names = names + 1; END;
    CREATE TRIGGER names_deleted AFTER DELETE ON names BEGIN UPDATE totals SET names = names - 1; END;`,
+  // Manifests that lie about their sizes must not bring the sum beyond what SQLite counts: it is kept in two parts, "bytes"
+  // being only the rest below one block of 2^27.
+  `DROP TRIGGER files_inserted;
+   DROP TRIGGER files_deleted;
+   DROP TRIGGER files_changed;
+   ALTER TABLE totals ADD COLUMN blocks INTEGER NOT NULL DEFAULT 0;
+   UPDATE totals SET bytes = (SELECT coalesce(sum(size_bytes & 0x7ffffff), 0) FROM files),
+     blocks = (SELECT coalesce(sum(size_bytes >> 27), 0) FROM files);
+   CREATE TRIGGER files_inserted AFTER INSERT ON files BEGIN
+     UPDATE totals SET files = files + 1, bytes = bytes + (new.size_bytes & 0x7ffffff),
+       blocks = blocks + (new.size_bytes >> 27), unproven = unproven + 1 - new.is_proven,
+       unanchored = unanchored + (new.manifest IS NULL);
+   END;
+   CREATE TRIGGER files_deleted AFTER DELETE ON files BEGIN
+     UPDATE totals SET files = files - 1, bytes = bytes - (old.size_bytes & 0x7ffffff),
+       blocks = blocks - (old.size_bytes >> 27), unproven = unproven - 1 + old.is_proven,
+       unanchored = unanchored - (old.manifest IS NULL);
+   END;
+   CREATE TRIGGER files_changed AFTER UPDATE OF size_bytes, is_proven, manifest ON files BEGIN
+     UPDATE totals SET bytes = bytes + (new.size_bytes & 0x7ffffff) - (old.size_bytes & 0x7ffffff),
+       blocks = blocks + (new.size_bytes >> 27) - (old.size_bytes >> 27),
+       unproven = unproven + old.is_proven - new.is_proven,
+       unanchored = unanchored + (new.manifest IS NULL) - (old.manifest IS NULL);
+   END;`,
 ];
+/** What one of the blocks in `totals` stands for. */
+const blockBytes = 2 ** 27;
 
 interface FileRow {
   key: Uint8Array;
@@ -81,6 +107,7 @@ interface TotalsRow {
   files: number;
   names: number;
   bytes: number;
+  blocks: number;
   unproven: number;
   unanchored: number;
 }
@@ -235,8 +262,8 @@ export class SqliteCatalog implements Catalog {
 
   counts(): { files: number; names: number; bytes: number; unproven: number; unanchored: number } {
     const row = this.#statements.totals.get();
-    const { files = 0, names = 0, bytes = 0, unproven = 0, unanchored = 0 } = row ?? {};
-    return { files, names, bytes, unproven, unanchored };
+    const { files = 0, names = 0, bytes = 0, blocks = 0, unproven = 0, unanchored = 0 } = row ?? {};
+    return { files, names, bytes: blocks * blockBytes + bytes, unproven, unanchored };
   }
 
   changes(sequence: number, limit: number): readonly Change[] {
@@ -344,7 +371,9 @@ type Statements = ReturnType<typeof prepare>;
 function prepare(database: Database) {
   return {
     id: database.prepare<{ id: string }, []>("SELECT id FROM totals"),
-    totals: database.prepare<TotalsRow, []>("SELECT sequence, files, names, bytes, unproven, unanchored FROM totals"),
+    totals: database.prepare<TotalsRow, []>(
+      "SELECT sequence, files, names, bytes, blocks, unproven, unanchored FROM totals",
+    ),
     next: database.prepare<{ sequence: number }, []>("UPDATE totals SET sequence = sequence + 1 RETURNING sequence"),
     find: database.prepare<FileRow, [Uint8Array]>(`SELECT ${fileColumns} FROM files WHERE key = ?`),
     root: database.prepare<{ bytes: Uint8Array }, [Uint8Array]>("SELECT bytes FROM roots WHERE key = ?"),

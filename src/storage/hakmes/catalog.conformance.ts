@@ -70,6 +70,21 @@ export function describeCatalog(title: string, open: () => Promise<CatalogFixtur
       expect(catalog.root(keyNumbered(3))).toBeUndefined();
     });
 
+    test("add: sizes that are lies do not keep others out, and are out of the sum again when dropped", () => {
+      const lies = Array.from({ length: 1100 }, (_, at) =>
+        fileNumbered(at, { sizeBytes: Number.MAX_SAFE_INTEGER, isProven: false }),
+      );
+      catalog.together(() => {
+        for (const lie of lies) expect(catalog.add(lie, rootOf("a lie"))).toBe(true);
+      });
+      expect(catalog.counts().bytes / 2 ** 53).toBeCloseTo(1100);
+      expect(catalog.add(fileNumbered(5000), rootOf("it"))).toBe(true);
+      catalog.together(() => {
+        for (const { key } of lies) catalog.drop(key);
+      });
+      expect(catalog.counts()).toMatchObject({ files: 1, bytes: 6000 });
+    });
+
     test("add: of two entries the same one wins, whichever came first", () => {
       const rising = (key: Key) => [
         unanchored(fileNumbered(1, { key, isProven: false })),
