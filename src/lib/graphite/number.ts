@@ -1,0 +1,100 @@
+/**
+ * Numbers as Python reads and writes them, because Graphite's protocols and answers are Python's own texts.
+ *
+ * `float()` accepts `1`, `.5`, `1e3`, `+inf`, `Infinity`, `nan` and underscores between digits; `repr()` gives the shortest
+ * text that reads back the same, with a point or an exponent always there (`1.0`, `1e+16`); `%g` gives six digits.
+ */
+
+const decimal = /^[+-]?(?:\d+(?:_\d+)*\.?(?:\d+(?:_\d+)*)?|\.\d+(?:_\d+)*)(?:[eE][+-]?\d+(?:_\d+)*)?$/;
+const named = /^([+-]?)(?:(inf|infinity)|nan)$/i;
+
+/** What Python's `float(text)` gives, or undefined where it raises. Surrounding blanks are allowed. */
+export function parseFloatText(text: string): number | undefined {
+  // The common case: an integer or plain decimal, decided without a regular expression.
+  let plain = text.length > 0 && text.length < 18;
+  let points = 0;
+  for (let index = 0; plain && index < text.length; index++) {
+    const code = text.charCodeAt(index);
+    if (code === 46) points++;
+    else if (code === 45) plain = index === 0 && text.length > 1;
+    else if (code < 48 || code > 57) plain = false;
+  }
+  if (plain && points < 2) {
+    const value = Number(text);
+    if (value === value) return value;
+  }
+  const trimmed = text.trim();
+  if (trimmed.length < 400 && decimal.test(trimmed)) return Number(trimmed.replaceAll("_", ""));
+  const found = named.exec(trimmed);
+  if (found === null) return undefined;
+  if (found[2] === undefined) return Number.NaN;
+  return found[1] === "-" ? -Infinity : Infinity;
+}
+
+function exponentText(exponent: number): string {
+  const digits = String(Math.abs(exponent)).padStart(2, "0");
+  return `e${exponent < 0 ? "-" : "+"}${digits}`;
+}
+
+/** Python's `repr` of a float: `1.0`, `0.0001`, `1e-05`, `1e+16`, `inf`, `nan`. */
+export function formatFloat(value: number): string {
+  if (Number.isNaN(value)) return "nan";
+  if (value === Infinity) return "inf";
+  if (value === -Infinity) return "-inf";
+  if (Object.is(value, -0)) return "-0.0";
+  if (value === 0) return "0.0";
+  const [mantissa = "0", exponentPart = "0"] = value.toExponential().split("e");
+  const exponent = Number(exponentPart);
+  if (exponent < -4 || exponent >= 16) return mantissa + exponentText(exponent);
+  const sign = value < 0 ? "-" : "";
+  const digits = mantissa.replace("-", "").replace(".", "");
+  if (exponent < 0) return `${sign}0.${"0".repeat(-exponent - 1)}${digits}`;
+  const whole = digits.slice(0, exponent + 1).padEnd(exponent + 1, "0");
+  return `${sign}${whole}.${digits.slice(exponent + 1) || "0"}`;
+}
+
+/** Python's `'%g' % value`: six significant digits without trailing zeros. */
+export function formatGeneral(value: number): string {
+  if (Number.isNaN(value)) return "nan";
+  if (!Number.isFinite(value)) return value > 0 ? "inf" : "-inf";
+  if (value === 0) return Object.is(value, -0) ? "-0" : "0";
+  const [mantissa = "0", exponentPart = "0"] = value.toExponential(5).split("e");
+  const exponent = Number(exponentPart);
+  if (exponent < -4 || exponent >= 6) return mantissa.replace(/\.?0+$/, "") + exponentText(exponent);
+  return value
+    .toFixed(Math.max(0, 5 - exponent))
+    .replace(/(\.\d*?)0+$/, "$1")
+    .replace(/\.$/, "");
+}
+
+/**
+ * Python's `round(value, digits)`: the decimal nearest to the exact binary value, a tie to the even digit. Digits may be
+ * negative, for tens and hundreds.
+ */
+export function roundTo(value: number, digits: number): number {
+  if (!Number.isFinite(value) || digits > 22) return value;
+  const size = Math.abs(value);
+  if (digits < 0) {
+    const unit = 10 ** -digits;
+    const rounded = roundTo(size / unit, 0) * unit;
+    return value < 0 ? -rounded : rounded;
+  }
+  // Beyond 2^53 every number is whole; rounding to decimals changes nothing.
+  if (size >= 2 ** 53) return value;
+  const scale = 10 ** digits;
+  const scaled = size * scale;
+  const floor = Math.floor(scaled);
+  let rounded: number;
+  // Far from a tie any way of rounding agrees; near one, the exact binary value decides.
+  if (Math.abs(scaled - floor - 0.5) > 1e-6 && scaled < 2 ** 50) rounded = Math.round(scaled) / scale;
+  else if (isExactTie(size, digits)) rounded = (floor % 2 === 0 ? floor : floor + 1) / scale;
+  else rounded = Number(size.toFixed(digits));
+  return value < 0 ? -rounded : rounded;
+}
+
+/** Whether value·10^digits ends in exactly one half, in the binary value itself. */
+function isExactTie(value: number, digits: number): boolean {
+  // Doubles near a tie of few digits have far fewer than 100 decimals, so this text is exact.
+  const text = value.toFixed(Math.min(100, digits + 60));
+  return /^50*$/.test(text.slice(text.indexOf(".") + 1 + digits));
+}
