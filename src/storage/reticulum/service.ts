@@ -10,6 +10,7 @@ import { reasonOf } from "../../kit/fault.ts";
 import type { Caller, RunningService, Service, ServiceContext } from "../../kit/service.ts";
 import { startWorker } from "../../kit/worker.ts";
 import { caskOf, digestOf } from "../cask/client.ts";
+import { reticulumCommands } from "./commands.ts";
 import { type ReticulumOptions, reticulumSection } from "./config.ts";
 import { createEngine } from "./engine-pool.ts";
 import { reticulumFindings } from "./findings.ts";
@@ -38,6 +39,7 @@ export const reticulum: Service<ReticulumOptions> = {
   config: reticulumSection,
   usesCluster: () => true,
   start,
+  commands: reticulumCommands,
 };
 
 /** Rises whenever results of before should not be used any more. The image library's version counts too. */

@@ -67,7 +67,7 @@ export function Trial({ view }: { view: ImageView }) {
           <select name="dpr">
             {pixelRatios.map((ratio) => (
               <option value={String(ratio)} selected={ratio === trial.pixelRatio}>
-                {ratio === 1 ? "1×" : `${ratio}×, as fine`}
+                {`${ratio}×`}
               </option>
             ))}
           </select>
