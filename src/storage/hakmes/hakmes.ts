@@ -86,11 +86,12 @@ export interface Hakmes {
   /**
    * The bytes of the half-open range `[start, end)`, verified chunk by chunk and read ahead within bounds; only the chunks
    * touched are fetched. The first chunk is verified before the promise resolves, so that a failure can still be answered.
+   * With `isLent` what is given out is valid only until more is asked for, which saves copying it.
    */
   read(
     file: StoredFile,
     range?: { start: number; end: number },
-    options?: { signal?: AbortSignal },
+    options?: { signal?: AbortSignal; isLent?: boolean },
   ): Promise<AsyncGenerator<Uint8Array, void, void>>;
   /** The chunks of a file in order. */
   chunks(file: StoredFile, options?: { signal?: AbortSignal }): AsyncGenerator<Chunk, void, void>;

@@ -178,7 +178,7 @@ export class HakmesOnCask implements Hakmes {
   async read(
     file: StoredFile,
     range: { start: number; end: number } = { start: 0, end: file.sizeBytes },
-    options: { signal?: AbortSignal } = {},
+    options: { signal?: AbortSignal; isLent?: boolean } = {},
   ): Promise<AsyncGenerator<Uint8Array, void, void>> {
     const proven = file.isProven ? file : await this.#proven(file, options);
     // The range was made for the record as it was offered.
@@ -201,13 +201,13 @@ export class HakmesOnCask implements Hakmes {
   async readUnproven(
     file: StoredFile,
     range: { start: number; end: number } = { start: 0, end: file.sizeBytes },
-    options: { signal?: AbortSignal } = {},
+    options: { signal?: AbortSignal; isLent?: boolean } = {},
   ): Promise<AsyncGenerator<Uint8Array, void, void>> {
     const { signal } = options;
     const start = Math.max(0, range.start);
     const end = Math.min(file.sizeBytes, range.end);
     const root = await this.#root(file, signal);
-    return openReading(this.#reading, this.#chunksOf(root, start, end, signal), start, end, signal);
+    return openReading(this.#reading, this.#chunksOf(root, start, end, signal), start, end, options);
   }
 
   async *chunks(file: StoredFile, options: { signal?: AbortSignal } = {}): AsyncGenerator<Chunk, void, void> {
@@ -288,7 +288,8 @@ export class HakmesOnCask implements Hakmes {
     const hash = new Bun.CryptoHasher(algorithmOf(file.key));
     let isRight = false;
     try {
-      for await (const bytes of await this.readUnproven(file, undefined, options)) hash.update(bytes);
+      const reading = await this.readUnproven(file, undefined, { ...options, isLent: true });
+      for await (const bytes of reading) hash.update(bytes);
       isRight = hash.digest("hex") === digestOf(file.key);
     } catch (thrown) {
       if (!(thrown instanceof Fault) || thrown.code !== "hakmes/damaged-manifest") throw thrown;
@@ -330,7 +331,10 @@ export class HakmesOnCask implements Hakmes {
   async #takeUp(intake: FileIntake, from: Suspended, signal: AbortSignal | undefined): Promise<void> {
     if (from.chunks.length > 0) {
       const end = from.chunks.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-      await intake.adopt(from.chunks, await openReading(this.#reading, placed(from.chunks), 0, end, signal));
+      await intake.adopt(
+        from.chunks,
+        await openReading(this.#reading, placed(from.chunks), 0, end, { signal, isLent: true }),
+      );
     }
     await intake.write(from.tail);
   }

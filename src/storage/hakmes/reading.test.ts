@@ -57,6 +57,21 @@ describe("read: ranges", () => {
     }
   });
 
+  test("isLent: the same bytes, each piece of them until the next is asked for", async () => {
+    const { hakmes, file, bytes } = await withFile(50_000);
+    for (const [start, end] of [
+      [0, 50_000],
+      [777, 33_333],
+    ] as const) {
+      let at: number = start;
+      for await (const piece of await hakmes.read(file, { start, end }, { isLent: true })) {
+        expect(Buffer.from(piece).equals(bytes.subarray(at, at + piece.length))).toBe(true);
+        at += piece.length;
+      }
+      expect(at).toBe(end);
+    }
+  });
+
   test("a range beyond the file ends with the file", async () => {
     const { hakmes, file, bytes } = await withFile(5000);
     expect((await gathered(await hakmes.read(file, { start: 4000, end: 99_999 }))).equals(bytes.subarray(4000))).toBe(

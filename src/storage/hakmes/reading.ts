@@ -18,10 +18,7 @@ import type { Room } from "./room.ts";
 /** A chunk up to this length is held whole; 16 MiB is what the predecessor's author advised at most. */
 export const wholeBytesMax = 16 * 1024 * 1024;
 
-/**
- * What is given out at a time, copied, so that a chunk's memory is free as soon as it was given: whoever sends pieces keeps
- * them for a time of its own. Small ones die young, and cost less than large ones.
- */
+/** What is copied and given out at a time: pieces that others keep for a time of their own cost least when they are small. */
 const givenBytes = 128 * 1024;
 
 /** Pauses between attempts at a chunk, ms: long enough for a cluster to see that a node has gone, short for who waits. */
@@ -41,6 +38,13 @@ export interface ReadingParts {
   readonly retried: (key: Key) => void;
   /** @default {@link wholeBytesMax} */
   readonly wholeBytesMax?: number;
+}
+
+/** How the bytes of one reading are given out. */
+export interface ReadingOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Whether what is given out may be taken back as soon as more is asked for; saves copying it. @default false */
+  readonly isLent?: boolean | undefined;
 }
 
 /** A whole blob, verified. Throws `hakmes/chunk-unavailable` when it cannot be had. */
@@ -102,9 +106,9 @@ export async function openReading(
   chunks: AsyncGenerator<PlacedChunk, void, void>,
   start: number,
   end: number,
-  signal?: AbortSignal,
+  options: ReadingOptions = {},
 ): Promise<AsyncGenerator<Uint8Array, void, void>> {
-  const bytes = bytesOf(parts, chunks, start, end, signal);
+  const bytes = bytesOf(parts, chunks, start, end, options);
   return new Begun(bytes, await bytes.next());
 }
 
@@ -113,7 +117,7 @@ async function* bytesOf(
   chunks: AsyncGenerator<PlacedChunk, void, void>,
   start: number,
   end: number,
-  signal: AbortSignal | undefined,
+  { signal, isLent = false }: ReadingOptions,
 ): AsyncGenerator<Uint8Array, void, void> {
   const left = new AbortController();
   const leave = () => left.abort(signal?.reason);
@@ -160,7 +164,8 @@ async function* bytesOf(
       if (first.bytes === undefined) yield* longChunk(parts, chunk, from, until, heldMax, left.signal);
       else {
         const bytes = await first.bytes;
-        for (let at = from; at < until; at += givenBytes) yield bytes.slice(at, Math.min(at + givenBytes, until));
+        if (isLent) yield bytes.subarray(from, until);
+        else for (let at = from; at < until; at += givenBytes) yield bytes.slice(at, Math.min(at + givenBytes, until));
         letGo(bytes);
       }
       signal?.throwIfAborted();

@@ -7,7 +7,7 @@
  * HEAD tells it for those.
  */
 import { rangeResponse } from "../../kit/http/range.ts";
-import { streamOf } from "../../kit/http/stream.ts";
+import { sentStreamOf, streamOf } from "../../kit/http/stream.ts";
 import type { Hakmes } from "./hakmes.ts";
 import type { StoredFile } from "./record.ts";
 import { labelOf } from "./record.ts";
@@ -46,9 +46,13 @@ export async function serveContent(
     async body(start, end) {
       if (start === end) return new Uint8Array(0);
       const proven = file.isProven ? file : await (options.prove?.(file) ?? file);
-      const bytes = await hakmes.read(proven, { start, end }, { signal: request.signal });
+      const isWhole = end - start <= wholeBytesMax;
+      // Of several ranges each is read as a part of an answer, whose pieces lie in its queue for a while.
+      const isLent = isWhole || !(request.headers.get("range") ?? "").includes(",");
+      const bytes = await hakmes.read(proven, { start, end }, { signal: request.signal, isLent });
       options.served?.(end - start);
-      return end - start <= wholeBytesMax ? gathered(bytes, end - start) : streamOf(bytes);
+      if (isWhole) return gathered(bytes, end - start);
+      return isLent ? sentStreamOf(bytes) : streamOf(bytes);
     },
   });
 }
