@@ -1,5 +1,5 @@
 /**
- * Graphite's line protocol: `<path> <value> <seconds>\n`, as any carbon client sends it.
+ * Graphite's line protocol: `<path> <value> <seconds>\n`, the language of every carbon client.
  *
  * Fields are separated by blanks or tabs. A timestamp of -1, or none at all, means now; fractions of a second are cut. A
  * value may be any float of Python, infinite ones included; NaN is refused. A bad line is reported and never thrown, and the
