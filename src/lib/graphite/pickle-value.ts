@@ -444,7 +444,8 @@ class Output {
   text(value: string): void {
     const bytes = encoder.encode(value);
     this.int32(0x58, bytes.length);
-    this.#buffer.set(bytes, this.#room(bytes.length));
+    const at = this.#room(bytes.length);
+    this.#buffer.set(bytes, at);
   }
 
   long(value: bigint): void {

@@ -1,0 +1,116 @@
+import { afterEach, describe, expect, test } from "bun:test";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { systemClock } from "../clock.ts";
+import { silentLog } from "../log.ts";
+import { until } from "../testing/child-node.ts";
+import { startFakeCarbon } from "../testing/fake-carbon.ts";
+import { tcpDelivery } from "./delivery.ts";
+import { CarbonSender, type CarbonProtocol } from "./sender.ts";
+import { Spool } from "./spool.ts";
+
+const folders: string[] = [];
+afterEach(() => {
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
+});
+function folder(): string {
+  const made = mkdtempSync(join(tmpdir(), "warren-carbon-"));
+  folders.push(made);
+  return made;
+}
+const sender = (port: number, spoolFolder: string, protocol: CarbonProtocol = "line") =>
+  new CarbonSender({
+    name: "test",
+    delivery: tcpDelivery({ host: "127.0.0.1", port }, systemClock),
+    protocol,
+    spoolFolder,
+    clock: systemClock,
+    log: silentLog,
+    retryMs: 20,
+  });
+
+describe("CarbonSender", () => {
+  for (const protocol of ["line", "pickle"] as const) {
+    test(`CarbonSender: points arrive by ${protocol}, over one connection`, async () => {
+      await using carbon = await startFakeCarbon(protocol);
+      const out = sender(carbon.port, folder(), protocol);
+      const points = Array.from({ length: 1200 }, (_, at) => ({
+        path: `a.b${at}`,
+        value: at / 2,
+        atSeconds: 1700000000,
+      }));
+      out.send(points);
+      out.send([{ path: "c;x=y", value: -1, atSeconds: 1700000001 }]);
+      await until("all points are there", () => carbon.points.length >= 1201);
+      expect(carbon.points.slice(0, 1200)).toEqual(points);
+      expect(carbon.value("c;x=y")).toBe(-1);
+      expect(carbon.connections).toBe(1);
+      expect(out.state()).toMatchObject({ isUp: true, sentPoints: 1201, waitingBytes: 0, droppedPoints: 0 });
+      await out.close();
+    });
+  }
+
+  test("CarbonSender: what is sent while the target is away waits on disk, over a restart, and arrives in order", async () => {
+    await using carbon = await startFakeCarbon();
+    await carbon.leave();
+    const spoolFolder = folder();
+    const first = sender(carbon.port, spoolFolder);
+    first.send([{ path: "a", value: 1, atSeconds: 1 }]);
+    await until("the target is seen to be away", () => !first.state().isUp);
+    first.send([{ path: "a", value: 2, atSeconds: 2 }]);
+    expect(first.state().spooledBytes).toBeGreaterThan(0);
+    await first.close();
+    const second = sender(carbon.port, spoolFolder);
+    second.send([{ path: "a", value: 3, atSeconds: 3 }]);
+    await carbon.comeBack();
+    await until("all is caught up with", () => carbon.values("a").length >= 3);
+    expect(carbon.values("a")).toEqual([1, 2, 3]);
+    await second.settled();
+    expect(readdirSync(spoolFolder)).toEqual([]);
+    await second.close();
+  });
+
+  test("CarbonSender: what was written just before the connection broke is sent again", async () => {
+    await using carbon = await startFakeCarbon();
+    const out = sender(carbon.port, folder());
+    out.send([{ path: "a", value: 1, atSeconds: 1 }]);
+    await until("it arrived", () => carbon.points.length > 0);
+    await carbon.leave();
+    await carbon.comeBack();
+    await until("it arrived again", () => carbon.values("a").length > 1);
+    expect(new Set(carbon.values("a"))).toEqual(new Set([1]));
+    await out.close();
+  });
+
+  test("CarbonSender: white space in a path cannot break the line", async () => {
+    await using carbon = await startFakeCarbon();
+    const out = sender(carbon.port, folder());
+    out.send([{ path: "a b\nc 1 2", value: 5, atSeconds: 9 }]);
+    await until("it arrived", () => carbon.points.length > 0);
+    expect(carbon.points).toEqual([{ path: "a_b_c_1_2", value: 5, atSeconds: 9 }]);
+    await out.close();
+  });
+});
+
+describe("Spool", () => {
+  test("Spool: over the bound the oldest goes, and is counted", () => {
+    const spool = new Spool(folder(), 600_000);
+    for (let number = 0; number < 5; number++) {
+      spool.append({ bytes: Buffer.alloc(200_000, 48 + number), points: 10 });
+    }
+    expect(spool.sizeBytes).toBeLessThanOrEqual(600_000);
+    expect(spool.dropped).toEqual({ points: 20, bytes: 400_000 });
+    expect(spool.first()?.bytes[0]).toBe(50);
+  });
+
+  test("Spool: what is being delivered is not added to", () => {
+    const spool = new Spool(folder(), 1_000_000);
+    spool.append({ bytes: Buffer.from("a"), points: 1 });
+    const first = spool.first();
+    spool.append({ bytes: Buffer.from("b"), points: 1 });
+    first?.remove();
+    expect(Buffer.from(spool.first()?.bytes ?? []).toString()).toBe("b");
+  });
+});
