@@ -8,6 +8,7 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+import { streamOf } from "../../src/kit/http/stream.ts";
 import { type ChildNode, startChild, until } from "../../src/kit/testing/child-node.ts";
 
 const sha = (algorithm: "sha1" | "sha256", bytes: string | Uint8Array) =>
@@ -471,6 +472,27 @@ describe("beside files", () => {
     expect(again.headers.get("location")).toEndWith("?stored=existed");
     const refused = await curl(...html, "-F", "other=x", `${hakmes}/upload/`);
     expect([refused.status, refused.text.includes("the form has no part named &quot;file&quot;")]).toEqual([400, true]);
+  });
+
+  test("no more than two imports are taken at a time, as each may hold a long line", async () => {
+    const stopped = new AbortController();
+    const slow = async function* () {
+      while (!stopped.signal.aborted) {
+        yield new TextEncoder().encode("\n");
+        await Bun.sleep(50);
+      }
+    };
+    const importing = async (body: string | ReadableStream) =>
+      (await fetch(`${hakmes}/import.jsonl`, { method: "POST", body })).status;
+    const slowly = async (): Promise<number> => {
+      const status = await importing(streamOf(slow()));
+      return status === 503 ? slowly() : status;
+    };
+    const open = [slowly(), slowly()];
+    await until("both are being taken", async () => (await importing("")) === 503);
+    stopped.abort();
+    expect(await Promise.all(open)).toEqual([200, 200]);
+    expect(await importing("")).toBe(200);
   });
 
   test("records go out as lines and come in again, and nothing is overwritten", async () => {

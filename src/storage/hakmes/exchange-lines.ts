@@ -10,6 +10,7 @@ import { Fault, reasonOf } from "../../kit/fault.ts";
 import { parseKey } from "../cask/client.ts";
 import type { Catalog } from "./catalog.ts";
 import type { Hakmes, ImportedFile } from "./hakmes.ts";
+import { faultInShape } from "./line-shape.ts";
 import { recordText } from "./record-json.ts";
 import { isExtension, isMediaType, isName } from "./record.ts";
 
@@ -168,6 +169,8 @@ const recordShape = z.object({
 
 /** A record as it stands in a line; a text that says why it is none; undefined for an empty line. */
 export function parseRecord(line: Uint8Array): ImportedFile | string | undefined {
+  const misshape = faultInShape(line);
+  if (misshape !== undefined) return `it is no record: ${misshape}`;
   let value: unknown;
   try {
     const text = new TextDecoder("utf-8", { fatal: true }).decode(line).trim();

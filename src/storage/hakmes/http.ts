@@ -64,8 +64,10 @@ export interface HttpParts {
 
 /** What a key names never changes. */
 const forGood = "max-age=31536000, immutable";
-/** Lines that were skipped and are named in the answer. */
+/** Lines that were skipped and are named in the answer and the log. */
 const namedMax = 100;
+/** Imports at a time. */
+const importsMax = 2;
 
 /** The handler of all routes below the mount path. */
 export function hakmesRoutes(parts: HttpParts): (request: Request, caller: Caller) => Response | Promise<Response> {
@@ -183,15 +185,24 @@ export function hakmesRoutes(parts: HttpParts): (request: Request, caller: Calle
     return new Response(request.method === "HEAD" ? null : streamOf(lines()), { headers });
   };
 
+  let imports = 0;
   const importAll = async (request: Request): Promise<Response> => {
     const { clock, uploadIdleMs: idleTimeoutMs } = parts.limits;
     const reasons: SkippedLine[] = [];
+    // Each may hold a line as long as may be.
+    if (imports >= importsMax) {
+      throw new Fault("unavailable", "hakmes/import-busy", "Cannot take records now: others are being taken", {
+        retryAfterMs: 10_000,
+      });
+    }
+    imports++;
     try {
       const body = requestBody(request, { maxBytes: Number.MAX_SAFE_INTEGER, idleTimeoutMs, clock });
       const counts = await ingestLines(body, hakmes, {
         signal: request.signal,
         skipped(line) {
-          if (reasons.length < namedMax) reasons.push(line);
+          if (reasons.length >= namedMax) return;
+          reasons.push(line);
           log.warn("A line was no record and is skipped", { ...line });
         },
       });
@@ -199,6 +210,7 @@ export function hakmesRoutes(parts: HttpParts): (request: Request, caller: Calle
     } catch (thrown) {
       throw goneOr(request, thrown);
     } finally {
+      imports--;
       parts.learned();
     }
   };
