@@ -10,6 +10,7 @@ export const storedShape = z.object({
   size: z.number().optional(),
   copies: z.number().optional(),
   wanted: z.number().optional(),
+  existed: z.boolean().optional(),
 });
 /** Who has a blob. */
 export const whereShape = z.object({

@@ -244,6 +244,14 @@ describe("get", () => {
 });
 
 describe("put", () => {
+  test("put: says whether the node held it before, when the node says so", async () => {
+    const bytes = new TextEncoder().encode("again");
+    const key = keyOf("sha256", new Bun.CryptoHasher("sha256").update(bytes).digest("hex"));
+    const answer = () => Response.json({ key, success: true, size: 5, copies: 1, wanted: 1, existed: true });
+    const { client } = clientOf({ [first]: async () => answer() });
+    expect(await client.put(bytes)).toEqual({ key, sizeBytes: 5, copies: 1, wanted: 1, existed: true });
+  });
+
   test("put: sends bytes, files and streams whole, and gives back what the node says", async () => {
     const sources = [
       bytes,

@@ -57,6 +57,8 @@ export interface StoredBlob {
   /** Copies that are on disk, and that there should be. */
   copies: number;
   wanted: number;
+  /** Whether the node that was asked held it before; absent when it does not say. */
+  existed?: boolean;
 }
 
 /** A blob that is being read. */
@@ -165,7 +167,13 @@ export class CaskClient {
       }
       if (!stored.success)
         throw new Fault("unavailable", "cask/no-quorum", "Too few nodes have the file to call it safe");
-      return { key, sizeBytes: stored.size ?? sizeBytes ?? 0, copies: stored.copies ?? 1, wanted: stored.wanted ?? 1 };
+      return {
+        key,
+        sizeBytes: stored.size ?? sizeBytes ?? 0,
+        copies: stored.copies ?? 1,
+        wanted: stored.wanted ?? 1,
+        ...(stored.existed === undefined ? {} : { existed: stored.existed }),
+      };
     });
   }
 

@@ -452,6 +452,7 @@ function putAnswer(result: PutResult, originalFailureStatus: boolean): Response 
     copies: result.holders.length,
     wanted: result.wanted,
     quorum: result.quorum,
+    ...(result.existed ? { existed: true } : {}),
   };
   if (result.acknowledged || originalFailureStatus) return Response.json(body);
   return Response.json(

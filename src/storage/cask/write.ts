@@ -67,6 +67,8 @@ export interface PutResult {
   acknowledged: boolean;
   /** Transfers that were not waited for any longer and still go on. */
   underWay: number;
+  /** Whether this node held it before. */
+  existed: boolean;
   /** Why nodes did not take it, by node id. */
   failures: Record<string, string>;
 }
@@ -164,7 +166,8 @@ async function putInline(
     else if (node.self) await parts.holdings.keep(options.algorithm, bytes);
     else await putToPeer(parts, node, options.algorithm, bytes, key);
   };
-  return spread({ key, sizeBytes: bytes.byteLength, placement, parts, send, begun: new Map() });
+  const existed = parts.holdings.ledger.find(key) !== undefined;
+  return { ...(await spread({ key, sizeBytes: bytes.byteLength, placement, parts, send, begun: new Map() })), existed };
 }
 
 async function putToPeer(
@@ -199,7 +202,7 @@ async function spread(task: {
   parts: WriteParts;
   send(node: CaskNode): Promise<void>;
   begun: ReadonlyMap<string, Promise<void>>;
-}): Promise<PutResult> {
+}): Promise<Omit<PutResult, "existed">> {
   const { key, placement, parts } = task;
   const candidates = placement.writeOrder(key);
   const holders: string[] = [];
@@ -346,6 +349,7 @@ class StreamedPut {
 
   async #settle(incoming: Incoming, key: Key, sha256: string): Promise<PutResult> {
     const { clock, holdings, options } = this.#parts;
+    const existed = holdings.ledger.find(key) !== undefined;
     const begun = new Map<string, Promise<void>>();
     for (const { node, stored } of this.#live) {
       const limit = new AbortController();
@@ -392,7 +396,7 @@ class StreamedPut {
       return transfer;
     };
     try {
-      return await spread({
+      const result = await spread({
         key,
         sizeBytes: incoming.sizeBytes,
         placement: this.#placement,
@@ -400,6 +404,7 @@ class StreamedPut {
         send,
         begun,
       });
+      return { ...result, existed };
     } finally {
       // Transfers may still run after the answer; the spool goes when the last of them has ended.
       if (!mine && !wanted) void Promise.all(readers).then(() => incoming.abort());

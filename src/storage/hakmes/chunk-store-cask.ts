@@ -15,8 +15,8 @@ export class CaskChunkStore implements ChunkStore {
 
   async put(algorithm: Algorithm, bytes: Uint8Array, signal?: AbortSignal): Promise<{ key: Key; isNew: boolean }> {
     // The key is left to Cask: within one program the bytes are hashed there only, elsewhere the client compares.
-    const { key } = await this.#client.put(bytes, { algorithm, ...given(signal) });
-    return { key, isNew: true };
+    const { key, existed } = await this.#client.put(bytes, { algorithm, ...given(signal) });
+    return { key, isNew: existed !== true };
   }
 
   async get(key: Key, maxBytes: number, signal?: AbortSignal): Promise<Uint8Array> {
