@@ -27,7 +27,7 @@ export interface EngineOptions {
   readonly processes?: number;
   /** Jobs that may wait. @default 256 */
   readonly waitingMax?: number;
-  /** Bytes of the sources of all jobs that wait or run. @default 256 MiB */
+  /** Bytes of the sources of all jobs that wait or run, each source counted once. @default 256 MiB */
   readonly heldBytesMax?: number;
   /** A process that had nothing to do for so long is let go. @default 60 s */
   readonly restMs?: number;

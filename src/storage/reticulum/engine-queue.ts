@@ -9,6 +9,8 @@
 export interface Waiting {
   readonly estimateMs: number;
   readonly sizeBytes: number;
+  /** What holds those bytes: jobs of one source hold them once. */
+  readonly source: object;
   readonly idle: boolean;
 }
 
@@ -16,7 +18,7 @@ export interface Waiting {
 export interface QueueBounds {
   /** Jobs that wait, for those that someone waits for and for idle ones each. */
   readonly waitingMax: number;
-  /** Sources of all jobs that wait or run. */
+  /** Sources of all jobs that wait or run, each counted once. */
   readonly heldBytesMax: number;
 }
 
@@ -30,6 +32,8 @@ export class EngineQueue<Job extends Waiting> {
   readonly #bounds: QueueBounds;
   readonly #wanted = new Map<Job, number>();
   readonly #idle = new Map<Job, number>();
+  /** How many jobs wait or run for each source. */
+  readonly #sources = new Map<object, number>();
   #heldBytes = 0;
 
   constructor(bounds: QueueBounds) {
@@ -57,8 +61,11 @@ export class EngineQueue<Job extends Waiting> {
   add(job: Job, nowMs: number): boolean {
     const line = job.idle ? this.#idle : this.#wanted;
     if (line.size >= this.#bounds.waitingMax) return false;
-    if (this.#heldBytes > 0 && this.#heldBytes + job.sizeBytes > this.#bounds.heldBytesMax) return false;
-    this.#heldBytes += job.sizeBytes;
+    const jobs = this.#sources.get(job.source) ?? 0;
+    const newBytes = jobs === 0 ? job.sizeBytes : 0;
+    if (this.#heldBytes > 0 && newBytes > 0 && this.#heldBytes + newBytes > this.#bounds.heldBytesMax) return false;
+    this.#heldBytes += newBytes;
+    this.#sources.set(job.source, jobs + 1);
     line.set(job, nowMs + lengthWeight * Math.min(estimateMsMax, job.estimateMs));
     return true;
   }
@@ -89,8 +96,14 @@ export class EngineQueue<Job extends Waiting> {
     return found;
   }
 
-  /** The bytes of a job that was taken are held no longer. */
+  /** A job that was taken holds its bytes no longer; others may still hold the same. */
   release(job: Job): void {
+    const others = (this.#sources.get(job.source) ?? 1) - 1;
+    if (others > 0) {
+      this.#sources.set(job.source, others);
+      return;
+    }
+    this.#sources.delete(job.source);
     this.#heldBytes -= job.sizeBytes;
   }
 
