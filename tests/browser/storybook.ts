@@ -23,10 +23,17 @@ import { type UploadView, caskPaths, caskTabs } from "../../src/storage/cask/pag
 import { hakmesStyleAsset } from "../../src/storage/hakmes/pages/assets.ts";
 import { File as HakmesFile } from "../../src/storage/hakmes/pages/file.tsx";
 import { Overview as HakmesOverview, stateParts } from "../../src/storage/hakmes/pages/overview.tsx";
+import { reticulumStyleAsset } from "../../src/storage/reticulum/pages/assets.ts";
+import { Copies } from "../../src/storage/reticulum/pages/copies.tsx";
+import { Image } from "../../src/storage/reticulum/pages/image.tsx";
+import { LightTable, tableParts } from "../../src/storage/reticulum/pages/light-table.tsx";
+import { State, stateParts as reticulumParts } from "../../src/storage/reticulum/pages/state.tsx";
+import { reticulumTabs } from "../../src/storage/reticulum/pages/view.ts";
 import { KitSamples } from "./samples-kit.tsx";
 import { joinSamples, logSamples, lookupSamples, overviewSamples, uploadSamples } from "./samples-cask.ts";
 import { consoleSamples, sampleNow } from "./samples-console.ts";
 import { hakmesFileSamples, hakmesOverviewSamples } from "./samples-hakmes.ts";
+import { copiesSamples, imageSamples, lightTableSamples, reticulumStateSamples } from "./samples-reticulum.ts";
 
 /** A running storybook. */
 export interface Storybook extends AsyncDisposable {
@@ -63,6 +70,10 @@ const paths = [
   ...Object.keys(joinSamples).map((name) => `/cask/join/?sample=${name}`),
   ...Object.keys(hakmesOverviewSamples).map((name) => `/hakmes/?sample=${name}`),
   ...Object.keys(hakmesFileSamples).map((name) => `/hakmes/show/x/?sample=${name}`),
+  ...Object.keys(lightTableSamples).map((name) => `/reticulum/?sample=${name}`),
+  ...Object.keys(imageSamples).map((name) => `/reticulum/show/x/?sample=${name}`),
+  ...Object.keys(copiesSamples).map((name) => `/reticulum/image/x/debug/a.jpg?sample=${name}`),
+  ...Object.keys(reticulumStateSamples).map((name) => `/reticulum/state/?sample=${name}`),
   "/kit?sample=trouble",
   "/sign-in",
   "/sign-in?failed",
@@ -100,7 +111,7 @@ export function startStorybook(port = 0): Storybook {
       nodeName: view.name,
       clock,
     });
-    shell.register([caskStyleAsset, hakmesStyleAsset, uploadStyleAsset, uploadScriptAsset]);
+    shell.register([caskStyleAsset, hakmesStyleAsset, reticulumStyleAsset, uploadStyleAsset, uploadScriptAsset]);
     shells.set(view.name, shell);
     return shell;
   };
@@ -170,6 +181,31 @@ export function startStorybook(port = 0): Storybook {
     );
   };
 
+  const reticulumPage = (request: Request, url: URL, sample: string, shell: PageShell): Response => {
+    const table = () => sampleOf(lightTableSamples, sample);
+    const state = () => sampleOf(reticulumStateSamples, sample);
+    const path = url.pathname.slice("/reticulum".length);
+    if (path === "/live") return live(request, () => tableParts(table()));
+    if (path === "/state/live") return live(request, () => reticulumParts(state()));
+    const assets = [reticulumStyleAsset, uploadStyleAsset, uploadScriptAsset];
+    const page = (body: Html, current?: "table" | "state", livePath?: string) =>
+      shell.page(
+        {
+          title: "Reticulum",
+          service: "reticulum",
+          body,
+          assets,
+          tabs: reticulumTabs("/reticulum", current),
+          ...(livePath === undefined ? {} : { live: `/reticulum${livePath}` }),
+        },
+        request,
+      );
+    if (path.startsWith("/show/")) return page(Image(sampleOf(imageSamples, sample)));
+    if (path.startsWith("/image/")) return page(Copies(sampleOf(copiesSamples, sample)));
+    if (path === "/state/") return page(State(state()), "state", "/state/live");
+    return page(LightTable(table()), "table", "/live");
+  };
+
   const answer = (request: Request, keepOpen: () => void): Response | Promise<Response> => {
     const url = new URL(request.url);
     // Streams and assets of a page belong to the sample that the page shows.
@@ -195,6 +231,10 @@ export function startStorybook(port = 0): Storybook {
     if (url.pathname.startsWith("/hakmes/")) {
       keepOpen();
       return hakmesPage(request, url, sample, shell);
+    }
+    if (url.pathname.startsWith("/reticulum/")) {
+      keepOpen();
+      return reticulumPage(request, url, sample, shell);
     }
     const current = () => ({ ...view, events: [...sampleOf(consoleSamples, sample).events, ...events.recent()] });
     return createConsole({ view: current, events, shell, clock, log: silentLog }).handle(request, {
