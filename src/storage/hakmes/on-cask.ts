@@ -8,27 +8,15 @@ import { Fault } from "../../kit/fault.ts";
 import { createCutter, type CutPlan } from "../../lib/chunker/cut-plan.ts";
 import { type Algorithm, algorithmOf, digestOf, type Key } from "../cask/client.ts";
 import type { Catalog } from "./catalog.ts";
-import { type ChunkStore, mayPass, patientPausesMs, patiently } from "./chunk-store.ts";
+import { type ChunkStore, mayPass } from "./chunk-store.ts";
 import { Buffers } from "./buffers.ts";
 import type { FilePage, Hakmes, HakmesEvents, ImportedFile, Intake, ListQuery, Suspended, Taken } from "./hakmes.ts";
 import { decodeRecord, encodeRecord, fitCut, fitRecord, sizedChunks } from "./importing.ts";
 import { FileIntake, type WholeFile } from "./intake.ts";
-import {
-  checkPart,
-  decodePart,
-  decodeRoot,
-  encodeName,
-  encodePart,
-  encodeRoot,
-  fileOfRoot,
-  type ManifestBranch,
-  type ManifestEntry,
-  type ManifestRoot,
-  maxEntries,
-  maxManifestBytes,
-} from "./manifest.ts";
-import { chunksWithin, plantTree, type PlacedChunk } from "./manifest-tree.ts";
-import { fetchBlob, openReading, type ReadingParts } from "./reading.ts";
+import { encodeName, encodeRoot, fileOfRoot, type ManifestRoot, maxEntries } from "./manifest.ts";
+import type { PlacedChunk } from "./manifest-tree.ts";
+import { ManifestsInCask } from "./manifests-in-cask.ts";
+import { openReading, type ReadingParts } from "./reading.ts";
 import type { Chunk, Cut, FileLabel, FileName, StoredFile } from "./record.ts";
 import { Room } from "./room.ts";
 
@@ -73,9 +61,6 @@ export interface HakmesParts {
 }
 
 const mebibyte = 1024 * 1024;
-/** Parts of manifests that are kept decoded, about 100 KiB each. */
-const keptPartsMax = 32;
-const keptRootsMax = 32;
 
 /** Makes a Hakmes. */
 export function createHakmes(parts: HakmesParts): HakmesOnCask {
@@ -90,9 +75,7 @@ export class HakmesOnCask implements Hakmes {
   readonly #uploadRoom: Room;
   readonly #buffers: Buffers;
   readonly #parallel: number;
-  readonly #entriesMax: number;
-  readonly #keptParts = new Map<Key, ManifestBranch>();
-  readonly #keptRoots = new Map<Key, ManifestRoot>();
+  readonly #manifests: ManifestsInCask;
   readonly #proving = new Map<string, Promise<StoredFile>>();
   readonly #happened: HakmesEvents;
 
@@ -101,7 +84,6 @@ export class HakmesOnCask implements Hakmes {
     this.#parts = parts;
     this.#happened = parts.happened ?? (() => undefined);
     this.#parallel = settings.parallel ?? 8;
-    this.#entriesMax = settings.manifestEntries ?? maxEntries;
     const memoryBytes = settings.memoryBytes ?? 32 * mebibyte;
     this.#uploadRoom = new Room(memoryBytes);
     this.#buffers = new Buffers(createCutter(settings.plan).maxBytes);
@@ -114,6 +96,13 @@ export class HakmesOnCask implements Hakmes {
       retried: () => this.#happened("chunk-retried", 0),
       ...(settings.wholeBytesMax === undefined ? {} : { wholeBytesMax: settings.wholeBytesMax }),
     };
+    this.#manifests = new ManifestsInCask({
+      reading: this.#reading,
+      catalog: parts.catalog,
+      clock: parts.clock,
+      algorithm: settings.algorithm,
+      entriesMax: settings.manifestEntries ?? maxEntries,
+    });
     this.cut = cutOf(settings.plan);
   }
 
@@ -207,12 +196,12 @@ export class HakmesOnCask implements Hakmes {
     const start = Math.max(0, range.start);
     const end = Math.min(file.sizeBytes, range.end);
     const root = await this.#root(file, signal);
-    return openReading(this.#reading, this.#chunksOf(root, start, end, signal), start, end, options);
+    return openReading(this.#reading, this.#manifests.chunks(root, start, end, signal), start, end, options);
   }
 
   async *chunks(file: StoredFile, options: { signal?: AbortSignal } = {}): AsyncGenerator<Chunk, void, void> {
     const root = await this.#root(file, options.signal);
-    for await (const { key, sizeBytes } of this.#chunksOf(root, 0, file.sizeBytes, options.signal)) {
+    for await (const { key, sizeBytes } of this.#manifests.chunks(root, 0, file.sizeBytes, options.signal)) {
       yield { key, sizeBytes };
     }
   }
@@ -305,7 +294,7 @@ export class HakmesOnCask implements Hakmes {
       // While it was read another manifest may have come in its place, of which nothing is known.
       if (catalog.find(file.key)?.manifest === file.manifest) catalog.prove(file.key);
       else if (file.manifest !== undefined) {
-        catalog.add({ ...file, isProven: true }, await this.#manifestBytes(file.manifest, options.signal));
+        catalog.add({ ...file, isProven: true }, await this.#manifests.bytes(file.manifest, options.signal));
       }
       return catalog.find(file.key) ?? { ...file, isProven: true };
     }
@@ -350,7 +339,7 @@ export class HakmesOnCask implements Hakmes {
       this.#happened("existed", sizeBytes);
       return { file: known, existed: true, newChunks };
     }
-    const branch = await this.#plant(whole.chunks.from(), signal);
+    const branch = await this.#manifests.plant(whole.chunks.from(), signal);
     const root: ManifestRoot = {
       key,
       sizeBytes,
@@ -372,7 +361,7 @@ export class HakmesOnCask implements Hakmes {
   async #enterRoot(root: ManifestRoot, isProven: boolean, signal: AbortSignal | undefined): Promise<StoredFile> {
     const { catalog } = this.#parts;
     const bytes = encodeRoot(root, isProven ? this.#parts.seal() : "");
-    const manifest = await this.#putManifest(bytes, signal);
+    const manifest = await this.#manifests.put(bytes, signal);
     const file = fileOfRoot(root, manifest, isProven);
     catalog.together(() => {
       catalog.add(file, bytes);
@@ -387,7 +376,7 @@ export class HakmesOnCask implements Hakmes {
   async #enterName(name: FileName, signal: AbortSignal): Promise<void> {
     const { catalog } = this.#parts;
     if (name.name === "" || catalog.names(name.key).some((other) => other.name === name.name)) return;
-    await this.#putManifest(encodeName(name, this.#parts.seal()), signal);
+    await this.#manifests.put(encodeName(name, this.#parts.seal()), signal);
     catalog.addName(name);
     const file = catalog.find(name.key);
     if (file) await this.#tell(file, [name]);
@@ -396,7 +385,7 @@ export class HakmesOnCask implements Hakmes {
   /** The file of a record, in Cask and in the catalog. */
   async #anchored(record: ImportedFile, createdAt: number, signal?: AbortSignal): Promise<StoredFile> {
     const entries = await sizedChunks(record, this.#parts.chunks, signal);
-    const branch = await this.#plant(entries, signal);
+    const branch = await this.#manifests.plant(entries, signal);
     const cut = fitCut(record.cut);
     const [name = "", ...furtherNames] = record.names ?? [];
     const file = await this.#enterRoot(
@@ -416,23 +405,10 @@ export class HakmesOnCask implements Hakmes {
     );
     for (const further of furtherNames) {
       const named = { key: record.key, name: further, mimetype: record.mimetype, addedAt: createdAt };
-      await this.#putManifest(encodeName(named, this.#parts.seal()), signal);
+      await this.#manifests.put(encodeName(named, this.#parts.seal()), signal);
       this.#parts.catalog.addName(named);
     }
     return file;
-  }
-
-  #plant(chunks: Iterable<ManifestEntry>, signal: AbortSignal | undefined): Promise<ManifestBranch> {
-    return plantTree(chunks, this.#entriesMax, (part) => this.#putManifest(encodePart(part), signal));
-  }
-
-  async #putManifest(bytes: Uint8Array, signal: AbortSignal | undefined): Promise<Key> {
-    if (bytes.byteLength > maxManifestBytes) throw new Error("a manifest became longer than it may be");
-    const { chunks, clock, settings } = this.#parts;
-    const { key } = await patiently(clock, patientPausesMs, signal, () =>
-      chunks.put(settings.algorithm, bytes, signal),
-    );
-    return key;
   }
 
   async #tell(file: StoredFile, names: readonly FileName[]): Promise<void> {
@@ -443,43 +419,7 @@ export class HakmesOnCask implements Hakmes {
   async #root(file: StoredFile, signal: AbortSignal | undefined): Promise<ManifestRoot> {
     const { manifest } = file.manifest === undefined ? await this.anchor(file, { ...(signal && { signal }) }) : file;
     if (manifest === undefined) throw unknownFile(file.key);
-    const kept = this.#keptRoots.get(manifest);
-    const root = kept ?? (await this.#rootOf(file, manifest, signal));
-    if (root.key !== file.key || root.sizeBytes !== file.sizeBytes) {
-      throw new Fault(
-        "unavailable",
-        "hakmes/damaged-manifest",
-        `Cannot read the file "${file.key}": its manifest is another's`,
-      );
-    }
-    keep(this.#keptRoots, keptRootsMax, manifest, root);
-    return root;
-  }
-
-  async #rootOf({ key }: StoredFile, manifest: Key, signal: AbortSignal | undefined): Promise<ManifestRoot> {
-    const { catalog } = this.#parts;
-    const here = catalog.find(key)?.manifest === manifest ? catalog.root(key) : undefined;
-    return decodeRoot(here ?? (await this.#manifestBytes(manifest, signal))).root;
-  }
-
-  #chunksOf(
-    root: ManifestBranch,
-    start: number,
-    end: number,
-    signal: AbortSignal | undefined,
-  ): AsyncGenerator<PlacedChunk, void, void> {
-    return chunksWithin(root, start, end, async (key, level, sizeBytes) => {
-      const kept = this.#keptParts.get(key);
-      const part = kept ?? decodePart(await this.#manifestBytes(key, signal));
-      checkPart(part, level, sizeBytes);
-      keep(this.#keptParts, keptPartsMax, key, part);
-      return part;
-    });
-  }
-
-  /** A manifest blob, verified. */
-  #manifestBytes(key: Key, signal: AbortSignal | undefined): Promise<Uint8Array> {
-    return fetchBlob(this.#reading, key, maxManifestBytes, signal);
+    return this.#manifests.root(file, manifest, signal);
   }
 }
 
@@ -489,14 +429,6 @@ async function* placed(chunks: readonly Chunk[]): AsyncGenerator<PlacedChunk, vo
     yield { key, sizeBytes, start };
     start += sizeBytes;
   }
-}
-
-/** Keeps a value as the one used last, and drops the one used longest ago when there are too many. */
-function keep<T>(kept: Map<Key, T>, most: number, key: Key, value: T): void {
-  kept.delete(key);
-  kept.set(key, value);
-  const [oldest] = kept.keys();
-  if (kept.size > most && oldest !== undefined) kept.delete(oldest);
 }
 
 /** A plan as it stands in records. */
