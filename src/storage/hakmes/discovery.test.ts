@@ -251,6 +251,41 @@ describe("provingWork", () => {
     expect(tried.length).toBe(4);
   });
 
+  test("one whose reading does not end lets the others have their turn, the shortest first", async () => {
+    const [endless, longer] = [makeFile("ab"), makeFile("a longer text")];
+    const place = world(longer, truth, endless);
+    await place.round();
+    const { catalog, clock } = place;
+    const tried: Key[] = [];
+    const work = provingWork({
+      catalog,
+      clock,
+      log: silentLog,
+      manifests: sesameReader,
+      line: place.discovery,
+      bytesPerSecond: 1000,
+      learned: () => undefined,
+      prove(file, signal) {
+        tried.push(file.key);
+        if (file.key !== endless.file.key) {
+          catalog.prove(file.key);
+          return Promise.resolve();
+        }
+        return new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason as Error)));
+      },
+    });
+    while (catalog.counts().unproven > 1) await clock.until(work.step(never));
+    expect(tried).toEqual([endless.file.key, truth.file.key, longer.file.key]);
+  });
+
+  test("a lie about a length is nothing to pause for", async () => {
+    const lie = makeFile("a lie", { liesAbout: "truth", createdAt: 1, sizeBytes: Number.MAX_SAFE_INTEGER });
+    const place = world(lie);
+    await place.round();
+    const { work } = prover(place, () => "wrong");
+    expect(await work.step(never)).toEqual({ waitMs: 0 });
+  });
+
   test("reading is paced, and a file that is asked for does not wait for it", async () => {
     const [long, other] = [makeFile("x".repeat(3000)), makeFile("other")];
     const place = world(long, other);

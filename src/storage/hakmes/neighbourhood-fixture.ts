@@ -17,14 +17,24 @@ export interface MadeFile {
   readonly manifest: Key;
 }
 
-/** A file of one chunk with this text; `secret` seals it, `liesAbout` has its manifest name the key of another text. */
+/**
+ * A file of one chunk with this text; `secret` seals it, `liesAbout` has its manifest name the key of another text, and
+ * `sizeBytes` another length.
+ */
 export function makeFile(
   text: string,
-  options: { secret?: string; createdAt?: number; liesAbout?: string; isProven?: boolean; name?: string } = {},
+  options: {
+    secret?: string;
+    createdAt?: number;
+    liesAbout?: string;
+    sizeBytes?: number;
+    isProven?: boolean;
+    name?: string;
+  } = {},
 ): MadeFile {
   const chunk = keyOfShort("sha256", text);
   const key = keyOfShort("sha256", options.liesAbout ?? text);
-  const sizeBytes = Buffer.byteLength(text);
+  const sizeBytes = options.sizeBytes ?? Buffer.byteLength(text);
   const value = {
     key,
     sizeBytes,

@@ -10,6 +10,7 @@ import type { Work, WorkOutcome } from "../../kit/worker.ts";
 import type { Key } from "../cask/client.ts";
 import type { Catalog } from "./catalog.ts";
 import type { Discovery } from "./discovery.ts";
+import { within } from "./patience.ts";
 import type { ManifestReader } from "./peers.ts";
 import type { StoredFile } from "./record.ts";
 
@@ -37,6 +38,11 @@ const searchingMs = 500;
 const lineStepMs = 200;
 const firstPauseMs = 30_000;
 const longestPauseMs = 3_600_000;
+/**
+ * A reading ends after this, and after twice as long at each further attempt: a small manifest can name a chunk so often
+ * that its file has no end, and others wait for their turn.
+ */
+const firstReadingMs = 60_000;
 /** Files looked at to find the next; a bound on the work of one step. */
 const lookMax = 64;
 
@@ -80,12 +86,16 @@ export function provingWork(parts: ProvingParts): ProvingWork {
     const nowMs = clock.monotonicMs();
     for (const key of later.keys()) if (catalog.find(key)?.isProven !== false) later.delete(key);
     // Imported ones without a manifest get one first. Who has waited for longest comes next, so that one that is tried again
-    // and again does not keep the others from their turn.
+    // and again does not keep the others from their turn; of those that were never tried the shortest.
     const dueMs = ({ key }: StoredFile) => later.get(key)?.atMs ?? Number.NEGATIVE_INFINITY;
     let first: StoredFile | undefined;
     for (const file of catalog.unproven(lookMax + later.size)) {
       if (file.manifest === undefined || dueMs(file) > nowMs) continue;
-      if (first === undefined || dueMs(file) < dueMs(first)) first = file;
+      const isBefore =
+        first === undefined ||
+        dueMs(file) < dueMs(first) ||
+        (dueMs(file) === dueMs(first) && file.sizeBytes < first.sizeBytes);
+      if (isBefore) first = file;
     }
     return first;
   };
@@ -101,8 +111,9 @@ export function provingWork(parts: ProvingParts): ProvingWork {
 
   /** Whether a manifest is right; undefined when that cannot be said now. */
   const isRight = async (file: StoredFile, signal: AbortSignal): Promise<boolean | undefined> => {
+    const readingMs = firstReadingMs * 2 ** Math.min(later.get(file.key)?.failures ?? 0, 20);
     try {
-      await parts.prove(file, signal);
+      await within(clock, readingMs, (limit) => parts.prove(file, limit), signal);
       proven++;
       return true;
     } catch (thrown) {
@@ -196,7 +207,9 @@ export function provingWork(parts: ProvingParts): ProvingWork {
       if (file === undefined) return later.size === 0 ? "idle" : { waitMs: untilLaterMs() };
       const beganMs = clock.monotonicMs();
       await proveNext(file, signal);
-      const paceMs = (file.sizeBytes / parts.bytesPerSecond) * 1000;
+      // Of others it is not known how much was read: what a manifest says of its length may be a lie.
+      const readBytes = catalog.find(file.key)?.isProven === true ? file.sizeBytes : 0;
+      const paceMs = (readBytes / parts.bytesPerSecond) * 1000;
       return { waitMs: Math.max(0, paceMs - (clock.monotonicMs() - beganMs)) };
     },
   };
