@@ -231,9 +231,14 @@ export class TusLedger {
       .run({ kept });
   }
 
-  /** Some of those whose time is over at `now`, longest over first. */
+  /** Some of those whose time is over at `now`, longest over first; not the parts of an open final upload. */
   expired(now: number, limit: number): TusUpload[] {
-    return this.#rows("expires_at <= $now ORDER BY expires_at, number LIMIT $limit", { now, limit });
+    return this.#rows(
+      `expires_at <= $now AND NOT (state = 'open' AND kind = 'partial' AND EXISTS (SELECT 1 FROM uploads AS whole
+         WHERE whole.state = 'open' AND whole.kind = 'final' AND instr(whole.concat, uploads.id) > 0))
+       ORDER BY expires_at, number LIMIT $limit`,
+      { now, limit },
+    );
   }
 
   /** Some of those that have all their bytes, or are to be made of parts, and are no file yet; oldest first. */

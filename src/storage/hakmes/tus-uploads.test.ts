@@ -218,6 +218,35 @@ describe("time", () => {
     expect((await tus.send("HEAD", url)).status).toBe(200);
   });
 
+  test("parts that are kept do not keep others from being ended", async () => {
+    const gate = Promise.withResolvers<void>();
+    await using tus = await TusFixture.open({
+      limits: { joinWaitMs: 1000 },
+      between: (hakmes) => ({
+        begin: (options) => hakmes.begin(options),
+        join: async (...all) => {
+          await gate.promise;
+          return hakmes.join(...all);
+        },
+      }),
+    });
+    const parts: string[] = [];
+    for (let count = 0; count < 101; count++) {
+      const part = await tus.create({ "Upload-Length": "1", "Upload-Concat": "partial" });
+      await tus.patch(part, 0, seededBytes(count, 1));
+      parts.push(part);
+    }
+    tus.clock.advance(1000);
+    const other = await tus.create({ "Upload-Length": "9000" });
+    await tus.patch(other, 0, seededBytes(8, 300));
+    await tus.settled(tus.send("POST", "", { "Upload-Concat": `final;${parts.join(" ")}` }));
+    tus.clock.advance(hourMs - 1);
+    expect(tails(tus)).toHaveLength(102);
+    await clean(tus);
+    expect(tails(tus)).toHaveLength(101);
+    gate.resolve();
+  });
+
   test("intakes are let go of when idle, and the upload goes on from disk", async () => {
     await using tus = await TusFixture.open({ limits: { idleMs: 1000 } });
     const bytes = seededBytes(10, 20_000);

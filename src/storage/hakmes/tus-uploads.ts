@@ -252,7 +252,6 @@ export class TusUploads {
     let ended = 0;
     for (const upload of this.#ledger.expired(this.#parts.clock.now(), cleanMax)) {
       if (this.#holds.isHeld(upload.id) || this.#joins.has(upload.id)) continue;
-      if (upload.state === "open" && this.#ledger.isPart(upload.id)) continue;
       if (upload.state === "gone") this.#ledger.forget(upload.id);
       else await this.#end(upload);
       ended++;
