@@ -221,7 +221,7 @@ describe("time", () => {
   test("parts that are kept do not keep others from being ended", async () => {
     const gate = Promise.withResolvers<void>();
     await using tus = await TusFixture.open({
-      limits: { joinWaitMs: 1000 },
+      limits: { joinWaitMs: 1000, maxUnfinished: 200 },
       between: (hakmes) => ({
         begin: (options) => hakmes.begin(options),
         join: async (...all) => {
