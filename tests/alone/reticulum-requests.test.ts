@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 
 import sharp from "sharp";
 
+import { seededRandom } from "../../src/kit/random.ts";
 import { type ChildNode, startChild, until } from "../../src/kit/testing/child-node.ts";
 
 /** The smallest PNG there is, whose SHA-1 is well known. */
@@ -207,6 +208,35 @@ describe("an image", () => {
     expect((await get(`/image/${hash}/20000w/x.jpg`)).status).toBe(400);
     expect((await get(`/image/${hash}/9999999999999999s/x.jpg`)).status).toBe(301);
     expect((await get(`/image/${hash}/1000h/x.jpg`)).status).toBe(400);
+  });
+
+  test("a result of megabytes: is sent with its length, whole and in parts, new and kept", async () => {
+    const seed = seededRandom(5);
+    const raw = Uint8Array.from({ length: 520 * 520 * 3 }, () => Math.floor(seed() * 256));
+    const noise = await sharp(raw, { raw: { width: 520, height: 520, channels: 3 } })
+      .png({ palette: false })
+      .toBuffer();
+    const { hash } = (await (await upload(new Uint8Array(noise))).json()) as { hash: string };
+    const path = `/image/${hash}/990w/x.png`;
+    const first = await get(path);
+    const bytes = await first.bytes();
+    expect(bytes.byteLength).toBeGreaterThan(2 * 1024 * 1024);
+    expect(first.headers.get("content-length")).toBe(String(bytes.byteLength));
+    const kept = await get(path);
+    expect([kept.headers.get("content-length"), sha256(await kept.bytes())]).toEqual([
+      String(bytes.byteLength),
+      sha256(bytes),
+    ]);
+    const etag = first.headers.get("etag") ?? "";
+    const cases: [Record<string, string>, number, Uint8Array][] = [
+      [{ Range: "bytes=1000000-1000009" }, 206, bytes.subarray(1_000_000, 1_000_010)],
+      [{ Range: "bytes=-5", "If-Range": etag }, 206, bytes.subarray(-5)],
+      [{ Range: "bytes=0-5", "If-Range": '"other"' }, 200, bytes],
+    ];
+    for (const [headers, status, wanted] of cases) {
+      const answer = await get(path, headers);
+      expect([headers, answer.status, sha256(await answer.bytes())]).toEqual([headers, status, sha256(wanted)]);
+    }
   });
 
   test("URLs of old: lead to the normal form in one permanent step", async () => {

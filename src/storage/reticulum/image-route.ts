@@ -158,28 +158,17 @@ export class ImageRoute {
     if (held !== undefined && !asked.headers.has("if-match"))
       return new Response(null, { status: 304, headers: { ...keepFor, ETag: held } });
     const address = ReadyAnswers.address(parts.hash, parts.sizeText, extension, pixelRatio, negotiated ?? "");
-    let answer = this.#parts.ready.find(address);
-    if (answer !== undefined) this.#parts.metrics.served("ready");
-    else {
-      const served = await reticulum.result(image, wish, request.signal);
-      this.#parts.metrics.served(served.source);
-      answer = {
-        bytes: served.bytes as Uint8Array<ArrayBuffer>,
-        etag: served.etag,
-        contentType: mediaTypeOf(served.result.format),
-        resultName: name,
-        varies,
-      };
-      this.#parts.ready.keep(address, answer);
+    const ready = this.#parts.ready.find(address);
+    if (ready !== undefined) {
+      this.#parts.metrics.served("ready");
+      return partsOf(asked, ready, ready.bytes, keepFor);
     }
-    const { bytes, contentType, etag } = answer;
-    return rangeResponse(asked, {
-      sizeBytes: bytes.byteLength,
-      contentType,
-      etag,
-      headers: keepFor,
-      body: (start, end) => (start === 0 && end === bytes.byteLength ? bytes : bytes.subarray(start, end)),
-    });
+    const served = await reticulum.result(image, wish, request.signal);
+    this.#parts.metrics.served(served.source);
+    const kind = { contentType: mediaTypeOf(served.result.format), etag: served.etag };
+    const bytes = served.bytes as Uint8Array<ArrayBuffer> | Blob;
+    if (bytes instanceof Uint8Array) this.#parts.ready.keep(address, { ...kind, bytes, resultName: name, varies });
+    return partsOf(asked, kind, bytes, keepFor);
   }
 
   /** The stored bytes as they are. */
@@ -211,8 +200,7 @@ export class ImageRoute {
           });
           return bytes.subarray(start, end);
         }
-        const bytes = await reticulum.originals.stream(image, start, end, request.signal);
-        return bytes instanceof Uint8Array ? (bytes as Uint8Array<ArrayBuffer>) : streamOf(bytes);
+        return streamOf(await reticulum.originals.stream(image, start, end, request.signal));
       },
     });
   }
@@ -255,6 +243,21 @@ export class ImageRoute {
     if (this.#parts.reticulum.notes.isServedAs(image.key, extension)) return image.format;
     return this.#parts.rules.convert ? named : undefined;
   }
+}
+
+/** As much of an image as was asked for. */
+function partsOf(
+  asked: { method: string; headers: Headers },
+  { contentType, etag }: { contentType: string; etag: string },
+  bytes: Uint8Array<ArrayBuffer> | Blob,
+  headers: Record<string, string>,
+): Promise<Response> {
+  const sizeBytes = bytes instanceof Blob ? bytes.size : bytes.byteLength;
+  const body = (start: number, end: number) => {
+    if (start === 0 && end === sizeBytes) return bytes;
+    return bytes instanceof Blob ? bytes.slice(start, end) : bytes.subarray(start, end);
+  };
+  return rangeResponse(asked, { sizeBytes, contentType, etag, headers, body });
 }
 
 function noToken(): Fault {

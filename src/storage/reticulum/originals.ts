@@ -141,15 +141,13 @@ export class Originals {
     });
   }
 
-  /** The bytes `[start, end)` of an original as they come. */
+  /** The bytes `[start, end)` of an original as they come; never those in memory, which a slow reader would keep there. */
   async stream(
     image: KnownImage,
     start: number,
     end: number,
     signal?: AbortSignal,
-  ): Promise<Uint8Array | AsyncGenerator<Uint8Array, void>> {
-    const held = this.#inUse.get(image.key)?.bytes ?? this.#memory.get(image.key);
-    if (held !== undefined) return held.subarray(start, end);
+  ): Promise<AsyncGenerator<Uint8Array, void>> {
     const whole = start === 0 && end === image.sizeBytes;
     const reading = await this.#parts.cask.get(image.key, {
       ...(whole ? {} : { range: { start, end } }),

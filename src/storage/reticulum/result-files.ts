@@ -49,11 +49,29 @@ export class ResultFiles {
       if (file.size !== sizeBytes) return undefined;
       bytes = await file.bytes();
     } catch (thrown) {
-      if (isSystemError(thrown, "ENOENT") || isSystemError(thrown, "EIO") || isSystemError(thrown, "EACCES"))
-        return undefined;
+      if (isLoss(thrown)) return undefined;
       throw thrown;
     }
     return bytes.byteLength === sizeBytes && digestOfBytes(bytes) === digest ? bytes : undefined;
+  }
+
+  /** The file of that digest and size, read through once in pieces; undefined when it is not there just so. */
+  async checked(digest: string, sizeBytes: number): Promise<Blob | undefined> {
+    const file = this.file(digest);
+    if (file.size !== sizeBytes) return undefined;
+    const hasher = new Bun.CryptoHasher("sha256");
+    try {
+      for await (const piece of file.stream()) hasher.update(piece);
+    } catch (thrown) {
+      if (isLoss(thrown)) return undefined;
+      throw thrown;
+    }
+    return hasher.digest("hex") === digest ? file : undefined;
+  }
+
+  /** The file of a digest, unread: for one that has just been kept. */
+  file(digest: string): Blob {
+    return Bun.file(this.#path(digest));
   }
 
   /** Removes a content; one that is gone is no trouble. */
@@ -92,6 +110,11 @@ export class ResultFiles {
   #path(digest: string): string {
     return join(this.#folder, digest.slice(0, 2), digest);
   }
+}
+
+/** Whether reading failed because the content is not there any more, or cannot be read. */
+function isLoss(thrown: unknown): boolean {
+  return ["ENOENT", "EIO", "EACCES"].some((code) => isSystemError(thrown, code));
 }
 
 async function entriesOf(folder: string): Promise<string[]> {

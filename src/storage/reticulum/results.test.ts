@@ -40,7 +40,7 @@ const pathOf = (text: string) => {
 const textOf = async (results: Results, name: string) => {
   const found = results.find(name);
   const bytes = found && (await results.read(found));
-  return bytes && new TextDecoder().decode(bytes);
+  return bytes && (await new Response(bytes).text());
 };
 const filesIn = () =>
   readdirSync(join(folder, "results"), { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
@@ -123,6 +123,19 @@ test("read: a file that is gone, torn or changed is not served, and its results 
   expect(results.state().torn).toBe(4);
   await results.keep("a", image, rendered("hello"));
   expect(await textOf(results, "a")).toBe("hello");
+  results.close();
+});
+
+test("read, fileOf: what is long is given as its file, hashed all the same", async () => {
+  const results = open(20_000_000);
+  const long = rendered("long ".repeat(600_000));
+  const kept = await results.keep("a", image, long);
+  expect([await results.read(kept), results.fileOf(kept)]).toEqual([expect.any(Blob), expect.any(Blob)]);
+  expect(await textOf(results, "a")).toBe(new TextDecoder().decode(long.bytes));
+  expect(results.fileOf(await results.keep("b", image, rendered("short")))).toBeUndefined();
+  writeFileSync(pathOf("long ".repeat(600_000)), "lonG ".repeat(600_000));
+  expect(await results.read(kept)).toBeUndefined();
+  expect([results.fileOf(kept), results.state().torn]).toEqual([undefined, 1]);
   results.close();
 });
 

@@ -61,6 +61,8 @@ interface Row {
   refined: number;
 }
 
+/** What is longer is sent from its file, and not held. */
+const heldBytesMax = 2 * 1024 * 1024;
 /** After the bound was reached, room is made for a while. */
 const keptShare = 0.95;
 /** Uses are written down at the latest when so many were noted. */
@@ -99,9 +101,16 @@ export class Results {
     return row === null ? undefined : fromRow(row);
   }
 
-  /** The bytes of a result, or undefined when they are lost; it is then forgotten. */
-  async read(result: KeptResult): Promise<Uint8Array<ArrayBuffer> | undefined> {
-    const bytes = await this.#files.read(result.digest, result.sizeBytes);
+  /**
+   * The bytes of a result, or the file they are in when they are many: whoever reads slowly would hold them for long.
+   * Undefined when they are lost; the result is then forgotten.
+   */
+  async read(result: KeptResult): Promise<Uint8Array<ArrayBuffer> | Blob | undefined> {
+    const { digest, sizeBytes } = result;
+    const bytes =
+      sizeBytes > heldBytesMax
+        ? await this.#files.checked(digest, sizeBytes)
+        : await this.#files.read(digest, sizeBytes);
     if (bytes === undefined) {
       this.#torn++;
       this.#removeContent(result.digest);
@@ -109,6 +118,11 @@ export class Results {
     }
     this.used(result.name);
     return bytes;
+  }
+
+  /** The file of a result that has just been kept and is worth no memory; undefined for all others. */
+  fileOf({ digest, name, sizeBytes }: KeptResult): Blob | undefined {
+    return sizeBytes > heldBytesMax && this.find(name)?.digest === digest ? this.#files.file(digest) : undefined;
   }
 
   /** Notes that a result was used now. */

@@ -16,7 +16,8 @@ const wishOf = (size: string, format: ImageFormat = "jpeg", pixelRatio = 1): Wis
   if (spec === undefined) throw new Error(`${size} is no size`);
   return { spec, format, pixelRatio };
 };
-const textOf = (served: { bytes: Uint8Array }) => new TextDecoder().decode(served.bytes);
+const textOf = ({ bytes }: { bytes: Uint8Array | Blob }) =>
+  bytes instanceof Blob ? "a file" : new TextDecoder().decode(bytes);
 const failureOf = async (promise: Promise<unknown>): Promise<string> => {
   try {
     await promise;
@@ -171,7 +172,7 @@ test("refineOne: makes AVIF better when nobody waits, once, and its tag is anoth
   expect(parts.changed).toEqual([hashIn(image)]);
   expect(await node.refineOne(signal)).toBe(false);
   // What was made under other settings is not touched.
-  await node.results.keep("old/20w/1/avif/centre/other", image.key, { ...fine.result, bytes: fine.bytes });
+  await node.results.keep("old/20w/1/avif/centre/other", image.key, { ...fine.result, bytes: imageOf(1, 1) });
   expect([await node.refineOne(signal), await node.refineOne(signal)]).toEqual([true, false]);
 });
 

@@ -75,7 +75,8 @@ export interface Wish {
 /** A result, ready to be sent. */
 export interface Served {
   readonly result: KeptResult;
-  readonly bytes: Uint8Array;
+  /** A file where they are many. */
+  readonly bytes: Uint8Array | Blob;
   readonly etag: string;
   readonly source: "kept" | "made";
 }
@@ -206,7 +207,8 @@ export class Reticulum {
       const { result, bytes } = await this.#making.join(name, signal, (ownSignal) =>
         this.#make(image, wish, name, { signal: ownSignal }),
       );
-      return { result, bytes, etag: etagOf(name, result.isRefined), source: "made" };
+      const etag = etagOf(name, result.isRefined);
+      return { result, bytes: this.#parts.results.fileOf(result) ?? bytes, etag, source: "made" };
     } catch (thrown) {
       throw imageFault(thrown);
     }
