@@ -24,8 +24,10 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
+/** Bytes and nothing else, so that sums are plain to see. */
+const costs = { blockBytes: 1, entryBytes: 0 };
 const open = (maxBytes = 1000) =>
-  new Results({ path: join(folder, "results.sqlite"), folder: join(folder, "results"), maxBytes, clock });
+  new Results({ path: join(folder, "results.sqlite"), folder: join(folder, "results"), maxBytes, clock, costs });
 const rendered = (text: string): Rendered => ({
   bytes: new TextEncoder().encode(text),
   format: "jpeg",
@@ -126,6 +128,23 @@ test("read: a file that is gone, torn or changed is not served, and its results 
   results.close();
 });
 
+test("keep: names without number for one content, and files smaller than a block, stay within the bound too", async () => {
+  const path = join(folder, "results.sqlite");
+  const maxBytes = 200_000;
+  const files = join(folder, "results");
+  let results = new Results({ path, folder: files, maxBytes, clock });
+  for (let at = 0; at < 400; at++) await results.keep(`a/${at}s`, image, rendered("one pixel"));
+  expect(results.state()).toMatchObject({ contents: 1 });
+  expect(results.state().results).toBeLessThan(200);
+  for (let at = 0; at < 100; at++) await results.keep(`b/${at}s`, image, rendered(`pixel ${at}`));
+  const { contents, results: count, sizeBytes } = results.state();
+  expect([contents * 4096 + count * 1024, sizeBytes <= maxBytes, filesIn()]).toEqual([sizeBytes, true, contents]);
+  results.close();
+  results = new Results({ path, folder: files, maxBytes, clock });
+  expect(results.state().sizeBytes).toBe(sizeBytes);
+  results.close();
+});
+
 test("read, fileOf: what is long is given as its file, hashed all the same", async () => {
   const results = open(20_000_000);
   const long = rendered("long ".repeat(600_000));
@@ -158,7 +177,7 @@ test("keep: any order of keeping, using and purging stays within the bound and t
   });
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 25 }), async (steps) => {
-      const results = new Results({ path: ":memory:", folder: join(folder, "results"), maxBytes: 20, clock });
+      const results = new Results({ path: ":memory:", folder: join(folder, "results"), maxBytes: 20, clock, costs });
       const truth = new Map<string, string>();
       for (const { does, name, of, text } of steps) {
         clock.advance(1);

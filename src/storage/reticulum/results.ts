@@ -31,12 +31,23 @@ export interface KeptResult {
 export interface ResultsState {
   readonly results: number;
   readonly contents: number;
+  /** On disk, in whole blocks and with what the index takes. */
   readonly sizeBytes: number;
   readonly maxBytes: number;
   readonly evicted: number;
   /** Files that were not what they should have been. */
   readonly torn: number;
 }
+
+/** What a result takes on disk beside its bytes. */
+export interface DiskCosts {
+  /** Files take whole blocks. */
+  readonly blockBytes: number;
+  /** The index, for each name; without it names without end could lead to one small content. */
+  readonly entryBytes: number;
+}
+
+const usualCosts: DiskCosts = { blockBytes: 4096, entryBytes: 1024 };
 
 const migrations = [
   `CREATE TABLE results (
@@ -78,22 +89,24 @@ export class Results {
   readonly #uses = new Map<string, number>();
   /** Contents that are being written. */
   readonly #arriving = new Map<string, number>();
+  readonly #costs: DiskCosts;
   #sizeBytes: number;
   #evicted = 0;
   #torn = 0;
 
   /** Opens the index at `path`; contents lie in `folder`. Throws the Faults of `openDatabase`. */
-  constructor(options: { path: string; folder: string; maxBytes: number; clock: Clock }) {
+  constructor(options: { path: string; folder: string; maxBytes: number; clock: Clock; costs?: DiskCosts }) {
     this.#database = openDatabase(options.path, { migrations, synchronous: "normal" });
     this.#files = new ResultFiles(options.folder);
     this.#clock = options.clock;
     this.#maxBytes = options.maxBytes;
-    this.#sizeBytes =
-      this.#database
-        .query<{ total: number | null }, []>(
-          "SELECT SUM(size_bytes) AS total FROM (SELECT DISTINCT digest, size_bytes FROM results)",
-        )
-        .get()?.total ?? 0;
+    this.#costs = options.costs ?? usualCosts;
+    const rows = this.#database.query<{ count: number }, []>("SELECT COUNT(*) AS count FROM results").get();
+    this.#sizeBytes = (rows?.count ?? 0) * this.#costs.entryBytes;
+    for (const { size_bytes } of this.#database
+      .query<{ size_bytes: number }, []>("SELECT DISTINCT digest, size_bytes FROM results")
+      .iterate())
+      this.#sizeBytes += this.#contentCost(size_bytes);
   }
 
   find(name: string): KeptResult | undefined {
@@ -138,7 +151,7 @@ export class Results {
     const sizeBytes = bytes.byteLength;
     const isRefined = options.isRefined ?? false;
     const result: KeptResult = { name, image, digest, sizeBytes, format, width, height, pages, isRefined };
-    if (sizeBytes > this.#maxBytes) return result;
+    if (this.#contentCost(sizeBytes) + this.#costs.entryBytes > this.#maxBytes) return result;
     this.#arriving.set(digest, (this.#arriving.get(digest) ?? 0) + 1);
     try {
       if (!this.#hasContent(digest)) await this.#files.keep(digest, bytes);
@@ -217,6 +230,7 @@ export class Results {
     const former = this.find(result.name);
     if (former !== undefined && former.digest !== result.digest) this.#remove(former);
     const isNew = !this.#hasContent(result.digest);
+    const isNamed = former?.digest === result.digest;
     this.#database
       .query<unknown, [string, string, string, number, string, number, number, number, number, number]>(
         "INSERT OR REPLACE INTO results VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -234,7 +248,8 @@ export class Results {
         this.#clock.now(),
       );
     this.#uses.delete(result.name);
-    if (isNew) this.#sizeBytes += result.sizeBytes;
+    if (isNew) this.#sizeBytes += this.#contentCost(result.sizeBytes);
+    if (!isNamed) this.#sizeBytes += this.#costs.entryBytes;
   }
 
   #makeRoom(): void {
@@ -255,14 +270,19 @@ export class Results {
   #remove(row: { name: string; digest: string } & ({ size_bytes: number } | { sizeBytes: number })): void {
     this.#database.query<unknown, [string]>("DELETE FROM results WHERE name = ?").run(row.name);
     this.#uses.delete(row.name);
+    this.#sizeBytes -= this.#costs.entryBytes;
     if (this.#hasContent(row.digest)) return;
-    this.#sizeBytes -= "size_bytes" in row ? row.size_bytes : row.sizeBytes;
+    this.#sizeBytes -= this.#contentCost("size_bytes" in row ? row.size_bytes : row.sizeBytes);
     if (!this.#arriving.has(row.digest)) this.#files.remove(row.digest);
   }
 
   #removeContent(digest: string): void {
     for (const row of this.#database.query<Row, [string]>("SELECT * FROM results WHERE digest = ?").all(digest))
       this.#remove(row);
+  }
+
+  #contentCost(sizeBytes: number): number {
+    return Math.ceil(sizeBytes / this.#costs.blockBytes) * this.#costs.blockBytes;
   }
 
   #hasContent(digest: string): boolean {
