@@ -3,6 +3,8 @@
  * any size is shown with its element to copy; the focal point is set by a click and by keys; results are purged.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { join } from "node:path";
+
 import type { Browser, Page } from "playwright-core";
 import sharp from "sharp";
 
@@ -232,6 +234,29 @@ describe.skipIf(chromiumMissing !== undefined)("reticulum", () => {
       ).waitFor();
       await context.close();
     }
+  });
+
+  test("docs/serve-images.md: its form, on a page of another origin, sends an image with the key it carries", async () => {
+    await using keyed = await startChild({ config: `[reticulum]\nupload_keys = ["a long random text"]\n` });
+    const document = await Bun.file(join(import.meta.dir, "../../docs/serve-images.md")).text();
+    const sample = /^```html\n(<!doctype html>[\s\S]*?)^```$/m.exec(document)?.[1] ?? "";
+    await using site = Bun.serve({
+      hostname: "127.0.0.1",
+      port: 0,
+      fetch: () =>
+        new Response(sample.replace("https://img.example.org/", `${keyed.url}/reticulum/`), {
+          headers: { "Content-Type": "text/html" },
+        }),
+    });
+    const page = await browser.newPage();
+    await page.goto(`http://127.0.0.1:${site.port}/`);
+    const buffer = await photo(120, 90, 96);
+    await page.getByLabel("Photo").setInputFiles({ name: "mine.jpg", mimeType: "image/jpeg", buffer });
+    await page.getByRole("button", { name: "Send" }).click();
+    await page.getByText("The image was taken and is safe.").waitFor();
+    const url = (await page.locator("pre").textContent()) ?? "";
+    expect(Buffer.compare(await (await fetch(url)).bytes(), buffer)).toBe(0);
+    await page.close();
   });
 
   test("pages: all that can be pressed is reached by the tab key, visibly, and nothing is wider than a telephone", async () => {
