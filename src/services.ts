@@ -28,6 +28,13 @@ export const services: readonly ServiceEntry[] = [
     byDefault: true,
     load: async () => (await import("./storage/reticulum/service.ts")).reticulum,
   },
+  {
+    name: "chimney",
+    group: "signals",
+    summary: "asks applications how they are, and waits for the heartbeats of cron jobs",
+    byDefault: true,
+    load: async () => (await import("./signals/chimney/service.ts")).chimney,
+  },
 ];
 
 /** Loads what answers at `/`: the console. */

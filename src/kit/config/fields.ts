@@ -318,7 +318,18 @@ export function shape<Value>(
           throw thrown;
         }
       },
+      show: inlineToml,
     },
     { ...options, default: Object(options.default) as object },
   );
+}
+
+/** A value as it may stand behind a key of the file, on one line. */
+function inlineToml(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(inlineToml).join(", ")}]`;
+  if (typeof value !== "object" || value === null) return JSON.stringify(value) ?? '""';
+  const parts = Object.entries(value)
+    .filter(([, inner]) => inner !== undefined && inner !== null)
+    .map(([key, inner]) => `${/^[\w-]+$/.test(key) ? key : JSON.stringify(key)} = ${inlineToml(inner)}`);
+  return parts.length === 0 ? "{}" : `{ ${parts.join(", ")} }`;
 }
