@@ -278,6 +278,32 @@ describe("provingWork", () => {
     expect(tried).toEqual([endless.file.key, truth.file.key, longer.file.key]);
   });
 
+  test("a short file that is asked for does not wait for long ones", async () => {
+    const long = ["a", "b", "c"].map((text) => makeFile(text, { sizeBytes: 2 ** 40 }));
+    const place = world(truth, ...long);
+    await place.round();
+    const { catalog, clock } = place;
+    const work = provingWork({
+      catalog,
+      clock,
+      log: silentLog,
+      manifests: sesameReader,
+      line: place.discovery,
+      bytesPerSecond: 1000,
+      learned: () => undefined,
+      async prove(file, signal) {
+        if (file.sizeBytes === 2 ** 40) {
+          await new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason as Error)));
+        }
+        catalog.prove(file.key);
+      },
+    });
+    const waiting = long.map(({ file }) => work.prove(file.key, 10_000));
+    expect(await work.prove(key, 10_000)).toBe("proven");
+    expect(await clock.until(Promise.all(waiting))).toEqual(["waiting", "waiting", "waiting"]);
+    work.stop();
+  });
+
   test("a lie about a length is nothing to pause for", async () => {
     const lie = makeFile("a lie", { liesAbout: "truth", createdAt: 1, sizeBytes: Number.MAX_SAFE_INTEGER });
     const place = world(lie);

@@ -24,6 +24,7 @@ export async function serialize({ hakmes, catalog, log }: ErrandParts, signal: A
       failures++;
       log.error("The record of a file could not be written", { key, reason });
     },
+    leftOut: (key, reason) => log.warn("A file that is not proven is left out of the records", { key, reason }),
   });
   const out = Bun.stdout.writer();
   for await (const piece of lines) {

@@ -179,9 +179,13 @@ describe("recordLines", () => {
     },
     catalog: { all: () => files.values() },
   });
-  async function written(parts: ReturnType<typeof over>, failed: (key: string) => void = () => {}): Promise<string> {
+  async function written(
+    parts: ReturnType<typeof over>,
+    failed: (key: string) => void = () => {},
+    leftOut: (key: string) => void = () => {},
+  ): Promise<string> {
     let text = "";
-    for await (const piece of recordLines(parts.hakmes, parts.catalog, { failed }))
+    for await (const piece of recordLines(parts.hakmes, parts.catalog, { failed, leftOut }))
       text += new TextDecoder().decode(piece);
     return text;
   }
@@ -216,5 +220,40 @@ describe("recordLines", () => {
     parts.hakmes.chunks = async function* () {};
     expect(await written(parts, (key) => failed.push(key))).toBe("");
     expect(failed).toEqual([keyOf("a")]);
+  });
+
+  test("what was merely found is there when it can be listed, and otherwise neither a failure nor half a line", async () => {
+    const found = (text: string, chunkCount: number) => ({
+      ...file(text, chunkCount),
+      isProven: false,
+      manifest: keyOf(`manifest of ${text}`),
+    });
+    const files = [
+      found("good", 3),
+      found("endless", 2 ** 53 - 1),
+      found("more", 2),
+      found("cut", 5000),
+      file("last", 1),
+    ];
+    const parts = over(files);
+    const { chunks } = parts.hakmes;
+    parts.hakmes.chunks = async function* (of) {
+      if (of.key === keyOf("more")) yield* chunks({ ...of, chunkCount: 2 ** 40 });
+      yield* chunks({ ...of, chunkCount: of.key === keyOf("cut") ? 4000 : of.chunkCount });
+      if (of.key === keyOf("cut")) throw new Fault("unavailable", "x/y", "a part is away");
+    };
+    const [failed, left]: [string[], string[]] = [[], []];
+    const lines = (
+      await written(
+        parts,
+        (key) => failed.push(key),
+        (key) => left.push(key),
+      )
+    )
+      .trimEnd()
+      .split("\n");
+    const keys = lines.map((text) => (parseRecord(encode(text)) as ImportedFile).key);
+    expect([keys, failed]).toEqual([[keyOf("good"), keyOf("last")], []]);
+    expect(left).toEqual([keyOf("endless"), keyOf("more"), keyOf("cut")]);
   });
 });

@@ -12,7 +12,7 @@ import type { Catalog } from "./catalog.ts";
 import type { Hakmes, ImportedFile } from "./hakmes.ts";
 import { faultInShape } from "./line-shape.ts";
 import { recordText } from "./record-json.ts";
-import { isExtension, isMediaType, isName } from "./record.ts";
+import { isExtension, isMediaType, isName, type StoredFile } from "./record.ts";
 
 /** A line may be this long: at 76 characters a chunk over three million chunks. */
 export const maxLineBytes = 256 * 1024 * 1024;
@@ -33,17 +33,28 @@ export interface Ingested {
   skipped: number;
 }
 
-/** All files as lines, each with its line break, in the order of their keys. A file whose chunks cannot be read is told of. */
+/** Of a file that was merely found more chunks than this are not written down: it may be a lie that has no end. */
+const unprovenChunksMax = 100_000;
+
+/**
+ * All files as lines, each with its line break, in the order of their keys. A file whose chunks cannot be read is told of by
+ * `failed`; one that was merely found in Cask, and about which nobody knows whether it is one, by `leftOut`.
+ */
 export async function* recordLines(
   hakmes: Pick<Hakmes, "chunks" | "names">,
   catalog: Pick<Catalog, "all">,
-  options: { signal?: AbortSignal; failed(key: string, reason: string): void },
+  options: {
+    signal?: AbortSignal;
+    failed(key: string, reason: string): void;
+    leftOut(key: string, reason: string): void;
+  },
 ): AsyncGenerator<Uint8Array<ArrayBuffer>, void, void> {
   const encoder = new TextEncoder();
   let ready = "";
   for (const file of catalog.all()) {
     options.signal?.throwIfAborted();
-    const record = recordText(hakmes, file, options.signal);
+    const isFound = !file.isProven && file.manifest !== undefined;
+    const record = isFound ? foundText(hakmes, file, options.signal) : recordText(hakmes, file, options.signal);
     try {
       // A line that has begun can only be ended, so its chunks are asked for before it begins; only long records go on.
       const first = await record.next();
@@ -51,7 +62,7 @@ export async function* recordLines(
       ready += first.value;
     } catch (thrown) {
       options.signal?.throwIfAborted();
-      options.failed(file.key, reasonOf(thrown));
+      options[isFound ? "leftOut" : "failed"](file.key, reasonOf(thrown));
       continue;
     }
     for await (const piece of record) {
@@ -64,6 +75,18 @@ export async function* recordLines(
     ready = "";
   }
   if (ready !== "") yield encoder.encode(ready);
+}
+
+/** The record of a file that was merely found, in one piece: nothing of it is written before all of it could be read. */
+async function* foundText(
+  hakmes: Pick<Hakmes, "chunks" | "names">,
+  file: StoredFile,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<string, void, void> {
+  if (file.chunkCount > unprovenChunksMax) {
+    throw new Fault("unavailable", "hakmes/unproven", `Cannot list its ${file.chunkCount} chunks before it is proven`);
+  }
+  yield (await Array.fromAsync(recordText(hakmes, file, signal))).join("");
 }
 
 /** Enters the records of a stream of lines. Throws when they cannot be entered for a reason that is not the line's. */

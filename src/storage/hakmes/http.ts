@@ -177,6 +177,7 @@ export function hakmesRoutes(parts: HttpParts): (request: Request, caller: Calle
           failures++;
           log.warn("The record of a file could not be written", { key, reason });
         },
+        leftOut: (key, reason) => log.warn("A file that is not proven is left out of the records", { key, reason }),
       });
       // Whoever reads must not take what is there for all there is.
       if (failures > 0) throw new Error(`${failures} records could not be written`);

@@ -46,8 +46,9 @@ const firstReadingMs = 60_000;
 /** Files looked at to find the next; a bound on the work of one step. */
 const lookMax = 64;
 
-/** Files that are proven at the same time because somebody asks for them. */
-const askedMax = 2;
+/** Files that are proven at the same time because somebody asks for them; short ones do not wait for long ones. */
+const askedMax = { short: 4, long: 2 } as const;
+const shortBytes = 256 * 1024 * 1024;
 
 /** What came of asking for a proof; "waiting" when it has not ended, or the file cannot be read now. */
 export type Verdict = "proven" | "refuted" | "waiting";
@@ -67,21 +68,30 @@ export interface ProvingWork extends Work {
   stop(): void;
 }
 
+function kindOf({ sizeBytes }: StoredFile): "short" | "long" {
+  return sizeBytes <= shortBytes ? "short" : "long";
+}
+
 /** Proves all files that are not proven. */
 export function provingWork(parts: ProvingParts): ProvingWork {
   const { catalog, clock, log, line } = parts;
   const later = new Map<Key, { atMs: number; failures: number }>();
-  const asked = new Map<Key, Promise<void>>();
+  const asked = { short: new Map<Key, Promise<void>>(), long: new Map<Key, Promise<void>>() };
   const wanted = new Set<Key>();
   const stopping = new AbortController();
   let proven = 0;
   let refuted = 0;
 
   const next = (): StoredFile | undefined => {
+    let asked: StoredFile | undefined;
     for (const key of wanted) {
-      wanted.delete(key);
       const file = catalog.find(key);
-      if (file?.isProven === false && file.manifest !== undefined) return file;
+      if (file?.isProven !== false || file.manifest === undefined) wanted.delete(key);
+      else if (asked === undefined || file.sizeBytes < asked.sizeBytes) asked = file;
+    }
+    if (asked !== undefined) {
+      wanted.delete(asked.key);
+      return asked;
     }
     const nowMs = clock.monotonicMs();
     for (const key of later.keys()) if (catalog.find(key)?.isProven !== false) later.delete(key);
@@ -165,7 +175,7 @@ export function provingWork(parts: ProvingParts): ProvingWork {
     } catch (thrown) {
       if (!stopping.signal.aborted) throw thrown;
     } finally {
-      asked.delete(file.key);
+      asked[kindOf(file)].delete(file.key);
     }
   };
   const verdictOn = (before: StoredFile): Verdict => {
@@ -184,17 +194,18 @@ export function provingWork(parts: ProvingParts): ProvingWork {
       const file = catalog.find(key);
       if (file === undefined) return "refuted";
       if (file.isProven) return "proven";
-      if (!asked.has(key)) {
+      const running = asked[kindOf(file)];
+      if (!running.has(key)) {
         if ((later.get(key)?.atMs ?? 0) > clock.monotonicMs()) return "waiting";
-        if (asked.size >= askedMax || stopping.signal.aborted) {
+        if (running.size >= askedMax[kindOf(file)] || stopping.signal.aborted) {
           wanted.add(key);
           parts.learned();
           return "waiting";
         }
-        asked.set(key, proveAsked(file));
+        running.set(key, proveAsked(file));
       }
       const limit = new AbortController();
-      await Promise.race([asked.get(key), sleep(clock, limitMs, limit.signal)]);
+      await Promise.race([running.get(key), sleep(clock, limitMs, limit.signal)]);
       limit.abort();
       return verdictOn(file);
     },

@@ -37,19 +37,14 @@ export async function* recordText(
   const sizes: number[] = [];
   let piece = `${head},"chunks":`;
   for await (const chunk of hakmes.chunks(file, signal === undefined ? {} : { signal })) {
+    if (sizes.length === file.chunkCount) throw wrongCount(file, "more");
     piece += `${sizes.length === 0 ? "[" : ","}"${chunk.key}"`;
     sizes.push(chunk.sizeBytes);
     if (piece.length < pieceCharacters) continue;
     yield piece;
     piece = "";
   }
-  if (sizes.length !== file.chunkCount) {
-    throw new Fault(
-      "unavailable",
-      "hakmes/manifest",
-      `Cannot list the chunks of ${key}: ${sizes.length} of ${file.chunkCount} are there`,
-    );
-  }
+  if (sizes.length !== file.chunkCount) throw wrongCount(file, String(sizes.length));
   piece += sizes.length === 0 ? 'null,"sizes":null' : '],"sizes":[';
   for (const [position, size] of sizes.entries()) {
     piece += `${position === 0 ? "" : ","}${size}`;
@@ -63,6 +58,14 @@ export async function* recordText(
     names: summaryOf(file, hakmes.names(key)).names,
   });
   yield `${piece}${sizes.length === 0 ? "" : "]"},${tail.slice(1)}`;
+}
+
+function wrongCount({ key, chunkCount }: StoredFile, found: string): Fault {
+  return new Fault(
+    "unavailable",
+    "hakmes/manifest",
+    `Cannot list the chunks of ${key}: wanted ${chunkCount}, and ${found} are there`,
+  );
 }
 
 /** The record as an answer; a short one has its length. What cannot be read is thrown before the answer begins. */
