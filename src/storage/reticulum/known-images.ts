@@ -7,6 +7,7 @@ import type { Database } from "bun:sqlite";
 import { closeDatabase, openDatabase } from "../../kit/disk/sqlite.ts";
 import { type Key, requireKey } from "../cask/client.ts";
 import { type ImageFacts, type ImageFormat, imageFormats } from "./engine.ts";
+import { isWriteRefused } from "./write-refused.ts";
 
 /** An image that was seen. */
 export interface KnownImage {
@@ -41,9 +42,14 @@ interface Row {
 /** The images this node knows. */
 export class KnownImages {
   readonly #database: Database;
+  readonly #refused: (thrown: unknown) => void;
 
-  /** Opens the file at `path`, or `:memory:`. Throws the Faults of `openDatabase`. */
-  constructor(path: string) {
+  /**
+   * Opens the file at `path`, or `:memory:`. `refused` is told when the disk does not take what was learnt, which is then
+   * not known. Throws the Faults of `openDatabase`.
+   */
+  constructor(path: string, refused: (thrown: unknown) => void = () => undefined) {
+    this.#refused = refused;
     this.#database = openDatabase(path, { migrations, synchronous: "normal" });
   }
 
@@ -54,6 +60,15 @@ export class KnownImages {
 
   /** Adds what is known; what is not given stays as it was. Of several names and times of upload the newest count. */
   learn(image: Omit<KnownImage, "name"> & { name?: string }): void {
+    try {
+      this.#write(image);
+    } catch (thrown) {
+      if (!isWriteRefused(thrown)) throw thrown;
+      this.#refused(thrown);
+    }
+  }
+
+  #write(image: Omit<KnownImage, "name"> & { name?: string }): void {
     this.#database
       .query<unknown, [string, string, number, string | null, string, number | null]>(
         `INSERT INTO images VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (key) DO UPDATE SET

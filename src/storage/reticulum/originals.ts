@@ -74,7 +74,8 @@ export class Originals {
       return undefined;
     }
     this.#parts.known.learn({ key, format, sizeBytes });
-    return this.#parts.known.find(key);
+    // A full disk keeps nothing, and the image is there all the same.
+    return this.#parts.known.find(key) ?? { key, format, sizeBytes, name: "" };
   }
 
   /** All bytes of an original, hashed to its key. Faults: `reticulum/too-large` and those of Cask. */

@@ -10,6 +10,7 @@ import { closeDatabase, inTransaction, openDatabase } from "../../kit/disk/sqlit
 import type { Key } from "../cask/client.ts";
 import type { ImageFormat, Rendered } from "./engine.ts";
 import { digestOfBytes, ResultFiles } from "./result-files.ts";
+import { isWriteRefused } from "./write-refused.ts";
 
 /** A result that is kept. */
 export interface KeptResult {
@@ -126,7 +127,7 @@ export class Results {
         : await this.#files.read(digest, sizeBytes);
     if (bytes === undefined) {
       this.#torn++;
-      this.#removeContent(result.digest);
+      unlessRefused(() => this.#removeContent(digest));
       return undefined;
     }
     this.used(result.name);
@@ -160,6 +161,8 @@ export class Results {
       const others = (this.#arriving.get(digest) ?? 1) - 1;
       if (others === 0) this.#arriving.delete(digest);
       else this.#arriving.set(digest, others);
+      // The index did not take it: nobody would find the file, nor remove it.
+      if (others === 0 && !this.#hasContent(digest)) this.#files.remove(digest);
     }
     this.#makeRoom();
     return result;
@@ -211,14 +214,17 @@ export class Results {
     return this.#files.sweep((digest) => this.#arriving.has(digest) || this.#hasContent(digest));
   }
 
-  /** Writes down what was used when. */
+  /** Writes down what was used when; a disk that takes no more forgets it. */
   flush(): void {
     if (this.#uses.size === 0) return;
     const update = this.#database.query<unknown, [number, string]>("UPDATE results SET used_at = ? WHERE name = ?");
-    inTransaction(this.#database, () => {
-      for (const [name, usedAt] of this.#uses) update.run(usedAt, name);
-    });
+    const uses = [...this.#uses];
     this.#uses.clear();
+    unlessRefused(() =>
+      inTransaction(this.#database, () => {
+        for (const [name, usedAt] of uses) update.run(usedAt, name);
+      }),
+    );
   }
 
   close(): void {
@@ -287,6 +293,15 @@ export class Results {
 
   #hasContent(digest: string): boolean {
     return this.#database.query("SELECT 1 FROM results WHERE digest = ? LIMIT 1").get(digest) !== null;
+  }
+}
+
+/** Does what may be left undone when the disk takes no more. */
+function unlessRefused(work: () => void): void {
+  try {
+    work();
+  } catch (thrown) {
+    if (!isWriteRefused(thrown)) throw thrown;
   }
 }
 

@@ -72,7 +72,9 @@ async function start(context: ServiceContext<ReticulumOptions>): Promise<Running
     processes: options.workers ?? Math.min(usualProcessesMax, availableParallelism()),
     waitingMax: options.maxWaiting,
   });
-  const known = new KnownImages(join(dataFolder, "images.sqlite"));
+  const known = new KnownImages(join(dataFolder, "images.sqlite"), (thrown) =>
+    log.warn("What was learnt of an image could not be kept", { reason: reasonOf(thrown) }),
+  );
   const notes = new Notes(join(dataFolder, "notes.sqlite"));
   const results = new Results({
     path: join(dataFolder, "results.sqlite"),
