@@ -1,0 +1,53 @@
+/**
+ * Regular expressions that come from outside, matched in time linear in the text whatever they say.
+ *
+ * They are Python's, as Graphite's users write them, read by RE2: no look-around and no back-references inside the pattern.
+ * A replacement says groups as `\1` or `\g<name>`.
+ */
+import { RE2JS } from "re2js";
+
+/** A compiled expression. */
+export class Pattern {
+  readonly #compiled: RE2JS;
+
+  /** @throws SyntaxError when it cannot be read, with the reason. */
+  constructor(text: string) {
+    if (text.length > 4096) throw new SyntaxError("Cannot read regular expression: more than 4096 characters");
+    try {
+      this.#compiled = RE2JS.compile(text.replace(/\\Z/g, "\\z"));
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new SyntaxError(`Cannot read regular expression "${text.slice(0, 200)}": ${reason}`);
+    }
+  }
+
+  /** Whether it occurs anywhere in the text. */
+  occursIn(text: string): boolean {
+    return this.#compiled.matcher(text).find();
+  }
+
+  /** Whether it occurs at the beginning of the text. */
+  begins(text: string): boolean {
+    return this.#compiled.matcher(text).lookingAt();
+  }
+
+  /** The text with each occurrence replaced. */
+  replaceAll(text: string, replacement: string): string {
+    const matcher = this.#compiled.matcher(text);
+    let result = "";
+    let from = 0;
+    while (matcher.find()) {
+      result += text.slice(from, matcher.start());
+      result += replacement.replace(
+        /\\(?:g<(\w+)>|(\d{1,2})|(.))/g,
+        (_, name?: string, digits?: string, char?: string) => {
+          if (char !== undefined) return char === "n" ? "\n" : char === "t" ? "\t" : char === "\\" ? "\\" : `\\${char}`;
+          const key = name ?? digits ?? "0";
+          return (/^\d+$/.test(key) ? matcher.group(Number(key)) : matcher.group(key)) ?? "";
+        },
+      );
+      from = matcher.end();
+    }
+    return result + text.slice(from);
+  }
+}
