@@ -117,11 +117,16 @@ export async function ingestLines(
       count[await hakmes.enter(parsed)]++;
     } catch (thrown) {
       // What is wrong with one record says nothing of the next; a Cask that cannot be reached does.
-      if (!(thrown instanceof Fault) || thrown.kind === "unavailable" || thrown.kind === "internal") throw thrown;
+      if (!(thrown instanceof Fault) || !isOfOneRecord(thrown)) throw thrown;
       skip(thrown.message);
     }
   }
   return count;
+}
+
+/** Whether a failure says nothing about the next record. Chunks of other lengths than the file's are the record's own fault. */
+function isOfOneRecord({ code, kind }: Fault): boolean {
+  return code === "hakmes/damaged-manifest" || (kind !== "unavailable" && kind !== "internal");
 }
 
 /**

@@ -3,6 +3,7 @@ import { describe, expect, test } from "bun:test";
 import type { CutPlan } from "../../lib/chunker/cut-plan.ts";
 import { type Key, requireKey } from "../cask/client.ts";
 import { keyOfShort } from "./digest.ts";
+import { ingestLines } from "./exchange-lines.ts";
 import { gathered, inPieces, label, made, noise, settled, smallPlan } from "./hakmes-fixture.ts";
 import { decodeManifest, decodeRoot, encodeRoot, fileOfRoot, isSealed, type ManifestRoot } from "./manifest.ts";
 import { labelOf, type FileName, type StoredFile } from "./record.ts";
@@ -416,6 +417,46 @@ describe("HakmesOnCask.enter", () => {
       const file = await hakmes.find(record.key);
       expect(file && (await gathered(await hakmes.read(file))).equals(bytes)).toBe(true);
     }
+  });
+
+  test("a record with a false size is skipped in a stream of lines, and the next one is entered", async () => {
+    const { hakmes, catalog, record } = predecessor(700, 10_000);
+    const { sizeBytes, chunkKeys, ...rest } = record;
+    const lineOf = (key: Key, size: number) => `${JSON.stringify({ ...rest, key, size, chunks: chunkKeys })}\n`;
+    const lines = new TextEncoder().encode(
+      lineOf(keyOfShort("sha1", "another"), sizeBytes + 1) + lineOf(record.key, sizeBytes),
+    );
+    const skipped: number[] = [];
+    const counts = await ingestLines(inPieces(lines), hakmes, { skipped: ({ line }) => skipped.push(line) });
+    expect([counts, skipped]).toEqual([{ lines: 2, entered: 1, existed: 0, skipped: 1 }, [1]]);
+    expect(catalog.find(record.key)?.sizeBytes).toBe(sizeBytes);
+  });
+
+  test("a record of a file that was merely found is kept beside what was found, which may be a lie", async () => {
+    const { hakmes, catalog, chunks, bytes, record } = predecessor(700, 10_000);
+    const lie = encodeRoot(
+      {
+        ...record,
+        chunkCount: 1,
+        createdAt: 0,
+        name: "",
+        level: 0,
+        entries: [[keyOfShort("sha1", "gone"), record.sizeBytes]],
+      },
+      "",
+    );
+    const { key: manifest } = await chunks.put("sha256", lie);
+    catalog.add(fileOfRoot(decodeRoot(lie).root, manifest, false), lie);
+    const before = chunks.blobs.size;
+    await hakmes.enter(record);
+    const [written] = [...chunks.blobs.values()].slice(before);
+    const { root } = decodeRoot(written ?? new Uint8Array(0));
+    expect([root.key, root.entries.map(([key]) => key)]).toEqual([record.key, record.chunkKeys]);
+    catalog.drop(record.key);
+    expect(await hakmes.enter(record)).toBe("entered");
+    expect(await hakmes.enter(record)).toBe("existed");
+    const file = catalog.find(record.key);
+    expect(file && (await gathered(await hakmes.read(file))).equals(bytes)).toBe(true);
   });
 
   test("sizes that do not come to the file's: a Fault, never wrong bytes", async () => {

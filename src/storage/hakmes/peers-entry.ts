@@ -32,7 +32,7 @@ const entryShape = z.discriminatedUnion("kind", [
       key: keyShape,
       name: z.string().min(1).refine(isName),
       mimetype: z.string().refine(isMediaType),
-      addedAt: z.number().min(0).max(latestDate),
+      addedAt: z.int().min(0).max(latestDate),
     }),
   }),
 ]);

@@ -138,12 +138,14 @@ describe("peerRoutes, httpPeer", () => {
     const catalog = catalogOf();
     const { url } = peerOf(catalog);
     const headers = { [secretHeader]: "sesame" };
+    const name = { key: makeFile("x").file.key, name: "x.txt", mimetype: "text/plain", addedAt: 1 };
     const post = (body: string) => fetch(`${url}/peer/entries/`, { method: "POST", headers, body });
     const statuses = [
       (await post("no JSON")).status,
       (await post('{"entries":[{"kind":"file"}]}')).status,
       (await post(JSON.stringify({ entries: Array.from({ length: entriesMax + 1 }, () => ({ kind: "name" })) })))
         .status,
+      (await post(JSON.stringify({ entries: [{ kind: "name", name: { ...name, addedAt: 1.5 } }] }))).status,
       (await fetch(`${url}/peer/entry/sha256:zz/`, { headers })).status,
       (await fetch(`${url}/peer/entry/%zz/`, { headers })).status,
       (await fetch(`${url}/peer/changes/?after=-1&limit=1`, { headers })).status,
@@ -151,7 +153,7 @@ describe("peerRoutes, httpPeer", () => {
       (await fetch(`${url}/peer/elsewhere/`, { headers })).status,
       (await fetch(`${url}/peer/entries/`, { headers })).status,
     ];
-    expect(statuses).toEqual([400, 400, 400, 400, 400, 400, 400, 404, 404]);
+    expect(statuses).toEqual([400, 400, 400, 400, 400, 400, 400, 400, 404, 404]);
     expect(catalog.sequence()).toBe(0);
   });
 
