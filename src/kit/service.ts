@@ -45,6 +45,11 @@ export interface Service<Options extends object> {
   runsErrand?(options: Options): boolean;
   /** Opens stores, starts workers, and returns what to serve. Throws a Fault when it cannot run. */
   start(context: ServiceContext<Options>): Promise<RunningService>;
+  /**
+   * Turns the predecessor's flags, where `words` (what stands after `warren <name>`) hold any, into this service's own, so
+   * that it can be started in its place; gives the words back unchanged otherwise.
+   */
+  originalFlags?(words: readonly string[]): string[];
   /** Adds terminal verbs below `warren <name>`. */
   commands?(program: Command): void;
 }

@@ -1,0 +1,131 @@
+/**
+ * The admin commands of Etsy's statsd over TCP, answered to the letter, since monitoring scripts compare them: one command
+ * a line, words with single spaces between, the connection stays open. Whoever can connect may delete metrics, so it
+ * listens on this machine only unless told otherwise.
+ */
+import { createServer, type Socket } from "node:net";
+import { inspect } from "node:util";
+
+import type { Address } from "../../kit/config/address.ts";
+
+/** What the commands are about. */
+export interface AdminParts {
+  /** `uptime`, `messages.last_msg_seen` and so on, in order, with their numbers. */
+  stats(): readonly (readonly [name: string, value: number])[];
+  counters(): Iterable<readonly [string, number]>;
+  gauges(): Iterable<readonly [string, number]>;
+  timers(): Iterable<readonly [string, readonly number[]]>;
+  remove(kind: "counters" | "timers" | "gauges", name: string): boolean;
+  names(kind: "counters" | "timers" | "gauges"): Iterable<string>;
+  health: { state: "up" | "down" };
+  /** Keys and values of the configuration; nested ones as `key > sub`. */
+  config(): readonly (readonly [key: string, value: string])[];
+}
+
+/** The port, and its end. */
+export interface AdminListener {
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+const commands = "stats, counters, timers, gauges, delcounters, deltimers, delgauges, health, config, quit";
+const lineMaxLength = 65_536;
+const ending = "END\n\n";
+
+/** Opens the port. Rejects with the system's error. */
+export async function listenAdmin(address: Address, parts: AdminParts): Promise<AdminListener> {
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    socket.setEncoding("latin1");
+    socket.on("error", () => socket.destroy());
+    socket.on("close", () => sockets.delete(socket));
+    let rest = "";
+    socket.on("data", (chunk: string) => {
+      const lines = `${rest}${chunk}`.split("\n");
+      rest = lines.pop() ?? "";
+      for (const line of lines) {
+        const reply = answer(line, parts);
+        if (reply === undefined) {
+          socket.end();
+          return;
+        }
+        socket.write(reply);
+      }
+      if (rest.length > lineMaxLength) socket.destroy();
+    });
+    socket.on("end", () => {
+      // `printf health | nc` sends no line feed.
+      const reply = rest.trim() === "" ? undefined : answer(rest, parts);
+      if (reply === undefined) socket.end();
+      else socket.end(reply);
+    });
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(address.port, address.host, () => {
+      server.off("error", reject);
+      resolve();
+    });
+  });
+  const bound = server.address();
+  return {
+    port: typeof bound === "object" && bound !== null ? bound.port : 0,
+    close() {
+      for (const socket of sockets) socket.destroy();
+      return new Promise((resolve) => server.close(() => resolve()));
+    },
+  };
+}
+
+/** The reply to a line; undefined ends the connection. */
+export function answer(line: string, parts: AdminParts): string | undefined {
+  const [command = "", ...words] = line.trim().split(" ");
+  switch (command) {
+    case "help":
+      return `Commands: ${commands}\n\n`;
+    case "stats":
+      return `${parts
+        .stats()
+        .map(([name, value]) => `${name}: ${value}\n`)
+        .join("")}${ending}`;
+    case "counters":
+      return `${shown(parts.counters())}\n${ending}`;
+    case "gauges":
+      return `${shown(parts.gauges())}\n${ending}`;
+    case "timers":
+      return `${shown(parts.timers())}\n${ending}`;
+    case "delcounters":
+    case "deltimers":
+    case "delgauges":
+      return `${words.map((word) => removed(command === "delcounters" ? "counters" : command === "deltimers" ? "timers" : "gauges", word, parts)).join("")}${ending}`;
+    case "health": {
+      const wanted = (words[0] ?? "").toLowerCase();
+      if (wanted === "up" || wanted === "down") parts.health.state = wanted;
+      return `health: ${parts.health.state}\n`;
+    }
+    case "config":
+      return `\n${parts
+        .config()
+        .map(([key, value]) => `${key}: ${value}\n`)
+        .join("")}`;
+    case "quit":
+      return undefined;
+    default:
+      return "ERROR\n";
+  }
+}
+
+/** A map in JavaScript's notation, as the original printed it. */
+function shown(entries: Iterable<readonly [string, number | readonly number[]]>): string {
+  // fromEntries defines keys of its own, whatever they are called, so `__proto__` is a name like any other.
+  return inspect(Object.fromEntries(entries));
+}
+
+function removed(kind: "counters" | "timers" | "gauges", word: string, parts: AdminParts): string {
+  const below = word.endsWith(".*") ? word.slice(0, -1) : undefined;
+  const names =
+    below === undefined ? [word] : [word, ...[...parts.names(kind)].filter((name) => name.startsWith(below))];
+  const gone = names.filter((name) => parts.remove(kind, name));
+  return gone.length === 0 ? `metric ${word} not found\n` : gone.map((name) => `deleted: ${name}\n`).join("");
+}

@@ -1,0 +1,94 @@
+import { describe, expect, test } from "bun:test";
+
+import { originalFlags, settingsOf, statsdSection, type StatsdOptions } from "./config.ts";
+import { etsySettings, readEtsyFile } from "./etsy-file.ts";
+
+const own = settingsOf(
+  Object.fromEntries(
+    Object.entries(statsdSection.fields).map(([name, field]) => [
+      name,
+      field.default === undefined ? undefined : field.read(field.default),
+    ]),
+  ) as StatsdOptions,
+);
+const settings = (text: string) => etsySettings(readEtsyFile(text).config, own);
+
+describe("readEtsyFile", () => {
+  test("readEtsyFile: comments, bare keys, single quotes and a semicolon at the end", () => {
+    const text =
+      "/* all\n the keys */\n{ // one\n  graphitePort: 2003\n, graphiteHost: 'graphite.example.com', port: 8125,\n backends: [ './backends/graphite', \"./backends/console\" ] };\n";
+    expect(settings(text)).toMatchObject({
+      graphite: [{ host: "graphite.example.com", port: 2003, protocol: "line" }],
+      toConsole: true,
+      udp: [{ host: "0.0.0.0", port: 8125 }],
+      tcp: [],
+      admin: [{ host: "127.0.0.1", port: 8126 }],
+      flushMs: 10_000,
+      timers: { percentiles: [90] },
+      idle: { counters: Infinity, gauges: Infinity },
+    });
+  });
+
+  test("readEtsyFile: code is not run, and says so", () => {
+    for (const text of [
+      "{ port: 8000 + 125 }",
+      "{ graphiteHost: process.env.HOST }",
+      "(function(){ return {} })()",
+      "module.exports = {}",
+      "[]",
+      "",
+      "{ port: 'x' }",
+    ]) {
+      expect(() => readEtsyFile(text)).toThrow(SyntaxError);
+    }
+    expect(() => readEtsyFile("{ graphiteHost: process.env.HOST }")).toThrow("is not run");
+  });
+
+  test("readEtsyFile: keys that nobody knows are told, those without effect here are not", () => {
+    expect(
+      readEtsyFile("{ title: 'x', log: {}, keyFlush: { interval: 0 }, grahpite: 1, __proto__: 2 }").unknown,
+    ).toContain("grahpite");
+    expect(readEtsyFile("{ title: 'x', log: {}, keyFlush: { interval: 0 } }").unknown).toEqual([]);
+  });
+
+  test("etsySettings: several servers, pickle, repeater, deletions", () => {
+    expect(
+      settings(`{
+        servers: [{ server: './servers/tcp', port: 1 }, { server: './servers/udp', address: '::1', port: 2 }, { server: './servers/tcp', socket: '/tmp/s', socket_mod: '0777' }],
+        graphiteHost: 'g', graphiteProtocol: 'pickle', backends: ['./backends/graphite', './backends/repeater'],
+        repeater: [{ host: 'r', port: 3 }], repeaterProtocol: 'tcp', deleteIdleStats: true, deleteTimers: false, gaugesMaxTTL: 3,
+        percentThreshold: [50, -10], healthStatus: 'down'
+      }`),
+    ).toMatchObject({
+      udp: [{ host: "::1", port: 2 }],
+      tcp: [{ host: "0.0.0.0", port: 1 }],
+      unix: ["/tmp/s"],
+      unixMode: 0o777,
+      graphite: [{ host: "g", port: 2004, protocol: "pickle" }],
+      repeat: [{ protocol: "tcp", host: "r", port: 3 }],
+      idle: { counters: 0, timers: Infinity, sets: 0, gauges: 2 },
+      timers: { percentiles: [50, -10] },
+      health: "down",
+    });
+  });
+});
+
+describe("originalFlags", () => {
+  test("originalFlags: statsd-go's flags in both forms become ours", () => {
+    const words = originalFlags(["-address=:9125", "-graphite", "g:2003", "-flush-interval=5", "-stats-prefix", "x."]);
+    const after = (flag: string) => words[words.indexOf(flag) + 1];
+    expect([
+      after("--udp"),
+      after("--graphite"),
+      after("--flush-every"),
+      after("--stats-prefix"),
+      after("--names"),
+    ]).toEqual(["0.0.0.0:9125", "g:2003", "5s", "x.", "statsd-go"]);
+  });
+
+  test("originalFlags: other words stay as they are", () => {
+    const words = ["tail", "--match", "x", "--udp", "127.0.0.1:0"];
+    expect(originalFlags(words)).toEqual(words);
+    expect(originalFlags([])).toEqual([]);
+  });
+});

@@ -1,0 +1,106 @@
+/**
+ * Lines over TCP and unix stream sockets. Whole lines are handed over as one packet, as soon as they are there; an
+ * unfinished one waits for the rest, and is taken at the end too when its sender closes properly. A line that grows beyond
+ * a datagram's length is given up, up to its line feed, so that no sender can fill the memory.
+ */
+import { chmodSync, rmSync, statSync } from "node:fs";
+import { connect, createServer, type Socket } from "node:net";
+
+import type { Address } from "../../kit/config/address.ts";
+
+/** A socket that takes connections. */
+export interface StreamListener {
+  /** The port really bound; undefined for a unix socket. */
+  readonly port: number | undefined;
+  readonly connections: () => number;
+  close(): Promise<void>;
+}
+
+/** Takes whole lines, and is told of those given up. */
+export interface StreamTaker {
+  take(packet: Buffer, sender: string): void;
+  tooLong(sender: string): void;
+}
+
+/** The longest line, as of a datagram. */
+const lineMaxBytes = 65_507;
+const connectionsMax = 10_000;
+
+/** Opens a TCP port, or a unix socket by its path. Rejects with the system's error. */
+export async function listenStream(
+  at: Address | { path: string; mode: number | undefined },
+  taker: StreamTaker,
+): Promise<StreamListener> {
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    socket.on("close", () => sockets.delete(socket));
+    readLines(socket, taker);
+  });
+  server.maxConnections = connectionsMax;
+  if ("path" in at) await clearStale(at.path);
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    const ready = () => {
+      server.off("error", reject);
+      resolve();
+    };
+    if ("path" in at) server.listen(at.path, ready);
+    else server.listen(at.port, at.host, ready);
+  });
+  if ("path" in at && at.mode !== undefined) chmodSync(at.path, at.mode);
+  const bound = server.address();
+  return {
+    port: typeof bound === "object" && bound !== null ? bound.port : undefined,
+    connections: () => sockets.size,
+    async close() {
+      for (const socket of sockets) socket.destroy();
+      await new Promise<void>((resolve) => server.close(() => resolve()));
+      if ("path" in at) rmSync(at.path, { force: true });
+    },
+  };
+}
+
+function readLines(socket: Socket, taker: StreamTaker): void {
+  const sender = socket.remoteAddress ?? "unix";
+  let rest: Buffer = Buffer.alloc(0);
+  let isSkipping = false;
+  socket.on("data", (chunk: Buffer) => {
+    const last = chunk.lastIndexOf(10);
+    if (last < 0) {
+      if (isSkipping) return;
+      if (rest.length + chunk.length > lineMaxBytes) {
+        isSkipping = true;
+        rest = Buffer.alloc(0);
+        taker.tooLong(sender);
+      } else rest = Buffer.concat([rest, chunk]);
+      return;
+    }
+    // What was given up ends at the first line feed.
+    const from = isSkipping ? chunk.indexOf(10) + 1 : 0;
+    isSkipping = false;
+    const whole = chunk.subarray(from, last + 1);
+    if (rest.length + whole.length > 0) taker.take(rest.length === 0 ? whole : Buffer.concat([rest, whole]), sender);
+    rest = Buffer.from(chunk.subarray(last + 1));
+  });
+  socket.on("end", () => {
+    if (rest.length > 0) taker.take(rest, sender);
+    rest = Buffer.alloc(0);
+    socket.end();
+  });
+  socket.on("error", () => socket.destroy());
+}
+
+/** Removes a socket that an earlier process left, unless somebody still answers at it. */
+async function clearStale(path: string): Promise<void> {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (!found?.isSocket()) return;
+  const isAlive = await new Promise<boolean>((resolve) => {
+    const probe = connect(path, () => {
+      probe.destroy();
+      resolve(true);
+    });
+    probe.on("error", () => resolve(false));
+  });
+  if (!isAlive) rmSync(path, { force: true });
+}

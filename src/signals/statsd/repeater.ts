@@ -1,0 +1,133 @@
+/**
+ * Passes packets on to other statsds as they came, by UDP or over one TCP connection for each. A repeater must not hold up
+ * what it stands beside: what a target does not take at once is dropped and counted, over TCP beyond one megabyte.
+ */
+import { createSocket } from "node:dgram";
+import { connect, isIPv6, type Socket } from "node:net";
+
+import type { Clock } from "../../kit/clock.ts";
+
+/** Another statsd. */
+export interface RepeatTarget {
+  protocol: "udp" | "tcp";
+  host: string;
+  port: number;
+}
+
+/** How a repeater stands. */
+export interface RepeaterState {
+  readonly name: string;
+  readonly passed: number;
+  readonly dropped: number;
+  readonly failure: string;
+}
+
+/** Passes packets on to one target. */
+export interface Repeater {
+  pass(packet: Buffer): void;
+  state(): RepeaterState;
+  close(): Promise<void>;
+}
+
+const bufferedMaxBytes = 1024 * 1024;
+const retryMs = 1000;
+
+/** A repeater to one target; `clock` paces its attempts to connect. */
+export function createRepeater(target: RepeatTarget, clock: Clock): Repeater {
+  return target.protocol === "udp" ? udpRepeater(target) : tcpRepeater(target, clock);
+}
+
+function nameOf({ protocol, host, port }: RepeatTarget): string {
+  return `${protocol}://${isIPv6(host) ? `[${host}]` : host}:${port}`;
+}
+
+function udpRepeater(target: RepeatTarget): Repeater {
+  const socket = createSocket(isIPv6(target.host) ? "udp6" : "udp4");
+  let passed = 0;
+  let dropped = 0;
+  let failure = "";
+  const failed = (reason: Error) => {
+    dropped++;
+    failure = reason.message;
+  };
+  socket.on("error", failed);
+  socket.unref();
+  return {
+    pass(packet) {
+      passed++;
+      // The socket gives buffers back to a pool once it has read them.
+      socket.send(Buffer.from(packet), target.port, target.host, (reason) => {
+        if (reason) failed(reason);
+        else failure = "";
+      });
+    },
+    state: () => ({ name: nameOf(target), passed, dropped, failure }),
+    close: () => new Promise((resolve) => socket.close(() => resolve())),
+  };
+}
+
+function tcpRepeater(target: RepeatTarget, clock: Clock): Repeater {
+  let socket: Socket | undefined;
+  let waiting: Buffer[] = [];
+  let waitingBytes = 0;
+  let passed = 0;
+  let dropped = 0;
+  let failure = "";
+  let isClosed = false;
+  let cancelRetry = () => {};
+  const open = () => {
+    if (isClosed) return;
+    const own = connect({ host: target.host, port: target.port });
+    own.setNoDelay(true);
+    own.resume();
+    own.once("connect", () => {
+      failure = "";
+      socket = own;
+      for (const packet of waiting) own.write(packet);
+      waiting = [];
+      waitingBytes = 0;
+    });
+    own.once("end", () => own.destroy());
+    own.on("error", (reason) => {
+      failure = reason.message;
+    });
+    own.once("close", () => {
+      if (socket === own) socket = undefined;
+      cancelRetry = clock.schedule(retryMs, open);
+    });
+  };
+  open();
+  return {
+    pass(packet) {
+      const line = Buffer.concat([packet, packet.at(-1) === 10 ? Buffer.alloc(0) : Buffer.from("\n")]);
+      if (socket) {
+        if (socket.writableLength > bufferedMaxBytes) dropped++;
+        else {
+          passed++;
+          socket.write(line);
+        }
+      } else if (waitingBytes + line.length > bufferedMaxBytes) dropped++;
+      else {
+        passed++;
+        waiting.push(line);
+        waitingBytes += line.length;
+      }
+    },
+    state: () => ({ name: nameOf(target), passed, dropped, failure }),
+    close() {
+      isClosed = true;
+      cancelRetry();
+      const own = socket;
+      if (!own) return Promise.resolve();
+      return new Promise((resolve) => {
+        const cancel = clock.schedule(1000, () => own.destroy());
+        own.once("close", () => {
+          cancel();
+          cancelRetry();
+          resolve();
+        });
+        own.end();
+      });
+    },
+  };
+}

@@ -1,0 +1,295 @@
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+
+import { silentLog } from "../../kit/log.ts";
+import { seededRandom } from "../../kit/random.ts";
+import { ManualClock } from "../../kit/testing/manual-clock.ts";
+import { settingsOf, statsdSection, type StatsdOptions } from "./config.ts";
+import { etsySettings, readEtsyFile } from "./etsy-file.ts";
+import { exposition } from "./exposition.ts";
+import type { Output } from "./output.ts";
+import type { StatsdSettings } from "./settings.ts";
+import { Statsd } from "./statsd.ts";
+
+const defaults = Object.fromEntries(
+  Object.entries(statsdSection.fields).map(([name, field]) => [
+    name,
+    field.default === undefined ? undefined : field.read(field.default),
+  ]),
+) as StatsdOptions;
+const own = settingsOf(defaults);
+const etsy = (file: string): StatsdSettings => etsySettings(readEtsyFile(file).config, own);
+
+/** A statsd whose flushes are written down. */
+function started(settings: StatsdSettings) {
+  const clock = new ManualClock();
+  const flushes: Map<string, number>[] = [];
+  const output: Output = {
+    begin() {
+      const values = new Map<string, number>();
+      return {
+        add: (path, value) => void values.set(path, value),
+        addAt: (path, value, atSeconds) => void values.set(`${path} ${atSeconds}`, value),
+        end: () => void flushes.push(values),
+      };
+    },
+    state: () => {
+      throw new Error("not asked here");
+    },
+    close: () => Promise.resolve(),
+  };
+  const statsd = new Statsd({ settings, clock, random: seededRandom(1), log: silentLog });
+  statsd.outputs = [output];
+  statsd.start();
+  const flush = (text = "", count = 1) => {
+    if (text !== "") statsd.receiveText(text, "here");
+    for (let done = 0; done < count; done++) clock.advance(settings.flushMs);
+    return Object.fromEntries(flushes.at(-1) ?? []);
+  };
+  return { statsd, clock, flushes, flush };
+}
+
+const quick = "{ flushInterval: 200 }";
+const quickNew = "{ flushInterval: 200, graphite: { legacyNamespace: false } }";
+
+describe("Statsd as Etsy's", () => {
+  test("Statsd: an idle one tells 3 stats at first, then 4; a bad line is counted", () => {
+    const { flush } = started(etsy(quick));
+    expect(flush()).toEqual({
+      "stats.statsd.bad_lines_seen": 0,
+      "stats_counts.statsd.bad_lines_seen": 0,
+      "stats.statsd.packets_received": 0,
+      "stats_counts.statsd.packets_received": 0,
+      "stats.statsd.metrics_received": 0,
+      "stats_counts.statsd.metrics_received": 0,
+      "statsd.numStats": 3,
+      "stats.statsd.graphiteStats.calculationtime": 0,
+      "stats.statsd.processing_time": 0,
+    });
+    expect(flush("a_bad_test_value|z")).toMatchObject({
+      "statsd.numStats": 4,
+      "stats_counts.statsd.bad_lines_seen": 1,
+      "stats.statsd.bad_lines_seen": 5,
+      "stats_counts.statsd.metrics_received": 1,
+    });
+  });
+
+  test("Statsd: newer names, a prefix of its own and a suffix on every one", () => {
+    const { flush } = started(
+      etsy("{ flushInterval: 200, prefixStats: 'me', graphite: { legacyNamespace: false, globalSuffix: 'sfx' } }"),
+    );
+    const values = flush("a_bad_test_value|z\nc;t=1:1|c");
+    expect(values["stats.counters.me.bad_lines_seen.count.sfx"]).toBe(1);
+    expect(values["stats.me.numStats.sfx"]).toBe(4);
+    expect(values["stats.counters.c.count.sfx;t=1"]).toBe(1);
+    expect(Object.keys(values).every((path) => path.includes(".sfx"))).toBe(true);
+    const legacy = started(
+      etsy("{ flushInterval: 200, prefixStats: 'me', graphite: { globalSuffix: 'sfx' } }"),
+    ).flush();
+    expect(legacy["me.numStats.sfx"]).toBe(3);
+    expect(legacy["stats.me.processing_time.sfx"]).toBe(0);
+  });
+
+  test("Statsd: a timer, sampled or not, with its bins", () => {
+    const file = "{ flushInterval: 200, histogram: [{ metric: '', bins: [10, 1000] }] }";
+    expect(started(etsy(file)).flush("a:100|ms")).toMatchObject({
+      "stats.timers.a.mean_90": 100,
+      "stats.timers.a.histogram.bin_1000": 1,
+      "stats.timers.a.count_ps": 5,
+      "stats.timers.a.count": 1,
+    });
+    expect(started(etsy(quick)).flush("a:100|ms|@0.1")).toMatchObject({
+      "stats.timers.a.count": 10,
+      "stats.timers.a.count_ps": 50,
+    });
+    const { flush } = started(etsy("{ flushInterval: 200, calculatedTimerMetrics: ['count'] }"));
+    const timers = Object.keys(flush("a:100|ms")).filter((path) => path.startsWith("stats.timers"));
+    expect(timers).toEqual(["stats.timers.a.count"]);
+  });
+
+  test("Statsd: an idle timer tells only that it is", () => {
+    const { flush } = started(etsy(quick));
+    flush("a:1|ms");
+    const timers = Object.entries(flush()).filter(([path]) => path.startsWith("stats.timers"));
+    expect(timers).toEqual([
+      ["stats.timers.a.count", 0],
+      ["stats.timers.a.count_ps", 0],
+    ]);
+  });
+
+  test("Statsd: counters, with and without counts", () => {
+    expect(started(etsy(quickNew)).flush("a:100|c")).toMatchObject({
+      "stats.counters.a.rate": 500,
+      "stats.counters.a.count": 100,
+    });
+    const values = started(etsy("{ flushInterval: 200, flush_counts: false }")).flush("a:100|c");
+    expect(values["stats.a"]).toBe(500);
+    expect(Object.keys(values).some((path) => path.startsWith("stats_counts"))).toBe(false);
+  });
+
+  test("Statsd: gauges are set, changed, and stay", () => {
+    const { flush } = started(etsy(quick));
+    expect(flush("a:70|g\nb:50|g\nb:-3|g\nc:+1|g")).toMatchObject({
+      "stats.gauges.a": 70,
+      "stats.gauges.b": 47,
+      "stats.gauges.c": 1,
+    });
+    expect(flush("", 50)).toMatchObject({ "stats.gauges.a": 70 });
+    expect(flush("c:0|g\nc:-5|g")["stats.gauges.c"]).toBe(-5);
+  });
+
+  test("Statsd: sets count distinct members of one interval", () => {
+    const { flush } = started(etsy(quick));
+    expect(flush("a:x|s\na:y|s\na:x|s")["stats.sets.a.count"]).toBe(2);
+    expect(flush("a:x|s")["stats.sets.a.count"]).toBe(1);
+    expect(flush()["stats.sets.a.count"]).toBe(0);
+  });
+
+  test("Statsd: with deleteIdleStats and gaugesMaxTTL 2 a gauge is there twice, and our own counters stay", () => {
+    const { flush } = started(etsy("{ flushInterval: 200, deleteIdleStats: true, gaugesMaxTTL: 2 }"));
+    flush();
+    expect(flush("a:1|g\nb:1|c")).toMatchObject({ "stats.gauges.a": 1, "statsd.numStats": 6 });
+    const second = flush();
+    expect([second["stats.gauges.a"], second["stats.b"], second["statsd.numStats"]]).toEqual([1, undefined, 5]);
+    const third = flush();
+    expect([third["stats.gauges.a"], third["statsd.numStats"], third["stats.statsd.packets_received"]]).toEqual([
+      undefined,
+      4,
+      0,
+    ]);
+  });
+
+  test("Statsd: a prefix that is empty leaves its level out", () => {
+    const file = "{ graphite: { legacyNamespace: false, globalPrefix: '', prefixCounter: '' } }";
+    expect(started(etsy(file)).flush("a:5|c")["a.count"]).toBe(5);
+  });
+});
+
+describe("Statsd as statsd-go", () => {
+  test("Statsd: names and figures are statsd-go's, values are right", () => {
+    const settings = {
+      ...own,
+      reading: { ...own.reading, grammar: "statsd-go" as const },
+      naming: { ...own.naming, style: "statsd-go" as const },
+    };
+    const { flush } = started(settings);
+    const timers = Array.from({ length: 10 }, (_, at) => `t:${at + 1}|ms`).join("\n");
+    expect(flush(`a:100|c\ng:3.7|g\n${timers}`)).toEqual({
+      "stats.a": 10,
+      "stats.counters.a": 100,
+      "stats.gauges.g": 3.7,
+      "stats.timers.t.mean": 5.5,
+      "stats.timers.t.upper": 10,
+      "stats.timers.t.upper_90": 9,
+      "stats.timers.t.lower": 1,
+      "stats.timers.t.count": 10,
+      "stats.statsd.numStats": 3,
+    });
+    expect(flush()).toMatchObject({ "stats.a": 0, "stats.timers.t.upper_90": 0, "stats.timers.t.mean": 0 });
+  });
+});
+
+describe("Statsd", () => {
+  test("Statsd: what nothing touches is told as idle for its time, then forgotten", () => {
+    const { flush, statsd } = started(own);
+    flush("a:1|c\nt:1|ms\ng:1|g\ns:1|s");
+    expect(flush("", 30)).toMatchObject({ "stats.a": 0, "stats.timers.t.count": 0, "stats.sets.s.count": 0 });
+    const later = flush();
+    expect([later["stats.a"], later["stats.timers.t.count"], later["stats.sets.s.count"]]).toEqual([
+      undefined,
+      undefined,
+      undefined,
+    ]);
+    expect(later["stats.gauges.g"]).toBe(1);
+    expect(flush("", 360)["stats.gauges.g"]).toBeUndefined();
+    expect(statsd.buckets.names).toBe(4);
+  });
+
+  test("Statsd: flushes keep to the start plus multiples of the interval for weeks", () => {
+    const { clock, flushes, statsd } = started({ ...own, flushMs: 10_000 });
+    clock.advance(14 * 86_400_000);
+    expect(flushes.length).toBe((14 * 86_400) / 10);
+    expect(statsd.counts.skipped).toBe(0);
+    expect(flushes.at(-1)?.get("stats.gauges.statsd.timestamp_lag")).toBe(0);
+  });
+
+  test("Statsd: names beyond the limit are refused and their makers are told; known ones go on", () => {
+    const { flush, statsd } = started({ ...own, limits: { ...own.limits, names: 10 } });
+    const lines = Array.from({ length: 100 }, (_, at) => `user.id${at}.seen:1|c`).join("\n");
+    flush(`known.first:1|c\n${lines}`);
+    expect(statsd.buckets.names).toBe(10);
+    expect(statsd.buckets.refused.names).toBe(94);
+    expect(statsd.buckets.makers.top("sender", 1)).toEqual([{ who: "here", made: 7, refused: 94 }]);
+    expect(flush("known.first:1|c")["stats_counts.known.first"]).toBe(1);
+  });
+
+  test("Statsd: of a timer's values beyond the bound a fair sample is kept, and all are counted", () => {
+    const { flush } = started({ ...own, limits: { ...own.limits, timerValues: 100 } });
+    const lines = Array.from({ length: 10_000 }, (_, at) => `t:${at}|ms`).join("\n");
+    const values = flush(lines);
+    expect(values["stats.timers.t.count"]).toBe(10_000);
+    expect(values["stats.timers.t.mean"]).toBeGreaterThan(3500);
+    expect(values["stats.timers.t.mean"]).toBeLessThan(6500);
+  });
+
+  test("Statsd: a value with a time of its own is passed on once, under that time", () => {
+    const { flush } = started(own);
+    expect(flush("a:7|g|T1656581400")["stats.gauges.a 1656581400"]).toBe(7);
+    expect(flush()["stats.gauges.a 1656581400"]).toBeUndefined();
+  });
+
+  test("Statsd: stopping sends what came since the last flush", async () => {
+    const { flush, flushes, statsd } = started(own);
+    flush("a:1|c");
+    statsd.receiveText("a:5|c", "here");
+    await statsd.stop();
+    expect(flushes.at(-1)?.get("stats_counts.a")).toBe(5);
+  });
+
+  test("Statsd: whoever looks on sees each line once, bad ones with the reason", () => {
+    const { statsd } = started(own);
+    const seen: unknown[] = [];
+    const close = statsd.taps.open((line) => seen.push(line));
+    statsd.receiveText("a:1|c\nbad\n", "here");
+    close();
+    statsd.receiveText("b:1|c", "here");
+    expect(seen).toEqual([
+      { line: "a:1|c", sender: "here" },
+      { line: "bad", sender: "here", reason: "it has no value" },
+    ]);
+  });
+
+  test("Statsd: changed rules take what was counted along", () => {
+    const { flush, statsd } = started(etsy(quick));
+    flush("a:1|c\ng:5|g");
+    statsd.receiveText("a:2|c", "here");
+    statsd.configure(etsy(quickNew));
+    expect(flush()).toMatchObject({ "stats.counters.a.count": 2, "stats.gauges.g": 5 });
+  });
+
+  test("Statsd: a flush holds only finite numbers, whatever came", () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(fc.constantFrom("a", "b"), fc.double(), fc.constantFrom("c", "g", "ms", "h"))),
+        (all) => {
+          const { flush } = started(etsy(quick));
+          const values = flush(all.map(([name, value, type]) => `${name}:${value}|${type}`).join("\n"));
+          expect(Object.values(values).every(Number.isFinite)).toBe(true);
+        },
+      ),
+      { numRuns: 200 },
+    );
+  });
+});
+
+test("exposition: counters rise over flushes, timers are summaries, tags are labels", () => {
+  const { flush, statsd } = started(own);
+  flush('a.b:1|c|#env:pr"od\nt:5|ms\ng;x=1:3|g\ns:u|s');
+  flush('a.b:2|c|#env:pr"od\n1st:1|g');
+  const text = [...exposition(statsd.buckets, [90])].join("");
+  expect(text).toContain('# TYPE a_b_total counter\na_b_total{env="prod"} 3\n');
+  expect(text).toContain('# TYPE t summary\nt{quantile="0.9"} 5\nt_sum 5\nt_count 1\n');
+  expect(text).toContain('g{x="1"} 3\n');
+  expect(text).toContain("_1st 1\n");
+  expect(text).toContain("s_distinct 0\n");
+});
