@@ -33,6 +33,8 @@ export const pageNotes = 500;
 const askMs = 3000;
 const followEveryMs = 60_000;
 const answerBytesMax = 1024 * 1024;
+/** Pages that one visit takes. */
+const pagesMax = 200;
 
 /** Sends notes to the other nodes, and asks them for theirs. */
 export class NotesSpread {
@@ -47,9 +49,8 @@ export class NotesSpread {
   send(note: Note): void {
     for (const { name, url } of this.#others()) {
       this.#ask(url, { method: "POST", body: JSON.stringify([note]) }).then(
-        (response) => {
-          if (response.status !== 200)
-            this.#parts.log.debug("A node did not take a note", { node: name, status: response.status });
+        ({ status }) => {
+          if (status !== 200) this.#parts.log.debug("A node did not take a note", { node: name, status });
         },
         (thrown: unknown) =>
           this.#parts.log.debug("A note could not be sent", { node: name, reason: reasonOf(thrown) }),
@@ -83,7 +84,8 @@ export class NotesSpread {
     try {
       const top = await this.#page(url, "");
       let at = notes.followed(top.id);
-      while (at < top.sequence) {
+      // The rest, should there be more, comes with the next visit: nobody keeps this node busy for ever.
+      for (let pages = 0; at < top.sequence && pages < pagesMax; pages++) {
         const page = await this.#page(url, `?after=${at}`);
         if (page.id !== top.id || page.sequence <= at) break;
         learn(page.notes.flatMap((raw) => checkedNote(raw, clock.now()) ?? []));
@@ -98,24 +100,24 @@ export class NotesSpread {
   }
 
   async #page(url: string, query: string): Promise<z.infer<typeof pageShape>> {
-    const response = await this.#ask(url, { method: "GET" }, query);
-    if (response.status !== 200) throw new Error(`It answered ${response.status}`);
-    const text = await response.text();
-    if (text.length > answerBytesMax) throw new Error("Its answer is too long");
+    const { status, text } = await this.#ask(url, { method: "GET" }, query);
+    if (status !== 200) throw new Error(`It answered ${status}`);
     return pageShape.parse(JSON.parse(text));
   }
 
-  async #ask(url: string, init: RequestInit, query = ""): Promise<Response> {
+  /** The whole answer within the time, and no longer than it may be. */
+  async #ask(url: string, init: RequestInit, query = ""): Promise<{ status: number; text: string }> {
     const late = new AbortController();
     const cancel = this.#parts.clock.schedule(askMs, () => late.abort());
     try {
       const secret = this.#parts.secret();
-      return await (this.#parts.fetch ?? fetch)(`${url}/peer/notes/${query}`, {
+      const response = await (this.#parts.fetch ?? fetch)(`${url}/peer/notes/${query}`, {
         ...init,
         redirect: "manual",
         signal: late.signal,
         headers: { "Content-Type": "application/json", ...(secret === "" ? {} : { [peerHeader]: secret }) },
       });
+      return { status: response.status, text: await boundedText(response) };
     } finally {
       cancel();
     }
@@ -127,4 +129,16 @@ export class NotesSpread {
       return node.self || told === undefined || node.state !== "alive" ? [] : [{ name: node.name, url: told.url }];
     });
   }
+}
+
+async function boundedText(response: Response): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "";
+  let sizeBytes = 0;
+  for await (const piece of response.body ?? []) {
+    sizeBytes += piece.byteLength;
+    if (sizeBytes > answerBytesMax) throw new RangeError("Its answer is too long");
+    text += decoder.decode(piece, { stream: true });
+  }
+  return text + decoder.decode();
 }
