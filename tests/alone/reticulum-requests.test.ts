@@ -252,6 +252,8 @@ describe("an image", () => {
     expect(await location(`/image/${dotHash}/100s/a.jpeg.jpeg`)).toBe(`${below}/100s/a.jpg.jpeg`);
     expect(await location(`/image/${dotHash}/007s/image.png`)).toBe(`${below}/7s/image.png`);
     expect(await location(`/image/${dotHash}/%20100w/image.png`)).toBe(`${below}/100w/image.png`);
+    expect(await location(`//image/${dotHash}///100w/image.png?dpr=2`)).toBe(`${below}/100w/image.png?dpr=2`);
+    expect(await location(`//evil.example//x`)).toBe("/reticulum/evil.example/x");
   });
 
   test("what is not there or means nothing", async () => {

@@ -170,6 +170,10 @@ describe("signatures", () => {
       200, 200, 301,
     ]);
     expect([await status(path("21w")), await status(signed(path("21w")))]).toEqual([403, 200]);
+    const fine = (ratio: string) => `${path("20w")}?dpr=${ratio}`;
+    expect([await status(fine("2")), await status(fine("1.7")), await status(signed(fine("1.7")))]).toEqual([
+      200, 403, 200,
+    ]);
   });
 
   test("a signature stands for a token", async () => {

@@ -17,7 +17,7 @@ import { pathOf } from "../../kit/http/target.ts";
 import type { Caller, Scope } from "../../kit/service.ts";
 import type { Key } from "../cask/client.ts";
 import type { ImageInfo } from "./image-info.ts";
-import type { ImageRoute } from "./image-route.ts";
+import { type ImageRoute, redirect } from "./image-route.ts";
 import { extensionOf, formatNamed, keyOfHash, parseImagePath } from "./image-url.ts";
 import type { KnownImage } from "./known-images.ts";
 import { checkedNote } from "./notes.ts";
@@ -274,6 +274,10 @@ export function reticulumRoutes(parts: HttpParts): (request: Request, caller: Ca
   });
 
   const unknownPath = async (request: Request, caller: Caller, path: string): Promise<Response> => {
+    // Bases with a slash too many are in many a page; the predecessor led them on.
+    const clean = path.replaceAll(/\/{2,}/g, "/");
+    const query = queryOf(request);
+    if (clean !== path) return redirect(`${mountPath}${clean}${query === "" ? "" : `?${query}`}`, true);
     if (path.startsWith("/peer/")) parts.gate.require(request, caller);
     // Below /image/ the listener asks for nothing.
     else if (!caller.may("read"))

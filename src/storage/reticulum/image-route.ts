@@ -131,6 +131,14 @@ export class ImageRoute {
     if (pixelRatio === undefined) {
       throw new Fault("invalid", "reticulum/dpr", "Cannot read dpr: wanted a number from 1 to 4, with one decimal");
     }
+    // Ratios in between would make thirty sizes of each that is listed.
+    if (rules.urls === "listed" && verdict.state === "none" && !Number.isInteger(pixelRatio)) {
+      throw new Fault(
+        "forbidden",
+        "reticulum/unlisted",
+        `Cannot show the image at ${pixelRatio} times a listed size: wanted dpr 1, 2, 3 or 4, or a signed URL`,
+      );
+    }
     const image = await reticulum.originals.meet(key, request.signal);
     const extension = extensionIn(parts.filename);
     const meant = image && this.#formatMeant(image, extension);
@@ -268,7 +276,8 @@ function noToken(): Fault {
   );
 }
 
-function redirect(location: string, isSigned: boolean): Response {
+/** To another URL for good; one that is signed is not to be kept. */
+export function redirect(location: string, isSigned: boolean): Response {
   return new Response(null, {
     status: 301,
     headers: {
