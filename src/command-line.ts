@@ -21,7 +21,7 @@ import { type Enlisted, type Node, startNode } from "./kit/node.ts";
 import { createNotifier } from "./kit/notify.ts";
 import { systemRandom } from "./kit/random.ts";
 import type { Service, ServiceEntry } from "./kit/service.ts";
-import { loadDemo, loadFront, services } from "./services.ts";
+import { loadDemo, loadFront, loadStats, services } from "./services.ts";
 
 declare const WARREN_VERSION: string | undefined;
 
@@ -159,7 +159,7 @@ function addressTable(node: Node): string {
   return `${lines.join("\n")}\nready\n`;
 }
 
-async function build(words: readonly string[]): Promise<Command> {
+async function build(words: readonly string[]): Promise<{ program: Command; words: readonly string[] }> {
   const program = new Command("warren");
   program
     .description("The server room of a small team in one program")
@@ -190,6 +190,9 @@ async function build(words: readonly string[]): Promise<Command> {
     requestOf: (given) => requestOf(loaded, given),
   });
 
+  const stats = program.command("stats").description("send a metric to a statsd, from a script");
+  if (first === "stats") (await loadStats()).addStatsVerbs(stats);
+
   const demo = program
     .command("demo")
     .description("three nodes on this machine: files in, one node killed, all healed");
@@ -199,11 +202,12 @@ async function build(words: readonly string[]): Promise<Command> {
       process.exit(await show());
     }),
   );
-  return program;
+  const alone = loaded.find(({ entry }) => entry.name === first)?.service;
+  return { program, words: alone?.originalFlags ? [first, ...alone.originalFlags(words.slice(1))] : words };
 }
 
 /** Does what the words of a command line say. Most verbs end the process themselves. */
 export async function runCommandLine(words: readonly string[]): Promise<void> {
-  const program = await build(words);
-  await program.parseAsync(words.length === 0 ? ["help"] : [...words], { from: "user" });
+  const { program, words: own } = await build(words);
+  await program.parseAsync(own.length === 0 ? ["help"] : [...own], { from: "user" });
 }

@@ -35,6 +35,13 @@ export const services: readonly ServiceEntry[] = [
     byDefault: true,
     load: async () => (await import("./signals/chimney/service.ts")).chimney,
   },
+  {
+    name: "statsd",
+    group: "signals",
+    summary: "takes counts, timings and gauges, and sends them on as figures",
+    byDefault: true,
+    load: async () => (await import("./signals/statsd/service.ts")).statsd,
+  },
 ];
 
 /** Loads what answers at `/`: the console. */
@@ -47,3 +54,6 @@ export async function loadFront(): Promise<NonNullable<NodeParts["front"]>> {
 
 /** Loads the demonstration of a cluster. */
 export const loadDemo = () => import("./storage/cask/demo.ts");
+
+/** Loads the verb that sends metrics. */
+export const loadStats = () => import("./signals/statsd/commands-stats.ts");

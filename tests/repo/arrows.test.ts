@@ -51,7 +51,8 @@ function refusal(from: string, to: string): string | undefined {
     return "a service reaches another through its client.ts only, so that it may run elsewhere";
   }
   if (source === "services.ts") {
-    if (target === "kit" || to.endsWith("/service.ts") || /\/(console|node-view|demo)\.ts$/.test(to)) return undefined;
+    if (target === "kit" || to.endsWith("/service.ts") || /\/(console|node-view|demo|commands-stats)\.ts$/.test(to))
+      return undefined;
     return "the table of services knows each by its service.ts only";
   }
   if (source === "main.ts")

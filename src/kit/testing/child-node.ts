@@ -35,6 +35,13 @@ export interface ChildNode extends AsyncDisposable {
 
 const root = resolve(import.meta.dir, "../../..");
 
+/** Services with ports of their own take free ones, as several nodes run at a time. */
+const freePorts = {
+  WARREN_STATSD_UDP: "127.0.0.1:0",
+  WARREN_STATSD_TCP: "127.0.0.1:0",
+  WARREN_STATSD_ADMIN: "127.0.0.1:0",
+};
+
 /** Runs the program with words until it ends by itself. */
 export async function runProgram(
   words: readonly string[],
@@ -73,7 +80,7 @@ export async function startChild(options: ChildOptions = {}): Promise<ChildNode>
     ],
     {
       cwd: folder,
-      env: { PATH: process.env.PATH ?? "", HOME: folder, ...options.environment },
+      env: { PATH: process.env.PATH ?? "", HOME: folder, ...freePorts, ...options.environment },
       stdin: "ignore",
       stdout: "pipe",
       stderr: "pipe",

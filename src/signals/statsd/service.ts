@@ -15,6 +15,7 @@ import { etsySettings, readEtsyFile } from "./etsy-file.ts";
 import { statsdFindings } from "./findings.ts";
 import { statsdRoutes } from "./http.ts";
 import { statsdMetrics } from "./metrics.ts";
+import type { Output } from "./output.ts";
 import { Overview, overviewParts, type OverviewView } from "./pages/overview.tsx";
 import { Rates } from "./rates.ts";
 import { createRepeater } from "./repeater.ts";
@@ -63,9 +64,9 @@ async function start(context: ServiceContext<StatsdOptions>): Promise<RunningSer
         rules.bad("", "its line is longer than a datagram can be");
       },
     });
-  const openOutputs = () => {
-    rules.outputs = openTargets({
-      settings,
+  const openOutputs = (only?: "series"): Output[] =>
+    openTargets({
+      settings: only === undefined ? settings : { ...settings, graphite: [], toConsole: false },
       naming: rules.naming,
       dataFolder: context.dataFolder,
       clock,
@@ -74,18 +75,22 @@ async function start(context: ServiceContext<StatsdOptions>): Promise<RunningSer
       series: context.reach("series"),
       print: (text) => process.stdout.write(text),
     });
-  };
-  openOutputs();
+  rules.outputs = openOutputs();
   rules.repeaters = settings.repeat.map((target) => createRepeater(target, clock));
   let waysIn: WaysIn = await open();
   rules.start();
   statsdMetrics(context.metrics, rules, () => waysIn.list());
 
+  let isReloading = false;
   const packets = new Rates(() => rules.counts.packets, clock, ratesKept);
   const lines = new Rates(() => rules.counts.lines, clock, ratesKept);
   const drops: number[] = [];
   const recentDrops = () => drops.reduce((sum, one) => sum + one, 0);
   const cancelLooks = every(clock, lookEveryMs, () => {
+    // The store may stand later in the table of services, and be there only now.
+    const isThere = rules.outputs.some((output) => output.state().kind === "series");
+    if (settings.toSeries && !isThere && !isReloading && context.reach("series"))
+      rules.outputs = [...openOutputs("series"), ...rules.outputs];
     packets.look();
     lines.look();
     drops.push(waysIn.lookForDrops());
@@ -103,9 +108,11 @@ async function start(context: ServiceContext<StatsdOptions>): Promise<RunningSer
       health.state = next.health;
       if (!sameTargets(before, next)) {
         const old = rules.outputs;
+        isReloading = true;
         rules.outputs = [];
         await Promise.all(old.map((output) => output.close()));
-        openOutputs();
+        rules.outputs = openOutputs();
+        isReloading = false;
       }
       if (JSON.stringify(before.repeat) !== JSON.stringify(next.repeat)) {
         const old = rules.repeaters;
