@@ -1,0 +1,594 @@
+/**
+ * The embedded store of metrics: takes points, keeps them by schema, and answers as whisper does: one value a step, the
+ * last write staying, coarser archives rolled up from finer ones. A point is readable at once, survives a crash after
+ * the log's window (or when {@link SeriesStore.committed} resolved), and takes about a byte in the end.
+ *
+ * Left out: queries over several series at once and their functions; they are lib/graphite's, over what is given here.
+ */
+import type { Clock } from "../../kit/clock.ts";
+import { Fault } from "../../kit/fault.ts";
+import type { Work } from "../../kit/worker.ts";
+import { canonicalPath, type Point } from "../../lib/graphite/path.ts";
+import { reachSeconds } from "../../lib/whisper/retention.ts";
+import { archiveFor, WhisperFile } from "../../lib/whisper/whisper.ts";
+import { Catalog, type StoredSeries } from "./catalog.ts";
+import { windowOf } from "./chunk-file.ts";
+import { ChunkTable } from "./chunk-table.ts";
+import { Compaction } from "./compaction.ts";
+import type { Disk } from "./disk.ts";
+import { readWhole } from "./disk.ts";
+import { Flushing } from "./flushing.ts";
+import { Head } from "./head.ts";
+import type { FoundNode } from "./name-tree.ts";
+import { fetchRange, type SeriesRange } from "./reading.ts";
+import type { Schemas } from "./schemas.ts";
+import { WriteLog } from "./write-log.ts";
+
+/** Settings of a store. */
+export interface SeriesSettings {
+  /** How long a point may wait for its sync: what a crash can cost. */
+  windowMs: number;
+  /** New series that are taken in a minute; the rest is refused and counted. */
+  newSeriesPerMinute: number;
+  /** Series in all. */
+  seriesMax: number;
+  /** How far ahead of this machine's clock a point may be. */
+  futureSeconds: number;
+  /** Points in memory that make it go to files. */
+  flushPoints: number;
+  /** Memory goes to files at the latest after this time. */
+  flushEveryMs: number;
+  /** Points that one fetch may read. */
+  fetchPointsMax: number;
+  /** Series that one search may find. */
+  findMax: number;
+}
+
+/** Settings that do for most. */
+export const defaultSeriesSettings: SeriesSettings = {
+  windowMs: 1000,
+  newSeriesPerMinute: 50_000,
+  seriesMax: 2_000_000,
+  futureSeconds: 3600,
+  flushPoints: 4_000_000,
+  flushEveryMs: 2 * 3_600_000,
+  fetchPointsMax: 20_000_000,
+  findMax: 100_000,
+};
+
+/** Why points were not taken. */
+export const refusalReasons = ["late", "future", "invalid", "new-series", "memory"] as const;
+/** One of {@link refusalReasons}. */
+export type RefusalReason = (typeof refusalReasons)[number];
+
+/** What became of points. */
+export type WriteResult = { accepted: number } & Record<RefusalReason, number>;
+
+/** Something a person should know. */
+export type SeriesTrouble = (sentence: string) => void;
+
+/** What the store is doing, in numbers since its start unless said otherwise. */
+export interface SeriesFigures {
+  series: number;
+  created: number;
+  pointsAccepted: number;
+  refused: Record<RefusalReason, number>;
+  /** Names that were refused lately because too many were new. */
+  refusedNames: readonly string[];
+  memoryPoints: number;
+  files: number;
+  fileBytes: number;
+  filePoints: number;
+  filesPutAside: number;
+  logSyncs: number;
+  logBytes: number;
+  /** Why the log cannot be written now, or nothing. */
+  logFailure: string;
+  merged: number;
+  expired: number;
+}
+
+/** What {@link SeriesStore.open} needs. */
+export interface SeriesStoreOptions {
+  disk: Disk;
+  clock: Clock;
+  schemas: Schemas;
+  settings?: Partial<SeriesSettings>;
+  trouble?: SeriesTrouble;
+}
+
+const longestPath = 1024;
+const namesRemembered = 20;
+
+/** A store of series. */
+export class SeriesStore {
+  readonly #disk: Disk;
+  readonly #clock: Clock;
+  readonly #settings: SeriesSettings;
+  readonly #trouble: SeriesTrouble;
+  readonly #catalog = new Catalog();
+  readonly #table: ChunkTable;
+  readonly #flushing: Flushing;
+  readonly #compaction: Compaction;
+  #schemas: Schemas;
+  #log: WriteLog;
+  #active: StoredSeries[] = [];
+  #memoryPoints = 0;
+  #frozenPoints = 0;
+  /** Since when points have come that are in memory only, in seconds; what is being written to files has its own. */
+  #memorySince = Infinity;
+  #frozenSince = Infinity;
+  #flushedAtMs = 0;
+  #allowance: number;
+  #allowedAtMs: number;
+  #created = 0;
+  #accepted = 0;
+  #refused: Record<RefusalReason, number> = { late: 0, future: 0, invalid: 0, "new-series": 0, memory: 0 };
+  #refusedNames: string[] = [];
+  #logSyncs = 0;
+  #logBytes = 0;
+  #closed = false;
+
+  private constructor(options: SeriesStoreOptions) {
+    this.#disk = options.disk;
+    this.#clock = options.clock;
+    this.#schemas = options.schemas;
+    this.#settings = { ...defaultSeriesSettings, ...options.settings };
+    this.#trouble = options.trouble ?? (() => undefined);
+    this.#allowance = this.#settings.newSeriesPerMinute;
+    this.#allowedAtMs = this.#clock.monotonicMs();
+    this.#flushedAtMs = this.#clock.monotonicMs();
+    this.#table = new ChunkTable(this.#disk, this.#trouble);
+    this.#log = this.#newLog(1);
+    this.#compaction = new Compaction(this.#catalog, this.#table, this.#clock, () => {
+      const since = Math.min(this.#memorySince, this.#frozenSince);
+      return Math.max(0, this.#clock.now() / 1000 - since);
+    });
+    this.#flushing = new Flushing({
+      disk: this.#disk,
+      catalog: this.#catalog,
+      table: this.#table,
+      log: { rotate: () => this.#log.rotate() },
+      monotonicMs: () => this.#clock.monotonicMs(),
+      due: () => this.#due(),
+      freeze: () => this.#freeze(),
+      done: () => {
+        this.#frozenPoints = 0;
+        this.#frozenSince = Infinity;
+      },
+    });
+  }
+
+  /**
+   * Opens the store: names, files and what the log has of the last time. Damaged files are put aside and told of. Throws
+   * the system's error when the folder cannot be read.
+   */
+  static async open(options: SeriesStoreOptions): Promise<SeriesStore> {
+    const store = new SeriesStore(options);
+    for (const folder of ["log", "names", "points", "damaged"]) await options.disk.makeFolder(folder);
+    await store.#load();
+    return store;
+  }
+
+  /** Takes points in order; tells what became of them. They are readable at once. */
+  write(points: Iterable<Point>): WriteResult {
+    const result: WriteResult = { accepted: 0, late: 0, future: 0, invalid: 0, "new-series": 0, memory: 0 };
+    const nowSeconds = Math.floor(this.#clock.now() / 1000);
+    const full = this.#overfull();
+    for (const point of points) {
+      const reason = full ? "memory" : this.#put(point, nowSeconds);
+      if (reason === undefined) result.accepted++;
+      else result[reason]++;
+    }
+    this.#accepted += result.accepted;
+    for (const reason of refusalReasons) this.#refused[reason] += result[reason];
+    return result;
+  }
+
+  /** Resolves when everything written so far survives a crash; rejects when the disk refuses it. */
+  committed(): Promise<void> {
+    return this.#log.commit();
+  }
+
+  /** Nodes of names without tags that a pattern matches. Faults as {@link NameTree.find}. */
+  find(pattern: string): FoundNode<{ path: string }>[] {
+    return this.#catalog.tree.find(pattern, this.#settings.findMax);
+  }
+
+  /** Paths of the series that a pattern matches, or the one series of just this path with tags. Faults as {@link find}. */
+  paths(pattern: string): string[] {
+    return this.#matching(pattern).map(({ path }) => path);
+  }
+
+  /** Paths of the series for which all tag expressions hold. Fault `series/tag-expression`. */
+  pathsByTags(expressions: readonly string[]): string[] {
+    return this.#catalog.tags.find(expressions).map(({ path }) => path);
+  }
+
+  /** All tags in order. */
+  tags(): string[] {
+    return this.#catalog.tags.tags();
+  }
+
+  /** The values of a tag in order, with how many series have each. */
+  tagValues(tag: string): { value: string; count: number }[] {
+    return this.#catalog.tags.values(tag);
+  }
+
+  /** All paths in order. */
+  allPaths(): string[] {
+    return [...this.#catalog.all()].map(({ path }) => path).sort();
+  }
+
+  /**
+   * What the series of these paths hold in (from, until], all in seconds, each on the grid that whisper would choose.
+   * Series that do not exist or have nothing to say about the range are left out. Fault `series/too-many-points` when it
+   * would be more than may be read at once.
+   */
+  fetch(
+    paths: readonly string[],
+    from: number,
+    until: number,
+    now = Math.floor(this.#clock.now() / 1000),
+  ): SeriesRange[] {
+    let points = 0;
+    const bound = (count: number) => {
+      points += count;
+      if (points <= this.#settings.fetchPointsMax) return;
+      throw new Fault(
+        "limited",
+        "series/too-many-points",
+        `Cannot fetch ${paths.length} series: they have more than ${this.#settings.fetchPointsMax} points in this range; ask for a shorter range or fewer series`,
+        { status: 400 },
+      );
+    };
+    return paths.flatMap((path) => {
+      const series = this.#catalog.find(path);
+      const range = series && fetchRange(this.#table, series, { from, until, now }, bound);
+      return range ? [range] : [];
+    });
+  }
+
+  /** Removes the series that a pattern matches (or of just this path). Their points go from the disk when files are next merged. */
+  async delete(pattern: string): Promise<number> {
+    const removed = this.#matching(pattern);
+    for (const series of removed) {
+      this.#catalog.remove(series);
+      this.#log.removed(series.id);
+    }
+    this.#compaction.clear(removed.map(({ id }) => id));
+    if (removed.length > 0) await this.#log.commit();
+    return removed.length;
+  }
+
+  /** From now on series are kept by these schemas; what they hold stays readable. Returns how many series changed. */
+  reschema(schemas: Schemas): number {
+    this.#schemas = schemas;
+    return this.#catalog.reschema(schemas, Math.floor(this.#clock.now() / 1000));
+  }
+
+  /**
+   * Takes the points of a whisper file into the series of this path, which is made if it is not there. They count as
+   * older than everything else: where there is a point already, it stays. Points go to the archive of their step if the
+   * series' schema has it, and stay readable at their own step otherwise. Durable when resolved. Returns how many.
+   * Faults: `series/import` for bytes that are no whisper file, or a path that is none.
+   */
+  async importWhisper(path: string, bytes: Uint8Array): Promise<number> {
+    let file: WhisperFile;
+    let canonical: string;
+    try {
+      file = new WhisperFile(bytes);
+      canonical = canonicalPath(path);
+    } catch (thrown) {
+      const reason = thrown instanceof Error ? thrown.message : String(thrown);
+      throw new Fault("invalid", "series/import", `Cannot import "${path}": ${reason}`, { cause: thrown });
+    }
+    const series = this.#catalog.find(canonical) ?? this.#catalog.add(canonical, this.#schemas.schemaOf(canonical));
+    const nowSeconds = Math.floor(this.#clock.now() / 1000);
+    const steps = new Set(series.schema.archives.map(({ stepSeconds }) => stepSeconds));
+    // Points at steps that the schema does not have are looked for before this time only.
+    if (file.archives.some(({ stepSeconds }) => !steps.has(stepSeconds))) series.changedSeconds ||= nowSeconds;
+    this.#log.series(series.id, series.path);
+    await this.#catalog.save(this.#disk);
+    let count = 0;
+    for (const [level, { stepSeconds, points: kept }] of file.archives.entries()) {
+      const { times, values } = file.points(level);
+      const oldest = nowSeconds - stepSeconds * kept;
+      let start = 0;
+      while (start < times.length && (times[start] as number) <= oldest) start++;
+      while (start < times.length) {
+        const slots = times.subarray(start).map((time) => time / stepSeconds);
+        const window = windowOf(slots[0] as number);
+        let length = 1;
+        while (length < slots.length && windowOf(slots[length] as number) === window) length++;
+        const writer = this.#table.writer(stepSeconds, window, 0);
+        writer.add(series.id, slots.subarray(0, length), values.subarray(start, start + length));
+        await writer.finish();
+        await this.#table.admit(writer.path);
+        count += length;
+        start += length;
+      }
+    }
+    return count;
+  }
+
+  /** All archives of a series as a whisper file, or undefined when there is no such series. */
+  exportWhisper(path: string): Uint8Array | undefined {
+    const series = this.#catalog.find(path);
+    if (!series) return undefined;
+    const { archives, aggregation, xFilesFactor } = series.schema;
+    const file = WhisperFile.create(archives, aggregation, xFilesFactor);
+    const now = Math.floor(this.#clock.now() / 1000);
+    for (const [level, archive] of archives.entries()) {
+      const range = this.#archive(series, level, now - reachSeconds(archive), now);
+      const times: number[] = [];
+      const values: number[] = [];
+      range?.values.forEach((value, at) => {
+        if (Number.isNaN(value)) return;
+        times.push(range.startSeconds + at * range.stepSeconds);
+        values.push(value);
+      });
+      file.put(level, { times: Float64Array.from(times), values: Float64Array.from(values) });
+    }
+    return file.bytes;
+  }
+
+  /** Background work that the store wants done. */
+  works(): Work[] {
+    return [this.#flushing, this.#compaction];
+  }
+
+  /** Puts all of memory into files now. */
+  async flush(): Promise<void> {
+    await this.#log.commit();
+    await this.#flushing.all();
+    this.#flushedAtMs = this.#clock.monotonicMs();
+  }
+
+  /** Merges and clears away what can be now. */
+  compact(): Promise<void> {
+    return this.#compaction.all();
+  }
+
+  /** What it is doing, in numbers. */
+  figures(): SeriesFigures {
+    const { files, bytes, points } = this.#table.totals();
+    return {
+      series: this.#catalog.count,
+      created: this.#created,
+      pointsAccepted: this.#accepted,
+      refused: { ...this.#refused },
+      refusedNames: this.#refusedNames,
+      memoryPoints: this.#memoryPoints + this.#frozenPoints,
+      files,
+      fileBytes: bytes,
+      filePoints: points,
+      filesPutAside: this.#table.aside,
+      logSyncs: this.#logSyncs,
+      logBytes: this.#logBytes,
+      logFailure: this.#log.failure,
+      ...this.#compaction.totals,
+    };
+  }
+
+  /** Syncs the log, puts memory into files and closes. Its works must have stopped. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    await this.#compaction.abandon();
+    try {
+      await this.flush();
+    } finally {
+      await this.#log.close();
+      this.#table.close();
+    }
+  }
+
+  #archive(series: StoredSeries, level: number, from: number, until: number): SeriesRange | undefined {
+    const archive = series.schema.archives[level];
+    if (!archive) return undefined;
+    // A fetch that begins just within an archive's reach is answered from it, unless a finer one reaches as far.
+    const range = fetchRange(this.#table, series, { from, until, now: until });
+    if (range?.stepSeconds === archive.stepSeconds) return range;
+    return range && { ...range, values: new Float64Array() };
+  }
+
+  #matching(pattern: string): StoredSeries[] {
+    const exact = this.#catalog.find(pattern);
+    if (exact) return [exact];
+    if (pattern.includes(";")) return [];
+    return this.#catalog.tree.find(pattern, this.#settings.findMax).flatMap(({ held }) => (held ? [held] : []));
+  }
+
+  #newLog(firstNumber: number): WriteLog {
+    return new WriteLog(
+      {
+        disk: this.#disk,
+        clock: this.#clock,
+        windowMs: this.#settings.windowMs,
+        waitingBytesMax: 64 << 20,
+        failed: (reason) => this.#trouble(`The log cannot be written, points wait in memory: ${reason}`),
+        synced: (bytes) => {
+          this.#logSyncs++;
+          this.#logBytes += bytes;
+        },
+      },
+      firstNumber,
+    );
+  }
+
+  async #load(): Promise<void> {
+    const nowSeconds = Math.floor(this.#clock.now() / 1000);
+    this.#catalog.load(this.#disk, this.#schemas, nowSeconds, (path, bytes) =>
+      this.#trouble(`${path} is damaged (${bytes} bytes), its copy is used`),
+    );
+    await this.#table.load();
+    const damaged: string[] = [];
+    const { segments, nextNumber } = WriteLog.replay(this.#disk, {
+      series: (id, path) => {
+        if (!this.#catalog.byId(id) && !this.#catalog.find(path))
+          this.#catalog.add(path, this.#schemas.schemaOf(path), id);
+      },
+      point: (id, stepSeconds, direct, timeSeconds, value) => {
+        const series = this.#catalog.byId(id);
+        if (!series) return;
+        this.#keep(series, stepSeconds, direct, timeSeconds, value);
+        if (!direct) this.#memorySince = Math.min(this.#memorySince, timeSeconds);
+      },
+      removed: (id) => {
+        const series = this.#catalog.byId(id);
+        if (series) this.#catalog.remove(series);
+      },
+      damaged: (name, bytes) => {
+        damaged.push(name);
+        this.#trouble(
+          `${name} is damaged (${bytes} bytes): what else is in it was taken, and it was copied to damaged/`,
+        );
+      },
+    });
+    for (const name of damaged) await this.#copyAside(name);
+    this.#log = this.#newLog(nextNumber);
+    this.#log.inherit(segments);
+  }
+
+  async #copyAside(path: string): Promise<void> {
+    const copy = await this.#disk.create(`damaged/${path.slice(path.lastIndexOf("/") + 1)}`);
+    await copy.append(readWhole(this.#disk, path));
+    await copy.close();
+  }
+
+  #put(point: Point, nowSeconds: number): RefusalReason | undefined {
+    const { value, atSeconds } = point;
+    if (Number.isNaN(value) || !(atSeconds >= 0 && atSeconds < 2 ** 32)) return "invalid";
+    let series = this.#catalog.find(point.path);
+    if (!series) {
+      const made = this.#create(point.path);
+      if (typeof made === "string") return made;
+      series = made;
+    }
+    const { archives } = series.schema;
+    const time = Math.floor(atSeconds);
+    const age = nowSeconds - time;
+    if (age < -this.#settings.futureSeconds) return "future";
+    const level = archiveFor(archives, Math.max(0, age));
+    const step = level === undefined ? undefined : archives[level]?.stepSeconds;
+    if (step === undefined) return "late";
+    const direct = level !== 0;
+    if (nowSeconds < this.#memorySince) this.#memorySince = nowSeconds;
+    this.#keep(series, step, direct, time, value);
+    this.#log.point(series.id, step, direct, time, value);
+    if (time > series.lastSeconds) series.lastSeconds = time;
+    return undefined;
+  }
+
+  /** Puts a point into memory. */
+  #keep(series: StoredSeries, step: number, direct: boolean, time: number, value: number): void {
+    if (!series.head && !series.direct) this.#active.push(series);
+    const slot = Math.floor(time / step);
+    if (series.direct || series.frozenDirect) supersede(series, step, time);
+    if (direct || step !== series.schema.archives[0]?.stepSeconds) {
+      this.#keepDirect(series, step, slot, value);
+      return;
+    }
+    let { head } = series;
+    if (head && head.stepSeconds !== step) {
+      // The schema changed while points of the former step were in memory.
+      head.each(0, Infinity, (each, held) => this.#keepDirect(series, head?.stepSeconds ?? step, each, held));
+      head = undefined;
+    }
+    if (!head) {
+      head = new Head(step);
+      series.head = head;
+    }
+    if (head.set(slot, value)) this.#memoryPoints++;
+  }
+
+  #keepDirect(series: StoredSeries, step: number, slot: number, value: number): void {
+    series.direct ??= new Map();
+    let points = series.direct.get(step);
+    if (!points) series.direct.set(step, (points = new Map()));
+    if (!points.has(slot)) this.#memoryPoints++;
+    points.set(slot, { value, superseded: false });
+  }
+
+  #create(path: string): StoredSeries | RefusalReason {
+    let canonical: string;
+    try {
+      canonical = canonicalPath(path);
+    } catch {
+      return "invalid";
+    }
+    const known = this.#catalog.find(canonical);
+    if (known) return known;
+    if (!isName(canonical)) return "invalid";
+    if (!this.#allowed()) {
+      if (!this.#refusedNames.includes(canonical)) this.#refusedNames.push(canonical);
+      if (this.#refusedNames.length > namesRemembered) this.#refusedNames.shift();
+      return "new-series";
+    }
+    const series = this.#catalog.add(canonical, this.#schemas.schemaOf(canonical));
+    this.#log.series(series.id, canonical);
+    this.#created++;
+    return series;
+  }
+
+  #allowed(): boolean {
+    if (this.#catalog.count >= this.#settings.seriesMax) return false;
+    const nowMs = this.#clock.monotonicMs();
+    const perMs = this.#settings.newSeriesPerMinute / 60_000;
+    const earned = (nowMs - this.#allowedAtMs) * perMs;
+    this.#allowance = Math.min(this.#settings.newSeriesPerMinute, this.#allowance + earned);
+    this.#allowedAtMs = nowMs;
+    if (this.#allowance < 1) return false;
+    this.#allowance--;
+    return true;
+  }
+
+  #overfull(): boolean {
+    return this.#log.overfull || this.#memoryPoints + this.#frozenPoints > 8 * this.#settings.flushPoints;
+  }
+
+  #due(): boolean {
+    if (this.#memoryPoints === 0) return false;
+    if (this.#memoryPoints >= this.#settings.flushPoints) return true;
+    return this.#clock.monotonicMs() - this.#flushedAtMs >= this.#settings.flushEveryMs;
+  }
+
+  #freeze(): StoredSeries[] {
+    const frozen = this.#active.filter((series) => !series.gone);
+    this.#active = [];
+    for (const series of frozen) {
+      series.frozen = series.head;
+      series.frozenDirect = series.direct;
+      series.head = series.direct = undefined;
+    }
+    this.#frozenSince = this.#memorySince;
+    this.#memorySince = Infinity;
+    this.#frozenPoints = this.#memoryPoints;
+    this.#memoryPoints = 0;
+    this.#flushedAtMs = this.#clock.monotonicMs();
+    return frozen.sort((left, right) => left.id - right.id);
+  }
+}
+
+/** A finer point came: what was written past the roll-up at coarser steps gives way to what is rolled up. */
+function supersede(series: StoredSeries, step: number, time: number): void {
+  for (const direct of [series.direct, series.frozenDirect]) {
+    if (!direct) continue;
+    for (const [coarser, points] of direct) {
+      if (coarser <= step) continue;
+      const point = points.get(Math.floor(time / coarser));
+      if (point) point.superseded = true;
+    }
+  }
+}
+
+/** Whether a canonical path can stand in the tree: no empty parts, nothing that is not printed, not too long. */
+function isName(path: string): boolean {
+  if (path.length > longestPath) return false;
+  const end = path.indexOf(";");
+  const name = end < 0 ? path : path.slice(0, end);
+  if (name.startsWith(".") || name.endsWith(".") || name.includes("..")) return false;
+  for (let at = 0; at < path.length; at++) if (path.charCodeAt(at) <= 32 || path.charCodeAt(at) === 127) return false;
+  return true;
+}
