@@ -19,7 +19,19 @@ const needs = [
     package: "libnginx-mod-http-image-filter",
     use: "the peer that images are measured beside",
   },
+  {
+    program: "graphite-web",
+    file: "/usr/lib/python3/dist-packages/graphite/render/functions.py",
+    package: "graphite-web",
+    use: "the peer that functions over metrics are compared with",
+  },
   { program: "openssl", package: "openssl", use: "certificates and TLS connections" },
+  {
+    program: "whisper",
+    file: "/usr/lib/python3/dist-packages/whisper.py",
+    package: "python3-whisper",
+    use: "metric files as carbon writes them",
+  },
   { program: "wrk", package: "wrk", use: "the load of the benches, which run with a tiny input" },
   { program: "git", package: "git", use: "the check that a fresh clone starts" },
 ];

@@ -18,40 +18,48 @@ export function alignRange(fromSeconds: number, untilSeconds: number, stepSecond
   return [start, end > start ? end : start + stepSeconds];
 }
 
-/** A source over series that do not change. */
+/** What goes with the series. */
+export interface MemoryOptions {
+  readonly events?: readonly MemoryEvent[];
+  /** Nothing is known after it. @default the last value's time */
+  readonly nowSeconds?: number;
+}
+
+/** A source over series that do not change. What lies before or after a series' values is cut off a range. */
 export class MemorySource implements SeriesSource {
   readonly #series: readonly FetchedSeries[];
-  readonly #events: readonly MemoryEvent[];
+  readonly #options: MemoryOptions;
 
-  constructor(series: readonly FetchedSeries[], events: readonly MemoryEvent[] = []) {
+  constructor(series: readonly FetchedSeries[], options: MemoryOptions = {}) {
     this.#series = series;
-    this.#events = events;
+    this.#options = options;
   }
 
   async fetch(query: SeriesQuery, fromSeconds: number, untilSeconds: number): Promise<FetchedSeries[]> {
-    return this.#matching(query).map((series) => {
-      const { stepSeconds } = series;
-      const [start, end] = alignRange(fromSeconds, untilSeconds, stepSeconds);
+    return this.#matching(query).flatMap((series) => {
+      const { stepSeconds, startSeconds, values: all } = series;
+      const oldest = startSeconds - stepSeconds;
+      const newest = this.#options.nowSeconds ?? oldest + all.length * stepSeconds;
+      if (fromSeconds > newest || untilSeconds < oldest) return [];
+      const [start, end] = alignRange(Math.max(fromSeconds, oldest), Math.min(untilSeconds, newest), stepSeconds);
       const values = Float64Array.from({ length: (end - start) / stepSeconds }, (_, index) => {
-        return series.values[(start - series.startSeconds) / stepSeconds + index] ?? Number.NaN;
+        return all[(start - startSeconds) / stepSeconds + index] ?? Number.NaN;
       });
-      return { ...series, startSeconds: start, values };
+      return [{ ...series, startSeconds: start, values }];
     });
   }
 
   #matching(query: SeriesQuery): FetchedSeries[] {
     if (query.kind === "pattern") {
       const glob = new Glob(query.pattern);
-      return this.#series.filter(
-        (series) => series.path === query.pattern || (!series.path.includes(";") && glob.matches(series.path)),
-      );
+      return this.#series.filter(({ path }) => path === query.pattern || (!path.includes(";") && glob.matches(path)));
     }
     const expressions = parseTagExpressions(query.expressions);
-    return this.#series.filter((series) => series.path.includes(";") && matchesTags(tagsOf(series.path), expressions));
+    return this.#series.filter(({ path }) => path.includes(";") && matchesTags(tagsOf(path), expressions));
   }
 
   async events(tags: readonly string[] | undefined, fromSeconds: number, untilSeconds: number): Promise<MemoryEvent[]> {
-    return this.#events.filter(
+    return (this.#options.events ?? []).filter(
       ({ atSeconds, tags: own }) =>
         atSeconds >= fromSeconds && atSeconds < untilSeconds && (tags ?? []).every((tag) => own.includes(tag)),
     );

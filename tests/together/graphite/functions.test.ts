@@ -12,7 +12,7 @@ import { differences } from "./differences.ts";
 import { graphiteWebFile, isThere, Oracle } from "./oracle.ts";
 import { events, nowSeconds, points } from "./points.ts";
 
-const source = new MemorySource(points, events);
+const source = new MemorySource(points, { events, nowSeconds });
 
 interface Answer {
   readonly target: string;

@@ -5,7 +5,7 @@
 import type { MemoryEvent } from "../../../src/lib/graphite/memory-source.ts";
 import type { FetchedSeries } from "../../../src/lib/graphite/source.ts";
 
-/** A Wednesday, 14:13:20 UTC, and a whole number of all steps away from the epoch's nearest. */
+/** 2026-11-18 14:13:20 UTC, a Wednesday: not on a whole minute, as is usual. */
 export const nowSeconds = 1_795_011_200;
 const day = 86_400;
 

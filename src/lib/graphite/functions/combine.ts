@@ -148,7 +148,8 @@ function divide(call: Call): Series[] {
 
 /** Python's power, which knows no answer where it would raise. */
 export function power(value: number, exponent: number): number {
-  if (value === 0 && exponent < 0) return Number.NaN;
+  // JavaScript's unknown to the power of 0 would be 1.
+  if (value !== value || (value === 0 && exponent < 0)) return Number.NaN;
   const result = value ** exponent;
   return Number.isFinite(value) && Number.isFinite(exponent) && !Number.isFinite(result) ? Number.NaN : result;
 }
