@@ -6,6 +6,7 @@ import { innerName } from "./kit/self.ts";
 
 const programs: Readonly<Record<string, (words: readonly string[]) => Promise<void>>> = {
   "image-decoder": async (words) => (await import("./storage/reticulum/decoder/program.ts")).runDecoder(words),
+  "mount-probe": async (words) => (await import("./signals/mountwatch/probe/program.ts")).runMountProbe(words),
 };
 
 /** The inner program that the first of `words` names; undefined when they are a person's. */

@@ -29,6 +29,13 @@ export const services: readonly ServiceEntry[] = [
     load: async () => (await import("./storage/reticulum/service.ts")).reticulum,
   },
   {
+    name: "statsd",
+    group: "signals",
+    summary: "takes counts, timings and gauges, and sends them on as figures",
+    byDefault: true,
+    load: async () => (await import("./signals/statsd/service.ts")).statsd,
+  },
+  {
     name: "chimney",
     group: "signals",
     summary: "asks applications how they are, and waits for the heartbeats of cron jobs",
@@ -36,11 +43,11 @@ export const services: readonly ServiceEntry[] = [
     load: async () => (await import("./signals/chimney/service.ts")).chimney,
   },
   {
-    name: "statsd",
+    name: "mountwatch",
     group: "signals",
-    summary: "takes counts, timings and gauges, and sends them on as figures",
+    summary: "asks disks how they are: mounted, answering, writable, with room left",
     byDefault: true,
-    load: async () => (await import("./signals/statsd/service.ts")).statsd,
+    load: async () => (await import("./signals/mountwatch/service.ts")).mountwatch,
   },
 ];
 

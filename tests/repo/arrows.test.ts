@@ -58,7 +58,7 @@ function refusal(from: string, to: string): string | undefined {
   if (source === "main.ts")
     return target === "command-line.ts" || target === "inner.ts" ? undefined : "main only sets the stage";
   if (source === "inner.ts") {
-    if (to === "src/kit/self.ts" || to.endsWith("/decoder/program.ts")) return undefined;
+    if (to === "src/kit/self.ts" || to.endsWith("/program.ts")) return undefined;
     return "an inner program is small because it loads nothing but itself";
   }
   if (source === "command-line.ts") {

@@ -24,7 +24,7 @@ describe("readCheckFile", () => {
       {"url":"http://two.example/smoketest/","metricprefix":"two"},
       {"URL":"not a url","METRICPREFIX":"two"}]}`;
     const { graphite, plans } = readCheckFile(text, "config.json", defaults);
-    expect(graphite).toBe("graphite.example:2003");
+    expect(graphite).toEqual({ host: "graphite.example", port: 2003 });
     expect(
       plans.map(({ intervalMs, jitterMs, kind, name, onlyOriginal, prefix, target, verifyTls }) => [
         name,

@@ -5,13 +5,14 @@
  */
 import { z } from "zod";
 
+import { type Address, parseAddress } from "../../kit/config/address.ts";
 import { type CheckEntry, checkShape, type Plan, type PlanDefaults, planOf } from "./plan.ts";
 
 /** What a file says. */
 export interface CheckFile {
   plans: readonly Plan[];
   /** The Graphite address that the predecessor's file names. */
-  graphite: string | undefined;
+  graphite: Address | undefined;
 }
 
 const seconds = z.number().min(0).max(10_000_000);
@@ -97,7 +98,18 @@ function fromOriginal(file: z.infer<typeof originalShape>, defaults: PlanDefault
       true,
     );
   });
-  return { plans, graphite: file.graphitebase === "" ? undefined : file.graphitebase };
+  return { plans, graphite: graphiteOf(file.graphitebase ?? "") };
+}
+
+/** Without a host Go dials this machine. */
+function graphiteOf(text: string): Address | undefined {
+  if (text === "") return undefined;
+  try {
+    return parseAddress(text.startsWith(":") ? `127.0.0.1${text}` : text);
+  } catch (thrown) {
+    if (!(thrown instanceof SyntaxError)) throw thrown;
+    throw new SyntaxError(`Cannot use GraphiteBase: ${thrown.message}`);
+  }
 }
 
 function isTable(value: unknown): value is Record<string, unknown> {

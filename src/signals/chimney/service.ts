@@ -6,6 +6,8 @@ import { SQLiteError } from "bun:sqlite";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 
+import { openTargets } from "../../kit/carbon/targets.ts";
+import { fromGoFlags } from "../../kit/config/go-flags.ts";
 import { databaseFault } from "../../kit/disk/sqlite.ts";
 import { formatSpan } from "../../kit/pages/quantity.ts";
 import type { RunningService, Service, ServiceContext } from "../../kit/service.ts";
@@ -21,7 +23,6 @@ import { chimneyMetrics } from "./metrics.ts";
 import { failingOf, type Outcome } from "./outcome.ts";
 import type { Plan } from "./plan.ts";
 import { createProbe } from "./probe.ts";
-import { openSinks } from "./sinks.ts";
 import { CheckSource } from "./source.ts";
 import type { Change } from "./standing.ts";
 import { statusOf } from "./status.ts";
@@ -32,6 +33,7 @@ export const chimney: Service<ChimneyOptions> = {
   name: "chimney",
   config: chimneySection,
   start,
+  originalFlags: (words) => fromGoFlags(words, { config: (value) => ["--file", value] }).words,
   commands: chimneyCommands,
 };
 
@@ -60,7 +62,7 @@ async function begin(context: ServiceContext<ChimneyOptions>, historyPath: strin
   );
   const first = await source.first();
   const history = new History(historyPath);
-  const sinks = openSinks(context, options.graphite, first.graphite);
+  const sinks = openTargets(context, { store: "series", graphite: options.graphite ?? first.graphite });
 
   const checker: Checker = new Checker({
     clock,

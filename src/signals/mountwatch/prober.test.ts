@@ -1,0 +1,111 @@
+import { afterAll, describe, expect, test } from "bun:test";
+import {
+  existsSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { systemClock } from "../../kit/clock.ts";
+import { until } from "../../kit/testing/child-node.ts";
+import { look, testFileName } from "./probe/program.ts";
+import { createProber } from "./prober.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "warren-mountwatch-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const program = join(import.meta.dir, "../../main.ts");
+const command = (path: string, write: boolean) => [
+  process.execPath,
+  program,
+  "inner:mount-probe",
+  path,
+  ...(write ? ["write"] : []),
+];
+
+describe("look", () => {
+  test("look: a folder has space and inodes; what is none, or is not there, has a code", () => {
+    expect(look(folder, false)).toMatchObject({ kind: "seen", isOwnDevice: false });
+    expect(look("/proc", false)).toMatchObject({ kind: "seen", isOwnDevice: true });
+    expect(look(join(folder, "none"), false)).toEqual({ kind: "failed", code: "ENOENT" });
+    writeFileSync(join(folder, "file"), "");
+    expect(look(join(folder, "file"), false)).toEqual({ kind: "failed", code: "ENOTDIR" });
+  });
+
+  test("look: the test write leaves nothing, removes what one before it left, and no file that is not its own", () => {
+    const written = mkdtempSync(join(folder, "w-"));
+    const file = join(written, testFileName);
+    const failure = () => {
+      const answer = look(written, true);
+      return answer.kind === "seen" ? answer.writeFailure : answer.kind;
+    };
+    expect(failure()).toBeUndefined();
+    expect(existsSync(file)).toBe(false);
+    writeFileSync(file, "Written by mountwatch to see");
+    expect([failure(), existsSync(file)]).toEqual([undefined, false]);
+    writeFileSync(file, "somebody's own");
+    expect([failure(), readFileSync(file, "utf8")]).toEqual(["EEXIST", "somebody's own"]);
+    rmSync(file);
+    writeFileSync(join(written, "target"), "kept");
+    symlinkSync("target", file);
+    expect([failure(), readFileSync(join(written, "target"), "utf8")]).toEqual(["EEXIST", "kept"]);
+    rmSync(file);
+    writeFileSync(join(written, "empty"), "");
+    linkSync(join(written, "empty"), file);
+    expect([failure(), existsSync(join(written, "empty"))]).toEqual(["EEXIST", true]);
+  });
+});
+
+describe("createProber", () => {
+  test("createProber: a look in a process of its own says what a look says", async () => {
+    const prober = createProber({ clock: systemClock, timeoutMs: 20_000, command });
+    expect(await prober.look(folder, true)).toMatchObject({ kind: "seen", isOwnDevice: false });
+    expect(await prober.look("/none", false)).toEqual({ kind: "failed", code: "ENOENT" });
+    expect(prober.stuck()).toBe(0);
+  });
+
+  test("createProber: a process that stands still is left at its deadline, and ended", async () => {
+    const marker = join(folder, "stands");
+    const script = `echo $$ > "${marker}"; kill -STOP $$`;
+    const prober = createProber({ clock: systemClock, timeoutMs: 300, command: () => ["/bin/sh", "-c", script] });
+    const startedMs = performance.now();
+    expect(await prober.look("/any", false)).toEqual({ kind: "hung", afterMs: 300 });
+    expect(performance.now() - startedMs).toBeLessThan(5000);
+    const pid = Number(readFileSync(marker, "utf8"));
+    await until(
+      "it is gone",
+      () => !existsSync(`/proc/${pid}`) || readFileSync(`/proc/${pid}/stat`, "utf8").includes(" Z "),
+    );
+    await until("nothing is stuck", () => prober.stuck() === 0);
+  });
+
+  test("createProber: as long as one hangs no other is started for the same folder; other folders are looked at", async () => {
+    const started = join(folder, "started");
+    mkdirSync(started);
+    const script = `touch "${started}/$$"; exec sleep 60`;
+    const hangs = (path: string) => path === "/hangs";
+    const prober = createProber({
+      clock: systemClock,
+      timeoutMs: 10_000,
+      command: (path, write) => (hangs(path) ? ["/bin/sh", "-c", script] : command(path, write)),
+    });
+    const leaving = new AbortController();
+    const first = prober.look("/hangs", false, leaving.signal);
+    expect(await prober.look("/hangs", false)).toMatchObject({ kind: "hung" });
+    expect(await prober.look(folder, false)).toMatchObject({ kind: "seen" });
+    leaving.abort();
+    expect(await first).toMatchObject({ kind: "hung" });
+  });
+
+  test("createProber: a process that says nonsense, or ends without a word, is a failure in words", async () => {
+    const saying = (text: string) =>
+      createProber({ clock: systemClock, timeoutMs: 10_000, command: () => ["/bin/echo", text] }).look("/", false);
+    expect(await saying("")).toMatchObject({ kind: "failed" });
+    expect(await saying('{"kind":"seen"}')).toMatchObject({ kind: "failed" });
+  });
+});
