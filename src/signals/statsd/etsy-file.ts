@@ -104,7 +104,9 @@ export function readEtsyFile(content: string): EtsyFile {
 
 /** The settings that a file means; `own` gives what it cannot say. */
 export function etsySettings(config: EtsyConfig, own: StatsdSettings): StatsdSettings {
-  const backends = (config.backends ?? ["graphite"]).map((name) => /([a-z]+)(?:\.js)?$/i.exec(name)?.[1] ?? name);
+  const backends = new Set(
+    (config.backends ?? ["graphite"]).map((name) => /([a-z]+)(?:\.js)?$/i.exec(name)?.[1] ?? name),
+  );
   const { graphite: names = {} } = config;
   const deletes = (one: boolean | undefined) => one ?? config.deleteIdleStats ?? false;
   const idle = (isDeleted: boolean) => (isDeleted ? 0 : Number.POSITIVE_INFINITY);
@@ -140,9 +142,9 @@ export function etsySettings(config: EtsyConfig, own: StatsdSettings): StatsdSet
     },
     flushMs: config.flushInterval ?? 10_000,
     admin: [{ host: config.mgmt_address ?? "127.0.0.1", port: config.mgmt_port ?? 8126 }],
-    graphite: backends.includes("graphite") ? graphiteOf(config) : [],
-    repeat: backends.includes("repeater") ? repeatOf(config) : [],
-    toConsole: backends.includes("console"),
+    graphite: backends.has("graphite") ? graphiteOf(config) : [],
+    repeat: backends.has("repeater") ? repeatOf(config) : [],
+    toConsole: backends.has("console"),
     health: config.healthStatus === "down" ? "down" : "up",
     dumps: config.dumpMessages ?? false,
   };
