@@ -16,7 +16,16 @@ test("Buffers: are used again while there are users, and all but one let go with
   expect(buffers.take()).toBe(two);
   buffers.give(two);
   buffers.leave();
+  expect(two.length).toBe(0);
   buffers.join();
   expect(buffers.take()).toBe(one);
   expect([one, two]).not.toContain(buffers.take());
+});
+
+test("Buffers: of many that come back only some are kept, and the memory of the others is free", () => {
+  const buffers = new Buffers(10);
+  buffers.join();
+  const many = Array.from({ length: 100 }, () => buffers.take());
+  for (const buffer of many) buffers.give(buffer);
+  expect(many.filter(({ length }) => length > 0).length).toBeLessThan(20);
 });

@@ -280,8 +280,8 @@ export class FileIntake implements Intake {
     this.#parts.signal?.removeEventListener("abort", this.#left);
     if (this.#last) this.#release(this.#last);
     this.#last = undefined;
-    // A write that is just filling it may go on for a moment.
-    if (this.#buffer && !this.#failure) this.#parts.buffers.give(this.#buffer);
+    // A call that is under way may look at it for a moment more.
+    if (this.#buffer && !(this.#failure && this.#isBusy)) this.#parts.buffers.give(this.#buffer);
     this.#buffer = undefined;
     this.#seen.clear();
     this.#parts.buffers.leave();
