@@ -71,6 +71,9 @@ export function parseMoment(text: string, options: MomentOptions): number {
       throw new SyntaxError(`Cannot parse time "${text.slice(0, 100)}": after the year 9999`);
     return seconds;
   }
+  // "6pm+today" names a day after the sign, where other signs begin an offset.
+  const day = /^([^+]*)\+([a-z][^+]*)$/.exec(short);
+  if (day !== null) return parseMoment(`${day[1] ?? ""}${day[2] ?? ""}`, options);
   const sign = short.includes("+") ? "+" : "-";
   const at = short.indexOf(sign);
   const reference = at < 0 ? short : short.slice(0, at);

@@ -55,6 +55,7 @@ export type Value = NumberValue | SeriesValue | string | boolean | null;
 export interface Parameter {
   readonly name: string;
   readonly type: ParameterType;
+  /** Forms ask for it; a call may still leave it out when there is a default. */
   readonly required?: boolean;
   readonly multiple?: boolean;
   readonly default?: NumberValue | string | boolean;
@@ -231,7 +232,7 @@ export function bind(
     put(parameter, value);
   }
   for (const parameter of parameters) {
-    if (parameter.required && !bound.has(parameter.name)) {
+    if (parameter.required && parameter.default === undefined && !bound.has(parameter.name)) {
       throw new ParameterError(`Cannot call ${name}: ${parameter.name} is missing`);
     }
   }

@@ -5,7 +5,8 @@ import { Glob, isGlob } from "./glob.ts";
 import { decodeLine, decodeLines, encodeLine, encodeLines, LineDecoder } from "./line.ts";
 import { formatFloat, formatGeneral, parseFloatText, roundTo } from "./number.ts";
 import { canonicalPath, parsePath, tagsOf } from "./path.ts";
-import { decodePickleValue, encodePickleValue } from "./pickle-value.ts";
+import { decodePickleValue } from "./pickle-value.ts";
+import { encodePickleValue } from "./pickle-writer.ts";
 import { decodePickle, encodePickle, encodePickleFrame, PickleFrames } from "./pickle.ts";
 
 const nowSeconds = 1_700_000_000;

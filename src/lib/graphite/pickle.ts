@@ -8,7 +8,8 @@
 import type { BadLine, DecodedLines } from "./line.ts";
 import { parseFloatText } from "./number.ts";
 import { canonicalPath, type Point } from "./path.ts";
-import { decodePickleValue, encodePointTuples, type PickleLimits, type PickleValue } from "./pickle-value.ts";
+import { decodePickleValue, type PickleLimits, type PickleValue } from "./pickle-value.ts";
+import { encodePointTuples } from "./pickle-writer.ts";
 
 /** Bounds and the meaning of "now". */
 export interface PickleOptions extends PickleLimits {

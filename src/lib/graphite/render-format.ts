@@ -5,7 +5,7 @@
  * is not known is null, and an infinite one 1e9999, which readers take for infinite.
  */
 import { formatFloat } from "./number.ts";
-import { encodePickleValue, type Picklable } from "./pickle-value.ts";
+import { encodePickleValue, type Picklable } from "./pickle-writer.ts";
 import { consolidate, type Series } from "./series.ts";
 import { wallAt } from "./zone.ts";
 
@@ -89,6 +89,14 @@ function numberText(value: number): string {
   return formatFloat(value);
 }
 
+/** JSON as Python writes it, with a blank after each comma and colon. */
+function spaced(value: readonly string[] | Readonly<Record<string, string>>): string {
+  if (Array.isArray(value)) return `[${value.map((text) => JSON.stringify(text)).join(", ")}]`;
+  return `{${Object.entries(value)
+    .map(([key, text]) => `${JSON.stringify(key)}: ${JSON.stringify(text)}`)
+    .join(", ")}}`;
+}
+
 function wrap(text: string, options: RenderOptions): Rendered {
   if (options.jsonp === undefined) return { body: text, contentType: "application/json" };
   return { body: `${options.jsonp}(${text})`, contentType: "text/javascript" };
@@ -99,7 +107,7 @@ export function renderJson(list: readonly Series[], options: RenderOptions = {})
   const gap = options.pretty ? "\n" : "";
   const texts = seriesForJson(list, options).map(({ target, tags, datapoints }) => {
     const points = datapoints.map(([value, at]) => `[${numberText(value)}, ${at}]`).join(`, ${gap}`);
-    return `{"target": ${JSON.stringify(target)}, "tags": ${JSON.stringify(tags)}, ${gap}"datapoints": [${points}]}`;
+    return `{"target": ${JSON.stringify(target)}, "tags": ${spaced(tags)}, ${gap}"datapoints": [${points}]}`;
   });
   return wrap(`[${texts.join(`, ${gap}`)}]`, options);
 }
@@ -143,7 +151,7 @@ export function renderDygraph(list: readonly Series[], options: RenderOptions = 
     });
     return `[${[at, ...values].join(", ")}]`;
   });
-  const labels = JSON.stringify(["Time", ...list.map((series) => series.name)]);
+  const labels = spaced(["Time", ...list.map((series) => series.name)]);
   return wrap(`{"labels" : ${labels}, "data" : [${rows.join(", ")}]}`, options);
 }
 

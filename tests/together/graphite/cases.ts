@@ -538,6 +538,7 @@ export const cases: Readonly<Record<string, readonly string[]>> = {
   ],
   asPercent: [
     "asPercent(hosts.web*.cpu)",
+    "asPercent(mixed.*)",
     "asPercent(hosts.web1.cpu,100)",
     "asPercent(hosts.web1.cpu,55.5)",
     "asPercent(hosts.web*.mem.used,hosts.web*.mem.total)",

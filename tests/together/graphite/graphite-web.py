@@ -54,6 +54,7 @@ import whisper  # noqa: E402
 from django.core.management import call_command  # noqa: E402
 from django.core.wsgi import get_wsgi_application  # noqa: E402
 from graphite.events.models import Event  # noqa: E402
+from graphite.functions import SeriesFunctions  # noqa: E402
 from graphite.storage import STORE  # noqa: E402
 from graphite.tags.utils import TaggedSeries  # noqa: E402
 from graphite.util import epoch_to_dt  # noqa: E402
@@ -78,6 +79,14 @@ for series in spec["series"]:
         whisper.update_many(file_path, points, now=spec["now"])
 for event in spec["events"]:
     Event.objects.create(what="test", when=epoch_to_dt(event["when"]), tags=" ".join(event["tags"]))
+
+# The program's own /functions/ fails on the Python of its Debian, so the table is written down here.
+with open(os.path.join(folder, "functions.json"), "w") as file:
+    table = {
+        name: {"group": function.group, "params": [param.toJSON() for param in function.params]}
+        for name, function in SeriesFunctions().items()
+    }
+    file.write(json.dumps(table).replace("Infinity", "1e9999"))
 
 
 class Server(ThreadingMixIn, WSGIServer):

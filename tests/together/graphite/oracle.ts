@@ -62,6 +62,11 @@ export class Oracle implements AsyncDisposable {
     return fetch(`${this.baseUrl}/render/`, { method: "POST", body: form });
   }
 
+  /** Its functions with their groups and parameters, as `/functions` would give them. */
+  functions(): Promise<Record<string, { group: string; params: Record<string, unknown>[] }>> {
+    return Bun.file(join(this.#folder, "functions.json")).json();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#process.stdin.end();
     await this.#process.exited;

@@ -98,7 +98,7 @@ const name: Parameter = { name: "name", type: "string", required: true };
 const step: Parameter = { name: "step", type: "integer", default: integer(60) };
 
 function stacked(call: Call): Series[] {
-  const stack = call.text("stack");
+  const stack = call.optionalText("stack") ?? "__DEFAULT__";
   const { stacks } = call.evaluation;
   const totals = stacks.get(stack) ?? [];
   stacks.set(stack, totals);
@@ -202,7 +202,7 @@ export const drawingFunctions: readonly FunctionDeclaration[] = [
   {
     name: "stacked",
     group: "Graph",
-    parameters: [seriesList, { name: "stack", type: "string", default: "__DEFAULT__" }],
+    parameters: [seriesList, { name: "stack", type: "string" }],
     summary: "Puts series on top of those stacked before.",
     run: stacked,
   },

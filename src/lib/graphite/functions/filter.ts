@@ -75,7 +75,7 @@ function extremesBy(name: string, summary: string, isDescending: boolean): Funct
   return {
     name,
     group: "Filter Series",
-    parameters: [seriesList, { name: "n", type: "integer", default: integer(1) }, averageByDefault],
+    parameters: [seriesList, { name: "n", type: "integer", required: true, default: integer(1) }, averageByDefault],
     summary,
     run: (call) => sorted(call.list(), call.aggregation("func"), isDescending).slice(0, call.number("n")),
   };

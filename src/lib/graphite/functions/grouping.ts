@@ -1,7 +1,7 @@
 /**
  * Functions that sort series into groups by parts of their names or by tags, and combine each group; and shares of a total.
  */
-import { integer, type Call, type FunctionDeclaration, type Parameter, type Result } from "../call.ts";
+import type { Call, FunctionDeclaration, Parameter, Result } from "../call.ts";
 import { makeSeries, normalize, pathExpressionsOf, type Series } from "../series.ts";
 import { tagsOf } from "../path.ts";
 import { keyOf, type NodeOrTag } from "./alias.ts";
@@ -325,7 +325,7 @@ export const groupingFunctions: readonly FunctionDeclaration[] = [
     group: "Combine",
     parameters: [
       seriesList,
-      { name: "nodeNum", type: "node", default: integer(0), required: true },
+      { name: "nodeNum", type: "node", required: true },
       { name: "templateFunction", type: "string", required: true },
       { name: "newName", type: "string" },
     ],
