@@ -176,6 +176,18 @@ describe("signatures", () => {
     ]);
   });
 
+  test("urls listed: an upload key makes only listed sizes ahead, a token any", async () => {
+    const { node, token } = await guardedNode(
+      `[reticulum]\nurls = "listed"\nsizes = ["20w"]\nsigning_keys = ["${signingKey}"]\nupload_keys = ["k1"]\n`,
+    );
+    await using _ = node;
+    const hintsOf = async (words: { key?: string; token?: string }) => {
+      const answer = await upload(node, { ...words, query: "?size_hints=20w,30w" });
+      return ((await answer.json()) as { size_hints: string[] }).size_hints;
+    };
+    expect([await hintsOf({ key: "k1" }), await hintsOf({ token })]).toEqual([["20w"], ["20w", "30w"]]);
+  });
+
   test("a signature stands for a token", async () => {
     const { node, token } = await guardedNode(`[reticulum]\nsigning_keys = ["${signingKey}"]\n`);
     await using _ = node;

@@ -15,10 +15,11 @@ import { preferredType } from "../../kit/http/accept.ts";
 import { wholeText } from "../../kit/http/body.ts";
 import { pathOf } from "../../kit/http/target.ts";
 import type { Caller, Scope } from "../../kit/service.ts";
+import { formatSizeSpec } from "../../lib/resize/size-spec.ts";
 import type { Key } from "../cask/client.ts";
 import type { ImageInfo } from "./image-info.ts";
 import { type ImageRoute, redirect } from "./image-route.ts";
-import { extensionOf, formatNamed, keyOfHash, parseImagePath } from "./image-url.ts";
+import { extensionOf, formatNamed, keyOfHash, parseHints, parseImagePath } from "./image-url.ts";
 import type { KnownImage } from "./known-images.ts";
 import { checkedNote } from "./notes.ts";
 import { pageNotes } from "./notes-spread.ts";
@@ -110,6 +111,12 @@ export function reticulumRoutes(parts: HttpParts): (request: Request, caller: Ca
           "Cannot take the image: wanted a token with the scope write",
         );
 
+  const freeHints = (text: string) =>
+    parseHints(text)
+      .filter((spec) => route.isFree(spec))
+      .map(formatSizeSpec)
+      .join();
+
   const take = async (request: Request, caller: Caller): Promise<TakenImage> => {
     const mayAnyway = mayUpload(caller);
     const isForm = (request.headers.get("content-type") ?? "").toLowerCase().startsWith("multipart/");
@@ -119,7 +126,9 @@ export function reticulumRoutes(parts: HttpParts): (request: Request, caller: Ca
     return parts.room.during(async (takeRoom) => {
       const upload = await readUpload(request, parts.limits, takeRoom);
       if (!mayAnyway && !isUploadKey(upload.keys)) throw refuseUpload();
-      return reticulum.take(upload, request.signal);
+      // Who could not ask for a size, nor sign a URL of it, cannot have it made ahead either.
+      const sizeHints = caller.may("write") ? upload.sizeHints : freeHints(upload.sizeHints);
+      return reticulum.take({ ...upload, sizeHints }, request.signal);
     });
   };
 

@@ -222,18 +222,19 @@ export class ImageRoute {
   ): string {
     const { pixelRatio = 1, expiresAt } = options;
     const path = `${imagePath(hash, spec, filename)}${pixelRatio === 1 ? "" : `?dpr=${pixelRatio}`}`;
-    const wantsSignature = expiresAt !== undefined || !this.#isFree(spec);
+    const wantsSignature = expiresAt !== undefined || !this.isFree(spec);
     const { mountPath, rules } = this.#parts;
     return `${mountPath}${wantsSignature && rules.signingKeys.length > 0 ? signPath(path, rules.signingKeys, expiresAt) : path}`;
   }
 
-  #isFree(spec: SizeSpec): boolean {
+  /** Whether everybody who may see an image may ask for that size. */
+  isFree(spec: SizeSpec): boolean {
     const { sizes, urls } = this.#parts.rules;
     return urls === "open" || (urls === "listed" && sizes.has(formatSizeSpec(spec)));
   }
 
   #requireListed(spec: SizeSpec): void {
-    if (this.#isFree(spec)) return;
+    if (this.isFree(spec)) return;
     throw this.#parts.rules.urls === "signed"
       ? new Fault("forbidden", "reticulum/unsigned", "Cannot show the image: wanted a signed URL")
       : new Fault(
