@@ -391,6 +391,27 @@ describe("what else there is", () => {
     expect(await sizeOf(await get(`/image/${hash}/10w/x.jpg`))).toBe("10x7");
   });
 
+  test("HEAD: tells of everything what GET would, its length too", async () => {
+    const paths = ["full/a.png", "3w/a.png", "debug/a.png"].map((rest) => `/image/${dotHash}/${rest}`);
+    paths.push(
+      `/info/${dotHash}/`,
+      `/srcset/${dotHash}/`,
+      `/retrieve/${dotHash}/3w/png/`,
+      `/retrieve_info/${dotHash}/full/png/`,
+    );
+    paths.push("/", `/show/${dotHash}/`);
+    for (const path of paths) {
+      const whole = await get(path);
+      const length = (await whole.bytes()).byteLength;
+      const head = await fetch(`${base}${path}`, { method: "HEAD" });
+      const wanted = [path, whole.status, String(length), whole.headers.get("content-type"), ""];
+      const { headers, status } = head;
+      expect([path, status, headers.get("content-length"), headers.get("content-type"), await head.text()]).toEqual(
+        wanted,
+      );
+    }
+  });
+
   test("/retrieve/, /retrieve_info/: answer as nodes of the predecessor asked", async () => {
     const full = await get(`/retrieve/${dotHash}/full/png/`);
     expect([full.status, full.headers.get("content-type"), full.headers.get("etag")]).toEqual([

@@ -342,8 +342,20 @@ export function reticulumRoutes(parts: HttpParts): (request: Request, caller: Ca
       const ready = route.shortcut(request, caller);
       if (ready) return ready;
     }
+    if (request.method === "HEAD" && !/^\/(?:image|retrieve)\/(?!.*\/debug\/)/.test(below(request)))
+      return headOf(request, (get) => orGone(get, app.fetch(get, { caller })));
     return orGone(request, app.fetch(request, { caller }));
   };
+}
+
+/** The answer to HEAD out of the one to GET, with its length; images tell theirs without being read. */
+async function headOf(request: Request, answer: (get: Request) => Promise<Response>): Promise<Response> {
+  const { headers, signal, url } = request;
+  const response = await answer(new Request(url, { headers, signal }));
+  const { byteLength } = await response.arrayBuffer();
+  const told = new Headers(response.headers);
+  told.set("Content-Length", String(byteLength));
+  return new Response(null, { status: response.status, headers: told });
 }
 
 /** What stopped because nobody waits any more is a matter of the client, and no failure of this node. */
