@@ -12,17 +12,24 @@ import { type BenchTable, type Effort, sizeText } from "./report.ts";
 
 const mib = 2 ** 20;
 const sizes: Record<Effort, number> = { smoke: 8 * mib, quick: 256 * mib, full: 1024 * mib };
-/** Two releases in a row of a package of some 130 MiB, from the registry that npm is set to. */
-const releases = ["next@15.5.5", "next@15.5.6"];
+/** Releases in a row of two packages of some 100 MiB, from the registry that npm is set to. */
+const releases = [
+  ["next@15.5.5", "next@15.5.6"],
+  ["aws-sdk@2.1690.0", "aws-sdk@2.1691.0"],
+];
 const root = join(import.meta.dir, "..");
 
 /** Measures growth for both ways to cut. */
 export async function run(effort: Effort): Promise<BenchTable[]> {
   const folder = mkdtempSync(join(tmpdir(), "warren-bench-"));
   try {
-    const tars = effort === "smoke" ? treeTars(folder) : releases.map((release) => packageTar(folder, release));
-    const what =
-      effort === "smoke" ? "a source tree as tar, then with one file more" : `${releases.join(", then ")}, as tar`;
+    const pairs =
+      effort === "smoke"
+        ? [{ what: "a source tree as tar, then with one file more", tars: treeTars(folder) }]
+        : releases.map((pair) => ({
+            what: `${pair.join(", then ")}, as tar`,
+            tars: pair.map((release) => packageTar(folder, release)),
+          }));
     const rows: BenchTable["rows"] = [];
     for (const cut of ["content", "fixed"] as const) {
       await using node = await startChild({
@@ -30,14 +37,16 @@ export async function run(effort: Effort): Promise<BenchTable[]> {
         config: cut === "content" ? "" : '[hakmes]\ncut = "fixed"\nchunk_size = "1MiB"\n',
       });
       rows.push(await grown(node.url, cut, "one byte put in at the front", noiseAndShifted(sizes[effort])));
-      rows.push(
-        await grown(
-          node.url,
-          cut,
-          what,
-          tars.map((path) => () => Bun.file(path)),
-        ),
-      );
+      for (const { what, tars } of pairs) {
+        rows.push(
+          await grown(
+            node.url,
+            cut,
+            what,
+            tars.map((path) => () => Bun.file(path)),
+          ),
+        );
+      }
     }
     return [
       {
