@@ -62,7 +62,7 @@ export async function imageInfo(
 ): Promise<ImageInfo> {
   const { reticulum, route } = parts;
   const facts = await reticulum.originals.facts(image, signal);
-  const exif = await readExif(await reticulum.originals.bytes(image, signal));
+  const exif = await reticulum.originals.use(image, signal, readExif);
   const hash = digestOf(image.key);
   const extension = extensionOf[image.format];
   const mayLocate = parts.showLocation || caller.may("admin");

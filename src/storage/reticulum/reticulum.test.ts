@@ -7,7 +7,10 @@ import { Fault } from "../../kit/fault.ts";
 import { parseSizeSpec } from "../../lib/resize/size-spec.ts";
 import { type Key, requireKey } from "../cask/client.ts";
 import type { ImageFormat } from "./engine.ts";
-import { hashIn, imageOf, testNode, uploadOf } from "./node-fixture.ts";
+import { ImageRoute } from "./image-route.ts";
+import { imageInfo } from "./image-info.ts";
+import { FakeEngine, hashIn, imageOf, testNode, uploadOf } from "./node-fixture.ts";
+import { ReadyAnswers } from "./ready.ts";
 import type { KnownImage } from "./known-images.ts";
 import type { Wish } from "./reticulum.ts";
 
@@ -237,7 +240,24 @@ test("use: one copy of an original however many work with it, and no more at a t
   const others = images.slice(1, 4).map(use);
   expect(await failureOf(use(images[4]))).toBe("503 reticulum/busy");
   const late = use(images[0]);
+  // What is told of an image is read within the same bound.
+  const [last] = images.slice(4);
+  if (last === undefined) throw new Error("there is no such image");
+  const route = new ImageRoute({
+    reticulum: node,
+    ready: new ReadyAnswers({ maxBytes: 1000, clock: parts.clock }),
+    metrics: { served: () => undefined, happened: () => undefined, counts: () => ({ served: {}, events: {} }) },
+    rules: { urls: "open", sizes: new Set(), signingKeys: [], publicImages: false, convert: false, negotiate: [] },
+    clock: parts.clock,
+    mountPath: "",
+    guarded: () => false,
+  });
+  const told = { ...last, facts: await new FakeEngine().probe(imageOf(4, 3, "png")) };
+  const caller = { name: "anonymous", address: "127.0.0.1", requestId: "1", may: () => true, keepOpen: () => signal };
+  const info = () => imageInfo({ reticulum: node, route, showLocation: false }, told, caller, signal);
+  expect(await failureOf(info())).toBe("503 reticulum/busy");
   resolve();
   await Promise.all([...first, ...others, late]);
+  expect((await info()).width).toBe(4);
   expect(await failureOf(use(images[4]))).toBe("fine");
 });
