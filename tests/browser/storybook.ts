@@ -20,6 +20,17 @@ import { Lookup } from "../../src/storage/cask/pages/lookup.tsx";
 import { Overview, overviewParts } from "../../src/storage/cask/pages/overview.tsx";
 import { Upload } from "../../src/storage/cask/pages/upload.tsx";
 import { type UploadView, caskPaths, caskTabs } from "../../src/storage/cask/pages/view.ts";
+import { chimneyStyleAsset } from "../../src/signals/chimney/pages/assets.ts";
+import { CheckPage, checkParts } from "../../src/signals/chimney/pages/check.tsx";
+import {
+  Overview as ChimneyOverview,
+  overviewParts as chimneyParts,
+} from "../../src/signals/chimney/pages/overview.tsx";
+import { mountwatchStyleAsset } from "../../src/signals/mountwatch/pages/assets.ts";
+import {
+  Overview as MountwatchOverview,
+  overviewParts as mountwatchParts,
+} from "../../src/signals/mountwatch/pages/overview.tsx";
 import { hakmesStyleAsset } from "../../src/storage/hakmes/pages/assets.ts";
 import { File as HakmesFile } from "../../src/storage/hakmes/pages/file.tsx";
 import { Overview as HakmesOverview, stateParts } from "../../src/storage/hakmes/pages/overview.tsx";
@@ -31,8 +42,10 @@ import { State, stateParts as reticulumParts } from "../../src/storage/reticulum
 import { reticulumTabs } from "../../src/storage/reticulum/pages/view.ts";
 import { KitSamples } from "./samples-kit.tsx";
 import { joinSamples, logSamples, lookupSamples, overviewSamples, uploadSamples } from "./samples-cask.ts";
+import { chimneySamples, checkSamples } from "./samples-chimney.ts";
 import { consoleSamples, sampleNow } from "./samples-console.ts";
 import { hakmesFileSamples, hakmesOverviewSamples } from "./samples-hakmes.ts";
+import { mountwatchSamples } from "./samples-mountwatch.ts";
 import { copiesSamples, imageSamples, lightTableSamples, reticulumStateSamples } from "./samples-reticulum.ts";
 
 /** A running storybook. */
@@ -56,6 +69,8 @@ const navigation = [
   { name: "reticulum", summary: "images of any size", href: "/reticulum/", group: "storage" },
   { name: "statsd", summary: "counts and timings", href: "/statsd/", group: "signals" },
   { name: "series", summary: "keeps metrics", href: "/series/", group: "signals" },
+  { name: "chimney", summary: "asks applications", href: "/chimney/", group: "signals" },
+  { name: "mountwatch", summary: "asks disks", href: "/mountwatch/", group: "signals" },
   { name: "hound", summary: "alerts", href: "/hound/", group: "signals" },
   { name: "houston", summary: "dashboards", href: "/houston/", group: "signals" },
   { name: "identity", summary: "accounts", href: "/identity/", group: "people" },
@@ -74,6 +89,9 @@ const paths = [
   ...Object.keys(imageSamples).map((name) => `/reticulum/show/x/?sample=${name}`),
   ...Object.keys(copiesSamples).map((name) => `/reticulum/image/x/debug/a.jpg?sample=${name}`),
   ...Object.keys(reticulumStateSamples).map((name) => `/reticulum/state/?sample=${name}`),
+  ...Object.keys(chimneySamples).map((name) => `/chimney/?sample=${name}`),
+  ...Object.keys(checkSamples).map((name) => `/chimney/check/x/?sample=${name}`),
+  ...Object.keys(mountwatchSamples).map((name) => `/mountwatch/?sample=${name}`),
   "/kit?sample=trouble",
   "/sign-in",
   "/sign-in?failed",
@@ -111,7 +129,15 @@ export function startStorybook(port = 0): Storybook {
       nodeName: view.name,
       clock,
     });
-    shell.register([caskStyleAsset, hakmesStyleAsset, reticulumStyleAsset, uploadStyleAsset, uploadScriptAsset]);
+    shell.register([
+      caskStyleAsset,
+      hakmesStyleAsset,
+      reticulumStyleAsset,
+      chimneyStyleAsset,
+      mountwatchStyleAsset,
+      uploadStyleAsset,
+      uploadScriptAsset,
+    ]);
     shells.set(view.name, shell);
     return shell;
   };
@@ -206,6 +232,28 @@ export function startStorybook(port = 0): Storybook {
     return page(LightTable(table()), "table", "/live");
   };
 
+  const chimneyPage = (request: Request, url: URL, sample: string, shell: PageShell): Response => {
+    const isCheck = url.pathname.startsWith("/chimney/check/");
+    const parts = () =>
+      isCheck ? checkParts(sampleOf(checkSamples, sample)) : chimneyParts(sampleOf(chimneySamples, sample));
+    if (url.pathname.endsWith("/live")) return live(request, parts);
+    const body = isCheck
+      ? CheckPage(sampleOf(checkSamples, sample))
+      : ChimneyOverview(sampleOf(chimneySamples, sample));
+    const livePath = isCheck ? "/chimney/check/x/live" : "/chimney/live";
+    return shell.page(
+      { title: "Chimney", service: "chimney", body, assets: [chimneyStyleAsset], live: livePath },
+      request,
+    );
+  };
+
+  const mountwatchPage = (request: Request, url: URL, sample: string, shell: PageShell): Response => {
+    const view = () => sampleOf(mountwatchSamples, sample);
+    if (url.pathname === "/mountwatch/live") return live(request, () => mountwatchParts(view()));
+    const about = { title: "Mountwatch", service: "mountwatch", assets: [mountwatchStyleAsset] };
+    return shell.page({ ...about, body: MountwatchOverview(view()), live: "/mountwatch/live" }, request);
+  };
+
   const answer = (request: Request, keepOpen: () => void): Response | Promise<Response> => {
     const url = new URL(request.url);
     // Streams and assets of a page belong to the sample that the page shows.
@@ -235,6 +283,14 @@ export function startStorybook(port = 0): Storybook {
     if (url.pathname.startsWith("/reticulum/")) {
       keepOpen();
       return reticulumPage(request, url, sample, shell);
+    }
+    if (url.pathname.startsWith("/chimney/")) {
+      keepOpen();
+      return chimneyPage(request, url, sample, shell);
+    }
+    if (url.pathname.startsWith("/mountwatch/")) {
+      keepOpen();
+      return mountwatchPage(request, url, sample, shell);
     }
     const current = () => ({ ...view, events: [...sampleOf(consoleSamples, sample).events, ...events.recent()] });
     return createConsole({ view: current, events, shell, clock, log: silentLog }).handle(request, {

@@ -47,8 +47,9 @@ function verdictOf(folders: readonly FolderView[]): { tone: Tone; sentence: stri
 }
 
 function Space({ folder }: { folder: FolderView }) {
-  const { answer, watched } = folder;
-  if (answer?.kind !== "seen") return null;
+  const { answer, verdict, watched } = folder;
+  // What lies below an unmounted folder is another disk's space.
+  if (answer?.kind !== "seen" || (verdict?.isBroken === true && verdict.isMounted === false)) return null;
   const room = answer.usedBytes + answer.availableBytes;
   if (room === 0) return <>no size</>;
   const share = answer.usedBytes / room;
@@ -97,7 +98,7 @@ function Rows({ view }: { view: OverviewView }) {
           kind: "state",
           cell: (folder) => <Mark {...(folder.verdict ? marks[folder.verdict.condition] : notYet)} />,
         },
-        { title: "Space", cell: (folder) => <Space folder={folder} /> },
+        { title: "Space", kind: "wide", cell: (folder) => <Space folder={folder} /> },
         { title: "Inodes", kind: "number", cell: inodes },
         {
           title: "Answered in",
