@@ -83,6 +83,11 @@ export const benches: readonly Bench[] = [
     run: async (effort) => (await import("./reticulum.bench.ts")).run(effort),
   },
   {
+    name: "statsd",
+    summary: "datagrams without loss, beside Etsy's; packed metrics; memory of a hundred thousand names",
+    run: async (effort) => (await import("./statsd.bench.ts")).run(effort),
+  },
+  {
     name: "chunker",
     summary: "cutting content into chunks, beside SHA-256",
     run: async (effort) => (await import("./chunker.bench.ts")).run(effort),

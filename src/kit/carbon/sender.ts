@@ -11,6 +11,7 @@ import type { Point } from "../../lib/graphite/path.ts";
 import { encodePickleFrame } from "../../lib/graphite/pickle.ts";
 import { type Clock, sleep } from "../clock.ts";
 import { reasonOf } from "../fault.ts";
+import { letGo } from "../let-go.ts";
 import type { Logger } from "../log.ts";
 import type { Delivery } from "./delivery.ts";
 import { type Batch, Spool } from "./spool.ts";
@@ -64,11 +65,13 @@ export interface CarbonBatch {
   end(): void;
 }
 
-const textMaxLength = 64 * 1024;
+const batchBytes = 64 * 1024;
 const pickleMaxPoints = 500;
 const retryMaxMs = 30_000;
 /** What was written this long before a connection broke may not have arrived. */
 const doubtMs = 2000;
+/** And of so many bytes at most, about what a kernel holds of a connection. */
+const doubtBytes = 1024 * 1024;
 /** Batches in memory while the target takes them. */
 const memoryMaxBytes = 4 * 1024 * 1024;
 
@@ -81,6 +84,7 @@ export class CarbonSender {
   readonly #stopping = new AbortController();
   readonly #finished: Promise<void>;
   #queueBytes = 0;
+  #recentBytes = 0;
   #waiting = new AbortController();
   #settled: (() => void)[] = [];
   #isBusy = false;
@@ -112,23 +116,39 @@ export class CarbonSender {
   /** Takes points one by one, without a list of all of them. */
   batch(): CarbonBatch {
     const isPickle = this.#options.protocol === "pickle";
-    let text = "";
+    // Lines are written where they will be sent from: a flush of many names would otherwise leave their texts behind.
+    let lines: Buffer | undefined;
+    let sizeBytes = 0;
     let points: Point[] = [];
     let count = 0;
     const pass = () => {
       if (count === 0) return;
-      this.#take({ bytes: isPickle ? encodePickleFrame(points) : Buffer.from(text, "utf8"), points: count });
-      text = "";
+      const bytes = isPickle ? encodePickleFrame(points) : new Uint8Array((lines as Buffer).subarray(0, sizeBytes));
+      this.#take({ bytes, points: count });
+      sizeBytes = 0;
       points = [];
       count = 0;
     };
+    const addLine = (line: string) => {
+      // A character has at most three bytes of UTF-8 for each of its units.
+      const mostBytes = line.length * 3;
+      if (lines === undefined || mostBytes > lines.length)
+        lines = Buffer.allocUnsafeSlow(Math.max(batchBytes, mostBytes));
+      if (sizeBytes + mostBytes > lines.length) pass();
+      count++;
+      sizeBytes += lines.write(line, sizeBytes);
+    };
     return {
       add(path, value, atSeconds) {
-        count++;
         const safePath = /\s/.test(path) ? path.replaceAll(/\s/g, "_") : path;
-        if (isPickle) points.push({ path: safePath, value, atSeconds });
-        else text += encodeLine({ path: safePath, value, atSeconds });
-        if (text.length >= textMaxLength || points.length >= pickleMaxPoints) pass();
+        const point = { path: safePath, value, atSeconds };
+        if (!isPickle) {
+          addLine(encodeLine(point));
+          return;
+        }
+        count++;
+        points.push(point);
+        if (points.length >= pickleMaxPoints) pass();
       },
       end: pass,
     };
@@ -210,6 +230,7 @@ export class CarbonSender {
   #sendAgain(): void {
     const since = this.#options.clock.monotonicMs() - doubtMs;
     const doubtful = this.#recent.splice(0).filter(({ sentMs }) => sentMs >= since);
+    this.#recentBytes = 0;
     for (const { batch } of doubtful) this.#keep(batch);
     if (doubtful.length > 0) this.#waiting.abort();
   }
@@ -281,7 +302,13 @@ export class CarbonSender {
     if (delivery.hasReceipts) return;
     const nowMs = clock.monotonicMs();
     this.#recent.push({ batch, sentMs: nowMs });
-    while (this.#recent[0] && this.#recent[0].sentMs < nowMs - doubtMs) this.#recent.shift();
+    this.#recentBytes += batch.bytes.length;
+    for (let oldest = this.#recent[0]; oldest; oldest = this.#recent[0]) {
+      if (oldest.sentMs >= nowMs - doubtMs && this.#recentBytes <= doubtBytes) break;
+      this.#recent.shift();
+      this.#recentBytes -= oldest.batch.bytes.length;
+      letGo(oldest.batch.bytes);
+    }
   }
 
   #settle(): void {
