@@ -125,13 +125,15 @@ describe("peerRoutes, httpPeer", () => {
     expect(statuses).toEqual(new Set([403, 429]));
   });
 
-  test("without a secret only this machine is let in, and only who may write", async () => {
+  test("without a secret only this machine is let in, and only who may do everything", async () => {
     const { handle } = routesOf(catalogOf(), []);
     const ask = (caller: Caller) =>
       codeOf(handle(new Request("http://x/peer/changes/?after=0&limit=0"), caller, "/peer/changes/"));
     expect(await Promise.all([callerFrom("127.0.0.1"), callerFrom("::1")].map(ask))).toEqual(["no fault", "no fault"]);
     expect(await ask(callerFrom("10.0.0.7"))).toBe("hakmes/secret");
     expect(await ask(callerFrom("127.0.0.1", false))).toBe("hakmes/secret");
+    const writer: Caller = { ...callerFrom("127.0.0.1"), may: (scope) => scope !== "admin" };
+    expect(await ask(writer)).toBe("hakmes/secret");
   });
 
   test("requests that nodes do not send are refused, and change nothing", async () => {
