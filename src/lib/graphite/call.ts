@@ -325,7 +325,13 @@ export class Call {
 
   /** Seconds of an interval, never negative. */
   interval(name: string): number {
-    const seconds = Math.abs(parseSpan(this.text(name)));
+    let seconds: number;
+    try {
+      seconds = Math.abs(parseSpan(this.text(name)));
+    } catch (error) {
+      if (error instanceof SyntaxError) return this.fail(`${name}: ${error.message}`);
+      throw error;
+    }
     if (seconds === 0) this.fail(`${name} must be longer than 0`);
     return seconds;
   }

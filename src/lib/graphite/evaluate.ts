@@ -53,6 +53,9 @@ function replaceIn(text: string, replacements: Replacements): string {
   return result;
 }
 
+/** What a series costs beside its values, in values. */
+const costOfSeries = 64;
+
 class Query {
   readonly #options: EvaluateOptions;
   readonly #budget: Budget;
@@ -147,7 +150,7 @@ class Query {
   #charge(list: readonly Series[]): void {
     this.#budget.spend(
       list.length,
-      list.reduce((sum, series) => sum + series.values.length, 0),
+      list.reduce((sum, { values }) => sum + values.length + costOfSeries, 0),
     );
   }
 
@@ -202,7 +205,8 @@ class Query {
     this.#budget.checkTime();
     const fetching = (async () => {
       signal?.throwIfAborted();
-      const found = await source.fetch(query, scope.fromSeconds, scope.untilSeconds, signal);
+      const { fromSeconds, untilSeconds } = scope;
+      const found = await source.fetch(query, fromSeconds, untilSeconds, signal, this.#budget.pointsLeft);
       this.#budget.spend(
         found.length,
         found.reduce((sum, series) => sum + series.values.length, 0),
@@ -214,6 +218,7 @@ class Query {
   }
 
   #made(found: readonly FetchedSeries[], pathExpression: string, scope: Scope): Series[] {
+    this.#budget.spend(found.length, found.length * costOfSeries);
     return found.map((series) =>
       makeSeries({
         name: series.path,

@@ -30,6 +30,11 @@ export class Budget {
     this.#isOver = limits.isOver ?? (() => false);
   }
 
+  /** How many values the query may still make. */
+  get pointsLeft(): number {
+    return this.#maxPoints - this.#points;
+  }
+
   /** @throws QueryLimitError when the time is over. */
   checkTime(): void {
     if (this.#isOver()) throw new QueryLimitError("Query took too long: ask for fewer series or a shorter time");

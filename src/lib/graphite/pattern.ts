@@ -6,6 +6,8 @@
  */
 import { RE2JS } from "re2js";
 
+const maxResult = 65_536;
+
 /** A compiled expression. */
 export class Pattern {
   readonly #compiled: RE2JS;
@@ -31,7 +33,10 @@ export class Pattern {
     return this.#compiled.matcher(text).lookingAt();
   }
 
-  /** The text with each occurrence replaced. */
+  /**
+   * The text with each occurrence replaced.
+   * @throws RangeError when it becomes longer than 65536 characters.
+   */
   replaceAll(text: string, replacement: string): string {
     const matcher = this.#compiled.matcher(text);
     let result = "";
@@ -46,6 +51,7 @@ export class Pattern {
           return (/^\d+$/.test(key) ? matcher.group(Number(key)) : matcher.group(key)) ?? "";
         },
       );
+      if (result.length > maxResult) throw new RangeError(`Cannot replace in text: more than ${maxResult} characters`);
       from = matcher.end();
     }
     return result + text.slice(from);

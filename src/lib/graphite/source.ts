@@ -31,12 +31,14 @@ export interface SeriesSource {
   /**
    * All series that match, with their values in (fromSeconds, untilSeconds]: the first is at
    * `from - from % step + step`, the end is found from `until` the same way, and an empty range has one value.
+   * @param maxPoints a source that would give more values than this had better throw QueryLimitError than read them.
    */
   fetch(
     query: SeriesQuery,
     fromSeconds: number,
     untilSeconds: number,
     signal?: AbortSignal,
+    maxPoints?: number,
   ): Promise<readonly FetchedSeries[]>;
   /** Events in [fromSeconds, untilSeconds) that have all of the tags; all events when `tags` is undefined. */
   events?(

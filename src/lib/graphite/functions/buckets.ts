@@ -33,6 +33,7 @@ function bucketValues(
   const length = Math.max(0, Math.ceil((end - start) / seconds));
   if (length > maxBuckets) call.fail(`the interval makes more than ${maxBuckets} values`);
   const points = Math.min(values.length, Math.max(0, Math.ceil((series.endSeconds - startSeconds) / stepSeconds)));
+  call.evaluation.budget.spend(0, length);
   const result = new Float64Array(length);
   let at = 0;
   for (let bucket = 0; bucket < length; bucket++) {
@@ -112,6 +113,7 @@ function summarize(call: Call): Series[] {
 function hits(call: Call, series: Series, seconds: number): { values: Float64Array; startSeconds: number } {
   const length = Math.ceil((series.endSeconds - series.startSeconds) / seconds);
   if (length > maxBuckets) call.fail(`the interval makes more than ${maxBuckets} values`);
+  call.evaluation.budget.spend(0, length);
   const startSeconds = series.endSeconds - length * seconds;
   const values = new Float64Array(length).fill(Number.NaN);
   const add = (bucket: number, amount: number) => {

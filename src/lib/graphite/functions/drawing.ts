@@ -131,8 +131,8 @@ export function areaBetween(call: Call, list: readonly Series[]): Series[] {
 async function events(call: Call): Promise<Series[]> {
   const tags = call.texts("tags");
   const { fromSeconds, untilSeconds, xFilesFactor } = call.scope;
+  call.evaluation.budget.spend(1, untilSeconds - fromSeconds);
   const values = new Float64Array(untilSeconds - fromSeconds).fill(Number.NaN);
-  call.evaluation.budget.spend(1, values.length);
   const isAll = tags.length === 1 && tags[0] === "*";
   for (const { atSeconds } of await call.evaluation.events(isAll ? undefined : tags)) {
     const index = Math.floor(atSeconds) - fromSeconds;

@@ -310,6 +310,7 @@ export const forecastFunctions: readonly FunctionDeclaration[] = [
       return call.list().flatMap((series) => {
         if (count(series.values) === 0) return [];
         const length = Math.trunc((series.endSeconds - series.startSeconds) / series.stepSeconds);
+        call.evaluation.budget.spend(0, length);
         const values = new Float64Array(length).fill(percentile(series.values, n));
         const name = `nPercentile(${series.name}, ${formatGeneral(n)})`;
         return [withTags(derived(series, name, values), { nPercentile: call.shown("n") })];

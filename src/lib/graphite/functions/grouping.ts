@@ -125,6 +125,8 @@ function asPercent(call: Call): Series[] {
     const rows = normalize(list);
     const sums = sumRows(rows);
     const text = `sumSeries(${pathExpressionsOf(list)})`;
+    // Every name holds the names of all.
+    call.evaluation.budget.spend(0, (text.length * list.length) / 8);
     return list.map((series, column) => {
       const values = sums.map((sum, index) => percent(rows.columns[column]?.[index] ?? Number.NaN, sum));
       const times = { startSeconds: series.startSeconds, endSeconds: series.endSeconds, stepSeconds: rows.stepSeconds };
@@ -244,9 +246,12 @@ async function applyByNode(call: Call): Promise<Series[]> {
       ),
     ),
   ].sort();
+  const template = call.text("templateFunction");
   const result: Series[] = [];
   for (const prefix of prefixes) {
-    for (const series of await call.evaluation.target(call.text("templateFunction").replaceAll("%", prefix))) {
+    if (prefix.length * Math.max(template.length, newName?.length ?? 0) > 1_000_000)
+      call.fail("the names are too long");
+    for (const series of await call.evaluation.target(template.replaceAll("%", prefix))) {
       const name = newName === undefined ? series.name : newName.replaceAll("%", prefix);
       const { startSeconds, endSeconds } = final;
       result.push({ ...series, name, pathExpression: prefix, startSeconds, endSeconds });
