@@ -27,6 +27,8 @@ export const demoEnvironment = {
   WARREN_CASK_EXCHANGE_EVERY: "1s",
   WARREN_CASK_PEER_TIMEOUT: "3s",
   WARREN_CASK_ASK: "1s",
+  // Three nodes on one machine want the same ports for what the demonstration is not about.
+  WARREN_STATSD_ENABLED: "false",
   WARREN_NODE_LOG_LEVEL: "warn",
   WARREN_NODE_STOP_TIMEOUT: "3s",
 };
