@@ -26,6 +26,35 @@ export function exifBlock(source: Uint8Array): Uint8Array | undefined {
   }
 }
 
+/** Cameras write a few hundred. */
+const entriesMax = 1000;
+const directoriesMax = 16;
+/** Tags whose value is where another directory begins. */
+const pointers = new Set([0x8769, 0x8825, 0xa005]);
+
+/**
+ * Whether a directory of a block claims more entries than any camera writes: each of them may hold the whole block, and
+ * reading them all would take seconds. Never throws.
+ */
+export function isOverfull(block: Uint8Array): boolean {
+  const view = viewOf(block);
+  const little = block[0] === 0x49;
+  const waiting = block.byteLength < 8 ? [] : [view.getUint32(4, little)];
+  for (let seen = 0; seen < directoriesMax && waiting.length > 0; seen++) {
+    const from = waiting.shift() ?? 0;
+    // 0 is none.
+    if (from < 8 || from + 2 > block.byteLength) continue;
+    const count = view.getUint16(from, little);
+    if (count > entriesMax) return true;
+    const end = from + 2 + count * 12;
+    for (let at = from + 2; at < end && at + 12 <= block.byteLength; at += 12)
+      if (pointers.has(view.getUint16(at, little))) waiting.push(view.getUint32(at + 8, little));
+    // Behind the first one stands where that of the thumbnail is; behind others anything may stand.
+    if (seen === 0 && end + 4 <= block.byteLength) waiting.push(view.getUint32(end, little));
+  }
+  return waiting.length > directoriesMax;
+}
+
 function find(source: Uint8Array): Uint8Array | undefined {
   const begin = latin(source, 0, 12);
   if (begin.startsWith("\xff\xd8")) return inJpeg(source);

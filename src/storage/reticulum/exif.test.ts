@@ -140,6 +140,19 @@ describe("readExif", () => {
     expect(performance.now() - startMs).toBeLessThan(2000);
   });
 
+  test("tens of thousands of texts that all are the whole block do not make it slow, in any directory", async () => {
+    const texts = Array.from({ length: 40_000 }, () => [0x010f, 2, 300_000, 8] as const);
+    const first = tiff(texts);
+    // One entry that leads to a directory behind it.
+    const second = joined(tiff([[0x8769, 4, 1, 26]]), first.subarray(8));
+    for (const block of [first, second]) {
+      const startMs = performance.now();
+      const png = joined(Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a), chunk("eXIf", block));
+      const { tags, warnings } = await readExif(png);
+      expect([tags, warnings.length, performance.now() - startMs < 300]).toEqual([[], 1, true]);
+    }
+  });
+
   test("whatever is broken in it, it answers soon", async () => {
     const sound = await Promise.all((["jpeg", "png", "webp", "avif"] as const).map((format) => imageWith(format)));
     const harm = fc.record({ at: fc.double({ min: 0, max: 1, noNaN: true }), byte: fc.integer({ min: 0, max: 255 }) });

@@ -6,7 +6,7 @@
 import type { ExpandedTags } from "exifreader";
 
 import { reasonOf } from "../../kit/fault.ts";
-import { exifBlock } from "./exif-block.ts";
+import { exifBlock, isOverfull } from "./exif-block.ts";
 
 /** One thing that was written. */
 export interface ExifTag {
@@ -120,6 +120,12 @@ const tagsMax = 500;
 export async function readExif(source: Uint8Array): Promise<Exif> {
   const block = exifBlock(source);
   if (block === undefined) return { tags: [], locationTags: [], warnings: [] };
+  if (isOverfull(block))
+    return {
+      tags: [],
+      locationTags: [],
+      warnings: ["The EXIF block is left out: it has more entries than a camera writes"],
+    };
   // Loaded with the first image that has a block: many have none, and it takes its time.
   const { loadView } = await import("exifreader");
   let read: ExpandedTags;
