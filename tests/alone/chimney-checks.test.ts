@@ -89,8 +89,8 @@ describe("in its predecessor's place", () => {
       }),
     );
     await using node = await startChild({
-      words: ["chimney", "--timeout", "200ms"],
-      environment: { CHIMNEY_CONFIG: path, CHIMNEY_LOG_LEVEL: "DEBUG" },
+      words: ["chimney", "-config", path, "--timeout", "200ms"],
+      environment: { CHIMNEY_LOG_LEVEL: "DEBUG" },
     });
     const zeros = ["run", "passed", "failed", "errored", "classes", "time"].map((name) => [name, 0] as const);
     const full = [

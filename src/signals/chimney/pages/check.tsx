@@ -45,9 +45,7 @@ function Figures({ view }: { view: CheckPageView }) {
         ...(view.row.kind === "heartbeat"
           ? []
           : ([
-              ["Took", span(half), "half of a day's answers within"],
-              ["95 of 100", span(most), "within"],
-              ["99 of 100", span(nearlyAll), "within"],
+              ["Took", span(half), `half of a day's; 95 of 100 within ${span(most)}, 99 within ${span(nearlyAll)}`],
             ] as const)),
       ]}
     />

@@ -124,15 +124,15 @@ function Rows({ view }: { view: OverviewView }) {
 export function overviewParts(view: OverviewView): Record<string, Html> {
   const verdict = verdictOf(view.rows);
   return {
-    verdict: (
+    verdict: <Headline title="Chimney" tone={verdict.tone} sentence={verdict.sentence} />,
+    checks: (
       <>
-        <Headline title="Chimney" tone={verdict.tone} sentence={verdict.sentence} />
         {view.trouble === undefined ? null : (
           <Flash tone="warn">{`The file of checks is not in effect as it stands. ${view.trouble}.`}</Flash>
         )}
+        <Rows view={view} />
       </>
     ),
-    checks: <Rows view={view} />,
   };
 }
 

@@ -98,7 +98,7 @@ function Rows({ view }: { view: OverviewView }) {
           kind: "state",
           cell: (folder) => <Mark {...(folder.verdict ? marks[folder.verdict.condition] : notYet)} />,
         },
-        { title: "Space", kind: "wide", cell: (folder) => <Space folder={folder} /> },
+        { title: "Space", cell: (folder) => <Space folder={folder} /> },
         { title: "Inodes", kind: "number", cell: inodes },
         {
           title: "Answered in",
