@@ -18,7 +18,7 @@ export function known(values: Float64Array): Float64Array {
 /** How many are known. */
 export function count(values: Float64Array): number {
   let found = 0;
-  for (const value of values) if (value === value) found++;
+  for (let index = 0; index < values.length; index++) if (values[index] === values[index]) found++;
   return found;
 }
 
@@ -26,7 +26,8 @@ export function count(values: Float64Array): number {
 export function sum(values: Float64Array): number {
   let total = 0;
   let any = false;
-  for (const value of values) {
+  for (let index = 0; index < values.length; index++) {
+    const value = values[index] ?? none;
     if (value !== value) continue;
     total += value;
     any = true;
@@ -42,14 +43,20 @@ export function average(values: Float64Array): number {
 /** The largest. */
 export function max(values: Float64Array): number {
   let most = none;
-  for (const value of values) if (value > most || (most !== most && value === value)) most = value;
+  for (let index = 0; index < values.length; index++) {
+    const value = values[index] ?? none;
+    if (value > most || (most !== most && value === value)) most = value;
+  }
   return most;
 }
 
 /** The smallest. */
 export function min(values: Float64Array): number {
   let least = none;
-  for (const value of values) if (value < least || (least !== least && value === value)) least = value;
+  for (let index = 0; index < values.length; index++) {
+    const value = values[index] ?? none;
+    if (value < least || (least !== least && value === value)) least = value;
+  }
   return least;
 }
 

@@ -43,6 +43,9 @@ export function formatFloat(value: number): string {
   if (value === -Infinity) return "-inf";
   if (Object.is(value, -0)) return "-0.0";
   if (value === 0) return "0.0";
+  const size = Math.abs(value);
+  // Within these bounds both languages write the same digits without an exponent.
+  if (size < 1e16 && size >= 1e-4) return Number.isInteger(value) ? `${value}.0` : `${value}`;
   const [mantissa = "0", exponentPart = "0"] = value.toExponential().split("e");
   const exponent = Number(exponentPart);
   if (exponent < -4 || exponent >= 16) return mantissa + exponentText(exponent);

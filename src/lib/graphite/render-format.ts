@@ -31,29 +31,47 @@ export interface Rendered {
 /** One value and its time. NaN is not known. */
 export type Datapoint = readonly [number, number];
 
-/** The values of a series with their times, `count` made into one. Graphite gives none after the end. */
-export function datapointsOf(series: Series, count = 1): Datapoint[] {
+/** What of a series is shown: `values[0]` to before `length`, each a step after the one before. */
+interface Shown {
+  readonly values: Float64Array;
+  readonly startSeconds: number;
+  readonly stepSeconds: number;
+  readonly length: number;
+}
+
+/** The values of a series, `count` made into one. Graphite shows none after the end. */
+function shownOf(series: Series, count = 1): Shown {
   const values = consolidate(series, count);
-  const step = series.stepSeconds * count;
-  const times = Math.floor((series.endSeconds - series.startSeconds) / Math.max(step, 1)) + 1;
+  const stepSeconds = series.stepSeconds * count;
+  const times = Math.floor((series.endSeconds - series.startSeconds) / Math.max(stepSeconds, 1)) + 1;
   const length = Math.max(0, Math.min(values.length, times));
-  return Array.from({ length }, (_, index) => [values[index] ?? Number.NaN, series.startSeconds + index * step]);
+  return { values, startSeconds: series.startSeconds, stepSeconds, length };
+}
+
+/** Each value that is shown with its time. */
+function datapointsOf(shown: Shown, noNullPoints = false): Datapoint[] {
+  const found: Datapoint[] = [];
+  for (let index = 0; index < shown.length; index++) {
+    const value = shown.values[index] ?? Number.NaN;
+    if (value === value || !noNullPoints) found.push([value, shown.startSeconds + index * shown.stepSeconds]);
+  }
+  return found;
 }
 
 /**
  * Thins a series out so that at most `most` values remain of a range. The start is moved so that the buckets of one call fall on those of
  * the next.
  */
-function thinned(series: Series, most: number, rangeSeconds: number): Datapoint[] {
-  if (most === 1) return datapointsOf(series, Math.max(series.values.length, 1));
+function thinned(series: Series, most: number, rangeSeconds: number): Shown {
+  if (most === 1) return shownOf(series, Math.max(series.values.length, 1));
   const available = rangeSeconds / series.stepSeconds;
-  if (most >= available) return datapointsOf(series);
+  if (most >= available) return shownOf(series);
   const count = most === 0 ? Math.max(series.values.length, 1) : Math.ceil(available / most);
   const bucketSeconds = Math.trunc(count * series.stepSeconds);
   const { startSeconds, stepSeconds } = series;
   const nudge = bucketSeconds + (startSeconds % stepSeconds) - (startSeconds % bucketSeconds);
   const lost = Math.max(0, Math.trunc(nudge / stepSeconds) - 1);
-  return datapointsOf({ ...series, startSeconds: startSeconds + nudge, values: series.values.subarray(lost) }, count);
+  return shownOf({ ...series, startSeconds: startSeconds + nudge, values: series.values.subarray(lost) }, count);
 }
 
 /** A series as the JSON answer has it. */
@@ -63,22 +81,27 @@ export interface RenderedSeries {
   readonly datapoints: readonly Datapoint[];
 }
 
-/** What the JSON answer says, before it is text. */
-export function seriesForJson(list: readonly Series[], options: RenderOptions = {}): RenderedSeries[] {
+/** Series with what is shown of each. Those of which nothing is are left out when nothing unknown is wanted. */
+function shownSeries(list: readonly Series[], options: RenderOptions): { series: Series; shown: Shown }[] {
   if (!list.some((series) => series.values.length > 0)) return [];
   const start = list.reduce((least, series) => Math.min(least, series.startSeconds), Infinity);
   const end = list.reduce((most, series) => Math.max(most, series.endSeconds), -Infinity);
-  const found: RenderedSeries[] = [];
-  for (const series of list) {
-    const { maxDataPoints } = options;
-    let datapoints = maxDataPoints === undefined ? datapointsOf(series) : thinned(series, maxDataPoints, end - start);
-    if (options.noNullPoints) {
-      datapoints = datapoints.filter(([value]) => value === value);
-      if (datapoints.length === 0) continue;
-    }
-    found.push({ target: series.name, tags: series.tags, datapoints });
-  }
-  return found;
+  const { maxDataPoints } = options;
+  const all = list.map((series) => {
+    const shown = maxDataPoints === undefined ? shownOf(series) : thinned(series, maxDataPoints, end - start);
+    return { series, shown };
+  });
+  if (!options.noNullPoints) return all;
+  return all.filter(({ shown }) => shown.values.subarray(0, shown.length).some((value) => value === value));
+}
+
+/** What the JSON answer says, before it is text. */
+export function seriesForJson(list: readonly Series[], options: RenderOptions = {}): RenderedSeries[] {
+  return shownSeries(list, options).map(({ series, shown }) => ({
+    target: series.name,
+    tags: series.tags,
+    datapoints: datapointsOf(shown, options.noNullPoints),
+  }));
 }
 
 function numberText(value: number): string {
@@ -104,12 +127,19 @@ function wrap(text: string, options: RenderOptions): Rendered {
 
 /** `[{"target", "tags", "datapoints": [[value, seconds], …]}, …]` */
 export function renderJson(list: readonly Series[], options: RenderOptions = {}): Rendered {
-  const gap = options.pretty ? "\n" : "";
-  const texts = seriesForJson(list, options).map(({ target, tags, datapoints }) => {
-    const points = datapoints.map(([value, at]) => `[${numberText(value)}, ${at}]`).join(`, ${gap}`);
-    return `{"target": ${JSON.stringify(target)}, "tags": ${spaced(tags)}, ${gap}"datapoints": [${points}]}`;
+  const between = options.pretty ? ", \n" : ", ";
+  const texts = shownSeries(list, options).map(({ series, shown }) => {
+    const { values, length, startSeconds, stepSeconds } = shown;
+    let points = "";
+    for (let index = 0; index < length; index++) {
+      const value = values[index] ?? Number.NaN;
+      if (options.noNullPoints && value !== value) continue;
+      if (points !== "") points += between;
+      points += `[${numberText(value)}, ${startSeconds + index * stepSeconds}]`;
+    }
+    return `{"target": ${JSON.stringify(series.name)}, "tags": ${spaced(series.tags)}, "datapoints": [${points}]}`;
   });
-  return wrap(`[${texts.join(`, ${gap}`)}]`, options);
+  return wrap(`[${texts.join(between)}]`, options);
 }
 
 /** One line a series: `name,start,end,step|1.0,2.0,None`. */

@@ -2,7 +2,7 @@
  * Functions over a window that moves along: means, medians, sums and others of the values just before, and deviations.
  *
  * They fetch as much earlier data as the window is long, so the first values are as good as the last. A window that is wide for
- * many values is not gone through anew for each: sums keep a compensated total, extremes a queue, medians a sorted list.
+ * many values is not gone through anew for each: extremes keep a queue, medians a sorted list, and long sums a compensated total.
  */
 import { aggregations, average } from "../aggregation.ts";
 import { parseSpan } from "../at-time.ts";
@@ -58,6 +58,26 @@ function direct(call: Call, make: (window: Float64Array) => number): Slide {
       }
       result[index] = known > 0 && isEnough(known) ? make(window.subarray(0, known)) : Number.NaN;
       if (((index * width) & 0xfffff) < width) call.evaluation.budget.checkTime();
+    }
+    return result;
+  };
+}
+
+/** Adds up every window anew, from left to right. */
+function directSum(call: Call, make: (total: number, known: number) => number): Slide {
+  return (values, width, isEnough) => {
+    const result = new Float64Array(Math.max(0, values.length - width));
+    for (let index = 0; index < result.length; index++) {
+      let known = 0;
+      let total = 0;
+      for (let at = index; at < index + width; at++) {
+        const value = values[at] ?? Number.NaN;
+        if (value !== value) continue;
+        total += value;
+        known++;
+      }
+      result[index] = known > 0 && isEnough(known) ? make(total, known) : Number.NaN;
+      if ((index & 0xfff) === 0) call.evaluation.budget.checkTime();
     }
     return result;
   };
@@ -148,19 +168,31 @@ function runningMedian(call: Call): Slide {
   };
 }
 
-/** Beyond this many steps of work a running form takes the place of the direct one, which agrees with Graphite to the last bit. */
+/** Beyond this many steps of work a running total takes the place of adding anew, which agrees with Graphite to the last bit. */
 const directWork = 20_000_000;
 
 function slideOf(call: Call, functionName: string, work: number): Slide {
-  if (work > directWork) {
-    if (["average", "avg", "avg_zero"].includes(functionName)) return runningSum((total, known) => total / known);
-    if (["sum", "total"].includes(functionName)) return runningSum((total) => total);
-    if (functionName === "count") return runningSum((_, known) => known);
-    if (functionName === "max") return runningExtreme((left, right) => left > right);
-    if (functionName === "min") return runningExtreme((left, right) => left < right);
-    if (functionName === "median") return runningMedian(call);
+  const add =
+    work > directWork ? runningSum : (make: (total: number, known: number) => number) => directSum(call, make);
+  switch (functionName) {
+    case "average":
+    case "avg":
+    case "avg_zero":
+      return add((total, known) => total / known);
+    case "sum":
+    case "total":
+      return add((total) => total);
+    case "count":
+      return runningSum((_, known) => known);
+    case "max":
+      return runningExtreme((left, right) => left > right);
+    case "min":
+      return runningExtreme((left, right) => left < right);
+    case "median":
+      return runningMedian(call);
+    default:
+      return direct(call, aggregationOf(call, functionName));
   }
-  return direct(call, aggregationOf(call, functionName));
 }
 
 /** The series of the call with as much before as the window needs. */
