@@ -29,6 +29,13 @@ export const services: readonly ServiceEntry[] = [
     load: async () => (await import("./storage/reticulum/service.ts")).reticulum,
   },
   {
+    name: "series",
+    group: "signals",
+    summary: "keeps metrics, and answers as Graphite does",
+    byDefault: true,
+    load: async () => (await import("./signals/series/service.ts")).series,
+  },
+  {
     name: "statsd",
     group: "signals",
     summary: "takes counts, timings and gauges, and sends them on as figures",

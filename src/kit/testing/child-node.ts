@@ -37,6 +37,8 @@ const root = resolve(import.meta.dir, "../../..");
 
 /** Services with ports of their own take free ones, as several nodes run at a time. */
 const freePorts = {
+  WARREN_SERIES_LINE: "127.0.0.1:0",
+  WARREN_SERIES_PICKLE: "127.0.0.1:0",
   WARREN_STATSD_UDP: "127.0.0.1:0",
   WARREN_STATSD_TCP: "127.0.0.1:0",
   WARREN_STATSD_ADMIN: "127.0.0.1:0",

@@ -126,6 +126,12 @@ export class Catalog {
     this.#removed.push(series.id);
   }
 
+  /** Up to this time a series may have points at other steps than those of its schema. */
+  changedAt(series: StoredSeries, seconds: number): void {
+    series.changedSeconds = seconds;
+    this.#changed.add(series);
+  }
+
   /** Gives each series the schema that its path has now. Returns how many changed. */
   reschema(schemas: Schemas, nowSeconds: number): number {
     let count = 0;

@@ -9,7 +9,7 @@ import type { Clock } from "../../kit/clock.ts";
 import { Fault } from "../../kit/fault.ts";
 import type { Work } from "../../kit/worker.ts";
 import { canonicalPath, type Point } from "../../lib/graphite/path.ts";
-import { reachSeconds } from "../../lib/whisper/retention.ts";
+import { formatRetentions, reachSeconds } from "../../lib/whisper/retention.ts";
 import { archiveFor, WhisperFile } from "../../lib/whisper/whisper.ts";
 import { Catalog, type StoredSeries } from "./catalog.ts";
 import { windowOf } from "./chunk-file.ts";
@@ -21,7 +21,7 @@ import { Flushing } from "./flushing.ts";
 import { Head } from "./head.ts";
 import type { FoundNode } from "./name-tree.ts";
 import { fetchRange, type SeriesRange } from "./reading.ts";
-import type { Schemas } from "./schemas.ts";
+import type { Schema, Schemas } from "./schemas.ts";
 import { WriteLog } from "./write-log.ts";
 
 /** Settings of a store. */
@@ -185,6 +185,11 @@ export class SeriesStore {
     return result;
   }
 
+  /** Points come faster than the disk takes them: senders that can be held back should be. */
+  get busy(): boolean {
+    return this.#log.busy || this.#memoryPoints + this.#frozenPoints > 6 * this.#settings.flushPoints;
+  }
+
   /** Resolves when everything written so far survives a crash; rejects when the disk refuses it. */
   committed(): Promise<void> {
     return this.#log.commit();
@@ -285,9 +290,10 @@ export class SeriesStore {
     }
     const series = this.#catalog.find(canonical) ?? this.#catalog.add(canonical, this.#schemas.schemaOf(canonical));
     const nowSeconds = Math.floor(this.#clock.now() / 1000);
-    const steps = new Set(series.schema.archives.map(({ stepSeconds }) => stepSeconds));
-    // Points at steps that the schema does not have are looked for before this time only.
-    if (file.archives.some(({ stepSeconds }) => !steps.has(stepSeconds))) series.changedSeconds ||= nowSeconds;
+    // What lies at other steps than a fetch chooses is looked for before this time only.
+    if (formatRetentions(file.archives) !== formatRetentions(series.schema.archives)) {
+      this.#catalog.changedAt(series, nowSeconds);
+    }
     this.#log.series(series.id, series.path);
     await this.#catalog.save(this.#disk);
     let count = 0;
@@ -348,6 +354,11 @@ export class SeriesStore {
   /** Merges and clears away what can be now. */
   compact(): Promise<void> {
     return this.#compaction.all();
+  }
+
+  /** How a series is kept, or undefined when there is none of this path. */
+  schemaOf(path: string): Schema | undefined {
+    return this.#catalog.find(path)?.schema;
   }
 
   /** What it is doing, in numbers. */

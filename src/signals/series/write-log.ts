@@ -88,6 +88,11 @@ export class WriteLog {
     return this.#waitingBytes + this.#pointsAt > this.#options.waitingBytesMax;
   }
 
+  /** Much waits: whoever can be held back should be. */
+  get busy(): boolean {
+    return this.#waitingBytes + this.#pointsAt > this.#options.waitingBytesMax / 4;
+  }
+
   series(id: number, path: string): void {
     this.#names.push([id, path]);
     this.#schedule();

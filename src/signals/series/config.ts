@@ -1,0 +1,61 @@
+/** What can be configured of series, said once. */
+import { type OptionsOf, section } from "../../kit/config/declaration.ts";
+import { address, count, duration, file, list, size } from "../../kit/config/fields.ts";
+
+const fields = {
+  line: list(address(), {
+    summary: "Where Graphite's lines are taken over TCP. Empty takes none.",
+    default: ["127.0.0.1:2003"],
+  }),
+  lineUdp: list(address(), { summary: "Where Graphite's lines are taken as datagrams. Empty takes none." }),
+  pickle: list(address(), {
+    summary: "Where Graphite's pickles are taken over TCP. Empty takes none.",
+    default: ["127.0.0.1:2004"],
+  }),
+  schemas: file({
+    summary: "Graphite's storage-schemas.conf: what is kept for how long. Without one: 10s:1d,1m:30d,10m:2y.",
+  }),
+  aggregation: file({
+    summary:
+      "Graphite's storage-aggregation.conf: how points are rolled up. Without one: the rules for statsd's names.",
+  }),
+  syncEveryMs: duration({
+    summary: "How long a point may wait until it survives a crash.",
+    default: "1s",
+    min: "10ms",
+    max: "1m",
+  }),
+  newSeriesPerMinute: count({
+    summary: "So many new series are taken in a minute; points of others are refused, counted and named.",
+    default: 50_000,
+    min: 1,
+  }),
+  maxSeries: count({ summary: "Series in all.", default: 2_000_000, min: 1 }),
+  futureMs: duration({
+    summary: "How far ahead of this machine's clock a point may be.",
+    default: "1h",
+    min: "0s",
+    max: "30d",
+  }),
+  flushPoints: count({
+    summary: "Points in memory that make it go to files. One takes about 10 to 40 bytes.",
+    default: 4_000_000,
+    min: 1000,
+  }),
+  flushEveryMs: duration({
+    summary: "Points go from memory to files at the latest after this time.",
+    default: "2h",
+    min: "1s",
+    max: "1d",
+  }),
+  maxQueryPoints: count({ summary: "Points that one query may read and make.", default: 20_000_000, min: 1000 }),
+  maxQuerySeries: count({ summary: "Series that one query may read.", default: 20_000, min: 1 }),
+  queryTimeoutMs: duration({ summary: "How long one query may take.", default: "30s", min: "100ms", max: "10m" }),
+  maxBodyBytes: size({ summary: "The longest body of points.", default: "64MiB", min: "1KiB", max: "1GiB" }),
+};
+
+/** Its options. */
+export type SeriesOptions = OptionsOf<typeof fields>;
+
+/** The section `[series]`. */
+export const seriesSection = section("series", "keeps metrics, and answers as Graphite does", fields);

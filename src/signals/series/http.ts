@@ -1,0 +1,189 @@
+/**
+ * The routes of series: Graphite's, so that Grafana and whatever else asks a Graphite can ask here, and a few of its own
+ * (`/write`, `/delete`, `/import`, `/export`). Paths work with and without a slash at the end, as graphite-web's do.
+ */
+import type { Clock } from "../../kit/clock.ts";
+import { Fault } from "../../kit/fault.ts";
+import { requestBody } from "../../kit/http/body.ts";
+import { pathOf } from "../../kit/http/target.ts";
+import { functions } from "../../lib/graphite/function-table.ts";
+import { LineDecoder } from "../../lib/graphite/line.ts";
+import { parametersOf } from "./ask.ts";
+import { eventRoute } from "./event-routes.ts";
+import { expandNames, findNames } from "./finding-names.ts";
+import type { Incoming } from "./incoming.ts";
+import { render, type RenderParts } from "./render.ts";
+import { refusalReasons, type SeriesStore, type WriteResult } from "./store.ts";
+import { tagRoute } from "./tag-routes.ts";
+
+/** What the routes stand on. */
+export interface SeriesHttpParts extends RenderParts {
+  store: SeriesStore;
+  incoming: Incoming;
+  clock: Clock;
+  mountPath: string;
+  maxBodyBytes: number;
+  status(): unknown;
+  page(request: Request): Response;
+}
+
+/** What graphite-web this one can be taken for. */
+const graphiteVersion = "1.1.8";
+
+/** The handler of all routes below the mount path. */
+export function seriesRoutes(parts: SeriesHttpParts): (request: Request) => Promise<Response> {
+  const { clock, mountPath, store } = parts;
+  return async (request) => {
+    const raw = pathOf(request.url).slice(mountPath.length);
+    const path = raw.replace(/\/+$/, "") || "/";
+    switch (path) {
+      case "/":
+        return parts.page(request);
+      case "/status.json":
+        return Response.json(parts.status(), { headers: { "Cache-Control": "no-store" } });
+      case "/write":
+        need(request, "POST");
+        return takeLines(request, parts);
+      case "/version":
+        return new Response(graphiteVersion, { headers: { "Content-Type": "text/plain; charset=utf-8" } });
+      case "/delete":
+        need(request, "POST");
+        return remove(await parametersOf(request, clock), store);
+      case "/import":
+        need(request, "POST");
+        return takeWhisper(request, parts);
+      case "/export":
+        return giveWhisper(new URL(request.url).searchParams, store);
+      case "/metrics/index.json":
+        return Response.json(store.allPaths());
+      default:
+    }
+    if (path === "/functions" || path.startsWith("/functions/")) return describe(path.slice("/functions/".length));
+    if (path === "/events" || path.startsWith("/events/")) return eventRoute(path, request, parts);
+    const parameters = await parametersOf(request, clock);
+    if (path === "/render") {
+      const { body, contentType } = await render(parameters, parts, request.signal);
+      const bytes = typeof body === "string" ? body : Uint8Array.from(body);
+      return new Response(bytes, { headers: { "Content-Type": contentType, "Cache-Control": "no-store" } });
+    }
+    if (path === "/metrics" || path === "/metrics/find") return findNames(parameters, store);
+    if (path === "/metrics/expand") return expandNames(parameters, store);
+    const tags = await tagRoute(path, request.method, parameters, store);
+    if (tags) return tags;
+    throw new Fault("missing", "series/no-such-path", `Cannot find "${path.slice(0, 100)}": series has no such page`);
+  };
+}
+
+/** What a path needs: those that change something need the right to write. */
+export function seriesScope(request: Request, path: string): "read" | "write" | "admin" {
+  const plain = path.replace(/\/+$/, "");
+  if (["/delete", "/import", "/tags/delSeries"].includes(plain)) return "admin";
+  if (["/write", "/tags/tagSeries", "/tags/tagMultiSeries", "/api/v1/write"].includes(plain)) return "write";
+  // Grafana asks with POST where a question is too long for an address.
+  return plain === "/events" && request.method === "POST" ? "write" : "read";
+}
+
+function need(request: Request, method: string): void {
+  if (request.method === method) return;
+  throw new Fault("invalid", "series/method", `Cannot do that here: wanted ${method}`, { status: 405 });
+}
+
+/** Points as lines. Answered when they are synced, with what became of them. */
+async function takeLines(
+  request: Request,
+  { store, incoming, clock, maxBodyBytes }: SeriesHttpParts,
+): Promise<Response> {
+  const decoder = new LineDecoder();
+  const total = {
+    accepted: 0,
+    bad: 0,
+    ...Object.fromEntries(refusalReasons.map((reason) => [reason, 0])),
+  } as WriteResult & {
+    bad: number;
+  };
+  const options = () => ({ nowSeconds: Math.floor(clock.now() / 1000) });
+  const took = ({ points, bad, badCount }: ReturnType<LineDecoder["push"]>) => {
+    const result = incoming.take(points);
+    total.accepted += result.accepted;
+    for (const reason of refusalReasons) total[reason] += result[reason];
+    if (badCount > 0) incoming.bad(bad, badCount);
+    total.bad += badCount;
+  };
+  for await (const chunk of requestBody(request, { maxBytes: maxBodyBytes, clock }))
+    took(decoder.push(chunk, options()));
+  took(decoder.end(options()));
+  await synced(store);
+  if (total.memory > 0) {
+    throw new Fault("unavailable", "series/overfull", "Cannot take points: the disk is behind, and memory is full", {
+      retryAfterMs: 5000,
+      details: { ...total },
+    });
+  }
+  return Response.json(total);
+}
+
+/** Waits until everything written survives a crash. Fault `series/disk` when the disk refuses. */
+export async function synced(store: SeriesStore): Promise<void> {
+  try {
+    await store.committed();
+  } catch (thrown) {
+    throw new Fault("unavailable", "series/disk", "Cannot keep points: the disk refuses them", {
+      cause: thrown,
+      retryAfterMs: 5000,
+    });
+  }
+}
+
+async function remove(parameters: URLSearchParams, store: SeriesStore): Promise<Response> {
+  const pattern = parameters.get("pattern") ?? "";
+  if (pattern === "") throw new Fault("invalid", "series/pattern", "Cannot delete: wanted the parameter pattern");
+  if (parameters.get("dry") !== null) return Response.json({ deleted: 0, matching: store.paths(pattern) });
+  try {
+    return Response.json({ deleted: await store.delete(pattern) });
+  } catch (thrown) {
+    if (thrown instanceof Fault) throw thrown;
+    throw new Fault("unavailable", "series/disk", "Cannot delete: the disk refuses it", { cause: thrown });
+  }
+}
+
+async function takeWhisper(request: Request, { store, clock, maxBodyBytes }: SeriesHttpParts): Promise<Response> {
+  const path = new URL(request.url).searchParams.get("path") ?? "";
+  if (path === "") throw new Fault("invalid", "series/import", "Cannot import: wanted the parameter path");
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of requestBody(request, { maxBytes: maxBodyBytes, clock })) chunks.push(chunk);
+  return Response.json({ points: await store.importWhisper(path, Uint8Array.from(Buffer.concat(chunks))) });
+}
+
+function giveWhisper(parameters: URLSearchParams, store: SeriesStore): Response {
+  const path = parameters.get("path") ?? "";
+  const bytes = store.exportWhisper(path);
+  if (!bytes)
+    throw new Fault(
+      "missing",
+      "series/no-such-series",
+      `Cannot export "${path.slice(0, 200)}": there is no such series`,
+    );
+  return new Response(Uint8Array.from(bytes), { headers: { "Content-Type": "application/octet-stream" } });
+}
+
+function describe(name: string): Response {
+  const all = Object.fromEntries(
+    [...functions].map(([own, { group, parameters, summary }]) => {
+      const params = parameters.map((each) => each);
+      const signature = `${own}(${parameters.map((each) => each.name).join(", ")})`;
+      return [
+        own,
+        { name: own, function: signature, description: summary, module: "graphite.render.functions", group, params },
+      ];
+    }),
+  );
+  if (name === "") return Response.json(all);
+  const found = Object.hasOwn(all, name) ? all[name] : undefined;
+  if (!found)
+    throw new Fault(
+      "missing",
+      "series/no-such-function",
+      `Cannot find function "${name.slice(0, 100)}": there is none`,
+    );
+  return Response.json(found);
+}

@@ -1,0 +1,128 @@
+/**
+ * series as a service of the node: the store, its ways in, its background work and its routes put together. Wiring only.
+ */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { Fault, reasonOf } from "../../kit/fault.ts";
+import { formatCount, formatSize } from "../../kit/pages/quantity.ts";
+import type { RunningService, Service, ServiceContext } from "../../kit/service.ts";
+import { startWorker } from "../../kit/worker.ts";
+import { type SeriesOptions, seriesSection } from "./config.ts";
+import { filesBelow } from "./disk-files.ts";
+import { EventsStore } from "./events-store.ts";
+import { seriesFindings } from "./findings.ts";
+import { seriesRoutes, seriesScope } from "./http.ts";
+import { Incoming } from "./incoming.ts";
+import { seriesMetrics } from "./metrics.ts";
+import { Overview } from "./pages/overview.tsx";
+import { defaultAggregation, defaultSchemas, Schemas } from "./schemas.ts";
+import { SeriesStore } from "./store.ts";
+import { openWaysIn } from "./ways-in.ts";
+
+/** series. */
+export const series: Service<SeriesOptions> = { name: "series", config: seriesSection, start };
+
+/** A refusal of new series is news for so long. */
+const refusalNewsMs = 300_000;
+const idleMs = 5000;
+
+async function start(context: ServiceContext<SeriesOptions>): Promise<RunningService> {
+  const { options, clock, log, events: nodeEvents } = context;
+  const store = await SeriesStore.open({
+    disk: filesBelow(context.dataFolder),
+    clock,
+    schemas: schemasOf(options),
+    settings: {
+      windowMs: options.syncEveryMs,
+      newSeriesPerMinute: options.newSeriesPerMinute,
+      seriesMax: options.maxSeries,
+      futureSeconds: Math.floor(options.futureMs / 1000),
+      flushPoints: options.flushPoints,
+      flushEveryMs: options.flushEveryMs,
+      fetchPointsMax: options.maxQueryPoints,
+      findMax: Math.max(100_000, options.maxQuerySeries),
+    },
+    trouble(sentence) {
+      log.error("The store has trouble", { reason: sentence });
+      nodeEvents.add("series", "bad", sentence);
+    },
+  });
+  const kept = new EventsStore(join(context.dataFolder, "events.sqlite"));
+  const incoming = new Incoming(store);
+  seriesMetrics(context.metrics, store, incoming);
+  let refusedAtMs = -Infinity;
+  const waysIn = await openWaysIn(
+    options,
+    {
+      nowSeconds: () => Math.floor(clock.now() / 1000),
+      take(points) {
+        if (incoming.take(points)["new-series"] > 0) refusedAtMs = clock.monotonicMs();
+      },
+      bad: (lines, count) => incoming.bad(lines, count),
+      // A disk that refuses is told of elsewhere; the sender may go on once it was tried.
+      holdBack: () => (store.busy ? store.committed().catch(() => undefined) : undefined),
+    },
+    log,
+  );
+  const workers = store.works().map((work) => startWorker(work, { clock, log, idleMs }));
+  const findings = () => seriesFindings(store, waysIn.list, clock.monotonicMs() - refusedAtMs < refusalNewsMs);
+  const view = () => ({
+    figures: store.figures(),
+    findings: findings(),
+    waysIn: waysIn.list,
+    connections: waysIn.connections(),
+    badCount: incoming.badCount,
+    badLines: incoming.badLines,
+  });
+  const handle = seriesRoutes({
+    store,
+    events: kept,
+    incoming,
+    clock,
+    mountPath: context.mountPath,
+    maxBodyBytes: options.maxBodyBytes,
+    bounds: {
+      maxSeries: options.maxQuerySeries,
+      maxPoints: options.maxQueryPoints,
+      timeoutMs: options.queryTimeoutMs,
+    },
+    status: view,
+    page: (request) =>
+      context.shell.page(
+        { title: "series", service: "series", body: Overview({ ...view(), now: clock.now() }) },
+        request,
+      ),
+  });
+  return {
+    handle,
+    scopeOf: (request, path) => seriesScope(request, path),
+    health: findings,
+    facts: () => {
+      const figures = store.figures();
+      return { series: formatCount(figures.series), size: formatSize(figures.fileBytes) };
+    },
+    workers,
+    addresses: waysIn.list.flatMap(({ purpose, address, failure }) =>
+      failure === undefined ? [{ purpose: `series ${purpose}`, address }] : [],
+    ),
+    async stop() {
+      await waysIn.close();
+      await Promise.all(workers.map((worker) => worker.stop()));
+      await store.close();
+      kept.close();
+    },
+  };
+}
+
+/** The schemas of the files that are configured. Fault `series/schemas` when one cannot be read. */
+function schemasOf({ schemas, aggregation }: SeriesOptions): Schemas {
+  try {
+    return new Schemas(
+      schemas === undefined ? defaultSchemas : readFileSync(schemas, "utf8"),
+      aggregation === undefined ? defaultAggregation : readFileSync(aggregation, "utf8"),
+    );
+  } catch (thrown) {
+    throw new Fault("invalid", "series/schemas", reasonOf(thrown), { cause: thrown });
+  }
+}

@@ -1,0 +1,185 @@
+/**
+ * The sockets that points come through: Graphite's lines over TCP and as datagrams, its pickles over TCP. A socket that
+ * cannot be opened is named with who holds its port and the setting that changes it, and stops nothing else. A sender
+ * over TCP is held back while the disk is behind; bad lines are counted and the connection goes on.
+ */
+import { createSocket } from "node:dgram";
+import { isIPv6 } from "node:net";
+import { createServer, type Socket } from "node:net";
+
+import { type Address, formatAddress } from "../../kit/config/address.ts";
+import { reasonOf } from "../../kit/fault.ts";
+import type { Logger } from "../../kit/log.ts";
+import { heldBy } from "../../kit/port-owner.ts";
+import { type BadLine, decodeLines, LineDecoder } from "../../lib/graphite/line.ts";
+import type { Point } from "../../lib/graphite/path.ts";
+import { decodePickle, PickleFrames } from "../../lib/graphite/pickle.ts";
+
+/** A way in, open or not. */
+export interface WayIn {
+  readonly purpose: "line" | "line udp" | "pickle";
+  /** As really bound. */
+  readonly address: string;
+  /** Why it could not be opened, one sentence; undefined when it is open. */
+  readonly failure: string | undefined;
+}
+
+/** Takes what comes in. */
+export interface Taker {
+  nowSeconds(): number;
+  take(points: readonly Point[]): void;
+  bad(lines: readonly BadLine[], count: number): void;
+  /** Resolves when more may come; undefined when it may at once. */
+  holdBack(): Promise<void> | undefined;
+}
+
+/** All sockets. */
+export interface WaysIn {
+  readonly list: readonly WayIn[];
+  connections(): number;
+  close(): Promise<void>;
+}
+
+const connectionsMax = 10_000;
+const receiveBufferBytes = 8 << 20;
+const settings = { line: "line", "line udp": "line_udp", pickle: "pickle" } as const;
+
+/** Opens all. Never rejects. */
+export async function openWaysIn(
+  wanted: { line: readonly Address[]; lineUdp: readonly Address[]; pickle: readonly Address[] },
+  taker: Taker,
+  log: Logger,
+): Promise<WaysIn> {
+  const list: WayIn[] = [];
+  const closers: (() => Promise<void>)[] = [];
+  const sockets = new Set<Socket>();
+  const add = async (
+    purpose: WayIn["purpose"],
+    address: Address,
+    begin: () => Promise<{ port: number; close(): Promise<void> }>,
+  ) => {
+    try {
+      const { port, close } = await begin();
+      closers.push(close);
+      list.push({ purpose, address: formatAddress({ host: address.host, port }), failure: undefined });
+    } catch (thrown) {
+      const inUse = thrown instanceof Error && "code" in thrown && thrown.code === "EADDRINUSE";
+      const why = inUse ? heldBy(purpose === "line udp" ? "udp" : "tcp", address.port) : reasonOf(thrown);
+      const failure = `Cannot listen on ${formatAddress(address)}: ${why}; end that one or set ${settings[purpose]} in [series]`;
+      log.error("A way in could not be opened; the others work", { purpose, reason: failure });
+      list.push({ purpose, address: formatAddress(address), failure });
+    }
+  };
+  const serve = (address: Address, read: (socket: Socket) => void) => () => listenTcp(address, sockets, read);
+  for (const address of wanted.line)
+    await add(
+      "line",
+      address,
+      serve(address, (socket) => readLines(socket, taker)),
+    );
+  for (const address of wanted.pickle) {
+    await add(
+      "pickle",
+      address,
+      serve(address, (socket) => readPickles(socket, taker, log)),
+    );
+  }
+  for (const address of wanted.lineUdp) await add("line udp", address, () => listenUdp(address, taker));
+  return {
+    list,
+    connections: () => sockets.size,
+    async close() {
+      for (const socket of sockets) socket.destroy();
+      await Promise.all(closers.map((close) => close()));
+    },
+  };
+}
+
+async function listenTcp(address: Address, sockets: Set<Socket>, read: (socket: Socket) => void) {
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    socket.on("close", () => sockets.delete(socket));
+    socket.on("error", () => socket.destroy());
+    read(socket);
+  });
+  server.maxConnections = connectionsMax;
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(address.port, address.host, () => {
+      server.off("error", reject);
+      resolve();
+    });
+  });
+  const bound = server.address();
+  return {
+    port: typeof bound === "object" && bound !== null ? bound.port : address.port,
+    close: () => new Promise<void>((resolve) => server.close(() => resolve())),
+  };
+}
+
+async function listenUdp(address: Address, taker: Taker) {
+  const socket = createSocket({ type: isIPv6(address.host) ? "udp6" : "udp4", recvBufferSize: receiveBufferBytes });
+  await new Promise<void>((resolve, reject) => {
+    socket.once("error", reject);
+    socket.bind(address.port, address.host, () => {
+      socket.off("error", reject);
+      resolve();
+    });
+  });
+  // Nothing is sent from here, so nothing is lost by an error.
+  socket.on("error", () => undefined);
+  socket.on("message", (packet) => {
+    const { points, bad, badCount } = decodeLines(packet.toString(), { nowSeconds: taker.nowSeconds() });
+    taker.take(points);
+    if (badCount > 0) taker.bad(bad, badCount);
+  });
+  return {
+    port: socket.address().port,
+    close: () => new Promise<void>((resolve) => socket.close(() => resolve())),
+  };
+}
+
+function holdBack(socket: Socket, taker: Taker): void {
+  const wait = taker.holdBack();
+  if (!wait) return;
+  socket.pause();
+  void wait.then(() => socket.resume());
+}
+
+function readLines(socket: Socket, taker: Taker): void {
+  const decoder = new LineDecoder();
+  const took = ({ points, bad, badCount }: ReturnType<LineDecoder["push"]>) => {
+    taker.take(points);
+    if (badCount > 0) taker.bad(bad, badCount);
+  };
+  socket.on("data", (chunk: Buffer) => {
+    took(decoder.push(chunk, { nowSeconds: taker.nowSeconds() }));
+    holdBack(socket, taker);
+  });
+  socket.on("end", () => {
+    took(decoder.end({ nowSeconds: taker.nowSeconds() }));
+    socket.end();
+  });
+}
+
+function readPickles(socket: Socket, taker: Taker, log: Logger): void {
+  const frames = new PickleFrames();
+  socket.on("data", (chunk: Buffer) => {
+    try {
+      for (const body of frames.push(chunk)) {
+        const { points, bad, badCount } = decodePickle(body, { nowSeconds: taker.nowSeconds() });
+        taker.take(points);
+        if (badCount > 0) taker.bad(bad, badCount);
+      }
+    } catch (thrown) {
+      if (!(thrown instanceof SyntaxError) && !(thrown instanceof RangeError)) throw thrown;
+      // Where the next frame begins is not known any more.
+      taker.bad([{ line: "a pickle", reason: thrown.message }], 1);
+      log.warn("A sender of pickles was cut off", { sender: socket.remoteAddress ?? "", reason: thrown.message });
+      socket.destroy();
+      return;
+    }
+    holdBack(socket, taker);
+  });
+  socket.on("end", () => socket.end());
+}
