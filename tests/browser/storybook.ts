@@ -31,6 +31,7 @@ import {
   Overview as MountwatchOverview,
   overviewParts as mountwatchParts,
 } from "../../src/signals/mountwatch/pages/overview.tsx";
+import { Overview as StatsdOverview, overviewParts as statsdParts } from "../../src/signals/statsd/pages/overview.tsx";
 import { hakmesStyleAsset } from "../../src/storage/hakmes/pages/assets.ts";
 import { File as HakmesFile } from "../../src/storage/hakmes/pages/file.tsx";
 import { Overview as HakmesOverview, stateParts } from "../../src/storage/hakmes/pages/overview.tsx";
@@ -46,6 +47,7 @@ import { chimneySamples, checkSamples } from "./samples-chimney.ts";
 import { consoleSamples, sampleNow } from "./samples-console.ts";
 import { hakmesFileSamples, hakmesOverviewSamples } from "./samples-hakmes.ts";
 import { mountwatchSamples } from "./samples-mountwatch.ts";
+import { statsdSamples } from "./samples-statsd.ts";
 import { copiesSamples, imageSamples, lightTableSamples, reticulumStateSamples } from "./samples-reticulum.ts";
 
 /** A running storybook. */
@@ -92,6 +94,7 @@ const paths = [
   ...Object.keys(chimneySamples).map((name) => `/chimney/?sample=${name}`),
   ...Object.keys(checkSamples).map((name) => `/chimney/check/x/?sample=${name}`),
   ...Object.keys(mountwatchSamples).map((name) => `/mountwatch/?sample=${name}`),
+  ...Object.keys(statsdSamples).map((name) => `/statsd/?sample=${name}`),
   "/kit?sample=trouble",
   "/sign-in",
   "/sign-in?failed",
@@ -247,6 +250,15 @@ export function startStorybook(port = 0): Storybook {
     );
   };
 
+  const statsdPage = (request: Request, url: URL, sample: string, shell: PageShell): Response => {
+    const view = () => sampleOf(statsdSamples, sample);
+    if (url.pathname === "/statsd/live") return live(request, () => statsdParts(view()));
+    return shell.page(
+      { title: "statsd", service: "statsd", body: StatsdOverview(view()), live: "/statsd/live" },
+      request,
+    );
+  };
+
   const mountwatchPage = (request: Request, url: URL, sample: string, shell: PageShell): Response => {
     const view = () => sampleOf(mountwatchSamples, sample);
     if (url.pathname === "/mountwatch/live") return live(request, () => mountwatchParts(view()));
@@ -287,6 +299,10 @@ export function startStorybook(port = 0): Storybook {
     if (url.pathname.startsWith("/chimney/")) {
       keepOpen();
       return chimneyPage(request, url, sample, shell);
+    }
+    if (url.pathname.startsWith("/statsd/")) {
+      keepOpen();
+      return statsdPage(request, url, sample, shell);
     }
     if (url.pathname.startsWith("/mountwatch/")) {
       keepOpen();

@@ -249,9 +249,9 @@ export class Statsd implements Sink {
   busiest(count: number): BusyName[] {
     const found: BusyName[] = [];
     let least = 0;
-    const look = (kind: BusyName["kind"], map: ReadonlyMap<string, { closedTouched: number }>) => {
-      for (const [name, { closedTouched }] of map) {
-        if (closedTouched <= least) continue;
+    const look = (kind: BusyName["kind"], map: ReadonlyMap<string, { closedTouched: number; own?: boolean }>) => {
+      for (const [name, { closedTouched, own }] of map) {
+        if (closedTouched <= least || own) continue;
         found.push({ kind, name, updates: closedTouched });
         if (found.length < count * 4) continue;
         found.sort((left, right) => right.updates - left.updates).splice(count);

@@ -46,6 +46,12 @@ export interface OverviewView {
   checks: readonly Remembered<SentCheck>[];
 }
 
+/** Only where something is wrong. */
+const whyColumn = {
+  title: "Why",
+  kind: "wide" as const,
+  cell: ({ failure }: { failure: string | undefined }) => failure ?? "",
+};
 const checkTones: Record<SentCheck["status"], Tone> = { 0: "good", 1: "warn", 2: "bad", 3: "idle" };
 const checkWords: Record<SentCheck["status"], string> = { 0: "fine", 1: "warning", 2: "critical", 3: "unknown" };
 
@@ -55,6 +61,9 @@ export function Overview(view: OverviewView): Html {
   return (
     <>
       <Live name="state">{parts.state}</Live>
+      <Section title="Traffic" note="Now, and over the last minute.">
+        <Live name="traffic">{parts.traffic}</Live>
+      </Section>
       <Section
         title="Ways in"
         note="Where metrics are taken, and what the kernel had to drop before they could be read."
@@ -86,33 +95,30 @@ export function overviewParts(view: OverviewView): Record<string, Html> {
   const rate = (rates: readonly number[]) => `${formatCount(rates.at(-1) ?? 0)}/s`;
   return {
     state: (
-      <>
-        <Headline
-          title="statsd"
-          tone={worst ? (worst.state === "failed" ? "bad" : "warn") : "good"}
-          sentence={`${(worst ?? view.findings[0])?.sentence ?? ""}.`}
-        />
-        <Facts
-          figures
-          of={[
-            [
-              "packets",
-              <Sparkline label="packets a second" values={view.packetRates} words={rate(view.packetRates)} />,
-            ],
-            ["metrics", <Sparkline label="metrics a second" values={view.lineRates} words={rate(view.lineRates)} />],
-            ["names", formatCount(view.names), `of ${formatCount(view.maxNames)}`],
-            ["bad lines", formatCount(view.bad)],
-            ["dropped by the kernel", formatCount(view.drops)],
-            [
-              "last flush",
-              view.lastFlush ? <Age at={view.lastFlush.at} now={view.now} /> : "none yet",
-              view.lastFlush
-                ? `${countOf(view.lastFlush.points, "value")} in ${formatSpan(view.lastFlush.tookMs)}`
-                : `every ${formatSpan(view.flushMs)}`,
-            ],
-          ]}
-        />
-      </>
+      <Headline
+        title="statsd"
+        tone={worst ? (worst.state === "failed" ? "bad" : "warn") : "good"}
+        sentence={`${(worst ?? view.findings[0])?.sentence ?? ""}.`}
+      />
+    ),
+    traffic: (
+      <Facts
+        figures
+        of={[
+          ["packets", rate(view.packetRates), <Sparkline label="packets a second" values={view.packetRates} />],
+          ["metrics", rate(view.lineRates), <Sparkline label="metrics a second" values={view.lineRates} />],
+          ["names", formatCount(view.names), `of ${formatCount(view.maxNames)}`],
+          ["bad lines", formatCount(view.bad)],
+          ["dropped by the kernel", formatCount(view.drops)],
+          [
+            "last flush",
+            view.lastFlush ? <Age at={view.lastFlush.at} now={view.now} /> : "none yet",
+            view.lastFlush
+              ? `${countOf(view.lastFlush.points, "value")} in ${formatSpan(view.lastFlush.tookMs)}`
+              : `every ${formatSpan(view.flushMs)}`,
+          ],
+        ]}
+      />
     ),
     ways: (
       <Table
@@ -128,7 +134,7 @@ export function overviewParts(view: OverviewView): Record<string, Html> {
               <Mark tone={failure === undefined ? "good" : "bad"} word={failure === undefined ? "open" : "closed"} />
             ),
           },
-          { title: "Address", kind: "key", cell: ({ address }) => address },
+          { title: "Address", kind: "time", cell: ({ address }) => address },
           {
             title: "Dropped",
             kind: "number",
@@ -139,7 +145,7 @@ export function overviewParts(view: OverviewView): Record<string, Html> {
             kind: "number",
             cell: ({ grantedBytes }) => (grantedBytes === undefined ? "" : formatSize(grantedBytes)),
           },
-          { title: "Why", kind: "wide", cell: ({ failure }) => failure ?? "" },
+          ...(view.waysIn.some(({ failure }) => failure !== undefined) ? [whyColumn] : []),
         ]}
       />
     ),
@@ -155,7 +161,7 @@ export function overviewParts(view: OverviewView): Record<string, Html> {
             kind: "state",
             cell: ({ isUp }) => <Mark tone={isUp ? "good" : "bad"} word={isUp ? "takes" : "away"} />,
           },
-          { title: "Kind", cell: ({ kind }) => kind },
+          { title: "Kind", kind: "time", cell: ({ kind }) => kind },
           { title: "Values", kind: "number", cell: ({ sentPoints }) => formatCount(sentPoints) },
           {
             title: "Last",
@@ -172,7 +178,7 @@ export function overviewParts(view: OverviewView): Record<string, Html> {
             kind: "number",
             cell: ({ droppedPoints }) => (droppedPoints ? formatCount(droppedPoints) : ""),
           },
-          { title: "Why", kind: "wide", cell: ({ failure }) => failure },
+          ...(view.outputs.some(({ failure }) => failure !== "") ? [whyColumn] : []),
         ]}
       />
     ),
