@@ -128,16 +128,21 @@ function wrap(text: string, options: RenderOptions): Rendered {
 /** `[{"target", "tags", "datapoints": [[value, seconds], …]}, …]` */
 export function renderJson(list: readonly Series[], options: RenderOptions = {}): Rendered {
   const between = options.pretty ? ", \n" : ", ";
+  // Series of one answer mostly share their times, whose texts are therefore made once.
+  const known = new Map<string, readonly string[]>();
   const texts = shownSeries(list, options).map(({ series, shown }) => {
     const { values, length, startSeconds, stepSeconds } = shown;
-    let points = "";
+    const key = `${startSeconds}/${stepSeconds}/${length}`;
+    const times = known.get(key) ?? Array.from({ length }, (_, index) => `, ${startSeconds + index * stepSeconds}]`);
+    known.set(key, times);
+    const points: string[] = [];
     for (let index = 0; index < length; index++) {
       const value = values[index] ?? Number.NaN;
       if (options.noNullPoints && value !== value) continue;
-      if (points !== "") points += between;
-      points += `[${numberText(value)}, ${startSeconds + index * stepSeconds}]`;
+      points.push(points.length === 0 ? "[" : `${between}[`, numberText(value), times[index] ?? "");
     }
-    return `{"target": ${JSON.stringify(series.name)}, "tags": ${spaced(series.tags)}, "datapoints": [${points}]}`;
+    const tags = spaced(series.tags);
+    return `{"target": ${JSON.stringify(series.name)}, "tags": ${tags}, "datapoints": [${points.join("")}]}`;
   });
   return wrap(`[${texts.join(between)}]`, options);
 }

@@ -93,6 +93,26 @@ if (!isThere) {
       expect(found).toEqual([]);
     }, 60_000);
 
+    test("tz: days begin where the request's zone says", async () => {
+      const found: string[] = [];
+      for (const timeZone of ["Europe/Berlin", "America/New_York", "Asia/Kolkata"]) {
+        for (const target of [
+          'smartSummarize(hosts.web1.cpu,"1h","sum","days")',
+          'smartSummarize(hosts.web1.cpu,"1h","sum","hours")',
+          'smartSummarize(season.a,"1d","avg","weeks2")',
+          'smartSummarize(season.a,"1d","avg","months")',
+          'hitcount(hosts.web1.cpu,"1d",true)',
+          'hitcount(hosts.web1.cpu,"2h",true)',
+        ]) {
+          const [from, until] = ranges[0];
+          const expected = await theirs(oracle, target, from, until, { tz: timeZone });
+          const problem = difference(expected, await ours(target, from, until, {}, { timeZone }));
+          if (problem !== undefined) found.push(`${target} in ${timeZone}: ${problem}`);
+        }
+      }
+      expect(found).toEqual([]);
+    }, 60_000);
+
     test("every function is compared", () => {
       const compared = Object.values(cases).flat().join(" ");
       const missing = [...functions.keys()].filter((name) => !new RegExp(`(?<!\\w)${name}\\(`).test(compared));
