@@ -253,6 +253,38 @@ enabled = false
   });
 });
 
+describe("rights", () => {
+  test("chimney: with tokens a beat needs none, its address is for those who may write, and asking now is, too", async () => {
+    const own = mkdtempSync(join(folder, "rights-"));
+    const data = join(own, "data");
+    const tokenFor = async (scope: string): Promise<string> => {
+      const made = await runProgram(
+        ["token", "create", scope, "--scope", `chimney:${scope}`, "--json", "--data", data],
+        {
+          folder: own,
+        },
+      );
+      return (JSON.parse(made.stdout) as { token: string }).token;
+    };
+    const headers = async (scope: string) => ({ Authorization: `Bearer ${await tokenFor(scope)}` });
+    const reader = await headers("read");
+    const writer = await headers("write");
+    const config = `[[chimney.checks]]\nname = "job"\nkind = "heartbeat"\nid = "job-0123456789abcdef"\n[[chimney.checks]]\nname = "page"\ntarget = "${at}/page"\n`;
+    await using node = await startChild({ words: ["chimney"], folder: own, config });
+    const status = async (path: string, init: RequestInit = {}) =>
+      (await fetch(`${node.url}${path}`, { redirect: "manual", ...init })).status;
+    expect([await status("/status.json"), await status("/status.json", { headers: reader })]).toEqual([401, 200]);
+    const elsewhere = { Origin: "https://elsewhere.example", "Sec-Fetch-Site": "cross-site" };
+    expect(await status("/beat/job-0123456789abcdef", { method: "POST", headers: elsewhere })).toBe(200);
+    const page = async (with_: Record<string, string>) =>
+      (await fetch(`${node.url}/check/job/`, { headers: with_ })).text();
+    expect((await page(reader)).includes("job-0123456789abcdef")).toBe(false);
+    expect((await page(writer)).includes("/beat/job-0123456789abcdef")).toBe(true);
+    const ask = (with_: Record<string, string>) => status("/check/page/ask", { method: "POST", headers: with_ });
+    expect([await ask({}), await ask(reader), await ask(writer)]).toEqual([401, 403, 303]);
+  });
+});
+
 describe("check", () => {
   test("check: exit code 0 for what is good, 1 for what is bad, 2 for a wrong question", async () => {
     const good = await check([`${at}/page`, `tcp://127.0.0.1:${target.port}`]);

@@ -15,6 +15,29 @@ function strip(count: number, spanMs: number, badAt: readonly number[] = [], fro
   }));
 }
 
+/** The first page with these rows, which are all there is. */
+function overview(rows: readonly CheckRow[], facts: Partial<OverviewView> = {}): OverviewView {
+  const down = rows.filter(({ level }) => level === "down");
+  return {
+    ...frame,
+    rows,
+    counts: {
+      all: rows.length,
+      down: down.length,
+      shaky: rows.filter(({ isShaky }) => isShaky).length,
+      unknown: rows.filter(({ level }) => level === "unknown").length,
+      downNames: down.map(({ name }) => name),
+    },
+    search: "",
+    page: 0,
+    pages: 1,
+    found: rows.length,
+    file: undefined,
+    trouble: undefined,
+    ...facts,
+  };
+}
+
 function row(name: string, facts: Partial<CheckRow> = {}): CheckRow {
   return {
     name,
@@ -63,21 +86,24 @@ const hostile = row(`${hostileName} ${endless}`, {
 
 /** The first page. */
 export const chimneySamples: Record<string, OverviewView> = {
-  well: {
-    ...frame,
-    rows: [
+  well: overview(
+    [
       row("shop"),
       row("billing", { latencyMs: 1204 }),
       row("mail", { kind: "tcp", reason: "Connected", latencyMs: 3 }),
       beat,
     ],
-    file: "/etc/warren/checks.toml",
-    trouble: undefined,
-  },
-  trouble: {
-    ...frame,
-    rows: [
-      row("shop"),
+    {
+      file: "/etc/warren/checks.toml",
+      counts: { all: 412, down: 0, shaky: 0, unknown: 0, downNames: [] },
+      search: "i",
+      page: 1,
+      pages: 3,
+      found: 212,
+    },
+  ),
+  trouble: overview(
+    [
       down,
       row("api", {
         isShaky: true,
@@ -86,6 +112,7 @@ export const chimneySamples: Record<string, OverviewView> = {
         hours: strip(24, hourMs, [23]),
         goodShare: 0.98,
       }),
+      row("shop"),
       row("new", {
         level: "unknown",
         lastAt: undefined,
@@ -95,11 +122,13 @@ export const chimneySamples: Record<string, OverviewView> = {
         hours: strip(24, hourMs, [], 24),
       }),
     ],
-    file: "/etc/chimney/config.json",
-    trouble: 'Cannot read the checks in "/etc/chimney/config.json": tests.0.url: Invalid input',
-  },
-  empty: { ...frame, rows: [], file: undefined, trouble: undefined },
-  hostile: { ...frame, rows: [hostile, row(endless)], file: `/${endless}`, trouble: hostileName },
+    {
+      file: "/etc/chimney/config.json",
+      trouble: 'Cannot read the checks in "/etc/chimney/config.json": tests.0.url: Invalid input',
+    },
+  ),
+  empty: overview([]),
+  hostile: overview([hostile, row(endless)], { file: `/${endless}`, trouble: hostileName, search: hostileName }),
 };
 
 const page: CheckPageView = {

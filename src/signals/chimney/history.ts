@@ -199,23 +199,6 @@ export class History {
     }));
   }
 
-  /** Hours of all checks since an instant, oldest first, by name. */
-  hours(sinceAt: number): Map<string, Hour[]> {
-    const rows = this.#database
-      .query<HourRow & { name: string }, [number]>(
-        `SELECT name, at, runs, bad, latency_ms_sum, latency_ms_max FROM hours JOIN checks ON checks.id = check_id
-         WHERE at >= ? ORDER BY at`,
-      )
-      .all(sinceAt);
-    const found = new Map<string, Hour[]>();
-    for (const row of rows) {
-      const hours = found.get(row.name) ?? [];
-      hours.push(hourOf(row));
-      found.set(row.name, hours);
-    }
-    return found;
-  }
-
   /** Hours of one check since an instant, oldest first. */
   hoursOf(name: string, sinceAt: number): Hour[] {
     return this.#database

@@ -13,7 +13,14 @@ import { failingOf } from "./outcome.ts";
 import { chimneyStyleAsset } from "./pages/assets.ts";
 import { CheckPage, checkParts } from "./pages/check.tsx";
 import { Overview, overviewParts } from "./pages/overview.tsx";
-import { type CheckPageView, checkPath, type CheckRow, type OverviewView, type StripHour } from "./pages/view.ts";
+import {
+  type CheckPageView,
+  checkPath,
+  type CheckRow,
+  listQuery,
+  type OverviewView,
+  type StripHour,
+} from "./pages/view.ts";
 import { shownTarget } from "./status.ts";
 
 /** What the pages stand on. */
@@ -37,6 +44,8 @@ export interface ChimneyPages {
 
 const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;
+/** Checks on a page of the list. */
+const rowsMax = 100;
 
 /** Makes the pages. */
 export function chimneyPages(parts: ViewParts): ChimneyPages {
@@ -44,13 +53,32 @@ export function chimneyPages(parts: ViewParts): ChimneyPages {
   const assets = [chimneyStyleAsset];
   shell.register(assets);
 
-  const overviewView = (): OverviewView => {
+  const overviewView = (words: URLSearchParams): OverviewView => {
     const now = clock.now();
-    const hours = history.hours(now - dayMs);
+    const search = (words.get("search") ?? "").trim().slice(0, 120);
+    const all = checker.views();
+    const wanted = search.toLowerCase();
+    const found = all.filter(({ plan }) => plan.name.toLowerCase().includes(wanted));
+    found.sort((one, other) => rankOf(one) - rankOf(other));
+    const pages = Math.max(1, Math.ceil(found.length / rowsMax));
+    const page = Math.min(pages - 1, Math.max(0, Math.trunc(Number(words.get("page")) || 0)));
+    const shown = found.slice(page * rowsMax, (page + 1) * rowsMax);
+    const down = all.filter(({ standing }) => standing.level === "down");
     return {
       mountPath,
       now,
-      rows: checker.views().map((view) => rowOf(view, hours.get(view.plan.name) ?? [], now)),
+      counts: {
+        all: all.length,
+        down: down.length,
+        shaky: all.filter(isShaky).length,
+        unknown: all.filter((view) => view.standing.level === "unknown" && !isShaky(view)).length,
+        downNames: down.slice(0, 4).map(({ plan }) => plan.name),
+      },
+      rows: shown.map((view) => rowOf(view, history.hoursOf(view.plan.name, now - dayMs), now)),
+      search,
+      page,
+      pages,
+      found: found.length,
       file: parts.source.path,
       trouble: parts.source.trouble,
     };
@@ -99,10 +127,14 @@ export function chimneyPages(parts: ViewParts): ChimneyPages {
   return {
     answer(request, caller, path) {
       if (path === "/") {
-        const body = Overview(overviewView());
-        return shell.page({ title: "Chimney", service: "chimney", body, assets, live: `${mountPath}/live` }, request);
+        const view = overviewView(new URL(request.url).searchParams);
+        const livePath = `${mountPath}/live${listQuery(view.search, view.page)}`;
+        return shell.page(
+          { title: "Chimney", service: "chimney", body: Overview(view), assets, live: livePath },
+          request,
+        );
       }
-      if (path === "/live") return live(caller, () => overviewParts(overviewView()));
+      if (path === "/live") return live(caller, () => overviewParts(overviewView(new URL(request.url).searchParams)));
       const [, word, tail] = /^\/check\/([^/]+)\/(live)?$/.exec(path) ?? [];
       if (word === undefined) return undefined;
       const name = decoded(word);
@@ -120,6 +152,16 @@ export function chimneyPages(parts: ViewParts): ChimneyPages {
   };
 }
 
+/** Failing, but not often enough yet to be down. */
+function isShaky({ standing }: CheckView): boolean {
+  return standing.level !== "down" && standing.failuresInRow > 0;
+}
+
+/** Worst first. */
+function rankOf(view: CheckView): number {
+  return view.standing.level === "down" ? 0 : isShaky(view) ? 1 : 2;
+}
+
 function rowOf(view: CheckView, hours: readonly Hour[], now: number): CheckRow {
   const { isAsking, plan, standing } = view;
   const recent = hours.filter(({ at }) => at > now - dayMs);
@@ -131,7 +173,7 @@ function rowOf(view: CheckView, hours: readonly Hour[], now: number): CheckRow {
     sinceAt: standing.sinceAt,
     lastAt: standing.lastAt,
     isAsking,
-    isShaky: standing.level !== "down" && standing.failuresInRow > 0,
+    isShaky: isShaky(view),
     reason: standing.last?.reason ?? "",
     latencyMs: standing.last?.latencyMs,
     failing: failingOf(standing.last),

@@ -180,7 +180,7 @@ export function checkParts(view: CheckPageView): Record<string, Html> {
     failing: <Failing view={view} />,
     course: (
       <Section title="Course" note="Thirty days, one bar a day; below it the newest answers.">
-        <Strip label={`${row.name}, thirty days`} hours={view.days} digits={10} long />
+        <Strip label={`${row.name}, thirty days`} hours={view.days} long />
         {view.latencies.length < 2 || row.kind === "heartbeat" ? null : (
           <Sparkline
             label={`How long the last ${view.latencies.length} answers took`}

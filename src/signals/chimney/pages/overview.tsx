@@ -1,10 +1,20 @@
 /** @jsxImportSource hono/jsx */
 /** The first page: one sentence about all checks, then each with its last day; or, without any, how to add one. */
-import { Age, Flash, Headline, Live, Mark, Section, Table, type Tone } from "../../../kit/pages/components.tsx";
+import {
+  Age,
+  Flash,
+  Headline,
+  Live,
+  Mark,
+  Pagination,
+  Section,
+  Table,
+  type Tone,
+} from "../../../kit/pages/components.tsx";
 import type { Html } from "../../../kit/pages/html.ts";
 import { countOf, formatShare, formatSpan } from "../../../kit/pages/quantity.ts";
 import { Strip } from "./strip.tsx";
-import { type CheckRow, checkPath, type OverviewView } from "./view.ts";
+import { type CheckRow, checkPath, type Counts, listQuery, type OverviewView } from "./view.ts";
 
 const kindWords: Record<CheckRow["kind"], string> = {
   smoketest: "smoke test",
@@ -27,26 +37,20 @@ export function toneOf(row: Pick<CheckRow, "level" | "isShaky">): { tone: Tone; 
   return row.level === "up" ? { tone: "good", word: "up" } : { tone: "idle", word: "not known" };
 }
 
-function verdictOf(rows: readonly CheckRow[]): { tone: Tone; sentence: string } {
-  const down = rows.filter(({ level }) => level === "down");
-  const shaky = rows.filter((row) => row.level !== "down" && row.isShaky);
-  const unknown = rows.filter((row) => row.level === "unknown" && !row.isShaky);
-  if (rows.length === 0) return { tone: "idle", sentence: "Nothing is asked yet." };
-  if (down.length > 0) {
-    const names = `${down
-      .slice(0, 4)
-      .map(({ name }) => name)
-      .join(", ")}${down.length > 4 ? ` and ${down.length - 4} more` : ""}`;
-    return { tone: "bad", sentence: `${down.length} of ${countOf(rows.length, "check")} down: ${names}.` };
+function verdictOf({ all, down, downNames, shaky, unknown }: Counts): { tone: Tone; sentence: string } {
+  if (all === 0) return { tone: "idle", sentence: "Nothing is asked yet." };
+  if (down > 0) {
+    const more = down > downNames.length ? ` and ${down - downNames.length} more` : "";
+    return { tone: "bad", sentence: `${down} of ${countOf(all, "check")} down: ${downNames.join(", ")}${more}.` };
   }
-  if (shaky.length > 0)
+  if (shaky > 0) {
     return {
       tone: "warn",
-      sentence: `${countOf(shaky.length, "check")} failed the last time, not often enough to be down.`,
+      sentence: `${countOf(shaky, "check")} failed the last time, not often enough to be down.`,
     };
-  if (unknown.length > 0)
-    return { tone: "idle", sentence: `${countOf(unknown.length, "check")} of ${rows.length} not asked yet.` };
-  return { tone: "good", sentence: rows.length === 1 ? "The one check is up." : `All ${rows.length} checks are up.` };
+  }
+  if (unknown > 0) return { tone: "idle", sentence: `${countOf(unknown, "check")} of ${all} not asked yet.` };
+  return { tone: "good", sentence: all === 1 ? "The one check is up." : `All ${all} checks are up.` };
 }
 
 const example = `[[chimney.checks]]
@@ -77,13 +81,11 @@ function Empty() {
 
 function Rows({ view }: { view: OverviewView }) {
   const { mountPath, now } = view;
-  const order = (row: CheckRow) => (row.level === "down" ? 0 : row.isShaky ? 1 : 2);
-  const rows = view.rows.toSorted((one, other) => order(one) - order(other));
   return (
     <Table<CheckRow>
       caption="Checks"
-      rows={rows}
-      empty={<Empty />}
+      rows={view.rows}
+      empty={view.counts.all === 0 ? <Empty /> : "No check has that in its name."}
       toneOf={(row) => (row.level === "down" ? "bad" : row.isShaky ? "warn" : undefined)}
       columns={[
         {
@@ -96,7 +98,7 @@ function Rows({ view }: { view: OverviewView }) {
         {
           title: "Last 24 hours",
           kind: "wide",
-          cell: (row) => <Strip label={`${row.name}, last 24 hours`} hours={row.hours} digits={16} />,
+          cell: (row) => <Strip label={`${row.name}, last 24 hours`} hours={row.hours} />,
         },
         {
           title: "Good",
@@ -122,7 +124,7 @@ function Rows({ view }: { view: OverviewView }) {
 
 /** The page's live parts, by name. */
 export function overviewParts(view: OverviewView): Record<string, Html> {
-  const verdict = verdictOf(view.rows);
+  const verdict = verdictOf(view.counts);
   return {
     verdict: <Headline title="Chimney" tone={verdict.tone} sentence={verdict.sentence} />,
     checks: (
@@ -131,6 +133,12 @@ export function overviewParts(view: OverviewView): Record<string, Html> {
           <Flash tone="warn">{`The file of checks is not in effect as it stands. ${view.trouble}.`}</Flash>
         )}
         <Rows view={view} />
+        <Pagination
+          label="Pages of checks"
+          newer={view.page > 0 ? `${view.mountPath}/${listQuery(view.search, view.page - 1)}` : undefined}
+          older={view.page + 1 < view.pages ? `${view.mountPath}/${listQuery(view.search, view.page + 1)}` : undefined}
+          words={`${countOf(view.found, "check")}, page ${view.page + 1} of ${view.pages}`}
+        />
       </>
     ),
   };
@@ -155,6 +163,15 @@ export function Overview(view: OverviewView) {
           </>
         }
       >
+        {view.counts.all <= 10 ? null : (
+          <form class="search" method="get" role="search">
+            <label>
+              Part of a name
+              <input name="search" value={view.search} autocomplete="off" autocapitalize="none" />
+            </label>
+            <button type="submit">Search</button>
+          </form>
+        )}
         <Live name="checks">{parts["checks"]}</Live>
       </Section>
     </>

@@ -28,11 +28,30 @@ export interface CheckRow {
   goodShare: number | undefined;
 }
 
+/** How many checks stand which way. */
+export interface Counts {
+  all: number;
+  down: number;
+  shaky: number;
+  unknown: number;
+  /** Some that are down, by name. */
+  downNames: readonly string[];
+}
+
 /** The first page. */
 export interface OverviewView {
   mountPath: string;
   now: number;
+  /** Of all checks, shown or not. */
+  counts: Counts;
+  /** Those of this page, worst first. */
   rows: readonly CheckRow[];
+  search: string;
+  /** From 0, and how many there are. */
+  page: number;
+  pages: number;
+  /** Checks that the search found. */
+  found: number;
   /** The file of checks, and why it does not count as it stands. */
   file: string | undefined;
   trouble: string | undefined;
@@ -75,4 +94,12 @@ export interface CheckPageView {
 /** The path of a check's page below the mount. */
 export function checkPath(name: string): string {
   return `/check/${encodeURIComponent(name)}/`;
+}
+
+/** The query of the list, with its question mark; empty for the first page of all. */
+export function listQuery(search: string, page: number): string {
+  const words = new URLSearchParams();
+  if (search !== "") words.set("search", search);
+  if (page > 0) words.set("page", String(page));
+  return words.size === 0 ? "" : `?${words}`;
 }
