@@ -22,8 +22,14 @@ export interface BucketLimits {
   names: number;
   /** Of one timer in an interval; beyond it each value has the same chance to be among those kept. */
   timerValues: number;
+  /** Of all sets together in an interval. */
   setMembers: number;
 }
+
+/** A longer name is taken by no store, and two hundred thousand of them would fill the memory. */
+const nameMaxLength = 1000;
+/** Longer members are held by their hash. */
+const memberMaxLength = 100;
 
 /** What every bucket has. */
 export interface Bucket {
@@ -90,6 +96,8 @@ export class Buckets {
   idle: IdleFlushes;
   readonly #limits: BucketLimits;
   readonly #random: Random;
+  /** In all sets since the last flush. */
+  #members = 0;
 
   constructor(idle: IdleFlushes, limits: BucketLimits, random: Random) {
     this.idle = idle;
@@ -174,9 +182,14 @@ export class Buckets {
       this.sets.set(detached(name), bucket);
     }
     bucket.touched++;
-    if (bucket.members.has(member)) return;
-    if (bucket.members.size < this.#limits.setMembers) bucket.members.add(detached(member));
-    else this.refused.setMembers++;
+    const held = member.length > memberMaxLength ? `#${Bun.hash(member).toString(36)}` : member;
+    if (bucket.members.has(held)) return;
+    if (this.#members >= this.#limits.setMembers) {
+      this.refused.setMembers++;
+      return;
+    }
+    this.#members++;
+    bucket.members.add(detached(held));
   }
 
   /** Forgets a bucket; false when there is none. */
@@ -201,6 +214,7 @@ export class Buckets {
       bucket.closed = bucket.value;
       if (bucket.own) bucket.idle = 0;
     });
+    this.#members = 0;
     closeAll(this.sets, this.idle.sets, (bucket) => {
       bucket.closed = bucket.members.size;
       if (bucket.closed > 0) bucket.members = new Set();
@@ -208,7 +222,7 @@ export class Buckets {
   }
 
   #mayMake(name: string): boolean {
-    const isRefused = this.names >= this.#limits.names;
+    const isRefused = this.names >= this.#limits.names || name.length > nameMaxLength;
     if (isRefused) this.refused.names++;
     this.makers.note(name, this.sender, isRefused);
     return !isRefused;

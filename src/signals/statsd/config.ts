@@ -152,8 +152,8 @@ const fields = {
     max: 100_000_000,
   }),
   maxSetMembers: count({
-    summary: "Members of one set between two flushes; more are not counted, and told.",
-    default: 100_000,
+    summary: "Members of all sets together between two flushes; more are not counted, and told.",
+    default: 500_000,
     min: 10,
     max: 100_000_000,
   }),

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
 
 import { originalFlags, settingsOf, statsdSection, type StatsdOptions } from "./config.ts";
 import { etsySettings, readEtsyFile } from "./etsy-file.ts";
@@ -42,6 +43,50 @@ describe("readEtsyFile", () => {
       expect(() => readEtsyFile(text)).toThrow(SyntaxError);
     }
     expect(() => readEtsyFile("{ graphiteHost: process.env.HOST }")).toThrow("is not run");
+  });
+
+  test("readEtsyFile: any text is settings or a SyntaxError", () => {
+    const piece = fc.oneof(
+      fc.string(),
+      fc.constantFrom(
+        "{",
+        "}",
+        "[",
+        "]",
+        ":",
+        ",",
+        "port",
+        "graphite",
+        "servers",
+        "1",
+        "'x'",
+        "/*",
+        "*/",
+        "//",
+        "\n",
+        "true",
+        "__proto__",
+        "backends",
+        "-1",
+      ),
+    );
+    fc.assert(
+      fc.property(fc.array(piece), fc.json(), (pieces, json) => {
+        for (const text of [
+          pieces.join(""),
+          `{${pieces.join("")}}`,
+          json,
+          `{ servers: [${json}], percentThreshold: ${json} }`,
+        ]) {
+          try {
+            expect(settings(text).flushMs).toBeGreaterThan(0);
+          } catch (thrown) {
+            expect(thrown).toBeInstanceOf(SyntaxError);
+          }
+        }
+      }),
+      { numRuns: 1000 },
+    );
   });
 
   test("readEtsyFile: keys that nobody knows are told, those without effect here are not", () => {

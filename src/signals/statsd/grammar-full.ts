@@ -25,6 +25,7 @@ export interface FullRules {
 
 /** So many different raw names are remembered with what they became. */
 const rememberedMax = 20_000;
+const rememberedMaxLength = 200;
 const counterTypes = new Set(["c", "C", "m"]);
 const timerTypes = new Set(["ms"]);
 const timerLike = new Set(["h", "d"]);
@@ -44,6 +45,7 @@ export function fullGrammar(rules: FullRules): LineGrammar {
     const known = remembered.get(key);
     if (known !== undefined) return known;
     const name = pathOf(raw, tags, rules.nameTags);
+    if (key.length > rememberedMaxLength) return name;
     if (remembered.size >= rememberedMax) remembered.clear();
     remembered.set(key, name);
     return name;

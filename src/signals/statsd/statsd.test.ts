@@ -232,6 +232,16 @@ describe("Statsd", () => {
     expect(values["stats.timers.t.mean"]).toBeLessThan(6500);
   });
 
+  test("Statsd: members of sets are bounded together, in each interval; long ones and long names too", () => {
+    const { flush, statsd } = started({ ...own, limits: { ...own.limits, setMembers: 10 } });
+    const lines = Array.from({ length: 8 }, (_, at) => `a:m${at}|s\nb:m${at}|s`).join("\n");
+    expect(flush(lines)).toMatchObject({ "stats.sets.a.count": 5, "stats.sets.b.count": 5 });
+    expect(statsd.buckets.refused.setMembers).toBe(6);
+    const long = "x".repeat(5000);
+    expect(flush(`a:${long}1|s\na:${long}2|s\na:${long}1|s\n${long}:1|c`)).toMatchObject({ "stats.sets.a.count": 2 });
+    expect(statsd.buckets.refused.names).toBe(1);
+  });
+
   test("Statsd: a value with a time of its own is passed on once, under that time", () => {
     const { flush } = started(own);
     expect(flush("a:7|g|T1656581400")["stats.gauges.a 1656581400"]).toBe(7);
