@@ -61,13 +61,18 @@ export function formatGeneral(value: number): string {
   if (Number.isNaN(value)) return "nan";
   if (!Number.isFinite(value)) return value > 0 ? "inf" : "-inf";
   if (value === 0) return Object.is(value, -0) ? "-0" : "0";
-  const [mantissa = "0", exponentPart = "0"] = value.toExponential(5).split("e");
+  let [mantissa = "0", exponentPart = "0"] = value.toExponential(5).split("e");
+  // A tie goes to the even digit, where toExponential goes up. A number near a tie differs from it within 20 digits.
+  const exact = value.toExponential(20);
+  const point = exact.indexOf(".");
+  if (/^-?\d\.\d{5}50*e/.test(exact) && Number(exact.charAt(point + 5)) % 2 === 0) {
+    mantissa = exact.slice(0, point + 6);
+    exponentPart = exact.slice(exact.indexOf("e") + 1);
+  }
   const exponent = Number(exponentPart);
   if (exponent < -4 || exponent >= 6) return mantissa.replace(/\.?0+$/, "") + exponentText(exponent);
-  return value
-    .toFixed(Math.max(0, 5 - exponent))
-    .replace(/(\.\d*?)0+$/, "$1")
-    .replace(/\.$/, "");
+  const fixed = Number(`${mantissa}e${exponent}`).toFixed(Math.max(0, 5 - exponent));
+  return fixed.includes(".") ? fixed.replace(/0+$/, "").replace(/\.$/, "") : fixed;
 }
 
 /**
@@ -75,29 +80,41 @@ export function formatGeneral(value: number): string {
  * negative, for tens and hundreds.
  */
 export function roundTo(value: number, digits: number): number {
-  if (!Number.isFinite(value) || digits > 22) return value;
+  if (!Number.isFinite(value) || value === 0 || digits > 22) return value;
   const size = Math.abs(value);
   if (digits < 0) {
-    const unit = 10 ** -digits;
-    const rounded = roundTo(size / unit, 0) * unit;
+    const rounded = roundToUnit(size, -digits);
     return value < 0 ? -rounded : rounded;
   }
-  // Beyond 2^53 every number is whole; rounding to decimals changes nothing.
-  if (size >= 2 ** 53) return value;
+  if (Number.isInteger(value)) return value;
   const scale = 10 ** digits;
   const scaled = size * scale;
   const floor = Math.floor(scaled);
   let rounded: number;
-  // Far from a tie any way of rounding agrees; near one, the exact binary value decides.
-  if (Math.abs(scaled - floor - 0.5) > 1e-6 && scaled < 2 ** 50) rounded = Math.round(scaled) / scale;
-  else if (isExactTie(size, digits)) rounded = (floor % 2 === 0 ? floor : floor + 1) / scale;
-  else rounded = Number(size.toFixed(digits));
+  // Far from a tie, by more than the product may be wrong, any way of rounding agrees; near one, the exact value decides.
+  if (Math.abs(scaled - floor - 0.5) > 1e-6 + scaled * 2 ** -51 && scaled < 2 ** 46)
+    rounded = Math.round(scaled) / scale;
+  else rounded = evenTie(size, digits) ?? Number(size.toFixed(digits));
   return value < 0 ? -rounded : rounded;
 }
 
-/** Whether value·10^digits ends in exactly one half, in the binary value itself. */
-function isExactTie(value: number, digits: number): boolean {
-  // Doubles near a tie of few digits have far fewer than 100 decimals, so this text is exact.
+/** The nearest multiple of 10^zeros, a tie to the even one. */
+function roundToUnit(size: number, zeros: number): number {
+  if (zeros > 309) return 0;
+  const whole = Math.trunc(size);
+  const unit = 10n ** BigInt(zeros);
+  const quotient = BigInt(whole) / unit;
+  const twice = (BigInt(whole) % unit) * 2n;
+  const isUp = twice > unit || (twice === unit && (size > whole || quotient % 2n === 1n));
+  return Number((isUp ? quotient + 1n : quotient) * unit);
+}
+
+/** What a value is cut down to when it lies exactly between two decimals and the lower one is even; undefined otherwise. */
+function evenTie(value: number, digits: number): number | undefined {
+  // Doubles near a tie of few digits have far fewer than 80 decimals, so this text is exact.
   const text = value.toFixed(Math.min(100, digits + 60));
-  return /^50*$/.test(text.slice(text.indexOf(".") + 1 + digits));
+  const end = text.indexOf(".") + 1 + digits;
+  if (!/^50*$/.test(text.slice(end))) return undefined;
+  const cut = digits === 0 ? text.slice(0, end - 1) : text.slice(0, end);
+  return Number(cut.at(-1)) % 2 === 0 ? Number(cut) : undefined;
 }
