@@ -178,6 +178,11 @@ describe("within the whole", () => {
     await until("it was looked at", async () => (await seenOf(node, "/", "/mountwatch"))?.condition !== "unknown");
     expect((await seenOf(node, "/", "/mountwatch"))?.isMounted).toBe(true);
     expect(await (await fetch(`${node.url}/metrics`)).text()).toContain('warren_mountwatch_ok{path="/"} 1');
+    await until("its figures are in the store", async () => {
+      const answer = await fetch(`${node.url}/series/render?target=stats.root_used_percent&from=-5min&format=json`);
+      const [found] = (await answer.json()) as { datapoints: [number | null, number][] }[];
+      return found?.datapoints.some(([value]) => value !== null);
+    });
     const statuses = await Promise.all(
       ["", "status.json", "nothing"].map(async (path) => (await fetch(`${node.url}/mountwatch/${path}`)).status),
     );
