@@ -147,6 +147,24 @@ print(" ".join(names))`;
   });
 });
 
+test("statsd: values and events are kept by the store of the same program", async () => {
+  const others = ["cask", "hakmes", "reticulum", "chimney", "mountwatch"].flatMap((name) => [
+    "--set",
+    `${name}.enabled=false`,
+  ]);
+  await using node = await startChild({ words: ["up", ...others, "--set", "statsd.flush_every=500ms"] });
+  await send(portOf(node, "udp"), "kept.here:70|g|#env:prod\n_e{6,5}:Deploy|1.2.3|t:success|#app:shop");
+  await until("the value can be asked for", async () => {
+    const target = "target=stats.gauges.kept.here%3Benv%3Dprod&from=-1min&format=json";
+    const text = await (await fetch(`${node.url}/series/render?${target}`)).text();
+    return text.includes("[70");
+  });
+  await until("the event can be asked for", async () => {
+    const text = await (await fetch(`${node.url}/series/events/get_data?from=-5min`)).text();
+    return text.includes("Deploy") && text.includes("app:shop");
+  });
+});
+
 describe("the admin port", () => {
   test("statsd: every command of the original, to the letter", async () => {
     await using node = await startChild({ words });
