@@ -261,6 +261,15 @@ describe("under warren up", () => {
     expect(answer.split("\r\n")[0]).toBe("HTTP/1.1 408 Request Timeout");
   });
 
+  test("HEAD: tells of pages and JSON what GET would, the length too", async () => {
+    for (const path of ["/", "/config/", `/whereis/${absent}/`, "/lookup/?key=x", "/keys/?bucket=3"]) {
+      const length = (await (await fetch(`${cask}${path}`)).bytes()).byteLength;
+      const head = await fetch(`${cask}${path}`, { method: "HEAD" });
+      expect([path, head.headers.get("content-length"), await head.text()]).toEqual([path, String(length), ""]);
+      expect(length).toBeGreaterThan(0);
+    }
+  });
+
   test("a wrong method is 405 and says which are right", async () => {
     const answer = await fetch(`${cask}/file/${absent}/`, { method: "DELETE" });
     expect([answer.status, answer.headers.get("allow")]).toEqual([405, "GET, HEAD, PUT"]);

@@ -438,6 +438,20 @@ describe("beside files", () => {
     expect((await curl(`${hakmes}/file/${key}/`)).text).toBe("kept");
   });
 
+  test("HEAD: tells of pages and JSON what GET would, the length too", async () => {
+    const { key } = (await (await fetch(`${hakmes}/head.txt`, { method: "PUT", body: "the head" })).json()) as {
+      key: string;
+    };
+    for (const path of ["/", `/show/${key}/`, `/info/${key}/`, "/list.json", "/reindex/", `/info/${absent}/`]) {
+      const length = (await (await fetch(`${hakmes}${path}`)).bytes()).byteLength;
+      const head = await fetch(`${hakmes}${path}`, { method: "HEAD" });
+      expect([path, head.headers.get("content-length"), await head.text()]).toEqual([path, String(length), ""]);
+      expect(length).toBeGreaterThan(0);
+    }
+    const file = await fetch(`${hakmes}/file/${key}/`, { method: "HEAD" });
+    expect([file.headers.get("content-length"), await file.text()]).toEqual(["8", ""]);
+  });
+
   test("paths nobody knows are 404", async () => {
     for (const path of ["/nowhere", "/file/", "/info/", "/file", "/peer/nothing", "/show/"]) {
       expect([path, (await curl(`${hakmes}${path}`)).status]).toEqual([path, 404]);

@@ -12,6 +12,7 @@ import { createSharedSecret } from "../../kit/auth/shared-secret.ts";
 import type { Clock } from "../../kit/clock.ts";
 import { Fault } from "../../kit/fault.ts";
 import { wholeText } from "../../kit/http/body.ts";
+import { headOf } from "../../kit/http/head.ts";
 import { rangeResponse } from "../../kit/http/range.ts";
 import { pathOf } from "../../kit/http/target.ts";
 import { letGo } from "../../kit/let-go.ts";
@@ -365,8 +366,17 @@ export function caskRoutes(parts: HttpParts): (request: Request, caller: Caller)
       if (hasPath(request.url, rootPath)) return upload(request, caller);
       if (hasPath(request.url, copiesPath)) return takeCopy(request, caller);
     }
+    // Blobs tell their length without being read; of everything else it is seen only when it is there.
+    if (request.method === "HEAD" && !isBlobPath(request.url, mountPath)) {
+      return headOf(request, (get) => app.fetch(get, { caller }));
+    }
     return app.fetch(request, { caller });
   };
+}
+
+/** Whether a URL is that of a blob, whose routes answer HEAD by themselves. */
+function isBlobPath(url: string, mountPath: string): boolean {
+  return /^\/(?:file|local)\/[^/]+\//.test(pathOf(url).slice(mountPath.length));
 }
 
 /** Whether a URL has just this path, with or without a query. */

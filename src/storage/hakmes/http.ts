@@ -9,6 +9,7 @@
 import type { Clock } from "../../kit/clock.ts";
 import { Fault, reasonOf } from "../../kit/fault.ts";
 import { requestBody } from "../../kit/http/body.ts";
+import { headOf } from "../../kit/http/head.ts";
 import { streamOf } from "../../kit/http/stream.ts";
 import { pathOf } from "../../kit/http/target.ts";
 import type { Logger } from "../../kit/log.ts";
@@ -231,10 +232,8 @@ export function hakmesRoutes(parts: HttpParts): (request: Request, caller: Calle
     throw new Fault("missing", "hakmes/no-page", `Cannot find "${path.slice(0, 200)}": there is no such page`);
   };
 
-  return (request, caller) => {
+  const answer = (request: Request, caller: Caller, path: string): Response | Promise<Response> => {
     const { method } = request;
-    const path = pathOf(request.url).slice(mountPath.length) || "/";
-    for (const routes of parts.routes) if (routes.match(path)) return routes.handle(request, caller, path);
     const reads = method === "GET" || method === "HEAD";
     const keyed = /^\/(file|info)\/([^/]+)/.exec(path);
     if (keyed?.[2] !== undefined) {
@@ -255,6 +254,16 @@ export function hakmesRoutes(parts: HttpParts): (request: Request, caller: Calle
       return Response.json(parts.reindexState());
     }
     return elsewhere(request, caller, path);
+  };
+
+  return (request, caller) => {
+    const path = pathOf(request.url).slice(mountPath.length) || "/";
+    for (const routes of parts.routes) if (routes.match(path)) return routes.handle(request, caller, path);
+    // Files tell their length without being read; that of all records is known to nobody.
+    if (request.method === "HEAD" && !/^\/(?:file\/[^/]|export\.jsonl$)/.test(path)) {
+      return headOf(request, async (get) => answer(get, caller, path));
+    }
+    return answer(request, caller, path);
   };
 }
 

@@ -13,6 +13,7 @@ import type { Clock } from "../../kit/clock.ts";
 import { Fault } from "../../kit/fault.ts";
 import { preferredType } from "../../kit/http/accept.ts";
 import { wholeText } from "../../kit/http/body.ts";
+import { headOf } from "../../kit/http/head.ts";
 import { pathOf } from "../../kit/http/target.ts";
 import type { Caller, Scope } from "../../kit/service.ts";
 import { formatSizeSpec } from "../../lib/resize/size-spec.ts";
@@ -346,16 +347,6 @@ export function reticulumRoutes(parts: HttpParts): (request: Request, caller: Ca
       return headOf(request, (get) => orGone(get, app.fetch(get, { caller })));
     return orGone(request, app.fetch(request, { caller }));
   };
-}
-
-/** The answer to HEAD out of the one to GET, with its length; images tell theirs without being read. */
-async function headOf(request: Request, answer: (get: Request) => Promise<Response>): Promise<Response> {
-  const { headers, signal, url } = request;
-  const response = await answer(new Request(url, { headers, signal }));
-  const { byteLength } = await response.arrayBuffer();
-  const told = new Headers(response.headers);
-  told.set("Content-Length", String(byteLength));
-  return new Response(null, { status: response.status, headers: told });
 }
 
 /** What stopped because nobody waits any more is a matter of the client, and no failure of this node. */
