@@ -20,8 +20,8 @@ const payloads = Array.from({ length: Math.min(20_000, Math.ceil(names / packed)
 const socket = await Bun.udpSocket({ connect: { port, hostname: "127.0.0.1" } });
 const total = Math.round(rate * seconds);
 const startedMs = performance.now();
-/** The most that is sent in one go, in milliseconds of the rate. */
-const burstMs = 4;
+/** The most that is sent in one go, in milliseconds of the rate; two datagrams at least, or a slow rate would stand still. */
+const burstMs = Math.max(4, 2000 / rate);
 let beganMs = startedMs;
 let sent = 0;
 let at = 0;
