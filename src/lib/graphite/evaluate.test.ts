@@ -91,6 +91,8 @@ describe("evaluateTargets", () => {
       'Cannot call summarize: intervalString: Cannot parse time unit "parsecs"',
     );
     expect(evaluate("5")).resolves.toEqual([]);
+    expect(evaluate("movingAverage(a.x,1e300)")).rejects.toThrow("it asks for a time before 1970");
+    expect(evaluate("removeBetweenPercentile(gone,50)")).resolves.toEqual([]);
   });
 
   test("a query past its bounds is cut with a sentence", async () => {

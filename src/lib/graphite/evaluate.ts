@@ -159,6 +159,9 @@ class Query {
       argumentOver: async (index, fromSeconds, untilSeconds) => {
         const argument = expression.positional[index];
         if (argument === undefined) throw new ParameterError(`Cannot call ${expression.name}: a series is missing`);
+        if (!(fromSeconds >= 0 && untilSeconds <= 253_402_300_799)) {
+          throw new ParameterError(`Cannot call ${expression.name}: it asks for a time before 1970 or after 9999`);
+        }
         return this.#deeper(() => this.series(argument, { ...scope, fromSeconds, untilSeconds }, replacements));
       },
       target: (text) => this.#deeper(() => this.series(parseTarget(text), { ...scope }, undefined)),

@@ -395,6 +395,7 @@ export const cases: Readonly<Record<string, readonly string[]>> = {
   removeBetweenPercentile: [
     "removeBetweenPercentile(hosts.web*.mem.used,70)",
     "removeBetweenPercentile(whole.*,40)",
+    "removeBetweenPercentile(gone.such,40)",
     "removeBetweenPercentile(hosts.web*.mem.used,100)",
   ],
   removeEmptySeries: [

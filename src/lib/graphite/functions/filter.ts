@@ -227,6 +227,7 @@ export const filterFunctions: readonly FunctionDeclaration[] = [
     run: (call) => {
       const [low, high] = percentPair(call);
       const list = call.list();
+      if (list.length === 0) return [];
       const length = list.reduce((least, series) => Math.min(least, series.values.length), Infinity);
       const isOutside = list.map(() => false);
       for (let index = 0; index < length; index++) {
