@@ -85,14 +85,14 @@ export class HakmesOnCask implements Hakmes {
     this.#happened = parts.happened ?? (() => undefined);
     this.#parallel = settings.parallel ?? 8;
     const memoryBytes = settings.memoryBytes ?? 32 * mebibyte;
-    this.#uploadRoom = new Room(memoryBytes);
+    this.#uploadRoom = new Room(memoryBytes, parts.clock);
     this.#buffers = new Buffers(createCutter(settings.plan).maxBytes);
     this.#reading = {
       chunks: parts.chunks,
       clock: parts.clock,
       parallel: this.#parallel,
       readAheadBytes: settings.readAheadBytes ?? 8 * mebibyte,
-      room: new Room(memoryBytes),
+      room: new Room(memoryBytes, parts.clock),
       retried: () => this.#happened("chunk-retried", 0),
       ...(settings.wholeBytesMax === undefined ? {} : { wholeBytesMax: settings.wholeBytesMax }),
     };

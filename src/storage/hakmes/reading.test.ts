@@ -100,20 +100,58 @@ describe("read: ahead", () => {
     }
   });
 
-  test("many readers share the room: each goes on, with one chunk when there is no more", async () => {
-    const { hakmes, file, chunks, bytes } = await withFile(30_000, {
+  test("many readers share the room: each gets its turn, and together they hold no more than it", async () => {
+    const { hakmes, file, chunks, bytes, clock } = await withFile(30_000, {
       memoryBytes: 5000,
       parallel: 8,
       plan: { kind: "fixed", sizeBytes: 1000 },
     });
     chunks.gate = turn;
-    const readings = await Promise.all(Array.from({ length: 20 }, () => hakmes.read(file)));
-    expect(chunks.mostUnderWay).toBeLessThanOrEqual(20 + 5);
-    for (const read of await Promise.all(readings.map(gathered))) expect(read.equals(bytes)).toBe(true);
+    chunks.mostUnderWay = 0;
+    const all = Array.from({ length: 20 }, async () => gathered(await hakmes.read(file)));
+    for (const read of await settled(clock, Promise.all(all))) expect(read.equals(bytes)).toBe(true);
+    expect(chunks.mostUnderWay).toBeLessThanOrEqual(5);
     // All was given back: the next one may read ahead again.
     chunks.mostUnderWay = 0;
     await gathered(await hakmes.read(file));
     expect(chunks.mostUnderWay).toBeGreaterThan(1);
+  });
+
+  test("readers that stall give back what they hold, and get it again when they go on", async () => {
+    for (const isLent of [true, false]) {
+      const { hakmes, file, chunks, bytes, clock } = await withFile(1_200_000, {
+        memoryBytes: 700_000,
+        parallel: 8,
+        plan: { kind: "fixed", sizeBytes: 600_000 },
+      });
+      const stalled = [];
+      for (let reader = 0; reader < 10; reader++) {
+        const reading = await settled(clock, hakmes.read(file, undefined, { isLent }));
+        const { value } = await reading.next();
+        stalled.push({ reading, got: [Buffer.from(value ?? [])] });
+      }
+      // One that moves is not kept waiting by ten that do not.
+      expect((await settled(clock, gathered(await settled(clock, hakmes.read(file))))).equals(bytes)).toBe(true);
+      const before = chunks.asked.get;
+      for (const { reading, got } of stalled) {
+        for await (const piece of { [Symbol.asyncIterator]: () => reading }) got.push(Buffer.from(piece));
+        expect(Buffer.concat(got).equals(bytes)).toBe(true);
+      }
+      expect(chunks.asked.get - before).toBe(20);
+    }
+  });
+
+  test("a reader whose client has gone gives its room back at once, though it never asks again", async () => {
+    const { hakmes, file, bytes, clock } = await withFile(30_000, {
+      memoryBytes: 1000,
+      plan: { kind: "fixed", sizeBytes: 600_000 },
+    });
+    const abort = new AbortController();
+    const gone = await hakmes.read(file, undefined, { signal: abort.signal, isLent: true });
+    abort.abort();
+    const next = await hakmes.read(file);
+    expect([(await gathered(next)).equals(bytes), clock.waiting]).toEqual([true, 0]);
+    await gone.return();
   });
 
   test("a reader who leaves ends what is under way, and gives its room back", async () => {

@@ -1,7 +1,8 @@
 /**
  * The bytes of a file, chunk by chunk. Several chunks are fetched ahead of the one that is given out, within bounds; each is
  * hashed before a byte of it leaves. A chunk that cannot be had, or is not what its key says, is asked for again some times,
- * with pauses, before the reading fails: then the last byte given out was right, and more would follow.
+ * with pauses, before the reading fails: then the last byte given out was right, and more would follow. What is held
+ * meanwhile, and when a reading that stalls has to give it back, is in read-ahead.ts.
  *
  * A chunk longer than {@link wholeBytesMax} (only records of a predecessor have such) is not held in memory. What is wanted of
  * it is gathered and verified first when that is short; otherwise it goes out as it comes and its last piece is held back
@@ -9,10 +10,10 @@
  */
 import type { Clock } from "../../kit/clock.ts";
 import { Fault } from "../../kit/fault.ts";
-import { letGo } from "../../kit/let-go.ts";
 import { algorithmOf, digestOf, type Key } from "../cask/client.ts";
 import { type ChunkStore, patiently } from "./chunk-store.ts";
 import type { PlacedChunk } from "./manifest-tree.ts";
+import { ReadAhead, type Wanted } from "./read-ahead.ts";
 import type { Room } from "./room.ts";
 
 /** A chunk up to this length is held whole; 16 MiB is what the predecessor's author advised at most. */
@@ -20,6 +21,8 @@ export const wholeBytesMax = 16 * 1024 * 1024;
 
 /** What is copied and given out at a time: pieces that others keep for a time of their own cost least when they are small. */
 const givenBytes = 128 * 1024;
+/** What is lent at a time: all that a reading whose client stalls is sure to keep. */
+const lentBytes = 256 * 1024;
 
 /** Pauses between attempts at a chunk, ms: long enough for a cluster to see that a node has gone, short for who waits. */
 const pausesMs: readonly number[] = [100, 400, 1500, 3000];
@@ -32,7 +35,7 @@ export interface ReadingParts {
   readonly parallel: number;
   /** Bytes fetched ahead of what was given out, at most. */
   readonly readAheadBytes: number;
-  /** What all readings together may hold; one chunk each is always granted. */
+  /** What all readings together may hold of chunks. */
   readonly room: Room;
   /** A chunk's bytes were wrong or could not be had at once. */
   readonly retried: (key: Key) => void;
@@ -89,14 +92,6 @@ async function fetchChunk(
   return bytes;
 }
 
-interface Ahead {
-  readonly chunk: PlacedChunk;
-  /** Absent for a chunk too long to be held. */
-  readonly bytes: Promise<Uint8Array> | undefined;
-  /** Taken from the room that all share. */
-  readonly takenBytes: number;
-}
-
 /**
  * The bytes `[start, end)` out of the chunks that cover them. Its first step is done when this resolves: a chunk that cannot
  * be had fails the promise, not the reading. To be read to its end or returned.
@@ -120,88 +115,103 @@ async function* bytesOf(
   { signal, isLent = false }: ReadingOptions,
 ): AsyncGenerator<Uint8Array, void, void> {
   const left = new AbortController();
-  const leave = () => left.abort(signal?.reason);
-  signal?.throwIfAborted();
-  signal?.addEventListener("abort", leave, { once: true });
-  const ahead: Ahead[] = [];
-  let aheadBytes = 0;
-  let waiting: PlacedChunk | undefined;
-  let isAll = false;
   const heldMax = parts.wholeBytesMax ?? wholeBytesMax;
-  const fill = async () => {
-    while (!isAll && ahead.length < parts.parallel) {
-      if (waiting === undefined) {
-        const next = await chunks.next();
-        if (next.done) {
-          isAll = true;
-          return;
-        }
-        waiting = next.value;
-      }
-      const { sizeBytes } = waiting;
-      const isLong = sizeBytes > heldMax;
-      // A long chunk begins when its turn has come, and nothing is fetched past it.
-      if (isLong ? ahead.length > 0 : ahead.at(-1)?.bytes === undefined && ahead.length > 0) return;
-      if (ahead.length > 0 && aheadBytes + sizeBytes > parts.readAheadBytes) return;
-      const isGranted = !isLong && parts.room.take(sizeBytes);
-      if (!isGranted && ahead.length > 0) return;
-      const bytes = isLong ? undefined : fetchChunk(parts, waiting, heldMax, left.signal);
-      // Whoever waits for it hears of its failure; until then nobody does.
-      bytes?.catch(() => undefined);
-      ahead.push({ chunk: waiting, bytes, takenBytes: isGranted ? sizeBytes : 0 });
-      aheadBytes += sizeBytes;
-      waiting = undefined;
-    }
+  signal?.throwIfAborted();
+  const ahead = new ReadAhead({
+    ...parts,
+    wanted: wantedOf(chunks, start, end, heldMax),
+    fetch: (wanted, inner) =>
+      wanted.way === "whole"
+        ? fetchChunk(parts, wanted.chunk, heldMax, inner)
+        : insistently(parts, wanted.chunk.key, inner, () => spanOf(parts.chunks, wanted, inner)),
+    signal: left.signal,
+  });
+  const leave = () => {
+    left.abort(signal?.reason);
+    // Whoever reads may never ask again, not even to say so.
+    ahead.end(signal?.reason);
   };
+  signal?.addEventListener("abort", leave, { once: true });
+  let lent: Uint8Array | undefined;
+  let wanted: Wanted | undefined;
+  let at = 0;
   try {
     for (;;) {
-      await fill();
-      const first = ahead[0];
+      const first = await ahead.first();
       if (first === undefined) return;
-      const { chunk } = first;
-      const from = Math.max(0, start - chunk.start);
-      const until = Math.min(chunk.sizeBytes, end - chunk.start);
-      if (first.bytes === undefined) yield* longChunk(parts, chunk, from, until, heldMax, left.signal);
-      else {
-        const bytes = await first.bytes;
-        if (isLent) yield bytes.subarray(from, until);
-        else for (let at = from; at < until; at += givenBytes) yield bytes.slice(at, Math.min(at + givenBytes, until));
-        letGo(bytes);
+      // After a pause the same may have been fetched again.
+      if (first.wanted !== wanted) {
+        wanted = first.wanted;
+        at = wanted.from;
       }
+      const { chunk, from, until, way } = wanted;
+      if (first.bytes === undefined) {
+        yield* streamed(parts, chunk, from, until, left.signal);
+        ahead.shift();
+        continue;
+      }
+      const bytes = await first.bytes;
       signal?.throwIfAborted();
-      ahead.shift();
-      aheadBytes -= chunk.sizeBytes;
-      parts.room.give(first.takenBytes);
+      const offset = way === "span" ? from : 0;
+      const length = Math.min(isLent ? lentBytes : givenBytes, until - at);
+      const piece = bytes.subarray(at - offset, at - offset + length);
+      let given: Uint8Array;
+      if (isLent) {
+        // The client may be slow to take it, and the chunk is to be free for others meanwhile.
+        lent ??= new Uint8Array(Math.min(lentBytes, end - start));
+        lent.set(piece);
+        given = lent.subarray(0, length);
+      } else given = piece.slice();
+      at += length;
+      if (at >= until) ahead.shift();
+      if (length === 0) continue;
+      ahead.rest();
+      yield given;
+      ahead.goOn();
+      signal?.throwIfAborted();
     }
   } finally {
     left.abort();
     signal?.removeEventListener("abort", leave);
-    for (const { takenBytes } of ahead) parts.room.give(takenBytes);
+    ahead.end();
     await chunks.return();
   }
 }
 
-/** The bytes `[from, until)` of a chunk that is too long to be held. */
-async function* longChunk(
+/** What of each chunk is wanted for `[start, end)`. */
+async function* wantedOf(
+  chunks: AsyncGenerator<PlacedChunk, void, void>,
+  start: number,
+  end: number,
+  heldMax: number,
+): AsyncGenerator<Wanted, void, void> {
+  for await (const chunk of chunks) {
+    const from = Math.max(0, start - chunk.start);
+    const until = Math.min(chunk.sizeBytes, end - chunk.start);
+    const way = chunk.sizeBytes <= heldMax ? "whole" : until - from <= heldMax ? "span" : "stream";
+    yield { chunk, from, until, way };
+  }
+}
+
+/** The wanted bytes of a chunk too long to be held, all of which was verified. */
+async function spanOf(store: ChunkStore, { chunk, from, until }: Wanted, signal: AbortSignal): Promise<Uint8Array> {
+  const span = new Uint8Array(until - from);
+  let at = 0;
+  for await (const piece of hashed(store, chunk, from, until, signal)) {
+    span.set(piece, at);
+    at += piece.byteLength;
+  }
+  return span;
+}
+
+/** The bytes `[from, until)` of a chunk too long to be held, as they come. */
+async function* streamed(
   parts: ReadingParts,
   chunk: PlacedChunk,
   from: number,
   until: number,
-  heldMax: number,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array, void, void> {
-  if (until - from <= heldMax) {
-    yield await insistently(parts, chunk.key, signal, async () => {
-      const wanted = new Uint8Array(until - from);
-      let at = 0;
-      for await (const piece of hashed(parts.chunks, chunk, from, until, signal)) {
-        wanted.set(piece, at);
-        at += piece.byteLength;
-      }
-      return wanted;
-    });
-    return;
-  }
   let heldBack: Uint8Array | undefined;
   try {
     // The client goes on at another address from the byte it had come to, so there is nothing to begin again.
