@@ -12,6 +12,7 @@ import { parametersOf } from "./ask.ts";
 import { eventRoute } from "./event-routes.ts";
 import { expandNames, findNames } from "./finding-names.ts";
 import type { Incoming } from "./incoming.ts";
+import { decodeRemoteWrite } from "./remote-write.ts";
 import { render, type RenderParts } from "./render.ts";
 import { refusalReasons, type SeriesStore, type WriteResult } from "./store.ts";
 import { tagRoute } from "./tag-routes.ts";
@@ -44,6 +45,9 @@ export function seriesRoutes(parts: SeriesHttpParts): (request: Request) => Prom
       case "/write":
         need(request, "POST");
         return takeLines(request, parts);
+      case "/api/v1/write":
+        need(request, "POST");
+        return takeRemoteWrite(request, parts);
       case "/version":
         return new Response(graphiteVersion, { headers: { "Content-Type": "text/plain; charset=utf-8" } });
       case "/delete":
@@ -120,6 +124,26 @@ async function takeLines(
     });
   }
   return Response.json(total);
+}
+
+/** Prometheus's remote write. Answered when the points are synced. */
+async function takeRemoteWrite(request: Request, parts: SeriesHttpParts): Promise<Response> {
+  const { store, incoming, clock, maxBodyBytes } = parts;
+  if (request.headers.get("content-type")?.includes("io.prometheus.write.v2")) {
+    const sentence = "Cannot take version 2 of remote write: wanted version 1";
+    throw new Fault("invalid", "series/remote-write", sentence, { status: 415 });
+  }
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of requestBody(request, { maxBytes: maxBodyBytes, clock })) chunks.push(chunk);
+  const { points } = decodeRemoteWrite(Buffer.concat(chunks));
+  const { memory } = incoming.take(points);
+  await synced(store);
+  if (memory > 0) {
+    throw new Fault("unavailable", "series/overfull", "Cannot take points: the disk is behind, and memory is full", {
+      retryAfterMs: 5000,
+    });
+  }
+  return new Response(null, { status: 204 });
 }
 
 /** Waits until everything written survives a crash. Fault `series/disk` when the disk refuses. */
