@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 
 import { below, seededRandom } from "../../kit/random.ts";
 import { keyOfShort } from "./digest.ts";
-import { gathered, label, made, noise, settled } from "./hakmes-fixture.ts";
+import { gathered, inPieces, label, made, noise, settled } from "./hakmes-fixture.ts";
 import type { Intake, Suspended } from "./hakmes.ts";
 
 const bytes = noise(60_000, 50);
@@ -112,6 +112,89 @@ describe("Intake", () => {
       expect((await intake.finish(label)).file.key).toBe(key);
       expect(chunks.mostUnderWay).toBe(most);
     }
+  });
+
+  test("write: in pieces of any length, chunks of every length come out as the plan says", async () => {
+    const long = noise(5_000_000, 51);
+    const plan = { kind: "content", minBytes: 65_536, averageBytes: 262_144, maxBytes: 1_000_000 } as const;
+    const lists = [];
+    for (const pieceBytes of [5_000_000, 700_001, 65_536, 30_011]) {
+      const { hakmes } = made({ plan, memoryBytes: 4_000_000 });
+      const { file } = await hakmes.take(inPieces(long, pieceBytes), label);
+      expect([file.key, file.cut === undefined]).toEqual([keyOfShort("sha256", long), false]);
+      expect((await gathered(await hakmes.read(file))).equals(long)).toBe(true);
+      lists.push(await Array.fromAsync(hakmes.chunks(file)));
+    }
+    expect(new Set(lists.map((list) => JSON.stringify(list))).size).toBe(1);
+    expect(lists[0]?.some(({ sizeBytes }) => sizeBytes > 262_144)).toBe(true);
+  });
+
+  describe("many that stall", () => {
+    // Room for four of the longest chunks.
+    const plan = { kind: "fixed", sizeBytes: 1 << 20 } as const;
+    const long = noise(2_500_000, 52);
+
+    test("what they hold is sent when another needs the room; all of them go on and are whole", async () => {
+      const { hakmes, chunks, clock } = made({ plan, memoryBytes: 1 << 20 });
+      const stalled = [];
+      for (let sender = 0; sender < 12; sender++) {
+        const own = long.slice();
+        own[0] = sender;
+        const intake = await hakmes.begin();
+        const undo = intake.mark();
+        await settled(clock, intake.write(own.subarray(0, 900_000)));
+        stalled.push({ intake, own, undo });
+        clock.advance(200);
+      }
+      const sent = chunks.blobs.size;
+      expect(sent).toBeGreaterThanOrEqual(12 - 4);
+      const [first, second] = stalled;
+      await settled(clock, first?.undo() ?? Promise.resolve());
+      await settled(clock, first?.intake.write(first.own.subarray(0, 900_000)) ?? Promise.resolve());
+      const { tail, chunks: list } = (await second?.intake.settle()) ?? { tail: undefined, chunks: [] };
+      expect([tail?.length, list.length]).toEqual([0, 1]);
+      for (const { intake, own } of stalled) {
+        await settled(clock, intake.write(own.subarray(900_000)));
+        const { file } = await settled(clock, intake.finish(label));
+        expect(file.key).toBe(keyOfShort("sha256", own));
+        expect((await settled(clock, gathered(await hakmes.read(file)))).equals(own)).toBe(true);
+      }
+    });
+
+    test("a file that was cut where the plan would not have says of no plan that it was", async () => {
+      const { hakmes, clock } = made({ plan, memoryBytes: 1 << 20 });
+      const intake = await hakmes.begin();
+      await intake.write(long.subarray(0, 900_000));
+      const others = await Promise.all(Array.from({ length: 8 }, () => hakmes.begin()));
+      await settled(clock, Promise.all(others.map((other) => other.write(long.subarray(0, 900_000)))));
+      await intake.write(long.subarray(900_000));
+      const { file } = await intake.finish(label);
+      expect([file.key, file.cut]).toEqual([keyOfShort("sha256", long), undefined]);
+      for (const other of others) other.abandon();
+      const alone = await hakmes.begin();
+      await alone.write(long.subarray(1));
+      expect((await alone.finish(label)).file.cut).toEqual(hakmes.cut);
+    });
+
+    test("nobody silent: who waits for a second sends what it has, and goes on", async () => {
+      const { hakmes, clock, chunks } = made({ plan, memoryBytes: 1 << 20 });
+      let release = () => {};
+      const released = new Promise<void>((resolve) => {
+        release = resolve;
+      });
+      const intakes = await Promise.all(Array.from({ length: 8 }, () => hakmes.begin()));
+      // None of them is ever between two calls.
+      chunks.gate = () => released;
+      const writing = intakes.map((intake, at) => {
+        const own = long.slice();
+        own[0] = at;
+        return intake
+          .write(own)
+          .then(() => intake.finish(label).then(({ file }) => [file.key, keyOfShort("sha256", own)]));
+      });
+      release();
+      for (const [key, wanted] of await settled(clock, Promise.all(writing))) expect(key).toBe(wanted);
+    });
   });
 
   test("a failure ends it: every later call throws the same, and what is under way is aborted", async () => {

@@ -3,6 +3,10 @@
  * there is room for, while the main thread goes on cutting and hashing the whole. Kept in memory are the chunk that is being
  * filled and the chunks on their way; `write` waits when that becomes too much.
  *
+ * All intakes share the memory for chunks that are being filled. When there is no more, one that has been silent for a moment
+ * sends what it holds as a chunk, and so does one that has waited in vain for a while: the file is the same, only cut once
+ * where the plan would not have.
+ *
  * The first failure ends the intake: transfers under way are aborted, every later call throws it again. What was stored stays
  * in Cask under its own hash, where the next attempt finds it.
  */
@@ -17,7 +21,7 @@ import type { Buffers } from "./buffers.ts";
 import { keyOfHash } from "./digest.ts";
 import type { Intake, Suspended, Taken } from "./hakmes.ts";
 import type { Chunk, FileLabel } from "./record.ts";
-import type { Room } from "./room.ts";
+import type { Holder, Room } from "./room.ts";
 
 /** What an intake needs. */
 export interface IntakeParts {
@@ -29,8 +33,9 @@ export interface IntakeParts {
   readonly parallel: number;
   /** What all uploads together may have on its way. */
   readonly room: Room;
-  /** For chunks, each as long as the longest. */
   readonly buffers: Buffers;
+  /** For chunks that are being filled, of all intakes together, beside the shortest buffer that each may have. */
+  readonly fillingRoom: Room;
   /** Enters the whole file: manifest, catalog, the others. */
   readonly enter: (whole: WholeFile, label: FileLabel, signal: AbortSignal) => Promise<Taken>;
   readonly signal?: AbortSignal | undefined;
@@ -42,7 +47,12 @@ export interface WholeFile {
   readonly sizeBytes: number;
   readonly chunks: ChunkList;
   readonly newChunks: number;
+  /** Whether every chunk ends where the plan says. */
+  readonly isCutByPlan: boolean;
 }
+
+/** What is to grow waits this long for others to make room before it is sent as it is, ms. */
+const growWaitMs = 1000;
 
 /** Keys seen last are remembered, so that a chunk that comes again counts once. */
 const rememberedMax = 4096;
@@ -54,10 +64,12 @@ interface Sent {
   readonly key: Promise<Key>;
   /** How many transfers and comparisons need its buffer. */
   users: number;
+  /** What it has of the room for filling. */
+  readonly grownBytes: number;
 }
 
 /** A file that is being taken. */
-export class FileIntake implements Intake {
+export class FileIntake implements Intake, Holder {
   readonly #parts: IntakeParts;
   readonly #list = new ChunkList();
   readonly #abort = new AbortController();
@@ -70,6 +82,11 @@ export class FileIntake implements Intake {
   /** The bytes since the last cut. */
   #buffer: Uint8Array<ArrayBuffer> | undefined;
   #filledBytes = 0;
+  /** What the buffer has of the room for filling. */
+  #grownBytes = 0;
+  #silentSinceMs: number;
+  #isCutByPlan = true;
+  readonly #leaveRoom: () => void;
   /** The chunk cut last: a run of equal ones is sent once. */
   #last: Sent | undefined;
   #sizeBytes = 0;
@@ -82,6 +99,8 @@ export class FileIntake implements Intake {
     this.#parts = parts;
     this.#hash = new Bun.CryptoHasher(parts.algorithm);
     this.#cutter = createCutter(parts.plan);
+    this.#silentSinceMs = parts.clock.monotonicMs();
+    this.#leaveRoom = parts.fillingRoom.join(this);
     parts.buffers.join();
     if (parts.signal?.aborted) this.#left();
     else parts.signal?.addEventListener("abort", this.#left, { once: true });
@@ -95,13 +114,7 @@ export class FileIntake implements Intake {
     await this.#exclusively(async () => {
       this.#hash.update(bytes);
       this.#sizeBytes += bytes.byteLength;
-      let start = 0;
-      for (const end of this.#cutter.push(bytes)) {
-        this.#fill(bytes.subarray(start, end));
-        await this.#send();
-        start = end;
-      }
-      this.#fill(bytes.subarray(start));
+      await this.#pour(bytes);
     });
   }
 
@@ -142,8 +155,7 @@ export class FileIntake implements Intake {
         this.#sizeBytes = before.sizeBytes;
         this.#filledBytes = 0;
         this.#cutter.finish();
-        if (this.#cutter.push(before.tail).length > 0) throw new Error("the bytes since the last cut have a cut");
-        this.#fill(before.tail);
+        await this.#pour(before.tail);
       });
   }
 
@@ -168,7 +180,13 @@ export class FileIntake implements Intake {
       }
       await this.#send();
       await this.#arrived();
-      const whole = { key, sizeBytes: this.#sizeBytes, chunks: this.#list, newChunks: this.#newChunks };
+      const whole = {
+        key,
+        sizeBytes: this.#sizeBytes,
+        chunks: this.#list,
+        newChunks: this.#newChunks,
+        isCutByPlan: this.#isCutByPlan,
+      };
       const taken = await this.#parts.enter(whole, label, this.#abort.signal);
       this.#end();
       return taken;
@@ -179,9 +197,74 @@ export class FileIntake implements Intake {
     this.#fail(new Fault("conflict", "hakmes/abandoned", "The upload was abandoned"));
   }
 
+  silentSince(): number | undefined {
+    const holds = this.#grownBytes > 0 || (this.#last?.grownBytes ?? 0) > 0;
+    return holds && !this.#isBusy ? this.#silentSinceMs : undefined;
+  }
+
+  giveWay(): void {
+    this.#forgetLast();
+    const { fillingRoom, parallel, room } = this.#parts;
+    if (!fillingRoom.isWanted || this.#grownBytes === 0 || this.#filledBytes === 0) return;
+    // Between two calls nothing may be left half done: what cannot begin at once is left to the next time.
+    if (this.#underWay.size >= parallel || !room.take(this.#filledBytes)) return;
+    this.#endChunkEarly();
+    this.#dispatch();
+    this.#forgetLast();
+  }
+
+  /** Cuts and fills, sending what is full. */
+  async #pour(bytes: Uint8Array): Promise<void> {
+    for (let at = 0; at < bytes.byteLength;) {
+      const buffer = await this.#withSpace();
+      // After a cut the rest has to fit into a fresh one.
+      const pieceBytes = Math.min(buffer.byteLength - this.#filledBytes, this.#parts.buffers.leastBytes);
+      const piece = bytes.subarray(at, at + pieceBytes);
+      let start = 0;
+      for (const end of this.#cutter.push(piece)) {
+        this.#fill(piece.subarray(start, end));
+        await this.#send();
+        start = end;
+      }
+      this.#fill(piece.subarray(start));
+      at += piece.byteLength;
+    }
+  }
+
+  /** The buffer, with space in it. */
+  async #withSpace(): Promise<Uint8Array> {
+    const { buffers, fillingRoom } = this.#parts;
+    const buffer = (this.#buffer ??= buffers.take(buffers.leastBytes));
+    if (this.#filledBytes < buffer.byteLength) return buffer;
+    const larger = buffers.after(buffer.byteLength);
+    const moreBytes = larger - buffer.byteLength;
+    if (!fillingRoom.take(moreBytes)) {
+      this.#forgetLast();
+      if (!(await fillingRoom.enterWithin(moreBytes, growWaitMs, this.#abort.signal))) {
+        this.#throwIfFailed();
+        this.#endChunkEarly();
+        await this.#send();
+        return (this.#buffer ??= buffers.take(buffers.leastBytes));
+      }
+      if (this.#failure) fillingRoom.give(moreBytes);
+      this.#throwIfFailed();
+    }
+    this.#buffer = buffers.take(larger);
+    this.#buffer.set(buffer);
+    this.#grownBytes += moreBytes;
+    buffers.give(buffer);
+    return this.#buffer;
+  }
+
+  #endChunkEarly(): void {
+    this.#cutter.finish();
+    this.#isCutByPlan = false;
+  }
+
+  /** There is space for it. */
   #fill(bytes: Uint8Array): void {
     if (bytes.byteLength === 0) return;
-    this.#buffer ??= this.#parts.buffers.take();
+    this.#buffer ??= this.#parts.buffers.take(this.#parts.buffers.leastBytes);
     this.#buffer.set(bytes, this.#filledBytes);
     this.#filledBytes += bytes.byteLength;
   }
@@ -193,25 +276,46 @@ export class FileIntake implements Intake {
   /** Puts what was filled on its way as a chunk; waits while too much is. */
   async #send(): Promise<void> {
     const { parallel, room } = this.#parts;
-    const buffer = this.#buffer;
     const sizeBytes = this.#filledBytes;
-    if (!buffer || sizeBytes === 0) return;
+    if (sizeBytes === 0) return;
     while (this.#underWay.size >= parallel) await Promise.race(this.#underWay);
     this.#throwIfFailed();
+    await room.enter(sizeBytes, this.#abort.signal);
+    if (this.#failure) room.give(sizeBytes);
+    this.#throwIfFailed();
+    this.#dispatch();
+  }
+
+  /** The same, of what has its room already and need not wait. */
+  #dispatch(): void {
+    const { fillingRoom, room } = this.#parts;
+    const buffer = this.#buffer;
+    const sizeBytes = this.#filledBytes;
+    if (!buffer) throw new Error("there is nothing to send");
     const bytes = buffer.subarray(0, sizeBytes);
     this.#filledBytes = 0;
     if (this.#last?.bytes.byteLength === sizeBytes && Buffer.compare(this.#last.bytes, bytes) === 0) {
       // The buffer is filled again.
+      room.give(sizeBytes);
       this.#track(this.#name(this.#list.add(sizeBytes), this.#last.key));
       return;
     }
     this.#buffer = undefined;
-    await room.enter(sizeBytes, this.#abort.signal);
-    const sent: Sent = { bytes, buffer, key: this.#store(bytes), users: 2 };
-    if (this.#last) this.#release(this.#last);
+    const sent: Sent = { bytes, buffer, key: this.#store(bytes), users: 2, grownBytes: this.#grownBytes };
+    this.#grownBytes = 0;
+    this.#forgetLast();
     this.#last = sent;
+    if (fillingRoom.isWanted) this.#forgetLast();
     const arrived = this.#name(this.#list.add(sizeBytes), sent.key).then(() => this.#release(sent));
     this.#track(arrived.finally(() => room.give(sizeBytes)));
+  }
+
+  #forgetLast(): void {
+    const last = this.#last;
+    if (!last) return;
+    this.#last = undefined;
+    this.#parts.fillingRoom.give(last.grownBytes);
+    this.#release(last);
   }
 
   async #store(bytes: Uint8Array): Promise<Key> {
@@ -265,6 +369,7 @@ export class FileIntake implements Intake {
       throw thrown;
     } finally {
       this.#isBusy = false;
+      this.#silentSinceMs = this.#parts.clock.monotonicMs();
     }
   }
 
@@ -278,11 +383,13 @@ export class FileIntake implements Intake {
   #end(): void {
     this.#isOver = true;
     this.#parts.signal?.removeEventListener("abort", this.#left);
-    if (this.#last) this.#release(this.#last);
-    this.#last = undefined;
+    this.#forgetLast();
     // A call that is under way may look at it for a moment more.
     if (this.#buffer && !(this.#failure && this.#isBusy)) this.#parts.buffers.give(this.#buffer);
     this.#buffer = undefined;
+    this.#parts.fillingRoom.give(this.#grownBytes);
+    this.#grownBytes = 0;
+    this.#leaveRoom();
     this.#seen.clear();
     this.#parts.buffers.leave();
   }

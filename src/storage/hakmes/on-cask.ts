@@ -29,7 +29,10 @@ export interface HakmesSettings {
   readonly parallel?: number;
   /** Fetched ahead of what was given out, for each reader. @default 8 MiB */
   readonly readAheadBytes?: number;
-  /** What all uploads together may have on their way, and what all readers together may have fetched ahead. @default 32 MiB */
+  /**
+   * What all uploads together may have on their way, and what all readers together may hold of chunks. Of chunks that are
+   * being filled uploads may hold twice as much, or four of the longest. @default 32 MiB
+   */
   readonly memoryBytes?: number;
   /** Entries in a root or a part of a manifest. @default 640 */
   readonly manifestEntries?: number;
@@ -73,6 +76,7 @@ export class HakmesOnCask implements Hakmes {
   readonly #parts: HakmesParts;
   readonly #reading: ReadingParts;
   readonly #uploadRoom: Room;
+  readonly #fillingRoom: Room;
   readonly #buffers: Buffers;
   readonly #parallel: number;
   readonly #manifests: ManifestsInCask;
@@ -87,6 +91,8 @@ export class HakmesOnCask implements Hakmes {
     const memoryBytes = settings.memoryBytes ?? 32 * mebibyte;
     this.#uploadRoom = new Room(memoryBytes, parts.clock);
     this.#buffers = new Buffers(createCutter(settings.plan).maxBytes);
+    // Uploads that come one after another are never cut short, however long their chunks are.
+    this.#fillingRoom = new Room(Math.max(2 * memoryBytes, 4 * this.#buffers.mostBytes), parts.clock);
     this.#reading = {
       chunks: parts.chunks,
       clock: parts.clock,
@@ -315,6 +321,7 @@ export class HakmesOnCask implements Hakmes {
       parallel: this.#parallel,
       room: this.#uploadRoom,
       buffers: this.#buffers,
+      fillingRoom: this.#fillingRoom,
       enter: (whole, label, inner) => this.#enterUpload(whole, label, inner),
       signal,
     });
@@ -352,7 +359,7 @@ export class HakmesOnCask implements Hakmes {
       mimetype: label.mimetype,
       createdAt: now,
       name: label.name,
-      cut: this.cut,
+      ...(whole.isCutByPlan ? { cut: this.cut } : {}),
       ...branch,
     };
     const file = await this.#enterRoot(root, true, signal);

@@ -42,6 +42,11 @@ export class Room {
     return this.#takenBytes;
   }
 
+  /** Whether somebody waits. */
+  get isWanted(): boolean {
+    return this.#waiting.length > 0;
+  }
+
   /** Somebody may be asked to give way from now on, until what is returned is called. */
   join(holder: Holder): () => void {
     this.#holders.add(holder);
