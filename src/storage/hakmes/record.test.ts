@@ -26,6 +26,14 @@ describe("labelOf", () => {
     expect(labelOf({ name: `${"a".repeat(254)}𝕏` }).name).toBe("a".repeat(254));
   });
 
+  test("a name that ends in a dot has the dot for its extension, as the predecessor had it", () => {
+    for (const name of ["notes.", " .", "a.b."]) {
+      expect(labelOf({ name })).toMatchObject({ name, extension: "." });
+      expect(isExtension(".")).toBe(true);
+    }
+    expect(isExtension("..")).toBe(false);
+  });
+
   test("whatever comes in, what comes out is a name, an extension and a media type", () => {
     fc.assert(
       fc.property(fc.string({ unit: "binary", maxLength: 400 }), fc.string({ unit: "binary" }), (name, mimetype) => {

@@ -72,7 +72,8 @@ export function isName(text: string): boolean {
 
 /** Whether a text may be an extension: empty, or the end of a name from its last dot on. */
 export function isExtension(text: string): boolean {
-  return text === "" || (isName(text) && text.lastIndexOf(".") === 0);
+  // A lone dot is no name, but it is where a name such as "notes." ends.
+  return text === "" || text === "." || (isName(text) && text.lastIndexOf(".") === 0);
 }
 
 /** Whether a text is a media type with its parameters, safe to send as a header. */
