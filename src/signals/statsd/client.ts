@@ -28,7 +28,8 @@ export interface Metric {
 /** The line of a metric. Throws the Fault `statsd/metric` when it would not be read as what it is. */
 export function formatMetric({ kind, name, value, rate, tags = [] }: Metric): string {
   const refuse = (what: string) => new Fault("invalid", "statsd/metric", `Cannot send "${name}": ${what}`);
-  if (!/^[\w.-][^:|@#\s]*$/.test(name)) throw refuse("wanted a name without white space and : | @ #, from a letter on");
+  if (!/^[\w.-][^:|@#[\]\s]*$/.test(name))
+    throw refuse("wanted a name without white space and : | @ # [ ], from a letter on");
   if (/[|\n]/.test(value) || value === "") throw refuse("wanted a value without | and line feeds");
   if (kind !== "set" && !/^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i.test(value))
     throw refuse(`wanted a number, not "${value}"`);
