@@ -180,8 +180,10 @@ describe("with a Cask elsewhere", () => {
     expect(long.sizes).toEqual([9, 9, 9, 9, 5]);
 
     await using served = await startChild({ words: ["hakmes"], environment });
-    const lines2 = await fetch(`${served.url}/import.jsonl`, { method: "POST", body: out.stdout });
-    expect(await lines2.json()).toMatchObject({ entered: 3, skipped: 0 });
+    const again = await fetch(`${served.url}/import.jsonl`, { method: "POST", body: out.stdout });
+    const { entered, existed, skipped } = (await again.json()) as { entered: number; existed: number; skipped: number };
+    // A node that has begun to look through Cask may have found some of them by itself.
+    expect([entered + existed, skipped]).toEqual([3, 0]);
     for (const text of texts) {
       const read = await fetch(`${served.url}/file/${sha1(text)}/`);
       expect([read.status, await read.text()]).toEqual([200, text]);

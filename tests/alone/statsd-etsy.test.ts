@@ -132,6 +132,4 @@ for (const isLegacy of [true, false]) {
   );
 }
 
-test.if(!canCompare)("statsd: is compared with Etsy's where Node and its package are installed", () => {
-  console.log("skipped: no node, or no node_modules/statsd");
-});
+if (!canCompare) console.log("skipped: no node, or no node_modules/statsd");

@@ -16,8 +16,12 @@ import type { CaskNode } from "./placement.ts";
 export const secretHeader = "X-Cask-Cluster-Secret";
 /** The last instant that a Date can hold, epoch ms. */
 const latestDate = 8.64e15;
-/** Answers that hold lists are read up to this size. */
+/** Lists of all that a node shares in a bucket are read up to this size. */
 const maxListBytes = 64 * 1024 * 1024;
+/** A page of what a node holds: 128 bytes for each key. */
+const maxPageBytes = heldPageMax * 128;
+/** Any other answer; 256 digests are the longest. */
+const maxAnswerBytes = 64 * 1024;
 
 const proofShape = z.object({
   digest: z.string().regex(/^[0-9a-f]{64}$/),
@@ -55,11 +59,16 @@ export function httpPeer(node: CaskNode, secret: () => string): Peer {
       throw new Fault("unavailable", "cask/peer-unreachable", `Cannot reach node ${node.id}`, { cause: thrown });
     }
   };
-  const json = async <T>(path: string, signal: AbortSignal, shape: z.ZodType<T>): Promise<T | undefined> => {
+  const json = async <T>(
+    path: string,
+    signal: AbortSignal,
+    shape: z.ZodType<T>,
+    maxBytes = maxAnswerBytes,
+  ): Promise<T | undefined> => {
     const response = await ask("GET", path, signal);
     if (response.status === 404) return undefined;
     if (response.status !== 200) throw await refusal(node, response);
-    const text = await boundedText(response, maxListBytes);
+    const text = await boundedText(response, maxBytes);
     let value: unknown;
     try {
       value = JSON.parse(text);
@@ -115,12 +124,17 @@ export function httpPeer(node: CaskNode, secret: () => string): Peer {
       return digests;
     },
     async keys(nodeId, bucket, signal): Promise<Key[]> {
-      const listed = await json(`/peer/keys/?node=${encodeURIComponent(nodeId)}&bucket=${bucket}`, signal, keysShape);
+      const listed = await json(
+        `/peer/keys/?node=${encodeURIComponent(nodeId)}&bucket=${bucket}`,
+        signal,
+        keysShape,
+        maxListBytes,
+      );
       return (listed ?? []).map(parseKey).filter((key) => key !== undefined);
     },
     async held(bucket, after, signal): Promise<HeldPage> {
       const path = `/peer/held/?bucket=${bucket}${after === undefined ? "" : `&after=${after}`}`;
-      const listed = await json(path, signal, heldShape);
+      const listed = await json(path, signal, heldShape, maxPageBytes);
       if (!listed) throw nonsense(node, "/peer/held/", "there is no such page");
       const keys = ascending(listed.keys, bucket, after);
       // More must follow something, or nobody would ever come to the end.
