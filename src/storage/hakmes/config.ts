@@ -78,7 +78,7 @@ const fields = {
   }),
   readAheadBytes: size({
     summary: "How much of a file is fetched ahead of what its reader has taken.",
-    default: "8MiB",
+    default: "4MiB",
     min: "1",
     max: "1GiB",
   }),

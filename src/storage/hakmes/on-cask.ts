@@ -27,7 +27,7 @@ export interface HakmesSettings {
   readonly plan: CutPlan;
   /** Chunks of one file on their way at once, each way. @default 8 */
   readonly parallel?: number;
-  /** Fetched ahead of what was given out, for each reader. @default 8 MiB */
+  /** Fetched ahead of what was given out, for each reader. @default 4 MiB */
   readonly readAheadBytes?: number;
   /**
    * What all uploads together may have on their way, and what all readers together may hold of chunks. Of chunks that are
@@ -97,7 +97,7 @@ export class HakmesOnCask implements Hakmes {
       chunks: parts.chunks,
       clock: parts.clock,
       parallel: this.#parallel,
-      readAheadBytes: settings.readAheadBytes ?? 8 * mebibyte,
+      readAheadBytes: settings.readAheadBytes ?? 4 * mebibyte,
       room: new Room(memoryBytes, parts.clock),
       retried: () => this.#happened("chunk-retried", 0),
       ...(settings.wholeBytesMax === undefined ? {} : { wholeBytesMax: settings.wholeBytesMax }),
