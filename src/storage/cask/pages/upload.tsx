@@ -5,6 +5,7 @@
  */
 import { Facts, Flash, Headline, KeyText, Section } from "../../../kit/pages/components.tsx";
 import { formatSize } from "../../../kit/pages/quantity.ts";
+import { UploadList, UploadRow } from "../../../kit/pages/upload-rows.tsx";
 import { type UploadView, caskPaths, filePath, lookupPath } from "./view.ts";
 
 function Stored(props: { view: UploadView; blobKey: string; sizeBytes: number; made: number; wanted: number }) {
@@ -81,26 +82,10 @@ export function Upload(view: UploadView) {
       </Section>
       <div data-upload-results hidden>
         <Section title="Files" note="Newest first">
-          <ol class="uploads" data-upload-list aria-live="polite"></ol>
+          <UploadList />
         </Section>
       </div>
-      <template data-upload-row>
-        <li>
-          <div class="upload-line">
-            <strong data-upload-name></strong>
-            <span data-upload-state></span>
-          </div>
-          <progress data-upload-progress max="1" value="0"></progress>
-          <div class="upload-line" data-upload-answer hidden>
-            <a data-upload-link>
-              <code class="key" data-upload-key></code>
-            </a>
-            <button type="button" class="button-quiet" data-copy="" hidden>
-              Copy link
-            </button>
-          </div>
-        </li>
-      </template>
+      <UploadRow />
     </>
   );
 }

@@ -6,6 +6,7 @@
 import { Age, Facts, Flash, Headline, Live, Mark, Section, Table, type Tone } from "../../../kit/pages/components.tsx";
 import type { Html } from "../../../kit/pages/html.ts";
 import { countOf, formatCount, formatSize } from "../../../kit/pages/quantity.ts";
+import { UploadList, UploadRow } from "../../../kit/pages/upload-rows.tsx";
 import { type FileRow, hakmesPaths, listPath, type OverviewView, showPath, type StateView } from "./view.ts";
 
 function verdictOf({ trouble, unproven, unanchored, files, bytes }: StateView): { tone: Tone; sentence: string } {
@@ -83,25 +84,9 @@ function UploadForm({ view }: { view: OverviewView }) {
         <button type="submit">Upload</button>
       </form>
       <div data-upload-results hidden>
-        <ol class="uploads" data-upload-list aria-live="polite"></ol>
+        <UploadList />
       </div>
-      <template data-upload-row>
-        <li>
-          <div class="upload-line">
-            <strong data-upload-name></strong>
-            <span data-upload-state></span>
-          </div>
-          <progress data-upload-progress max="1" value="0"></progress>
-          <div class="upload-line" data-upload-answer hidden>
-            <a data-upload-link>
-              <code class="key" data-upload-key></code>
-            </a>
-            <button type="button" class="button-quiet" data-copy="" hidden>
-              Copy link
-            </button>
-          </div>
-        </li>
-      </template>
+      <UploadRow />
     </>
   );
 }

@@ -6,6 +6,7 @@
 import { describedBy, Field, Flash, Headline, Live, Pagination, Section } from "../../../kit/pages/components.tsx";
 import type { Html } from "../../../kit/pages/html.ts";
 import { countOf, formatInstant, formatSize } from "../../../kit/pages/quantity.ts";
+import { UploadList, UploadRow } from "../../../kit/pages/upload-rows.tsx";
 import { CopyLine, Picture } from "./picture.tsx";
 import { formatTitle, type LightTableView, type PrintView, reticulumPaths, showPath, type TakenView } from "./view.ts";
 
@@ -104,25 +105,9 @@ function UploadForm({ view }: { view: LightTableView }) {
         <button type="submit">Upload</button>
       </form>
       <div data-upload-results hidden>
-        <ol class="uploads" data-upload-list aria-live="polite"></ol>
+        <UploadList />
       </div>
-      <template data-upload-row>
-        <li>
-          <div class="upload-line">
-            <strong data-upload-name></strong>
-            <span data-upload-state></span>
-          </div>
-          <progress data-upload-progress max="1" value="0"></progress>
-          <div class="upload-line" data-upload-answer hidden>
-            <a data-upload-link>
-              <code class="key" data-upload-key></code>
-            </a>
-            <button type="button" class="button-quiet" data-copy="" hidden>
-              Copy link
-            </button>
-          </div>
-        </li>
-      </template>
+      <UploadRow />
     </>
   );
 }
