@@ -9,6 +9,7 @@ import { Hono } from "hono";
 import { z } from "zod";
 
 import { sameText } from "../../kit/auth/same-text.ts";
+import type { SharedSecret } from "../../kit/auth/shared-secret.ts";
 import type { Clock } from "../../kit/clock.ts";
 import { Fault } from "../../kit/fault.ts";
 import { preferredType } from "../../kit/http/accept.ts";
@@ -23,8 +24,7 @@ import { type ImageRoute, redirect } from "./image-route.ts";
 import { extensionOf, formatNamed, keyOfHash, parseHints, parseImagePath } from "./image-url.ts";
 import type { KnownImage } from "./known-images.ts";
 import { checkedNote } from "./notes.ts";
-import { pageNotes } from "./notes-spread.ts";
-import type { PeerGate } from "./peer-gate.ts";
+import { pageNotes, peerHeader } from "./notes-spread.ts";
 import type { Reticulum, TakenImage } from "./reticulum.ts";
 import { sourceSet } from "./source-set.ts";
 import { readUpload, type UploadLimits, type UploadRoom } from "./upload.ts";
@@ -35,7 +35,8 @@ import type { ReticulumPages } from "./views.ts";
 export interface HttpParts {
   reticulum: Reticulum;
   route: ImageRoute;
-  gate: PeerGate;
+  /** Judges who is another node. */
+  peers: SharedSecret;
   room: UploadRoom;
   limits: UploadLimits;
   uploadKeys: readonly string[];
@@ -90,6 +91,11 @@ export function reticulumRoutes(parts: HttpParts): (request: Request, caller: Ca
     if (image === undefined)
       throw new Fault("missing", "reticulum/not-found", "not found in the cluster: there is no such image");
     return image;
+  };
+
+  const asPeer = (request: Request, caller: Caller) => {
+    if (parts.peers.isPeer(request.headers.get(peerHeader) ?? "", caller)) return;
+    throw new Fault("forbidden", "reticulum/secret", "Cannot let you in: this is for nodes of the cluster");
   };
 
   const isUploadKey = (given: readonly string[]) =>
@@ -262,7 +268,7 @@ export function reticulumRoutes(parts: HttpParts): (request: Request, caller: Ca
 
   // Other nodes.
   app.get("/peer/notes/", (c) => {
-    parts.gate.require(c.req.raw, c.env.caller);
+    asPeer(c.req.raw, c.env.caller);
     const { notes } = reticulum;
     const after = c.req.query("after");
     if (after === undefined) return json({ id: notes.id, notes: [], sequence: notes.sequence() });
@@ -270,7 +276,7 @@ export function reticulumRoutes(parts: HttpParts): (request: Request, caller: Ca
     return json(notes.after(Number(after), pageNotes));
   });
   app.post("/peer/notes/", async (c) => {
-    parts.gate.require(c.req.raw, c.env.caller);
+    asPeer(c.req.raw, c.env.caller);
     const raw = await bodyJson(c.req.raw);
     const notes = (Array.isArray(raw) ? raw.slice(0, pageNotes) : []).flatMap(
       (one: unknown) => checkedNote(one, clock.now()) ?? [],
@@ -278,7 +284,7 @@ export function reticulumRoutes(parts: HttpParts): (request: Request, caller: Ca
     return json({ taken: reticulum.learnNotes(notes).length });
   });
   app.post("/peer/purge/:hash/", (c) => {
-    parts.gate.require(c.req.raw, c.env.caller);
+    asPeer(c.req.raw, c.env.caller);
     const key: Key | undefined = keyOfHash(c.req.param("hash"));
     return json({ purged: key === undefined ? 0 : reticulum.purge(key) });
   });
@@ -288,7 +294,7 @@ export function reticulumRoutes(parts: HttpParts): (request: Request, caller: Ca
     const clean = path.replaceAll(/\/{2,}/g, "/");
     const query = queryOf(request);
     if (clean !== path) return redirect(`${mountPath}${clean}${query === "" ? "" : `?${query}`}`, true);
-    if (path.startsWith("/peer/")) parts.gate.require(request, caller);
+    if (path.startsWith("/peer/")) asPeer(request, caller);
     // Below /image/ the listener asks for nothing.
     else if (!caller.may("read"))
       throw new Fault("unauthorized", "reticulum/token-missing", "Wanted a token with the scope read");
@@ -316,7 +322,7 @@ export function reticulumRoutes(parts: HttpParts): (request: Request, caller: Ca
     const { caller } = c.env;
     const path = below(c.req.raw);
     if (method === "GET" || method === "HEAD") return unknownPath(c.req.raw, caller, path);
-    if (path.startsWith("/peer/")) parts.gate.require(c.req.raw, caller);
+    if (path.startsWith("/peer/")) asPeer(c.req.raw, caller);
     // curl -T adds the file's name to the path; the predecessor took uploads at any path.
     const takesUpload =
       method === "POST"

@@ -6,6 +6,8 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 
 import program from "../../../package.json" with { type: "json" };
+import { createFailureLimit } from "../../kit/auth/failures.ts";
+import { createSharedSecret } from "../../kit/auth/shared-secret.ts";
 import { reasonOf } from "../../kit/fault.ts";
 import type { Caller, RunningService, Service, ServiceContext } from "../../kit/service.ts";
 import { startWorker } from "../../kit/worker.ts";
@@ -20,11 +22,10 @@ import { imageInfo } from "./image-info.ts";
 import { type KnownImage, KnownImages } from "./known-images.ts";
 import { reticulumMetrics } from "./metrics.ts";
 import { NotesSearch } from "./notes-search.ts";
-import { NotesSpread } from "./notes-spread.ts";
+import { NotesSpread, peerHeader } from "./notes-spread.ts";
 import { Notes } from "./notes-sqlite.ts";
 import { Originals } from "./originals.ts";
 import { PageUrls } from "./page-urls.ts";
-import { PeerGate, peerHeader } from "./peer-gate.ts";
 import { ReadyAnswers } from "./ready.ts";
 import { Results } from "./results.ts";
 import { Reticulum } from "./reticulum.ts";
@@ -251,7 +252,11 @@ async function start(context: ServiceContext<ReticulumOptions>): Promise<Running
   const handle = reticulumRoutes({
     reticulum: node,
     route,
-    gate: new PeerGate(secret, clock),
+    peers: createSharedSecret({
+      secrets: () => [secret()].filter((text) => text !== ""),
+      failures: createFailureLimit({ clock }),
+      service: "reticulum",
+    }),
     room: new UploadRoom(uploadsAtOnce * (options.maxUploadBytes + 65_536)),
     limits: { maxUploadBytes: options.maxUploadBytes, uploadIdleMs: options.uploadIdleMs, clock },
     uploadKeys: options.uploadKeys,
