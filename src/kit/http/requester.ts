@@ -8,6 +8,7 @@ import { z } from "zod";
 
 import type { Clock } from "../clock.ts";
 import { Fault, type FaultKind, faultStatus, reasonOf } from "../fault.ts";
+import { answerText } from "./answer-text.ts";
 import { Watch } from "./watch.ts";
 
 /** How a service is reached. */
@@ -199,17 +200,8 @@ const kinds = new Map<number, FaultKind>(
 
 class TooLong extends Error {}
 
-async function boundedText(response: Response, maxBytes: number, watch?: Watch): Promise<string> {
-  const decoder = new TextDecoder();
-  let text = "";
-  let size = 0;
-  for await (const chunk of response.body ?? []) {
-    watch?.moved();
-    size += chunk.byteLength;
-    if (size > maxBytes) throw new TooLong();
-    text += decoder.decode(chunk, { stream: true });
-  }
-  return text + decoder.decode();
+function boundedText(response: Response, maxBytes: number, watch?: Watch): Promise<string> {
+  return answerText(response, { maxBytes, tooLong: () => new TooLong(), moved: () => watch?.moved() });
 }
 
 function safeJson(text: string): unknown {

@@ -4,7 +4,7 @@ import { expect, test } from "bun:test";
 
 import type { Work } from "../../kit/worker.ts";
 import { bytesOf, caskNode, ClusterFixture, keyFor } from "./cluster-fixture.ts";
-import { exchangeWork, handOffWork, type HealingParts, inParallel, surplusWork } from "./healing.ts";
+import { exchangeWork, handOffWork, type HealingParts, surplusWork } from "./healing.ts";
 import { Placement } from "./placement.ts";
 
 const never = new AbortController().signal;
@@ -237,20 +237,4 @@ test("hand-off: a clock set back does not put it off for as long", async () => {
   fixture.clock.jump(-86_400_000);
   await handOffWork(partsOf(first)).step(never);
   expect(told).toEqual([`handed off to ${second}`]);
-});
-
-test("inParallel: keeps to its width, does all, and then throws the first failure", async () => {
-  let running = 0;
-  let most = 0;
-  const done: number[] = [];
-  const all = inParallel([1, 2, 3, 4, 5], 2, async (item) => {
-    most = Math.max(most, ++running);
-    await Promise.resolve();
-    running--;
-    if (item === 2) throw new Error("the second one");
-    done.push(item);
-  });
-  await expect(all).rejects.toThrow("the second one");
-  expect(most).toBe(2);
-  expect(done).toEqual([1, 3, 4, 5]);
 });

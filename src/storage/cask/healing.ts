@@ -12,6 +12,7 @@
  * An original Cask answers neither digests nor challenges: it is asked for each key, and proves by sending its bytes.
  */
 import { Fault, reasonOf } from "../../kit/fault.ts";
+import { inParallel } from "../../kit/in-parallel.ts";
 import type { Work, WorkOutcome } from "../../kit/worker.ts";
 import { algorithmOf, bucketCount, type Key } from "./key.ts";
 import type { BlobRecord } from "./ledger.ts";
@@ -397,18 +398,4 @@ async function provedByBytes(peer: Peer, key: Key, limitMs: number, parts: Heali
 async function deliver(key: Key, node: CaskNode, parts: HealingParts, placement: Placement): Promise<boolean> {
   if ((await ask(node, key, parts)) === true && (await provedBy(node, key, placement, parts))) return true;
   return pushCopy(key, algorithmOf(key), node, parts);
-}
-
-/** Runs `action` for every item, at most `width` at a time. The first failure is thrown after the others have ended. */
-export async function inParallel<T>(
-  items: readonly T[],
-  width: number,
-  action: (item: T) => Promise<void>,
-): Promise<void> {
-  let next = 0;
-  const lanes = Array.from({ length: Math.min(width, items.length) }, async () => {
-    while (next < items.length) await action(items[next++] as T);
-  });
-  const failed = (await Promise.allSettled(lanes)).find((lane) => lane.status === "rejected");
-  if (failed) throw failed.reason;
 }

@@ -6,6 +6,7 @@
 import { z } from "zod";
 
 import { Fault } from "../../kit/fault.ts";
+import { answerText } from "../../kit/http/answer-text.ts";
 import { streamOf } from "../../kit/http/stream.ts";
 import { heldPageMax } from "./held-keys.ts";
 import { type Algorithm, bucketCount, bucketOf, type Key, parseKey, type SizedKey } from "./key.ts";
@@ -187,17 +188,9 @@ function putMultipart(
   });
 }
 
-async function boundedText(response: Response, maxBytes: number): Promise<string> {
-  const decoder = new TextDecoder();
-  let text = "";
-  let size = 0;
-  for await (const chunk of response.body ?? []) {
-    size += chunk.byteLength;
-    if (size > maxBytes)
-      throw new Fault("unavailable", "cask/peer-nonsense", "A node's answer is longer than it may be");
-    text += decoder.decode(chunk, { stream: true });
-  }
-  return text + decoder.decode();
+function boundedText(response: Response, maxBytes: number): Promise<string> {
+  const tooLong = () => new Fault("unavailable", "cask/peer-nonsense", "A node's answer is longer than it may be");
+  return answerText(response, { maxBytes, tooLong });
 }
 
 /** Why a node did not do what it was asked, after reading the rest of its answer away. */

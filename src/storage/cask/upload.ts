@@ -5,7 +5,9 @@
 import type { Clock } from "../../kit/clock.ts";
 import { Fault } from "../../kit/fault.ts";
 import { limitBody, requestBody, wholeBody } from "../../kit/http/body.ts";
-import { type MultipartPart, readMultipart } from "../../kit/http/multipart.ts";
+import { offeredDigest } from "../../kit/http/digest.ts";
+import { onlyFile } from "../../kit/http/form-file.ts";
+import { readMultipart } from "../../kit/http/multipart.ts";
 import { type Algorithm, algorithms, type Key, keyOf } from "./key.ts";
 import type { BlobBytes } from "./peer.ts";
 
@@ -66,13 +68,12 @@ export async function openUpload(
       idleTimeoutMs: limits.uploadIdleMs,
       clock: limits.clock,
     });
-    const first = await nextFile(parts);
-    if (!first) throw new Fault("invalid", "cask/no-file", 'Cannot store a file: the form has no part named "file"');
+    const { body, filename } = await onlyFile(parts, "cask");
     return {
-      bytes: onlyFile(first, parts),
+      bytes: body,
       algorithm,
       ...promised,
-      ...(first.filename === undefined ? {} : { filename: first.filename }),
+      ...(filename === undefined ? {} : { filename }),
     };
   }
   if (request.method === "POST" && contentType.startsWith("application/x-www-form-urlencoded")) {
@@ -119,35 +120,12 @@ function algorithmOf(url: string, usual: Algorithm): Algorithm {
 
 /** The key that a `Content-Digest` or `Repr-Digest` header (RFC 9530) promises for a raw body. */
 function digestOffered(request: Request, algorithm: Algorithm): Key | undefined {
-  const header = request.headers.get("content-digest") ?? request.headers.get("repr-digest");
-  if (header === null) return undefined;
-  const match = /(?:^|,)\s*sha-256=:([A-Za-z0-9+/]{43}=):/.exec(header);
-  if (!match?.[1] || algorithm !== "sha256") {
-    throw new Fault(
-      "invalid",
-      "cask/digest-form",
-      `Cannot check the digest "${header.slice(0, 200)}": wanted sha-256=:<base64>: for a sha256 blob`,
-    );
-  }
-  return keyOf("sha256", Buffer.from(match[1], "base64").toString("hex"));
-}
-
-async function nextFile(parts: AsyncGenerator<MultipartPart>): Promise<MultipartPart | undefined> {
-  while (true) {
-    const next = await parts.next();
-    if (next.done) return undefined;
-    if (next.value.name === "file") return next.value;
-  }
-}
-
-/** The bytes of a part; ends only after the rest of the form was seen and held no second file. */
-async function* onlyFile(part: MultipartPart, parts: AsyncGenerator<MultipartPart>): AsyncGenerator<Uint8Array> {
-  try {
-    yield* part.body;
-    if (await nextFile(parts)) {
-      throw new Fault("invalid", "cask/several-files", 'Cannot store the form: it has several parts named "file"');
-    }
-  } finally {
-    await parts.return(undefined);
-  }
+  const offered = offeredDigest(request.headers);
+  if (offered === undefined) return undefined;
+  if (offered.sha256 !== undefined && algorithm === "sha256") return keyOf("sha256", offered.sha256);
+  throw new Fault(
+    "invalid",
+    "cask/digest-form",
+    `Cannot check the digest "${offered.header.slice(0, 200)}": wanted sha-256=:<base64>: for a sha256 blob`,
+  );
 }

@@ -10,11 +10,12 @@
  */
 import type { Clock } from "../../kit/clock.ts";
 import { Fault, reasonOf } from "../../kit/fault.ts";
+import { inParallel } from "../../kit/in-parallel.ts";
 import type { Logger } from "../../kit/log.ts";
 import type { Work, WorkOutcome } from "../../kit/worker.ts";
 import type { Key } from "../cask/client.ts";
 import type { Catalog } from "./catalog.ts";
-import { inParallel, within } from "./patience.ts";
+import { within } from "./patience.ts";
 import { isBlobOf, rootBytesMax } from "./peers-entry.ts";
 import type { ManifestReader } from "./peers.ts";
 import type { StoredFile } from "./record.ts";

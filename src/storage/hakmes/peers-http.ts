@@ -6,6 +6,7 @@
 import { z } from "zod";
 
 import { Fault } from "../../kit/fault.ts";
+import { answerText } from "../../kit/http/answer-text.ts";
 import type { Key } from "../cask/client.ts";
 import { entriesJson, entriesShape } from "./peers-entry.ts";
 import type { HakmesNode, Peer, PeerAnswer, PeerChanges } from "./peers.ts";
@@ -91,19 +92,12 @@ async function request(
 }
 
 async function boundedText(node: HakmesNode, response: Response): Promise<string> {
-  const decoder = new TextDecoder();
-  let text = "";
-  let sizeBytes = 0;
+  const tooLong = () => nonsense(node, "it", `more than ${maxAnswerBytes} bytes`);
   try {
-    for await (const chunk of response.body ?? []) {
-      sizeBytes += chunk.byteLength;
-      if (sizeBytes > maxAnswerBytes) throw nonsense(node, "it", `more than ${maxAnswerBytes} bytes`);
-      text += decoder.decode(chunk, { stream: true });
-    }
+    return await answerText(response, { maxBytes: maxAnswerBytes, tooLong });
   } catch (thrown) {
     throw thrown instanceof Fault ? thrown : unreachable(node, thrown);
   }
-  return text + decoder.decode();
 }
 
 function unreachable(node: HakmesNode, cause: unknown): Fault {

@@ -6,7 +6,9 @@
 import type { Clock } from "../../kit/clock.ts";
 import { Fault } from "../../kit/fault.ts";
 import { limitBody, requestBody } from "../../kit/http/body.ts";
-import { type MultipartPart, readMultipart } from "../../kit/http/multipart.ts";
+import { offeredDigest } from "../../kit/http/digest.ts";
+import { onlyFile } from "../../kit/http/form-file.ts";
+import { readMultipart } from "../../kit/http/multipart.ts";
 import { letGo } from "../../kit/let-go.ts";
 import { type Algorithm, type Key, parseKey } from "../cask/client.ts";
 import { type FileLabel, labelOf } from "./record.ts";
@@ -57,10 +59,9 @@ export async function openUpload(
   // What is PUT is stored as it comes, as long as nobody says it is a form for a file.
   if (type.startsWith("multipart/form-data") || (request.method === "POST" && type.startsWith("multipart/"))) {
     const parts = readMultipart(request, { maxBytes: maxUploadBytes + framingBytes, idleTimeoutMs, clock });
-    const part = await nextFile(parts);
-    if (!part) throw new Fault("invalid", "hakmes/no-file", 'Cannot store a file: the form has no part named "file"');
+    const part = await onlyFile(parts, "hakmes");
     return {
-      bytes: limited(onlyFile(part, parts), maxUploadBytes),
+      bytes: limited(part.body, maxUploadBytes),
       label: labelOf({ name: part.filename, mimetype: part.contentType }),
       ...promised,
     };
@@ -111,16 +112,14 @@ async function* lentOut(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8
 
 /** The key that a `Content-Digest` or `Repr-Digest` header (RFC 9530) promises for a raw body. */
 function digestOffered(request: Request): Key | undefined {
-  const header = request.headers.get("content-digest") ?? request.headers.get("repr-digest");
-  if (header === null) return undefined;
-  const match = /(?:^|,)\s*sha-256=:([A-Za-z0-9+/]{43}=):/.exec(header);
-  const key =
-    match?.[1] === undefined ? undefined : parseKey(`sha256:${Buffer.from(match[1], "base64").toString("hex")}`);
+  const offered = offeredDigest(request.headers);
+  if (offered === undefined) return undefined;
+  const key = offered.sha256 === undefined ? undefined : parseKey(`sha256:${offered.sha256}`);
   if (key !== undefined) return key;
   throw new Fault(
     "invalid",
     "hakmes/digest-form",
-    `Cannot check the digest "${header.slice(0, 200)}": wanted sha-256=:<base64>:`,
+    `Cannot check the digest "${offered.header.slice(0, 200)}": wanted sha-256=:<base64>:`,
   );
 }
 
@@ -143,24 +142,4 @@ async function* checked(bytes: AsyncIterable<Uint8Array>, digest: Key): AsyncGen
 /** A raw body often says nothing of its type; its name does. */
 function typeByName(name: string): string {
   return name.includes(".") ? Bun.file(name).type : "";
-}
-
-async function nextFile(parts: AsyncGenerator<MultipartPart>): Promise<MultipartPart | undefined> {
-  while (true) {
-    const next = await parts.next();
-    if (next.done) return undefined;
-    if (next.value.name === "file") return next.value;
-  }
-}
-
-/** The bytes of a part; ends only after the rest of the form was seen and held no second file. */
-async function* onlyFile(part: MultipartPart, parts: AsyncGenerator<MultipartPart>): AsyncGenerator<Uint8Array> {
-  try {
-    yield* part.body;
-    if (await nextFile(parts)) {
-      throw new Fault("invalid", "hakmes/several-files", 'Cannot store the form: it has several parts named "file"');
-    }
-  } finally {
-    await parts.return(undefined);
-  }
 }

@@ -8,11 +8,11 @@ import { z } from "zod";
 import type { Clock } from "../../kit/clock.ts";
 import type { Cluster } from "../../kit/cluster.ts";
 import { reasonOf } from "../../kit/fault.ts";
+import { answerText } from "../../kit/http/answer-text.ts";
 import type { Logger } from "../../kit/log.ts";
 import type { Work, WorkOutcome } from "../../kit/worker.ts";
 import { checkedNote, type Note } from "./notes.ts";
 import type { Notes } from "./notes-sqlite.ts";
-import { peerHeader } from "./peer-gate.ts";
 
 /** What spreading stands on. */
 export interface SpreadParts {
@@ -28,6 +28,8 @@ export interface SpreadParts {
 }
 
 const pageShape = z.object({ id: z.string().max(64), notes: z.array(z.unknown()).max(1000), sequence: z.int().min(0) });
+/** The header in which nodes show each other the secret they share. */
+export const peerHeader = "X-Warren-Peer-Secret";
 /** How many notes go in one answer. */
 export const pageNotes = 500;
 const askMs = 3000;
@@ -117,7 +119,7 @@ export class NotesSpread {
         signal: late.signal,
         headers: { "Content-Type": "application/json", ...(secret === "" ? {} : { [peerHeader]: secret }) },
       });
-      return { status: response.status, text: await boundedText(response) };
+      return { status: response.status, text: await answerText(response, { maxBytes: answerBytesMax, tooLong }) };
     } finally {
       cancel();
     }
@@ -131,14 +133,4 @@ export class NotesSpread {
   }
 }
 
-async function boundedText(response: Response): Promise<string> {
-  const decoder = new TextDecoder();
-  let text = "";
-  let sizeBytes = 0;
-  for await (const piece of response.body ?? []) {
-    sizeBytes += piece.byteLength;
-    if (sizeBytes > answerBytesMax) throw new RangeError("Its answer is too long");
-    text += decoder.decode(piece, { stream: true });
-  }
-  return text + decoder.decode();
-}
+const tooLong = () => new RangeError("Its answer is too long");
