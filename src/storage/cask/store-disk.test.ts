@@ -359,8 +359,7 @@ describe("DiskStore in trouble", () => {
       await reader.cancel();
     }
     // A cancelled read is closed once the disk thread at work on it is through, which is after `cancel` has resolved.
-    const rounds = { left: 2_000 };
-    while ((await openFiles()) >= before + 5 && rounds.left-- > 0) await setImmediate();
+    for (let round = 0; round < 2_000 && (await openFiles()) >= before + 5; round++) await setImmediate();
     expect(await openFiles()).toBeLessThan(before + 5);
   });
 
