@@ -1,7 +1,9 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 
-import { type AdminParts, answer } from "./admin.ts";
+import { connect } from "node:net";
+
+import { type AdminParts, answer, listenAdmin } from "./admin.ts";
 
 function parts(counters: [string, number][] = []): AdminParts {
   const map = new Map(counters);
@@ -38,3 +40,55 @@ test("answer: names that objects have of themselves are shown and removed like a
   expect(answer("counters", some)).toBe("{ ['__proto__']: 1, constructor: 2 }\nEND\n\n");
   expect(answer("delcounters __proto__ toString", some)).toBe("deleted: __proto__\nmetric toString not found\nEND\n\n");
 });
+
+test("answer: many patterns over many names take time in proportion to their sum, and remove the same", () => {
+  const many = parts(Array.from({ length: 20_000 }, (_, at) => [`a.b${at}.c`, at]));
+  let looked = 0;
+  const counted: AdminParts = {
+    ...many,
+    *names(kind) {
+      for (const name of many.names(kind)) {
+        looked++;
+        yield name;
+      }
+    },
+  };
+  const reply = answer(`delcounters ${"q.* ".repeat(5000)}a.b7.* a.b8`, counted);
+  expect(reply?.match(/deleted/g)).toHaveLength(1);
+  expect(reply).toContain("deleted: a.b7.c\nmetric a.b8 not found\n");
+  expect(looked).toBeLessThanOrEqual(20_000);
+});
+
+test("listenAdmin: one who asks without reading is answered no further", async () => {
+  let asked = 0;
+  const long = Array.from({ length: 5000 }, (_, at): [string, number] => [`name.number.${at}`, at]);
+  const listener = await listenAdmin(
+    { host: "127.0.0.1", port: 0 },
+    {
+      ...parts(),
+      counters() {
+        asked++;
+        return long;
+      },
+    },
+  );
+  const socket = connect({ host: "127.0.0.1", port: listener.port });
+  socket.pause();
+  await new Promise((resolve) => socket.write("counters\n".repeat(300), resolve));
+  for (let same = 0, before = -1; same < 20; same = asked === before ? same + 1 : 0) {
+    before = asked;
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  expect(asked).toBeGreaterThan(0);
+  expect(asked).toBeLessThan(150);
+  // And goes on with the rest when it reads.
+  let ends = 0;
+  socket.on("data", (chunk: Buffer) => {
+    ends += chunk.toString("latin1").split("}").length - 1;
+  });
+  socket.end();
+  socket.resume();
+  await new Promise((resolve) => socket.once("close", resolve));
+  expect(ends).toBe(300);
+  await listener.close();
+}, 30_000);

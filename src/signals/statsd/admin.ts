@@ -30,36 +30,20 @@ export interface AdminListener {
 
 const commands = "stats, counters, timers, gauges, delcounters, deltimers, delgauges, health, config, quit";
 const lineMaxLength = 65_536;
+/** So much may wait for one who does not read. */
+const waitingMaxBytes = 256 * 1024;
+const longReply = 16 * 1024;
 const ending = "END\n\n";
 
 /** Opens the port. Rejects with the system's error. */
 export async function listenAdmin(address: Address, parts: AdminParts): Promise<AdminListener> {
   const sockets = new Set<Socket>();
-  const server = createServer((socket) => {
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
     sockets.add(socket);
     socket.setEncoding("latin1");
     socket.on("error", () => socket.destroy());
     socket.on("close", () => sockets.delete(socket));
-    let rest = "";
-    socket.on("data", (chunk: string) => {
-      const lines = `${rest}${chunk}`.split("\n");
-      rest = lines.pop() ?? "";
-      for (const line of lines) {
-        const reply = answer(line, parts);
-        if (reply === undefined) {
-          socket.end();
-          return;
-        }
-        socket.write(reply);
-      }
-      if (rest.length > lineMaxLength) socket.destroy();
-    });
-    socket.on("end", () => {
-      // `printf health | nc` sends no line feed.
-      const reply = rest.trim() === "" ? undefined : answer(rest, parts);
-      if (reply === undefined) socket.end();
-      else socket.end(reply);
-    });
+    serve(socket, parts);
   });
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
@@ -76,6 +60,52 @@ export async function listenAdmin(address: Address, parts: AdminParts): Promise<
       return new Promise((resolve) => server.close(() => resolve()));
     },
   };
+}
+
+/** Answers one command after the other; the next is read when the reply before it was taken. */
+function serve(socket: Socket, parts: AdminParts): void {
+  let rest = "";
+  let isOver = false;
+  const waiting: string[] = [];
+  const isFull = () => socket.writableLength > waitingMaxBytes;
+  const go = () => {
+    for (let line = waiting.shift(); line !== undefined; line = waiting.shift()) {
+      const reply = answer(line, parts);
+      if (reply === undefined) {
+        waiting.length = 0;
+        socket.end();
+        return;
+      }
+      socket.write(reply);
+      // Whoever does not read is not answered further, and others have their turn after a long reply.
+      if (isFull()) return;
+      if (reply.length > longReply) {
+        socket.pause();
+        setImmediate(go);
+        return;
+      }
+    }
+    if (isOver) socket.end();
+    else socket.resume();
+  };
+  socket.on("drain", go);
+  socket.on("data", (chunk: string) => {
+    const lines = `${rest}${chunk}`.split("\n");
+    rest = lines.pop() ?? "";
+    const isIdle = waiting.length === 0;
+    for (const line of lines) waiting.push(line);
+    if (rest.length > lineMaxLength) socket.destroy();
+    else if (waiting.length > 0) {
+      socket.pause();
+      if (isIdle && !isFull()) go();
+    }
+  });
+  socket.on("end", () => {
+    // `printf health | nc` sends no line feed.
+    if (rest.trim() !== "") waiting.push(rest);
+    isOver = true;
+    if (!isFull()) go();
+  });
 }
 
 /** The reply to a line; undefined ends the connection. */
@@ -96,9 +126,11 @@ export function answer(line: string, parts: AdminParts): string | undefined {
     case "timers":
       return `${shown(parts.timers())}\n${ending}`;
     case "delcounters":
+      return removed("counters", words, parts);
     case "deltimers":
+      return removed("timers", words, parts);
     case "delgauges":
-      return `${words.map((word) => removed(command === "delcounters" ? "counters" : command === "deltimers" ? "timers" : "gauges", word, parts)).join("")}${ending}`;
+      return removed("gauges", words, parts);
     case "health": {
       const wanted = (words[0] ?? "").toLowerCase();
       if (wanted === "up" || wanted === "down") parts.health.state = wanted;
@@ -122,10 +154,21 @@ function shown(entries: Iterable<readonly [string, number | readonly number[]]>)
   return inspect(Object.fromEntries(entries));
 }
 
-function removed(kind: "counters" | "timers" | "gauges", word: string, parts: AdminParts): string {
-  const below = word.endsWith(".*") ? word.slice(0, -1) : undefined;
-  const names =
-    below === undefined ? [word] : [word, ...[...parts.names(kind)].filter((name) => name.startsWith(below))];
-  const gone = names.filter((name) => parts.remove(kind, name));
-  return gone.length === 0 ? `metric ${word} not found\n` : gone.map((name) => `deleted: ${name}\n`).join("");
+function removed(kind: "counters" | "timers" | "gauges", words: readonly string[], parts: AdminParts): string {
+  // Names below each beginning that is asked for, found in one pass over the names.
+  const below = new Map<string, string[]>();
+  for (const word of words) if (word.endsWith(".*")) below.set(word.slice(0, -1), []);
+  if (below.size > 0) {
+    for (const name of parts.names(kind)) {
+      for (let dot = name.indexOf("."); dot >= 0; dot = name.indexOf(".", dot + 1))
+        below.get(name.slice(0, dot + 1))?.push(name);
+    }
+  }
+  return `${words
+    .map((word) => {
+      const names = word.endsWith(".*") ? [word, ...(below.get(word.slice(0, -1)) ?? [])] : [word];
+      const gone = names.filter((name) => parts.remove(kind, name));
+      return gone.length === 0 ? `metric ${word} not found\n` : gone.map((name) => `deleted: ${name}\n`).join("");
+    })
+    .join("")}${ending}`;
 }

@@ -15,6 +15,11 @@ export function statsdMetrics(metrics: Metrics, statsd: Statsd, waysIn: () => re
   read("warren_statsd_lines_total", "Lines that came, bad ones included", () => statsd.counts.lines);
   read("warren_statsd_bad_lines_total", "Lines or values that are no metric", () => statsd.counts.bad);
   read("warren_statsd_events_total", "Events that came", () => statsd.counts.events);
+  read(
+    "warren_statsd_events_kept_back_total",
+    "Events not passed on because too many came",
+    () => statsd.counts.eventsKeptBack,
+  );
   read("warren_statsd_flushes_total", "Flushes that were written", () => statsd.counts.flushes);
   read("warren_statsd_flushes_skipped_total", "Flushes left out because one still ran", () => statsd.counts.skipped);
   read("warren_statsd_points_total", "Values that were made by flushes", () => statsd.counts.points);

@@ -248,6 +248,24 @@ describe("Statsd", () => {
     expect(flush()["stats.gauges.a 1656581400"]).toBeUndefined();
   });
 
+  test("Statsd: of a flood of events a hundred are passed on, then five a second; all are counted", () => {
+    const clock = new ManualClock();
+    let passed = 0;
+    const statsd = new Statsd({
+      settings: own,
+      clock,
+      random: seededRandom(1),
+      log: silentLog,
+      happened: () => void passed++,
+    });
+    for (let at = 0; at < 5000; at++) statsd.receiveText("_e{1,1}:a|b", "here");
+    expect(passed).toBe(100);
+    clock.advance(10_000);
+    for (let at = 0; at < 5000; at++) statsd.receiveText("_e{1,1}:a|b", "here");
+    expect(passed).toBe(150);
+    expect(statsd.counts).toMatchObject({ events: 10_000, eventsKeptBack: 9850 });
+  });
+
   test("Statsd: stopping sends what came since the last flush", async () => {
     const { flush, flushes, statsd } = started(own);
     flush("a:1|c");

@@ -31,7 +31,7 @@ export interface StatsdParts {
   clock: Clock;
   random: Random;
   log: Logger;
-  /** Told of each event. */
+  /** Told of each event, but for those of a flood. */
   happened?(event: SentEvent): void;
 }
 
@@ -44,6 +44,8 @@ export interface StatsdCounts {
   lines: number;
   bad: number;
   events: number;
+  /** Events that were not passed on, because too many came. */
+  eventsKeptBack: number;
   checks: number;
   flushes: number;
   /** Flushes that were left out because the one before was still being written. */
@@ -60,6 +62,9 @@ export interface BusyName {
 
 const rememberedMax = 100;
 const stampedMax = 100_000;
+/** Each event that is passed on costs a write to a disk: so many at once, and so many a second after them. */
+const eventsAtOnce = 100;
+const eventsPerSecond = 5;
 
 /** A statsd without its sockets. */
 export class Statsd implements Sink {
@@ -70,6 +75,7 @@ export class Statsd implements Sink {
     lines: 0,
     bad: 0,
     events: 0,
+    eventsKeptBack: 0,
     checks: 0,
     flushes: 0,
     skipped: 0,
@@ -96,6 +102,8 @@ export class Statsd implements Sink {
   #linesReceived!: CounterBucket;
   #badLinesSeen!: CounterBucket;
   #stamped: { path: string; value: number; atSeconds: number }[] = [];
+  #eventsLeft = eventsAtOnce;
+  #eventsAtMs: number;
   #lastFlushSeconds = 0;
   #cancel = () => {};
   #isRunning = false;
@@ -111,6 +119,7 @@ export class Statsd implements Sink {
     this.startedAt = clock.now();
     this.lastPacketAt = this.startedAt;
     this.#startedMs = clock.monotonicMs();
+    this.#eventsAtMs = this.#startedMs;
     this.buckets = new Buckets(settings.idle, settings.limits, random);
     this.#read = createReader(settings.reading);
     this.#naming = createNaming(settings.naming);
@@ -190,6 +199,15 @@ export class Statsd implements Sink {
     this.counts.events++;
     this.events.push({ ...event, at: this.#clock.now() });
     if (this.events.length > rememberedMax) this.events.shift();
+    const nowMs = this.#clock.monotonicMs();
+    const earned = ((nowMs - this.#eventsAtMs) / 1000) * eventsPerSecond;
+    this.#eventsLeft = Math.min(eventsAtOnce, this.#eventsLeft + earned);
+    this.#eventsAtMs = nowMs;
+    if (this.#eventsLeft < 1) {
+      this.counts.eventsKeptBack++;
+      return;
+    }
+    this.#eventsLeft--;
     this.#happened?.(event);
   }
 
