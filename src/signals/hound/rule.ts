@@ -22,7 +22,7 @@ export type NoDataPolicy = "ok" | "alert" | "keep" | "state";
 
 /** A rule. */
 export interface Rule {
-  /** Ten hexadecimal digits; rules that measure alike have `-2`, `-3`, … behind them, in the order of the file. */
+  /** Ten hexadecimal digits; of rules that measure alike all but the first have `-` and digits of their name behind. */
   id: string;
   name: string;
   /** In the language of the source. */
