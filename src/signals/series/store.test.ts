@@ -350,6 +350,44 @@ describe("SeriesStore", () => {
     expect(store.figures().filePoints).toBe(1);
   });
 
+  test("a series that is deleted and written again at once comes back after a crash, however the log was cut", async () => {
+    for (let seed = 1; seed <= 4; seed++) {
+      const clock = new ManualClock(startMs);
+      const disk = new MemoryDisk();
+      const store = await openStore(disk, clock);
+      const at = startMs / 1000;
+      store.write([{ path: "one.a", value: 1, atSeconds: at }]);
+      // The log is being synced while the series goes and comes back.
+      const syncing = store.committed();
+      const deleting = store.delete("one.a");
+      store.write([{ path: "one.a", value: 2, atSeconds: at - 1 }]);
+      await Promise.all([syncing, deleting, store.committed()]);
+      disk.crash(seededRandom(seed));
+      const again = await openStore(disk, clock);
+      expect(shown(again.fetch(["one.a"], at - 2, at)[0]?.values)).toEqual([2, null]);
+    }
+  });
+
+  test("a disk that refuses for long is left no pile of files", async () => {
+    const clock = new ManualClock(startMs);
+    const disk = new MemoryDisk();
+    const store = await openStore(disk, clock);
+    store.write([{ path: "one.a", value: 1, atSeconds: startMs / 1000 }]);
+    await store.committed();
+    disk.fault = (asked) => (asked === "append" ? new Error("ENOSPC: no space left on device") : undefined);
+    for (let round = 0; round < 50; round++) {
+      store.write([{ path: "one.a", value: 1, atSeconds: startMs / 1000 + round }]);
+      await expect(store.committed()).rejects.toThrow("ENOSPC");
+    }
+    expect(disk.list("log").length).toBeLessThanOrEqual(2);
+    disk.fault = () => undefined;
+    await store.committed();
+    disk.crash(seededRandom(1));
+    const again = await openStore(disk, clock);
+    const [range] = again.fetch(["one.a"], startMs / 1000 - 1, startMs / 1000 + 49, startMs / 1000 + 49);
+    expect([...(range?.values ?? [])].filter((value) => value === 1)).toHaveLength(50);
+  });
+
   test("whisper files go in and come out", async () => {
     const clock = new ManualClock(startMs);
     const disk = new MemoryDisk();

@@ -437,8 +437,12 @@ export class SeriesStore {
     const damaged: string[] = [];
     const { segments, nextNumber } = WriteLog.replay(this.#disk, {
       series: (id, path) => {
-        if (!this.#catalog.byId(id) && !this.#catalog.find(path))
-          this.#catalog.add(path, this.#schemas.schemaOf(path), id);
+        if (this.#catalog.byId(id)) return;
+        const former = this.#catalog.find(path);
+        if (former && former.id > id) return;
+        // Only a path whose series was removed gets a new number; word of the removal may stand further on.
+        if (former) this.#catalog.remove(former);
+        this.#catalog.add(path, this.#schemas.schemaOf(path), id);
       },
       point: (id, stepSeconds, direct, timeSeconds, value) => {
         const series = this.#catalog.byId(id);

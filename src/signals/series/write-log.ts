@@ -227,6 +227,7 @@ export class WriteLog {
     const startedMs = this.#options.clock.monotonicMs();
     const { disk } = this.#options;
     let segment = this.#segment;
+    const isNew = !segment;
     try {
       if (!segment) {
         const name = `${folder}/${String(this.#nextNumber++).padStart(10, "0")}.log`;
@@ -238,7 +239,7 @@ export class WriteLog {
     } catch (thrown) {
       this.#failure = reasonOf(thrown);
       this.#options.failed(this.#failure);
-      if (segment) this.#giveUp(segment);
+      if (segment) await this.#giveUp(segment, isNew);
       throw thrown;
     }
     this.#failure = "";
@@ -247,12 +248,21 @@ export class WriteLog {
     this.#options.synced(bytes.length, this.#options.clock.monotonicMs() - startedMs);
   }
 
-  #giveUp(segment: { name: string; file: Appender }): void {
-    if (this.#segment === segment) {
-      this.#finished.push(segment.name);
-      this.#segment = undefined;
+  /** The end of it is not known. A new one holds nothing that does not wait here too, and would only take room. */
+  async #giveUp(segment: { name: string; file: Appender }, isNew: boolean): Promise<void> {
+    const isCurrent = this.#segment === segment;
+    if (isCurrent) this.#segment = undefined;
+    if (this.#closing === segment.file) this.#closing = undefined;
+    try {
+      await segment.file.close();
+      if (isNew && isCurrent) {
+        await this.#options.disk.remove(segment.name);
+        return;
+      }
+    } catch (thrown) {
+      this.#options.failed(reasonOf(thrown));
     }
-    segment.file.close().catch((thrown: unknown) => this.#options.failed(reasonOf(thrown)));
+    if (isCurrent) this.#finished.push(segment.name);
   }
 }
 
