@@ -25,6 +25,17 @@ const needs = [
     package: "graphite-web",
     use: "the peer that functions over metrics are compared with",
   },
+  {
+    program: "prometheus",
+    package: "prometheus",
+    use: "the peer that writes measurements to series and takes them from it",
+  },
+  {
+    program: "carbon-cache",
+    file: "/usr/bin/carbon-cache",
+    package: "graphite-carbon",
+    use: "the peer that series hands measurements on to and is measured beside",
+  },
   { program: "openssl", package: "openssl", use: "certificates and TLS connections" },
   {
     program: "whisper",

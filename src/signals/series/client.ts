@@ -9,6 +9,16 @@ export interface ClientSeries {
   datapoints: [number | null, number][];
 }
 
+/** An event, such as a deploy or an alert, that graphs show. */
+export interface ClientEvent {
+  id: number;
+  what: string;
+  tags: string[];
+  /** Epoch seconds. */
+  when: number;
+  data: string;
+}
+
 /** The way to the store. */
 export interface SeriesWay {
   /** Where its routes begin, without a slash at the end. */
@@ -61,11 +71,37 @@ export class SeriesClient {
     }[];
   }
 
-  async #ask(path: string, body: string, type: string, signal: AbortSignal | undefined): Promise<unknown> {
+  /** Keeps an event, by default of now; its number. It is synced when this resolves. */
+  async postEvent(
+    event: { what: string; tags?: readonly string[]; when?: number; data?: string },
+    signal?: AbortSignal,
+  ): Promise<{ id: number }> {
+    return (await this.#ask("/events", JSON.stringify(event), "application/json", signal)) as { id: number };
+  }
+
+  /** Events of [from, until], newest first, with all of the tags, or with any of them (`union`). */
+  async events(
+    range: { from: number | string; until: number | string; tags?: readonly string[]; set?: "union" | "intersection" },
+    signal?: AbortSignal,
+  ): Promise<ClientEvent[]> {
+    const asked = new URLSearchParams({ from: String(range.from), until: String(range.until) });
+    if (range.tags && range.tags.length > 0) asked.set("tags", range.tags.join(" "));
+    if (range.set !== undefined) asked.set("set", range.set);
+    return (await this.#fetch(`/events/get_data?${asked}`, { method: "GET" }, signal)) as ClientEvent[];
+  }
+
+  #ask(path: string, body: string, type: string, signal: AbortSignal | undefined): Promise<unknown> {
+    return this.#fetch(path, { method: "POST", headers: { "Content-Type": type }, body }, signal);
+  }
+
+  async #fetch(
+    path: string,
+    init: { method: string; headers?: Record<string, string>; body?: string },
+    signal: AbortSignal | undefined,
+  ): Promise<unknown> {
     const answer = await this.#way.fetch(`${this.#way.baseUrl}${path}`, {
-      method: "POST",
-      headers: { "Content-Type": type, Accept: "application/json" },
-      body,
+      ...init,
+      headers: { ...init.headers, Accept: "application/json" },
       ...(signal ? { signal } : {}),
     });
     if (!answer.ok) throw new SeriesRefusal(answer.status, await answer.text());

@@ -14,6 +14,7 @@ import { expandNames, findNames } from "./finding-names.ts";
 import type { Incoming } from "./incoming.ts";
 import { decodeRemoteWrite } from "./remote-write.ts";
 import { render, type RenderParts } from "./render.ts";
+import { renderEach } from "./render-each.ts";
 import { refusalReasons, type SeriesStore, type WriteResult } from "./store.ts";
 import { tagRoute } from "./tag-routes.ts";
 
@@ -66,6 +67,7 @@ export function seriesRoutes(parts: SeriesHttpParts): (request: Request) => Prom
     if (path === "/events" || path.startsWith("/events/")) return eventRoute(path, request, parts);
     const parameters = await parametersOf(request, clock);
     if (path === "/render") {
+      if (parameters.get("each") === "1") return renderEach(parameters, parts, request.signal);
       const { body, contentType } = await render(parameters, parts, request.signal);
       const bytes = typeof body === "string" ? body : Uint8Array.from(body);
       return new Response(bytes, { headers: { "Content-Type": contentType, "Cache-Control": "no-store" } });

@@ -1,0 +1,78 @@
+/**
+ * `/render?each=1`: many targets in one request, each answered by itself, so that one that cannot be answered harms no
+ * other. For the services of the same program, which read measurements by the thousand; Graphite knows nothing like it.
+ *
+ * `{"answers": [{"series": [as in JSON, …]} | {"error", "kind", "code"}, …]}`, one for each target, in their order.
+ */
+import { Fault } from "../../kit/fault.ts";
+import { ParameterError } from "../../lib/graphite/call.ts";
+import { evaluateTargets } from "../../lib/graphite/evaluate.ts";
+import { renderJson } from "../../lib/graphite/render-format.ts";
+import { allOf, momentOf, numberOf } from "./ask.ts";
+import type { RenderParts } from "./render.ts";
+import { storeSource } from "./source.ts";
+
+const targetsMax = 2000;
+/** How long the event loop may be kept before others get their turn. */
+const turnMs = 12;
+
+/** The answer. Faults as `/render` for what concerns all targets. */
+export async function renderEach(
+  parameters: URLSearchParams,
+  parts: RenderParts,
+  signal: AbortSignal,
+): Promise<Response> {
+  const { bounds, clock } = parts;
+  const timeZone = parameters.get("tz") || "UTC";
+  const nowSeconds = momentOf(parameters, "now", "now", Math.floor(clock.now() / 1000), timeZone);
+  let fromSeconds = momentOf(parameters, "from", "-24h", nowSeconds, timeZone);
+  let untilSeconds = momentOf(parameters, "until", "now", nowSeconds, timeZone);
+  if (fromSeconds > untilSeconds) [fromSeconds, untilSeconds] = [untilSeconds, fromSeconds];
+  if (fromSeconds === untilSeconds) throw invalid("from and until are the same time");
+  const maxDataPoints = numberOf(parameters, "maxDataPoints");
+  const targets = parameters.getAll("target");
+  if (allOf(parameters, "target").length > targetsMax) throw invalid(`more than ${targetsMax} targets at once`);
+  const source = storeSource(parts.store, parts.events, nowSeconds);
+  const startedMs = clock.monotonicMs();
+  let turnEndsMs = startedMs + turnMs;
+  const answers: string[] = [];
+  for (const target of targets) {
+    if (clock.monotonicMs() > turnEndsMs) {
+      await new Promise<void>((resolve) => setImmediate(resolve));
+      turnEndsMs = clock.monotonicMs() + turnMs;
+    }
+    signal.throwIfAborted();
+    try {
+      const series = await evaluateTargets([target], {
+        source,
+        fromSeconds,
+        untilSeconds,
+        nowSeconds,
+        timeZone,
+        maxSeries: bounds.maxSeries,
+        maxPoints: bounds.maxPoints,
+        isOver: () => signal.aborted || clock.monotonicMs() - startedMs > bounds.timeoutMs,
+        signal,
+      });
+      const { body } = renderJson(series, maxDataPoints === undefined ? {} : { maxDataPoints });
+      answers.push(`{"series": ${String(body)}}`);
+    } catch (thrown) {
+      answers.push(JSON.stringify(refusalOf(thrown)));
+    }
+  }
+  return new Response(`{"answers": [${answers.join(", ")}]}`, {
+    headers: { "Content-Type": "application/json", "Cache-Control": "no-store" },
+  });
+}
+
+/** What a target that cannot be answered says. Throws what is a bug. */
+function refusalOf(thrown: unknown): { error: string; kind: string; code: string } {
+  if (thrown instanceof SyntaxError || thrown instanceof RangeError || thrown instanceof ParameterError)
+    return { error: thrown.message, kind: "invalid", code: "series/render" };
+  if (thrown instanceof Fault) return { error: thrown.message, kind: thrown.kind, code: thrown.code };
+  throw thrown;
+}
+
+function invalid(reason: string): Fault {
+  return new Fault("invalid", "series/render", `Invalid parameters (${reason})`);
+}

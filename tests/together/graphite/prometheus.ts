@@ -1,0 +1,84 @@
+/** Starts a real Prometheus (Debian's package) on a free port, scraping itself, with whatever else a test configures. */
+import { createServer } from "node:net";
+import { join } from "node:path";
+
+import { until } from "../../../src/kit/testing/child-node.ts";
+
+/** Where it is, or null. */
+export const prometheusPath = Bun.which("prometheus", { PATH: `${process.env.PATH ?? ""}:/usr/bin:/usr/local/bin` });
+
+/** A running Prometheus. */
+export class Prometheus {
+  readonly baseUrl: string;
+  readonly #process: Bun.Subprocess<"ignore", "ignore", "pipe">;
+
+  private constructor(baseUrl: string, child: Bun.Subprocess<"ignore", "ignore", "pipe">) {
+    this.baseUrl = baseUrl;
+    this.#process = child;
+  }
+
+  /**
+   * Starts it with its data in `folder` and waits until it is ready. `configuration` is added to its file as YAML at the
+   * top level. On a given port it listens there, so that it can come back at the same address.
+   */
+  static async start(
+    folder: string,
+    { configuration = "", port, words = [] }: { configuration?: string; port?: number; words?: readonly string[] } = {},
+  ): Promise<Prometheus> {
+    const own = port ?? (await freePort());
+    const address = `127.0.0.1:${own}`;
+    const file = join(folder, "prometheus.yml");
+    await Bun.write(
+      file,
+      `global: {scrape_interval: 1s}\nscrape_configs:\n- {job_name: own, static_configs: [{targets: ["${address}"]}]}\n${configuration}`,
+    );
+    const child = Bun.spawn(
+      [
+        prometheusPath ?? "prometheus",
+        `--config.file=${file}`,
+        `--storage.tsdb.path=${join(folder, "tsdb")}`,
+        `--web.listen-address=${address}`,
+        "--log.level=error",
+        ...words,
+      ],
+      { stdin: "ignore", stdout: "ignore", stderr: "pipe" },
+    );
+    await until("Prometheus is ready", async () => {
+      const answer = await fetch(`http://${address}/-/ready`).catch(() => undefined);
+      await answer?.body?.cancel();
+      return answer?.ok === true;
+    });
+    return new Prometheus(`http://${address}`, child);
+  }
+
+  /** Its port. */
+  get port(): number {
+    return Number(new URL(this.baseUrl).port);
+  }
+
+  /** What it says to an instant query: value by label set. */
+  async query(query: string): Promise<{ metric: Record<string, string>; value: [number, string] }[]> {
+    const answer = await fetch(`${this.baseUrl}/api/v1/query`, {
+      method: "POST",
+      body: new URLSearchParams({ query }),
+    });
+    const body = (await answer.json()) as {
+      data?: { result?: { metric: Record<string, string>; value: [number, string] }[] };
+    };
+    return body.data?.result ?? [];
+  }
+
+  async end(): Promise<void> {
+    this.#process.kill("SIGKILL");
+    await this.#process.exited;
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const bound = server.address();
+  await new Promise<void>((resolve) => server.close(() => resolve()));
+  if (typeof bound !== "object" || bound === null) throw new Error("no port is free");
+  return bound.port;
+}
