@@ -1,8 +1,10 @@
 import { afterEach, describe, expect, test } from "bun:test";
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { appendFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+import { encodeLines } from "../../lib/graphite/line.ts";
+import { encodePickleFrame } from "../../lib/graphite/pickle.ts";
 import { systemClock } from "../clock.ts";
 import { silentLog } from "../log.ts";
 import { until } from "../testing/child-node.ts";
@@ -113,4 +115,55 @@ describe("Spool", () => {
     first?.remove();
     expect(Buffer.from(spool.first()?.bytes ?? []).toString()).toBe("b");
   });
+
+  test("Spool: a disk that refuses leaves nothing of a batch behind, and nothing stuck", () => {
+    const at = folder();
+    const spool = new Spool(at, 1_000_000);
+    // A folder where the file should be makes every write to it fail.
+    mkdirSync(join(at, "000000000001.spool"));
+    expect(() => spool.append({ bytes: Buffer.from("a"), points: 1 })).toThrow();
+    expect(spool.sizeBytes).toBe(0);
+    expect(spool.first()).toBeUndefined();
+    spool.append({ bytes: Buffer.from("b"), points: 1 });
+    expect(Buffer.from(spool.first()?.bytes ?? []).toString()).toBe("b");
+  });
+
+  test("Spool: what a write left half done is cut off before more is added", () => {
+    const at = folder();
+    const spool = new Spool(at, 1_000_000);
+    spool.append({ bytes: Buffer.from("whole\n"), points: 1 });
+    appendFileSync(join(at, "000000000001.spool"), "ha");
+    spool.append({ bytes: Buffer.from("next\n"), points: 1 });
+    expect(Buffer.from(spool.first()?.bytes ?? []).toString()).toBe("whole\nnext\n");
+  });
+
+  test("Spool: a segment that somebody removed is passed over", () => {
+    const at = folder();
+    const spool = new Spool(at, 1_000_000);
+    spool.append({ bytes: Buffer.alloc(200_000, 97), points: 1 });
+    spool.append({ bytes: Buffer.alloc(200_000, 98), points: 1 });
+    rmSync(join(at, "000000000001.spool"));
+    expect(spool.first()?.bytes[0]).toBe(98);
+  });
+});
+
+describe("CarbonSender after a crash", () => {
+  for (const protocol of ["line", "pickle"] as const) {
+    test(`CarbonSender: the cut end of a spool does not spoil what follows, by ${protocol}`, async () => {
+      await using carbon = await startFakeCarbon(protocol);
+      const at = folder();
+      const encoded = (value: number) => {
+        const points = [{ path: "a", value, atSeconds: 1 }];
+        return protocol === "line" ? Buffer.from(encodeLines(points)) : Buffer.from(encodePickleFrame(points));
+      };
+      writeFileSync(join(at, "000000000001.spool"), Buffer.concat([encoded(1), encoded(2).subarray(0, 3)]));
+      writeFileSync(join(at, "000000000002.spool"), encoded(3));
+      const out = sender(carbon.port, at, protocol);
+      out.send([{ path: "a", value: 4, atSeconds: 1 }]);
+      await until("the last is there", () => carbon.values("a").includes(4));
+      expect(carbon.values("a")).toEqual([1, 3, 4]);
+      expect(carbon.connections).toBe(1);
+      await out.close();
+    });
+  }
 });

@@ -102,7 +102,11 @@ export class CarbonSender {
   /** Opens the spool and begins with what is in it. Throws the system's error when the folder cannot be used. */
   constructor(options: CarbonOptions) {
     this.#options = options;
-    this.#spool = new Spool(options.spoolFolder, options.spoolMaxBytes ?? 64 * 1024 * 1024);
+    this.#spool = new Spool(
+      options.spoolFolder,
+      options.spoolMaxBytes ?? 64 * 1024 * 1024,
+      options.protocol === "pickle" ? wholeFrames : wholeLines,
+    );
     options.delivery.lost = () => this.#sendAgain();
     this.#finished = this.#run();
   }
@@ -314,4 +318,21 @@ export class CarbonSender {
   #settle(): void {
     for (const settled of this.#settled.splice(0)) settled();
   }
+}
+
+/** How many of these bytes are whole lines. */
+function wholeLines(bytes: Uint8Array): number {
+  return bytes.lastIndexOf(10) + 1;
+}
+
+/** How many of these bytes are whole frames of pickles. */
+function wholeFrames(bytes: Uint8Array): number {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  let at = 0;
+  while (at + 4 <= bytes.length) {
+    const end = at + 4 + view.getUint32(at);
+    if (end > bytes.length) break;
+    at = end;
+  }
+  return at;
 }
