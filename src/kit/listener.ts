@@ -12,6 +12,7 @@ import { Fault, reasonOf, toFault } from "./fault.ts";
 import { preferredType } from "./http/accept.ts";
 import { wholeText } from "./http/body.ts";
 import { problemResponse } from "./http/problem.ts";
+import { type SocketHandler, type SocketSettings, socketHandlers } from "./http/socket.ts";
 import { pathOf, refuseUnreadable } from "./http/target.ts";
 import type { Logger } from "./log.ts";
 import { latencyBuckets, type Metrics } from "./metrics.ts";
@@ -82,6 +83,8 @@ export interface Listener {
   mount(mounts: readonly Mount[]): void;
   /** Uses another certificate for new connections. */
   certify(tls: TlsPair): void;
+  /** Sends to the websockets, here, that subscribed to a topic. */
+  publish(topic: string, message: string | Uint8Array, compress?: boolean): void;
   /** Takes no new connections and resolves when the requests at hand are done, or cuts them when `deadline` aborts. */
   close(deadline: AbortSignal): Promise<void>;
 }
@@ -90,20 +93,31 @@ const knownMethods = new Set(["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "
 /** Bun cuts connections without traffic after this many seconds, and takes no more than this. */
 const idleSeconds = 255;
 
+/** Where no service takes websockets: nothing is ever upgraded. */
+const noSockets: SocketSettings = { maxMessageBytes: 1, maxWaitingBytes: 1, idleSeconds: 120, deflate: false };
+
 /** Whether someone may still read a stream that stays open is asked this often. */
 const lookAgainMs = 2000;
 
-type BunServer = Bun.Server<undefined>;
+type BunServer = Bun.Server<SocketHandler>;
 
-/** Binds an address. Throws `node/port-taken` or `node/address` when it cannot be had. */
-export function openListener(address: Address, tls: TlsPair | undefined, parts: ListenerParts): Listener {
+/** Stands for the answer of a request that became a websocket: the runtime has answered it already. */
+const upgraded = new Response(null, { status: 200 });
+
+/** Binds an address, for websockets too where `sockets` are wanted. Throws `node/port-taken` or `node/address`. */
+export function openListener(
+  address: Address,
+  tls: TlsPair | undefined,
+  parts: ListenerParts,
+  sockets?: SocketSettings,
+): Listener {
   let mounts: readonly Mount[] = [];
   let streams = 0;
   let closing = false;
-  /** Sockets of former certificates, as long as requests run on them. */
-  const predecessors = new Set<Promise<unknown>>();
+  /** Listeners of former certificates, as long as anything runs on them. */
+  const predecessors = new Map<BunServer, Promise<unknown>>();
 
-  const answer = (request: Request, server: BunServer): Response | Promise<Response> => {
+  const answer = (request: Request, server: BunServer): Response | undefined | Promise<Response | undefined> => {
     const startedMs = parts.clock.monotonicMs();
     const path = pathOf(request.url);
     const call = new Call(
@@ -112,27 +126,31 @@ export function openListener(address: Address, tls: TlsPair | undefined, parts: 
       parts.clock,
       () => streams++,
       () => streams--,
+      sockets !== undefined,
     );
     let service = "node";
-    const finish = (response: Response): Response => {
+    const finish = (response: Response): Response | undefined => {
       const took = parts.clock.monotonicMs() - startedMs;
       const method = knownMethods.has(request.method) ? request.method : "other";
-      parts.counts.answered(service, method, response.status, took / 1000);
+      const status = response === upgraded ? 101 : response.status;
+      parts.counts.answered(service, method, status, took / 1000);
       if (parts.accessLog) {
         parts.log.info("Request", {
           method,
           path: path.slice(0, 500),
-          status: response.status,
+          status,
           ms: Math.round(took * 10) / 10,
           from: call.address,
           by: call.name,
           request: call.requestId,
         });
       }
+      if (response === upgraded) return undefined;
       if (closing) response.headers.set("Connection", "close");
       return response;
     };
-    const fail = async (thrown: unknown): Promise<Response> => finish(await failed(thrown, request, path, call, parts));
+    const fail = async (thrown: unknown): Promise<Response | undefined> =>
+      finish(await failed(thrown, request, path, call, parts));
     try {
       const own = nodePath(request, path, call, parts);
       if (own) return own instanceof Promise ? own.then(finish, fail) : finish(own);
@@ -159,6 +177,7 @@ export function openListener(address: Address, tls: TlsPair | undefined, parts: 
     maxRequestBodySize: Number.MAX_SAFE_INTEGER,
     idleTimeout: idleSeconds,
     ...(pair ? { tls: pair } : {}),
+    websocket: socketHandlers(sockets ?? noSockets),
     fetch: answer,
     error(thrown: Error) {
       parts.log.error("A request failed outside of its handler", { reason: reasonOf(thrown) });
@@ -181,10 +200,17 @@ export function openListener(address: Address, tls: TlsPair | undefined, parts: 
     },
     certify(pair) {
       // Bun keeps the certificate a socket was opened with, so another socket takes the port over; connections stay.
-      const replaced = replaceListener(server, () => Bun.serve(options(bound.port, pair, true)));
+      const old = server;
+      const replaced = replaceListener(old, () => Bun.serve(options(bound.port, pair, true)));
       server = replaced.listener;
-      const draining = replaced.drained.finally(() => predecessors.delete(draining));
-      predecessors.add(draining);
+      predecessors.set(
+        old,
+        replaced.drained.finally(() => predecessors.delete(old)),
+      );
+    },
+    publish(topic, message, compress) {
+      server.publish(topic, message, compress);
+      for (const old of predecessors.keys()) old.publish(topic, message, compress);
     },
     async close(deadline) {
       closing = true;
@@ -194,7 +220,7 @@ export function openListener(address: Address, tls: TlsPair | undefined, parts: 
         await new Promise<void>((resolve) => parts.clock.schedule(20, resolve));
       }
       await Promise.race([
-        Promise.all([server.stop(true), drained, ...predecessors]),
+        Promise.all([server.stop(true), drained, ...predecessors.values()]),
         new Promise((resolve) => parts.clock.schedule(500, () => resolve(undefined))),
       ]);
     },
@@ -219,17 +245,26 @@ class Call implements Caller {
   readonly #clock: Clock;
   readonly #opened: () => void;
   readonly #closed: () => void;
+  readonly #takesSockets: boolean;
   #address: string | undefined;
   #requestId: string | undefined;
   #visitor: Visitor | undefined;
   #service = "node";
 
-  constructor(request: Request, server: BunServer, clock: Clock, opened: () => void, closed: () => void) {
+  constructor(
+    request: Request,
+    server: BunServer,
+    clock: Clock,
+    opened: () => void,
+    closed: () => void,
+    takesSockets: boolean,
+  ) {
     this.#request = request;
     this.#server = server;
     this.#clock = clock;
     this.#opened = opened;
     this.#closed = closed;
+    this.#takesSockets = takesSockets;
   }
 
   get address(): string {
@@ -287,6 +322,17 @@ class Call implements Caller {
     signal.addEventListener("abort", end, { once: true });
     cancelLook = this.#clock.schedule(lookAgainMs, look);
     return over.signal;
+  }
+
+  upgrade(handler: SocketHandler, headers?: Headers): Response {
+    if (!this.#takesSockets) throw new Fault("internal", "http/no-websocket", "No service here declared websockets");
+    const isUp = this.#server.upgrade(this.#request, { data: handler, ...(headers ? { headers } : {}) });
+    if (isUp) return upgraded;
+    throw new Fault(
+      "invalid",
+      "http/no-websocket",
+      "Cannot open a websocket: the request is no right handshake for one",
+    );
   }
 }
 

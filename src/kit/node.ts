@@ -21,6 +21,7 @@ import { makeFolders, replaceFile } from "./disk/atomic.ts";
 import { lockFolder } from "./disk/lock.ts";
 import { createEvents, type Events } from "./events.ts";
 import { Fault, reasonOf, toFault } from "./fault.ts";
+import { widestSettings } from "./http/socket.ts";
 import { httpCounts, type Listener, type ListenerParts, type Mount, openListener } from "./listener.ts";
 import type { Log } from "./log.ts";
 import { createMembership } from "./membership.ts";
@@ -218,10 +219,11 @@ async function start(parts: NodeParts, undo: (() => void | Promise<void>)[]): Pr
   };
   const stopping = new AbortController();
   const cut = new AbortController();
-  const bind = (address: Address): Listener => {
+  const bind = (address: Address, heard: readonly Enlisted[]): Listener => {
+    const wishes = heard.flatMap(({ service, options: wanted }) => service.sockets?.(wanted) ?? []);
     const listener = parts.unheard
       ? unheardListener(address)
-      : openListener(address, certificates?.current().tls, listening);
+      : openListener(address, certificates?.current().tls, listening, widestSettings(wishes));
     listeners.push(listener);
     return listener;
   };
@@ -230,7 +232,10 @@ async function start(parts: NodeParts, undo: (() => void | Promise<void>)[]): Pr
     stopping.abort();
     await Promise.all(listeners.map((listener) => listener.close(cut.signal)));
   });
-  const main = bind(shared);
+  const main = bind(
+    shared,
+    parts.services.filter((enlisted) => !own.includes(enlisted)),
+  );
   const url = advertisedUrl({ ...options, listen: shared }, main.bound);
 
   const running: { name: string; baseUrl: string; service: RunningService }[] = [];
@@ -240,10 +245,11 @@ async function start(parts: NodeParts, undo: (() => void | Promise<void>)[]): Pr
   undo.push(() => membership.stop());
   const mounts: Mount[] = [];
   const failures: Fault[] = [];
-  for (const { entry, service, options: serviceOptions } of parts.services) {
+  for (const enlisted of parts.services) {
+    const { entry, service, options: serviceOptions } = enlisted;
     const status = statusOf(entry.name);
     try {
-      const listener = serviceOptions.listen && !parts.alone ? bind(serviceOptions.listen) : main;
+      const listener = serviceOptions.listen && !parts.alone ? bind(serviceOptions.listen, [enlisted]) : main;
       const atRoot = parts.alone || listener !== main;
       const mountPath = atRoot ? "" : `/${entry.name}`;
       const origin = listener === main ? url : advertisedUrl({ ...options, advertise: undefined }, listener.bound);
@@ -266,6 +272,11 @@ async function start(parts: NodeParts, undo: (() => void | Promise<void>)[]): Pr
         reach(wanted) {
           const found = running.find(({ name }) => name === wanted);
           return found && reachWithin(found.service, found.baseUrl, entry.name, log);
+        },
+        sockets: {
+          publish(topic, message, compress) {
+            for (const each of listeners) each.publish(topic, message, compress);
+          },
         },
         shell,
         signal: stopping.signal,
@@ -408,7 +419,7 @@ function refuseExposure(listen: readonly Address[], options: NodeOptions, tokens
 
 /** Stands where a listener would, and hears nothing. */
 function unheardListener(address: Address): Listener {
-  return { bound: address, mount() {}, certify() {}, async close() {} };
+  return { bound: address, mount() {}, certify() {}, publish() {}, async close() {} };
 }
 
 function navigationOf(parts: NodeParts) {

@@ -9,6 +9,7 @@ import type { Clock } from "./clock.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Section } from "./config/declaration.ts";
 import type { Events } from "./events.ts";
+import type { SocketHandler, SocketSettings, SocketTopics } from "./http/socket.ts";
 import type { LogEntry, Logger } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
 import type { PageShell } from "./pages/shell.ts";
@@ -38,6 +39,8 @@ export interface Service<Options extends object> {
   readonly config: Section<Options>;
   /** Whether, with these options, it wants the node to gossip. @default false */
   usesCluster?(options: Options): boolean;
+  /** What it wants of websockets, with these options; undefined when it takes none. */
+  sockets?(options: Options): SocketSettings | undefined;
   /**
    * Whether, with these options, it does one thing and ends instead of serving: its {@link RunningService.errand}. Asked
    * only where it is started alone; the node then listens nowhere. @default false
@@ -77,6 +80,8 @@ export interface ServiceContext<Options extends object> {
   readonly cluster: Cluster;
   /** The way to another service of this program; undefined when that one does not run, or stands later in the table. */
   readonly reach: (service: string) => Reach | undefined;
+  /** To all websockets at once that subscribed to a topic. */
+  readonly sockets: SocketTopics;
   readonly shell: PageShell;
   /** Aborts when the node begins to stop. */
   readonly signal: AbortSignal;
@@ -99,6 +104,11 @@ export interface Caller {
    * has to end: its reader left, or may no longer do what `scope` covers. It has aborted already for HEAD.
    */
   keepOpen(scope: Scope): AbortSignal;
+  /**
+   * Turns the request into a websocket; what it gives has to be the answer. `headers` go out with the 101. Absent for
+   * another service of the same program. Faults: `http/no-websocket` (invalid) for a request that is no right handshake.
+   */
+  upgrade?(handler: SocketHandler, headers?: Headers): Response;
 }
 
 /** What a token may do, in rising order; each covers those before it. */
