@@ -1,0 +1,114 @@
+/**
+ * How a rule stands after a verdict: a pure step from what is remembered. An error, or no data where that is a state of
+ * its own, stands over the level and leaves it as it was, so it neither hides a failing that goes on nor makes a
+ * recovery of one that never was. Leaves out what is told (telling.ts).
+ */
+import type { Memory } from "./memory.ts";
+import type { Rule } from "./rule.ts";
+import type { StandingState } from "./standing.ts";
+import type { Verdict } from "./verdict.ts";
+
+/** When failing and recovering in turns is too much. */
+export interface FlapLimits {
+  /** So many beginnings of failing within `windowMs` are flapping; 0: nothing is. */
+  failures: number;
+  windowMs: number;
+  /** It is calm again when nothing changed for so long. */
+  calmMs: number;
+}
+
+/** What holds for all rules. */
+export interface LevelLimits {
+  flap: FlapLimits;
+  /** What was not judged for longer than this begins its `for` anew: nobody knows what was between. */
+  gapMs: number;
+}
+
+/** How it stands for people. */
+export function stateOf({ level, trouble }: Memory): StandingState {
+  return trouble?.kind ?? level;
+}
+
+/** Since when it stands so. */
+export function sinceOf({ levelAt, trouble }: Memory): number {
+  return trouble?.sinceAt ?? levelAt;
+}
+
+/** What is remembered after a verdict at an instant. */
+export function judged(memory: Memory, verdict: Verdict, rule: Rule, at: number, limits: LevelLimits): Memory {
+  const { outcome } = verdict;
+  if (outcome === "error") return troubled(memory, "Error", verdict.message, at);
+  if (outcome === "no-data") {
+    if (rule.noData === "state") return troubled(memory, "NoData", verdict.message, at);
+    if (rule.noData === "keep") return calmed({ ...clear(memory), judgedAt: at }, at, limits.flap);
+  }
+  const isBad = outcome === "bad" || (outcome === "no-data" && rule.noData === "alert");
+  const seen: Memory = {
+    ...clear(memory),
+    judgedAt: at,
+    ...(verdict.value === undefined ? {} : { value: verdict.value }),
+    ...(isBad ? { message: verdict.message } : {}),
+  };
+  return calmed(isBad ? failing(seen, memory, rule, at, limits) : good(seen, rule, at), at, limits.flap);
+}
+
+function troubled(memory: Memory, kind: "Error" | "NoData", message: string, at: number): Memory {
+  const sinceAt = memory.trouble?.kind === kind ? memory.trouble.sinceAt : at;
+  return { ...memory, judgedAt: at, trouble: { kind, sinceAt, message: message.slice(0, 500) } };
+}
+
+function clear(memory: Memory): Memory {
+  const { trouble: _, ...rest } = memory;
+  return rest;
+}
+
+function failing(seen: Memory, before: Memory, rule: Rule, at: number, limits: LevelLimits): Memory {
+  const { goodSinceAt: _, ...memory } = seen;
+  if (memory.level === "Failed") return memory;
+  if (rule.forMs > 0) {
+    const isGap = before.judgedAt === undefined || at - before.judgedAt > limits.gapMs || at < memory.levelAt;
+    if (memory.level !== "Pending" || isGap) return { ...memory, level: "Pending", levelAt: at };
+    if (at - memory.levelAt < rule.forMs) return memory;
+  }
+  const { flap } = limits;
+  const failures = [...memory.failures, at].filter((failedAt) => at - failedAt <= flap.windowMs).slice(-100);
+  const isFlapping = flap.failures > 0 && failures.length >= flap.failures;
+  return {
+    ...memory,
+    level: "Failed",
+    levelAt: at,
+    failures,
+    ...(isFlapping && memory.flappingSinceAt === undefined ? { flappingSinceAt: at } : {}),
+  };
+}
+
+function good(memory: Memory, rule: Rule, at: number): Memory {
+  if (memory.level === "OK") return memory;
+  if (memory.level === "Failed" && rule.keepFiringMs > 0) {
+    const goodSinceAt = memory.goodSinceAt === undefined || memory.goodSinceAt > at ? at : memory.goodSinceAt;
+    if (at - goodSinceAt < rule.keepFiringMs) return { ...memory, goodSinceAt };
+  }
+  const { goodSinceAt: _, heldSinceAt, ...rest } = memory;
+  const over: Memory = { ...rest, level: "OK", levelAt: at };
+  if (memory.level !== "Failed") return over;
+  if (memory.toldCount > 0) return over;
+  const { acknowledged: __, ...forgotten } = over;
+  if (heldSinceAt === undefined) return forgotten;
+  const { missed } = memory;
+  return {
+    ...forgotten,
+    missed: {
+      fromAt: missed?.fromAt ?? heldSinceAt,
+      untilAt: at,
+      times: (missed?.times ?? 0) + 1,
+      message: memory.message,
+    },
+  };
+}
+
+function calmed(memory: Memory, at: number, flap: FlapLimits): Memory {
+  if (memory.flappingSinceAt === undefined) return memory;
+  if (flap.failures > 0 && at - memory.levelAt < flap.calmMs && at >= memory.levelAt) return memory;
+  const { flappingSinceAt: _, ...calm } = memory;
+  return { ...calm, failures: [] };
+}
