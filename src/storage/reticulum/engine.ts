@@ -36,10 +36,18 @@ export interface ImageFacts {
   readonly blurHash: string;
 }
 
+/** What the header of an image says, as far as results depend on it. */
+export type SourceHeader = Pick<
+  ImageFacts,
+  "format" | "width" | "height" | "orientation" | "pages" | "hasAlpha" | "hasProfile"
+>;
+
 /** One result to be made. */
 export interface RenderJob {
   /** The whole original. */
   readonly source: Uint8Array;
+  /** What an engine found in these very bytes before; without it their header is read once more. */
+  readonly header?: SourceHeader;
   readonly spec: SizeSpec;
   /** Multiplies the sides of the spec. @default 1 */
   readonly pixelRatio?: number;

@@ -7,6 +7,7 @@ interface Flight<T> {
   readonly result: Promise<T>;
   readonly abort: AbortController;
   waiting: number;
+  isOver: boolean;
 }
 
 /** Work under way, by name. */
@@ -46,7 +47,8 @@ export class Flights<T> {
       if (flight.waiting === 0) {
         // Whoever asks from now on must not be given work that is ending.
         if (this.#flights.get(name) === flight) this.#flights.delete(name);
-        flight.abort.abort();
+        // Telling work that is done costs a great deal for nothing.
+        if (!flight.isOver) flight.abort.abort();
       }
     }
   }
@@ -56,7 +58,9 @@ export class Flights<T> {
     const flight: Flight<T> = {
       abort,
       waiting: 0,
+      isOver: false,
       result: start(abort.signal).finally(() => {
+        flight.isOver = true;
         if (this.#flights.get(name) === flight) this.#flights.delete(name);
       }),
     };

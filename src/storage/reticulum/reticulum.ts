@@ -16,6 +16,7 @@ import {
   type ImageFormat,
   imageFormats,
   type RenderJob,
+  type SourceHeader,
 } from "./engine.ts";
 import { Flights } from "./flight.ts";
 import { extensionOf, formatNamed, parseHints } from "./image-url.ts";
@@ -275,6 +276,7 @@ export class Reticulum {
       rendered = await originals.use(image, signal, (source) => {
         const job: RenderJob = {
           source,
+          ...(image.facts === undefined ? {} : { header: headerIn(image.facts) }),
           spec: wish.spec,
           format: wish.format,
           pixelRatio: wish.pixelRatio,
@@ -365,6 +367,11 @@ export class Reticulum {
     if (this.#unrefinable.size >= unrefinableMax) this.#unrefinable.clear();
     this.#unrefinable.add(name);
   }
+}
+
+/** What a decoder has to know again of what was found by decoding. */
+function headerIn({ format, width, height, orientation, pages, hasAlpha, hasProfile }: ImageFacts): SourceHeader {
+  return { format, width, height, orientation, pages, hasAlpha, hasProfile };
 }
 
 function etagOf(name: string, isRefined: boolean): string {

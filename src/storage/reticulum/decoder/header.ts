@@ -4,22 +4,10 @@
  */
 import type { Metadata, SharpOptions } from "sharp";
 
-import type { ImageFormat } from "../engine.ts";
+import type { ImageFormat, SourceHeader } from "../engine.ts";
 import type { Sharp } from "./library.ts";
 import type { DecoderRequest } from "./message.ts";
 import { Refusal } from "./refusal.ts";
-
-/** What is known before decoding. */
-export interface ImageHeader {
-  readonly format: ImageFormat;
-  /** As it is shown. */
-  readonly width: number;
-  readonly height: number;
-  readonly orientation: number;
-  readonly pages: number;
-  readonly hasAlpha: boolean;
-  readonly hasProfile: boolean;
-}
 
 /** How each source is opened; `pages` is how many of its frames are wanted. */
 export function sourceOptions(limits: DecoderRequest["limits"], pages: number): SharpOptions {
@@ -56,7 +44,7 @@ export async function readHeader(
   sharp: Sharp,
   source: Uint8Array,
   limits: DecoderRequest["limits"],
-): Promise<ImageHeader> {
+): Promise<SourceHeader> {
   let meta: Metadata;
   try {
     // The limit is held below, where frames count too; here it would only change the words.
@@ -66,17 +54,7 @@ export async function readHeader(
   }
   const format = formatOf(meta);
   const pages = format === "gif" || format === "webp" ? (meta.pages ?? 1) : 1;
-  const pixels = meta.width * meta.height * pages;
-  if (pages > limits.pages)
-    throw new Refusal("too-large", `Cannot take the image: it has ${pages} frames, at most ${limits.pages} are taken`);
-  if (pixels > limits.inputPixels) {
-    const frames = pages === 1 ? "" : ` in ${pages} frames`;
-    throw new Refusal(
-      "too-large",
-      `Cannot take the image: it has ${meta.width}x${meta.height} pixels${frames}, at most ${limits.inputPixels} are taken in all`,
-    );
-  }
-  return {
+  const header = {
     format,
     width: meta.autoOrient.width,
     height: meta.autoOrient.height,
@@ -85,4 +63,20 @@ export async function readHeader(
     hasAlpha: meta.hasAlpha,
     hasProfile: meta.hasProfile,
   };
+  requireWithin(header, limits);
+  return header;
+}
+
+/** Throws a Refusal for an image that says of itself that it is beyond the limits. */
+export function requireWithin({ width, height, pages }: SourceHeader, limits: DecoderRequest["limits"]): void {
+  const pixels = width * height * pages;
+  if (pages > limits.pages)
+    throw new Refusal("too-large", `Cannot take the image: it has ${pages} frames, at most ${limits.pages} are taken`);
+  if (pixels > limits.inputPixels) {
+    const frames = pages === 1 ? "" : ` in ${pages} frames`;
+    throw new Refusal(
+      "too-large",
+      `Cannot take the image: it has ${width}x${height} pixels${frames}, at most ${limits.inputPixels} are taken in all`,
+    );
+  }
 }

@@ -20,6 +20,10 @@ const input = 0;
 const output = 1;
 /** A buffer for sources that has grown beyond this is not kept for the next one. */
 const keptSizeBytes = 16 * 2 ** 20;
+/** Bodies up to this size are copied behind their head. */
+const joinedBytesMax = 256 * 1024;
+/** Between looks at this process's own memory. */
+const rssLookMs = 100;
 const nothing = new Uint8Array();
 
 /** Serves until the input ends. `folder` is where a single executable unpacks what it carries. */
@@ -67,7 +71,6 @@ async function work(
   source: Uint8Array,
 ): Promise<{ answer: DecoderAnswer; bytes: Uint8Array }> {
   const { id } = request;
-  const rssBytes = () => process.memoryUsage.rss();
   try {
     if (request.kind === "probe") {
       const facts = await probe(sharp, source, request.limits);
@@ -94,12 +97,24 @@ function fill(bytes: Uint8Array): boolean {
   return true;
 }
 
+/** Writes an answer; a short one at once, so that its reader is woken once. */
 function write(answer: DecoderAnswer, body: Uint8Array): void {
-  for (const part of [encodeHead(answer, body.byteLength), body]) {
+  const head = encodeHead(answer, body.byteLength);
+  const parts = body.byteLength <= joinedBytesMax ? [Buffer.concat([head, body])] : [head, body];
+  for (const part of parts) {
     let written = 0;
     while (written < part.byteLength)
       written += again(() => writeSync(output, part, written, part.byteLength - written));
   }
+}
+
+let rss = { atMs: Number.NEGATIVE_INFINITY, bytes: 0 };
+
+/** Resident memory, seen a moment ago at most: what makes it grow by much takes longer than that. */
+function rssBytes(): number {
+  const atMs = performance.now();
+  if (atMs - rss.atMs > rssLookMs) rss = { atMs, bytes: process.memoryUsage.rss() };
+  return rss.bytes;
 }
 
 /** A call that a signal broke off is made again; one whose other end is gone ends the process. */

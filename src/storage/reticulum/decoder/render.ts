@@ -6,8 +6,8 @@
 import type { Sharp as Pipeline } from "sharp";
 
 import { type Target, targetOf } from "../../../lib/resize/geometry.ts";
-import type { ImageFormat, Rendered } from "../engine.ts";
-import { type ImageHeader, readHeader, sourceOptions } from "./header.ts";
+import type { ImageFormat, Rendered, SourceHeader } from "../engine.ts";
+import { readHeader, requireWithin, sourceOptions } from "./header.ts";
 import type { Sharp } from "./library.ts";
 import type { DecoderRequest } from "./message.ts";
 import { Refusal } from "./refusal.ts";
@@ -28,8 +28,30 @@ type RenderRequest = Extract<DecoderRequest, { kind: "render" }>;
 
 /** Decodes, scales and encodes. Throws a Refusal for what cannot be met. */
 export async function render(sharp: Sharp, source: Uint8Array, request: RenderRequest): Promise<Rendered> {
+  const { job, limits } = request;
+  const { header } = job;
+  if (header !== undefined) {
+    requireWithin(header, limits);
+    try {
+      return await renderAs(sharp, source, header, request);
+    } catch (thrown) {
+      // What was found before is not so: another version of the library may see the image otherwise.
+      if (!(thrown instanceof SizeMismatch)) throw thrown;
+    }
+  }
+  return renderAs(sharp, source, await readHeader(sharp, source, limits), request);
+}
+
+/** The result has not the size that follows from the header. */
+class SizeMismatch extends Error {}
+
+async function renderAs(
+  sharp: Sharp,
+  source: Uint8Array,
+  header: SourceHeader,
+  request: RenderRequest,
+): Promise<Rendered> {
   const { job, limits, idle } = request;
-  const header = await readHeader(sharp, source, limits);
   const format = job.format ?? header.format;
   const { gravity = "centre" } = job;
   const target = targetOf(job.spec, header, {
@@ -52,7 +74,7 @@ export async function render(sharp: Sharp, source: Uint8Array, request: RenderRe
   // Of an animation the library tells the height of all frames.
   const height = made.info.height === target.height * pages ? target.height : made.info.height;
   if (made.info.width !== target.width || height !== target.height)
-    throw new Error(
+    throw new SizeMismatch(
       `The result has ${made.info.width}x${made.info.height} pixels, not ${target.width}x${target.height}`,
     );
   return { bytes: made.data, format, width: target.width, height, pages };
@@ -74,7 +96,7 @@ function requireTarget({ width, height }: Target, format: ImageFormat, limits: D
 
 /** How many frames the result has. Turned animations are rare, and the library cannot turn them. */
 function framesOf(
-  header: ImageHeader,
+  header: SourceHeader,
   job: RenderRequest["job"],
   format: ImageFormat,
   target: Target,
@@ -85,7 +107,7 @@ function framesOf(
   return canMove && pages * target.width * target.height <= limits.outputPixels ? pages : 1;
 }
 
-function shape(image: Pipeline, header: ImageHeader, target: Target, isAttention: boolean): void {
+function shape(image: Pipeline, header: SourceHeader, target: Target, isAttention: boolean): void {
   const { scaled, crop, width, height } = target;
   const isFar = scaled.width * scaled.height > scaledPixelsMax || Math.max(scaled.width, scaled.height) > 1_000_000;
   if (crop === undefined || !isFar) {
