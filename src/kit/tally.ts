@@ -76,15 +76,17 @@ export class SpreadCell<Label extends string> {
 
   /** As the registry wants it: each bucket with all below it, then sum and count. */
   values(name: string) {
+    // In JSON the registry adds these to the labels, and does not do without.
+    const sharedLabels = {};
     let count = 0;
     const buckets = [...this.#bounds, "+Inf"].map((le, at) => {
       count += this.#counts[at] as number;
-      return { metricName: `${name}_bucket`, labels: { le, ...this.labels }, value: count };
+      return { metricName: `${name}_bucket`, labels: { le, ...this.labels }, value: count, sharedLabels };
     });
     return [
       ...buckets,
-      { metricName: `${name}_sum`, labels: this.labels, value: this.#sum },
-      { metricName: `${name}_count`, labels: this.labels, value: count },
+      { metricName: `${name}_sum`, labels: this.labels, value: this.#sum, sharedLabels },
+      { metricName: `${name}_count`, labels: this.labels, value: count, sharedLabels },
     ];
   }
 }

@@ -5,7 +5,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createConnection } from "node:net";
-import { tmpdir } from "node:os";
+import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { systemClock } from "../../src/kit/clock.ts";
@@ -13,6 +13,7 @@ import { openMetricSource } from "../../src/kit/metric-source/open.ts";
 import { type ChildNode, startChild, until } from "../../src/kit/testing/child-node.ts";
 import { encodePickleFrame } from "../../src/lib/graphite/pickle.ts";
 import { SeriesClient } from "../../src/signals/series/client.ts";
+import { asNode } from "../../src/signals/series/host/gather.ts";
 import { WhisperFile } from "../../src/lib/whisper/whisper.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "warren-series-alone-"));
@@ -127,6 +128,24 @@ describe("series", () => {
     expect(client.postEvent({ what: "x".repeat(2000) })).rejects.toThrow("The store answered 400");
   });
 
+  test("figures of this machine and of the node go in by themselves", async () => {
+    const server = `server.${asNode(hostname().split(".")[0] ?? "")}`;
+    const targets = [
+      `${server}.cpu.load_average.1_minute`,
+      `${server}.memory.MemFree.percent`,
+      `asPercent(${server}.disk.usage.available,${server}.disk.usage.total)`,
+    ];
+    for (const target of targets) {
+      await until(`${target} is there`, async () => {
+        const [found] = await lastValues(target);
+        const value = found?.[1];
+        return typeof value === "number" && value >= 0;
+      });
+    }
+    const own = (await ask("/metrics/find?query=warren.*.series.*")) as { text: string }[];
+    expect(own.map(({ text }) => text)).toContain("points_total");
+  });
+
   test("names are found in Graphite's shapes, by GET and by form", async () => {
     await ask("/write", "--data-binary", `names.a.b 1 -1\nnames.a.c 1 -1\nnames.d 1 -1\n`);
     const found = [
@@ -205,6 +224,7 @@ describe("series", () => {
     expect(await status("/events/999999")).toBe(404);
     expect(await status("/write")).toBe(405);
     expect(await status("/nowhere")).toBe(404);
+    expect(await status("/tags/%25%E0%A4%A")).toBe(400);
     expect(await status("/import?path=x", "--data-binary", "no whisper file")).toBe(400);
     expect(JSON.parse(await curl(`${node.url}/series/render?target=not.there&format=json`))).toEqual([]);
   });

@@ -1,6 +1,6 @@
 /** What can be configured of series, said once. */
 import { type OptionsOf, section } from "../../kit/config/declaration.ts";
-import { address, count, duration, file, list, size } from "../../kit/config/fields.ts";
+import { address, count, duration, file, flag, list, size } from "../../kit/config/fields.ts";
 
 const fields = {
   line: list(address(), {
@@ -48,6 +48,16 @@ const fields = {
     min: "1s",
     max: "1d",
   }),
+  hostMetrics: flag({
+    summary:
+      "Figures of this machine go in by themselves, below server.<host>: load, memory, processor, disks, network.",
+    default: true,
+  }),
+  ownMetrics: flag({
+    summary: "The node's own metrics go in by themselves, below warren.<host>.",
+    default: true,
+  }),
+  measureEveryMs: duration({ summary: "How often these are taken.", default: "10s", min: "1s", max: "1h" }),
   maxQueryPoints: count({ summary: "Points that one query may read and make.", default: 20_000_000, min: 1000 }),
   maxQuerySeries: count({ summary: "Series that one query may read.", default: 20_000, min: 1 }),
   queryTimeoutMs: duration({ summary: "How long one query may take.", default: "30s", min: "100ms", max: "10m" }),

@@ -2,6 +2,7 @@
  * series as a service of the node: the store, its ways in, its background work and its routes put together. Wiring only.
  */
 import { readFileSync } from "node:fs";
+import { hostname } from "node:os";
 import { join } from "node:path";
 
 import { Fault, reasonOf } from "../../kit/fault.ts";
@@ -13,7 +14,9 @@ import { filesBelow } from "./disk-files.ts";
 import { EventsStore } from "./events-store.ts";
 import { seriesFindings } from "./findings.ts";
 import { seriesRoutes, seriesScope } from "./http.ts";
+import { HostGatherer } from "./host/gather.ts";
 import { Incoming } from "./incoming.ts";
+import { Measuring } from "./measuring.ts";
 import { seriesMetrics } from "./metrics.ts";
 import { Overview } from "./pages/overview.tsx";
 import { defaultAggregation, defaultSchemas, Schemas } from "./schemas.ts";
@@ -65,7 +68,17 @@ async function start(context: ServiceContext<SeriesOptions>): Promise<RunningSer
     },
     log,
   );
-  const workers = store.works().map((work) => startWorker(work, { clock, log, idleMs }));
+  const { hostMetrics, ownMetrics } = options;
+  const measuring = new Measuring({
+    clock,
+    host: hostMetrics ? new HostGatherer(clock, context.dataFolder) : undefined,
+    metrics: ownMetrics ? context.metrics : undefined,
+    hostname: hostname(),
+    everyMs: options.measureEveryMs,
+    take: (points) => void incoming.take(points),
+  });
+  const works = [...store.works(), ...(hostMetrics || ownMetrics ? [measuring] : [])];
+  const workers = works.map((work) => startWorker(work, { clock, log, idleMs }));
   const findings = () => seriesFindings(store, waysIn.list, clock.monotonicMs() - refusedAtMs < refusalNewsMs);
   const view = () => ({
     figures: store.figures(),
