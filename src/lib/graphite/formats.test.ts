@@ -1,4 +1,4 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, test, spyOn } from "bun:test";
 import fc from "fast-check";
 
 import { Glob, isGlob } from "./glob.ts";
@@ -221,6 +221,23 @@ describe("pickle", () => {
     expect(() => decodePickleValue(bytes("]p0\ng0\na."))).toThrow("contains itself");
     expect(() => decodePickleValue(bytes("]p0\n]p1\na0g1\ng0\na."))).toThrow("after it was used");
     expect(() => decodePickleValue(new Uint8Array(2_000_000))).toThrow("more than 1048576 bytes");
+  });
+
+  test("decodePickle: a long text that is referred to very often costs nothing", () => {
+    const long = 500_000;
+    const whole = Buffer.concat([
+      bytes("\x80\x03](B"),
+      Uint8Array.of(0x20, 0xa1, 0x07, 0x00),
+      new Uint8Array(long).fill(120),
+      bytes("q\x01K\x01K\x02\x86q\x02\x86"),
+      bytes("h\x01h\x02\x86".repeat(90_000)),
+      bytes("e."),
+    ]);
+    const decode = spyOn(TextDecoder.prototype, "decode");
+    const { badCount, points } = decodePickle(whole, { nowSeconds: 1 });
+    const decoded = decode.mock.calls.length;
+    decode.mockRestore();
+    expect([badCount, points.length, decoded]).toEqual([90_001, 0, 0]);
   });
 
   test("decodePickle: throws nothing but SyntaxError and RangeError, whatever comes", () => {

@@ -42,9 +42,11 @@ function pointOf(item: PickleValue, nowSeconds: number): Point | string {
   if (!Array.isArray(item) || item.length !== 2) return "expected (path, (timestamp, value))";
   const [name, pair] = item;
   if (!Array.isArray(pair) || pair.length !== 2) return "expected (path, (timestamp, value))";
+  // One text may be referred to a hundred thousand times, so its length is looked at first.
+  if ((name instanceof Uint8Array || typeof name === "string") && name.length > 4096)
+    return "the path has more than 4096 characters";
   const path = name instanceof Uint8Array ? new TextDecoder().decode(name) : name;
   if (typeof path !== "string") return "the path is not a string";
-  if (path.length > 4096) return "the path has more than 4096 characters";
   // Blanks and control characters could not be said in a line.
   for (let at = 0; at < path.length; at++)
     if (path.charCodeAt(at) <= 32) return "the path has a blank or control character";

@@ -6,7 +6,8 @@ import { Glob } from "../../lib/graphite/glob.ts";
 import { Fault } from "../../kit/fault.ts";
 
 interface TreeNode<T> {
-  children: Map<string, TreeNode<T>>;
+  /** Undefined for a leaf, of which there may be a million. */
+  children: Map<string, TreeNode<T>> | undefined;
   held: T | undefined;
 }
 
@@ -27,15 +28,16 @@ export const visitsMax = 2_000_000;
 
 /** A tree of dotted names. */
 export class NameTree<T> {
-  readonly #root: TreeNode<T> = { children: new Map(), held: undefined };
+  readonly #root: TreeNode<T> = { children: undefined, held: undefined };
 
   /** Puts something under a name. */
   set(path: string, held: T): void {
     let node = this.#root;
     for (const part of path.split(".")) {
+      node.children ??= new Map();
       let next = node.children.get(part);
       if (!next) {
-        next = { children: new Map(), held: undefined };
+        next = { children: undefined, held: undefined };
         node.children.set(part, next);
       }
       node = next;
@@ -48,16 +50,17 @@ export class NameTree<T> {
     const way: { node: TreeNode<T>; part: string }[] = [];
     let node = this.#root;
     for (const part of path.split(".")) {
-      const next = node.children.get(part);
+      const next = node.children?.get(part);
       if (!next) return;
       way.push({ node, part });
       node = next;
     }
     node.held = undefined;
     for (const step of way.reverse()) {
-      const child = step.node.children.get(step.part);
-      if (!child || child.held !== undefined || child.children.size > 0) return;
-      step.node.children.delete(step.part);
+      const child = step.node.children?.get(step.part);
+      if (!child || child.held !== undefined || child.children) return;
+      step.node.children?.delete(step.part);
+      if (step.node.children?.size === 0) step.node.children = undefined;
     }
   }
 
@@ -83,10 +86,10 @@ export class NameTree<T> {
         if (part.literals) {
           for (const text of new Set(part.literals)) {
             visits++;
-            const child = node.children.get(text);
+            const child = node.children?.get(text);
             if (child) down(text, child);
           }
-        } else {
+        } else if (node.children) {
           visits += node.children.size;
           for (const [text, child] of node.children) if (part.matches(text)) down(text, child);
         }
@@ -96,7 +99,7 @@ export class NameTree<T> {
     }
     if (reached.length > limit) throw tooMany(pattern, "matches", limit);
     return reached
-      .map(({ path, text, node }) => ({ path, text, branch: node.children.size > 0, held: node.held }))
+      .map(({ path, text, node }) => ({ path, text, branch: node.children !== undefined, held: node.held }))
       .sort((left, right) => (left.path < right.path ? -1 : left.path > right.path ? 1 : 0));
   }
 }

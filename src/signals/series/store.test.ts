@@ -281,7 +281,18 @@ describe("SeriesStore", () => {
     const clock = new ManualClock(startMs);
     const store = await openStore(new MemoryDisk(), clock);
     const at = startMs / 1000;
-    for (const path of ["", ".a", "a.", "a..b", "a b", "a\n", "a;b", "a;=c", "x".repeat(2000)]) {
+    for (const path of [
+      "",
+      ".a",
+      "a.",
+      "a..b",
+      "a b",
+      "a\n",
+      "a;b",
+      "a;=c",
+      "x".repeat(2000),
+      "x.".repeat(101) + "x",
+    ]) {
       expect([path.slice(0, 9), store.write([{ path, value: 1, atSeconds: at }]).invalid]).toEqual([
         path.slice(0, 9),
         1,
@@ -296,6 +307,27 @@ describe("SeriesStore", () => {
     expect(store.write([{ path: "a", value: 1, atSeconds: at + 4000 }])).toMatchObject({ future: 1 });
     expect(store.write([{ path: "a", value: 1, atSeconds: at - 40_000 }])).toMatchObject({ late: 1 });
     expect(store.fetch(["a"], at - 100, at)[0]?.values.every(Number.isNaN)).toBe(true);
+  });
+
+  test("names and tags of one and of many series are found, and gone when those are", async () => {
+    const clock = new ManualClock(startMs);
+    const store = await openStore(new MemoryDisk(), clock);
+    const paths = ["one.a", "one.a.b", "one.x;dc=n", "one.y;dc=n", "one.z;dc=s"];
+    store.write(paths.map((path) => ({ path, value: 1, atSeconds: startMs / 1000 })));
+    expect(store.pathsByTags(["dc=n"])).toEqual(["one.x;dc=n", "one.y;dc=n"]);
+    expect(store.pathsByTags(["dc=~."])).toHaveLength(3);
+    expect(store.tagValues("dc")).toEqual([
+      { value: "n", count: 2 },
+      { value: "s", count: 1 },
+    ]);
+    await store.delete("one.x;dc=n");
+    await store.delete("one.z;dc=s");
+    await store.delete("one.a.b");
+    expect(store.tagValues("dc")).toEqual([{ value: "n", count: 1 }]);
+    expect(store.find("one.*")).toEqual([expect.objectContaining({ path: "one.a", branch: false })]);
+    await store.delete("one.y;dc=n");
+    await store.delete("one.a");
+    expect([store.tags(), store.find("*"), store.find("one.*")]).toEqual([[], [], []]);
   });
 
   test("a schema that is edited loses nothing that both keep", async () => {

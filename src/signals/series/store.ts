@@ -98,6 +98,8 @@ export interface SeriesStoreOptions {
 }
 
 const longestPath = 1024;
+/** Parts between dots; each that is new takes memory of its own in the tree of names. */
+const deepestPath = 100;
 const namesRemembered = 20;
 
 /** A store of series. */
@@ -598,12 +600,13 @@ function supersede(series: StoredSeries, step: number, time: number): void {
   }
 }
 
-/** Whether a canonical path can stand in the tree: no empty parts, nothing that is not printed, not too long. */
+/** Whether a canonical path can stand in the tree: no empty parts, nothing that is not printed, not too long or deep. */
 function isName(path: string): boolean {
   if (path.length > longestPath) return false;
   const end = path.indexOf(";");
   const name = end < 0 ? path : path.slice(0, end);
   if (name.startsWith(".") || name.endsWith(".") || name.includes("..")) return false;
+  if (name.split(".", deepestPath + 1).length > deepestPath) return false;
   for (let at = 0; at < path.length; at++) if (path.charCodeAt(at) <= 32 || path.charCodeAt(at) === 127) return false;
   return true;
 }

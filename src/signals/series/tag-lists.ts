@@ -40,15 +40,16 @@ export function parseTagExpression(text: string): TagExpression {
 
 /** Which series have which tags. */
 export class TagLists<T extends { path: string }> {
-  readonly #tags = new Map<string, Map<string, Set<T>>>();
+  /** Most values, names above all, belong to one series: those need no set of their own. */
+  readonly #tags = new Map<string, Map<string, T | Set<T>>>();
 
   add(series: T): void {
     for (const [tag, value] of Object.entries(tagsOf(series.path))) {
       let values = this.#tags.get(tag);
       if (!values) this.#tags.set(tag, (values = new Map()));
       const list = values.get(value);
-      if (list) list.add(series);
-      else values.set(value, new Set([series]));
+      if (list instanceof Set) list.add(series);
+      else values.set(value, list === undefined ? series : new Set([list, series]));
     }
   }
 
@@ -56,7 +57,11 @@ export class TagLists<T extends { path: string }> {
     for (const [tag, value] of Object.entries(tagsOf(series.path))) {
       const values = this.#tags.get(tag);
       const list = values?.get(value);
-      if (!values || !list?.delete(series) || list.size > 0) continue;
+      if (!values || list === undefined) continue;
+      if (list instanceof Set) {
+        list.delete(series);
+        if (list.size > 0) continue;
+      } else if (list !== series) continue;
       values.delete(value);
       if (values.size === 0) this.#tags.delete(tag);
     }
@@ -98,16 +103,23 @@ export class TagLists<T extends { path: string }> {
   /** The values of a tag in order, each with how many series have it. */
   values(tag: string): { value: string; count: number }[] {
     return [...(this.#tags.get(tag) ?? [])]
-      .map(([value, list]) => ({ value, count: list.size }))
+      .map(([value, list]) => ({ value, count: list instanceof Set ? list.size : 1 }))
       .sort((left, right) => (left.value < right.value ? -1 : 1));
   }
 
   #having(expression: TagExpression): ReadonlySet<T> {
     const values = this.#tags.get(expression.tag);
     if (!values) return new Set();
-    if (expression.operator === "=") return values.get(expression.value) ?? new Set();
+    if (expression.operator === "=") {
+      const list = values.get(expression.value);
+      return list instanceof Set ? list : new Set(list === undefined ? [] : [list]);
+    }
     const found = new Set<T>();
-    for (const [value, list] of values) if (expression.holds(value)) for (const series of list) found.add(series);
+    for (const [value, list] of values) {
+      if (!expression.holds(value)) continue;
+      if (list instanceof Set) for (const series of list) found.add(series);
+      else found.add(list);
+    }
     return found;
   }
 }

@@ -79,10 +79,19 @@ export async function tagRoute(
     default: {
       const match = /^\/tags\/([^/]+)$/.exec(path);
       if (!match) return undefined;
-      const tag = decodeURIComponent(match[1] ?? "");
+      const tag = decoded(match[1] ?? "");
       const values = limited(store.tagValues(tag), parameters);
       return Response.json({ tag, values });
     }
+  }
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch (thrown) {
+    const sentence = "Cannot read the name of the tag: its percent signs are no UTF-8";
+    throw new Fault("invalid", "series/tags", sentence, { cause: thrown });
   }
 }
 
