@@ -187,14 +187,14 @@ function faultOf(thrown: unknown, mask: (text: string) => string, server: string
   const status = statusOf(thrown);
   const words = mask(wordsOf(thrown));
   // No cause: the library's error may hold what was sent, the password with it.
-  if (code === "EAUTH" || code === "ENOAUTH") {
+  if (code === "EAUTH" || code === "ENOAUTH" || status === 530) {
     return new Fault("unauthorized", "mail/login", `The mail server ${server} did not accept the login: ${words}`);
+  }
+  if (code === "ETLS" || (status === 0 && /certificate|tls|ssl|handshake/i.test(`${code} ${words}`))) {
+    return new Fault("unavailable", "mail/tls", `No private connection to the mail server ${server}: ${words}`);
   }
   if (status >= 500) return new Fault("invalid", "mail/refused", `The mail server ${server} refused: ${words}`);
   if (status >= 400) return new Fault("unavailable", "mail/deferred", `The mail server ${server} said: ${words}`);
-  if (code === "ETLS" || /certificate|tls|ssl|handshake/i.test(`${code} ${words}`)) {
-    return new Fault("unavailable", "mail/tls", `No private connection to the mail server ${server}: ${words}`);
-  }
   if (code === "ETIMEDOUT") return new Fault("timeout", "mail/late", `The mail server ${server} was silent: ${words}`);
   if (code === "ECONNECTION" || code === "EPROTOCOL") {
     return new Fault("unavailable", "mail/cut", `The mail server ${server} ended the conversation: ${words}`);
