@@ -48,6 +48,7 @@ export interface TellingOptions extends Muting {
 export interface Deed {
   watched: Watched;
   event: "told" | "recovery told";
+  to: readonly string[];
 }
 
 /** What came of it. */
@@ -184,7 +185,7 @@ function tellAlerts(items: readonly Item[], failures: number, options: TellingOp
       lastToldAt: at,
       toldTo: union(memory.toldTo, recipients),
     });
-    told.deeds.push({ watched, event: "told" });
+    told.deeds.push({ watched, event: "told", to: recipients });
   }
   return sent.length;
 }
@@ -214,7 +215,7 @@ function tellRecoveries(items: readonly Item[], options: TellingOptions, told: T
   for (const { watched } of items) {
     const { acknowledged: _, lastToldAt: __, ...memory } = watched.memory;
     told.memories.set(watched.id, { ...memory, toldCount: 0, toldEver: memory.toldEver + 1, toldTo: [] });
-    told.deeds.push({ watched, event: "recovery told" });
+    told.deeds.push({ watched, event: "recovery told", to: watched.memory.toldTo });
   }
   return sent.length;
 }
