@@ -10,6 +10,7 @@ import { sameText } from "../../../kit/auth/same-text.ts";
 import type { Clock } from "../../../kit/clock.ts";
 import { replaceFile } from "../../../kit/disk/atomic.ts";
 import { Fault } from "../../../kit/fault.ts";
+import type { Notice } from "../notice.ts";
 
 /** What an address does. */
 export type LinkAction =
@@ -104,4 +105,13 @@ export function createActionLinks(parts: {
       return spent.spend(text, verdict.expiresAt) ? verdict : { state: "spent", action: verdict.action };
     },
   };
+}
+
+/** The addresses that a notice about one failing rule, or one series of it, carries. */
+export function alertActions(links: ActionLinks, standingId: string): Notice["actions"] {
+  return [
+    { title: "Acknowledge", url: links.make({ do: "acknowledge", standingId }) },
+    { title: "Silence for an hour", url: links.make({ do: "silence", standingId, forMs: 3_600_000 }) },
+    { title: "Silence for a day", url: links.make({ do: "silence", standingId, forMs: 86_400_000 }) },
+  ];
 }

@@ -10,6 +10,7 @@ import type { Logger } from "../../../kit/log.ts";
 import { parseMailAddress } from "../../../kit/mail/address.ts";
 import { createMailer } from "../../../kit/mail/mailer.ts";
 import type { MailRelay } from "../../../kit/mail/relay.ts";
+import type { MetricSource } from "../../../kit/metric-source/source.ts";
 import type { Metrics } from "../../../kit/metrics.ts";
 import { formatSpan } from "../../../kit/pages/quantity.ts";
 import type { Random } from "../../../kit/random.ts";
@@ -20,6 +21,7 @@ import { type ActionLinks, createActionLinks, linkKey } from "./action-links.ts"
 import type { Channel } from "./channel.ts";
 import type { ChannelPlan } from "./channel-plan.ts";
 import { noChannel, startDispatch } from "./dispatch.ts";
+import { graphPng } from "./graph-drawing.ts";
 import { type DrawGraph, mailChannel } from "./mail-channel.ts";
 import { deliveryMetrics } from "./metrics.ts";
 import { postChannel } from "./post-channels.ts";
@@ -39,8 +41,8 @@ export interface DeliveryParts {
   /** The mail server, and whom mail comes from. Without, mail fails and says so. */
   mail: { relay: MailRelay; from: string } | undefined;
   channels: readonly ChannelPlan[];
-  /** Draws the pictures of mails. */
-  draw?: DrawGraph;
+  /** Where the pictures of mails are drawn from. */
+  source?: MetricSource;
   /** @default 24 h */
   giveUpAfterMs?: number;
   /** Messages a minute, for each channel. @default 60 */
@@ -87,7 +89,7 @@ export async function openDelivery(parts: DeliveryParts): Promise<Delivery> {
   const channels = new Map<string, Channel>();
   if (mail !== undefined) {
     const mailer = createMailer(mail.relay, { clock });
-    channels.set("mail", mailChannel({ mailer, from: mail.from, clock, log, draw: parts.draw }));
+    channels.set("mail", mailChannel({ mailer, from: mail.from, clock, log, draw: drawFrom(parts.source) }));
   }
   for (const plan of parts.channels) {
     channels.set(`channel:${plan.name}`, postChannel(plan, { clock, externalUrl: baseUrl }));
@@ -161,6 +163,14 @@ export async function openDelivery(parts: DeliveryParts): Promise<Delivery> {
       await Promise.all([dispatch.stop(), forget.stop()]);
       queue.close();
     },
+  };
+}
+
+function drawFrom(source: MetricSource | undefined): DrawGraph | undefined {
+  if (source === undefined) return undefined;
+  return ({ fromSeconds, targets, untilSeconds }, threshold, signal) => {
+    const look = untilSeconds - fromSeconds > 2 * 86_400 ? "week" : "day";
+    return graphPng(source, { targets, threshold, fromSeconds, untilSeconds, look, ground: "paper" }, signal);
   };
 }
 

@@ -11,8 +11,12 @@ import type { Notice } from "../notice.ts";
 import type { Channel, Sending } from "./channel.ts";
 import { htmlOf } from "./mail-html.tsx";
 
-/** Draws one of a notice's pictures: a PNG, or undefined where there is nothing to draw. */
-export type DrawGraph = (graph: Notice["graphs"][number], signal: AbortSignal) => Promise<Uint8Array | undefined>;
+/** Draws one of a notice's pictures, with the threshold where it is about one rule: a PNG, or undefined for none. */
+export type DrawGraph = (
+  graph: Notice["graphs"][number],
+  threshold: number | undefined,
+  signal: AbortSignal,
+) => Promise<Uint8Array | undefined>;
 
 /** What the channel stands on. */
 export interface MailChannelParts {
@@ -63,10 +67,11 @@ async function drawn(notice: Notice, draw: DrawGraph, clock: Clock, log: Logger)
   const late = new AbortController();
   const cancel = clock.schedule(drawMs, () => late.abort(new Error(`not drawn within ${drawMs} ms`)));
   const ended = new Promise<undefined>((resolve) => late.signal.addEventListener("abort", () => resolve(undefined)));
+  const threshold = notice.rules.length === 1 ? notice.rules[0]?.threshold : undefined;
   const pictures = notice.graphs.map(async (graph, position): Promise<MailPicture | undefined> => {
     try {
       // Whatever draws may not heed the signal.
-      const bytes = await Promise.race([draw(graph, late.signal), ended]);
+      const bytes = await Promise.race([draw(graph, threshold, late.signal), ended]);
       const id = `graph-${position + 1}@${notice.id.replace(/[^\w.-]/g, "-")}`;
       return bytes && { id, title: graph.title, mediaType: "image/png", bytes };
     } catch (thrown) {
