@@ -6,11 +6,11 @@ import type { Clock } from "../../kit/clock.ts";
 import { Fault } from "../../kit/fault.ts";
 import { requestBody } from "../../kit/http/body.ts";
 import { pathOf } from "../../kit/http/target.ts";
-import { functions } from "../../lib/graphite/function-table.ts";
 import { LineDecoder } from "../../lib/graphite/line.ts";
 import { parametersOf } from "./ask.ts";
 import { eventRoute } from "./event-routes.ts";
 import { expandNames, findNames } from "./finding-names.ts";
+import { listFunctions, showFunction } from "./function-list.ts";
 import type { Incoming } from "./incoming.ts";
 import { decodeRemoteWrite } from "./remote-write.ts";
 import { render, type RenderParts } from "./render.ts";
@@ -63,7 +63,8 @@ export function seriesRoutes(parts: SeriesHttpParts): (request: Request) => Prom
         return Response.json(store.allPaths());
       default:
     }
-    if (path === "/functions" || path.startsWith("/functions/")) return describe(path.slice("/functions/".length));
+    if (path === "/functions") return listFunctions(new URL(request.url).searchParams);
+    if (path.startsWith("/functions/")) return showFunction(path.slice("/functions/".length));
     if (path === "/events" || path.startsWith("/events/")) return eventRoute(path, request, parts);
     const parameters = await parametersOf(request, clock);
     if (path === "/render") {
@@ -190,26 +191,4 @@ function giveWhisper(parameters: URLSearchParams, store: SeriesStore): Response 
       `Cannot export "${path.slice(0, 200)}": there is no such series`,
     );
   return new Response(Uint8Array.from(bytes), { headers: { "Content-Type": "application/octet-stream" } });
-}
-
-function describe(name: string): Response {
-  const all = Object.fromEntries(
-    [...functions].map(([own, { group, parameters, summary }]) => {
-      const params = parameters.map((each) => each);
-      const signature = `${own}(${parameters.map((each) => each.name).join(", ")})`;
-      return [
-        own,
-        { name: own, function: signature, description: summary, module: "graphite.render.functions", group, params },
-      ];
-    }),
-  );
-  if (name === "") return Response.json(all);
-  const found = Object.hasOwn(all, name) ? all[name] : undefined;
-  if (!found)
-    throw new Fault(
-      "missing",
-      "series/no-such-function",
-      `Cannot find function "${name.slice(0, 100)}": there is none`,
-    );
-  return Response.json(found);
 }

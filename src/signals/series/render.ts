@@ -3,9 +3,11 @@ import type { Clock } from "../../kit/clock.ts";
 import { Fault } from "../../kit/fault.ts";
 import { ParameterError } from "../../lib/graphite/call.ts";
 import { evaluateTargets } from "../../lib/graphite/evaluate.ts";
-import { type Rendered, renderers, renderJson } from "../../lib/graphite/render-format.ts";
+import { type Rendered, renderers } from "../../lib/graphite/render-format.ts";
+import type { Series } from "../../lib/graphite/series.ts";
 import { allOf, momentOf, numberOf } from "./ask.ts";
 import type { EventsStore } from "./events-store.ts";
+import { type PictureFormat, pictureOf } from "./picture.ts";
 import { storeSource } from "./source.ts";
 import type { SeriesStore } from "./store.ts";
 
@@ -24,8 +26,8 @@ export interface RenderParts {
   bounds: QueryBounds;
 }
 
-/** Formats that are pictures or need one of their parts; not answered here. */
-const pictures = new Set(["png", "svg", "pdf"]);
+/** Makes an answer of series. */
+type Format = (series: readonly Series[], signal: AbortSignal) => Rendered | Promise<Rendered>;
 
 /** The answer to a render request. Faults: `series/render` with Graphite's words, those of the store. */
 export async function render(parameters: URLSearchParams, parts: RenderParts, signal: AbortSignal): Promise<Rendered> {
@@ -36,9 +38,9 @@ export async function render(parameters: URLSearchParams, parts: RenderParts, si
   let untilSeconds = momentOf(parameters, "until", "now", nowSeconds, timeZone);
   if (fromSeconds > untilSeconds) [fromSeconds, untilSeconds] = [untilSeconds, fromSeconds];
   if (fromSeconds === untilSeconds) throw invalid("from and until are the same time");
-  const format = formatOf(parameters);
   const startedMs = clock.monotonicMs();
   try {
+    const format = await formatOf(parameters, timeZone);
     const series = await evaluateTargets(allOf(parameters, "target"), {
       source: storeSource(parts.store, parts.events, nowSeconds),
       fromSeconds,
@@ -52,16 +54,7 @@ export async function render(parameters: URLSearchParams, parts: RenderParts, si
       signal,
       ...optional("xFilesFactor", numberOf(parameters, "xFilesFactor")),
     });
-    const jsonp = parameters.get("jsonp");
-    const isPlain = jsonp === null || /^[\w$.]{1,100}$/.test(jsonp);
-    if (!isPlain) throw invalid("jsonp must be the name of a function");
-    return format(series, {
-      timeZone,
-      ...optional("maxDataPoints", numberOf(parameters, "maxDataPoints")),
-      ...(isSet(parameters, "noNullPoints") ? { noNullPoints: true } : {}),
-      ...(isSet(parameters, "pretty") ? { pretty: true } : {}),
-      ...(jsonp ? { jsonp } : {}),
-    });
+    return await format(series, signal);
   } catch (thrown) {
     // What was asked cannot be answered: its own words say why. Everything else is a bug, or the store's fault.
     if (thrown instanceof SyntaxError || thrown instanceof RangeError || thrown instanceof ParameterError) {
@@ -71,17 +64,34 @@ export async function render(parameters: URLSearchParams, parts: RenderParts, si
   }
 }
 
-function formatOf(parameters: URLSearchParams) {
-  if (isSet(parameters, "rawData")) return renderers.get("raw") ?? renderJson;
-  const name = parameters.get("format") || (parameters.has("jsonp") ? "json" : "png");
-  const found = renderers.get(name);
-  if (found) return found;
-  const wanted = [...renderers.keys()].join(", ");
-  throw invalid(
-    pictures.has(name)
-      ? `format ${name}: pictures are not drawn yet; wanted ${wanted}`
-      : `format must be one of ${wanted}`,
-  );
+async function formatOf(parameters: URLSearchParams, timeZone: string): Promise<Format> {
+  const name = nameOfFormat(parameters);
+  if (name === "png" || name === "svg") return pictureOf(parameters, name satisfies PictureFormat);
+  const renderer = renderers.get(name);
+  if (renderer === undefined) {
+    const wanted = ["png", "svg", ...renderers.keys()].join(", ");
+    throw invalid(
+      name === "pdf"
+        ? `format pdf is not drawn; wanted svg, which prints as well, or one of ${wanted}`
+        : `format must be one of ${wanted}`,
+    );
+  }
+  const jsonp = parameters.get("jsonp");
+  const isPlain = jsonp === null || /^[\w$.]{1,100}$/.test(jsonp);
+  if (!isPlain) throw invalid("jsonp must be the name of a function");
+  const options = {
+    timeZone,
+    ...optional("maxDataPoints", numberOf(parameters, "maxDataPoints")),
+    ...(isSet(parameters, "noNullPoints") ? { noNullPoints: true } : {}),
+    ...(isSet(parameters, "pretty") ? { pretty: true } : {}),
+    ...(jsonp ? { jsonp } : {}),
+  };
+  return (series) => renderer(series, options);
+}
+
+function nameOfFormat(parameters: URLSearchParams): string {
+  if (isSet(parameters, "rawData")) return "raw";
+  return parameters.get("format") || (parameters.has("jsonp") ? "json" : "png");
 }
 
 function templateOf(parameters: URLSearchParams): Record<string, string> {
