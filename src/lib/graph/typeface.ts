@@ -88,5 +88,7 @@ export class Typeface {
   }
 }
 
+/** The usual weight. */
 export const regular: Typeface = new Typeface(regularFile, "r");
+/** For `fontBold`. */
 export const bold: Typeface = new Typeface(boldFile, "b");
