@@ -64,7 +64,7 @@ async function start(context: ServiceContext<SeriesOptions>): Promise<RunningSer
       },
       bad: (lines, count) => incoming.bad(lines, count),
       // A disk that refuses is told of elsewhere; the sender may go on once it was tried.
-      holdBack: () => (store.busy ? store.committed().catch(() => undefined) : undefined),
+      holdBack: () => (store.busy ? store.eased().catch(() => undefined) : undefined),
     },
     log,
   );

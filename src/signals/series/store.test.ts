@@ -400,6 +400,31 @@ describe("SeriesStore", () => {
     }
   });
 
+  test("senders that are held back until it is eased lose no point, however fast they are", async () => {
+    const clock = new ManualClock(startMs);
+    const store = await openStore(new MemoryDisk(), clock, { settings: { flushPoints: 1000 } });
+    for (let burst = 0; burst < 20; burst++) {
+      const points = Array.from({ length: 1500 }, (_, at) => ({
+        path: `one.n${at}`,
+        value: 1,
+        atSeconds: startMs / 1000 - burst,
+      }));
+      expect(store.write(points).accepted).toBe(1500);
+      if (!store.busy) continue;
+      let isEased = false;
+      const eased = store.eased().then(() => {
+        isEased = true;
+      });
+      for (let turn = 0; !isEased && turn < 10_000; turn++) {
+        clock.advance(0);
+        await Promise.resolve();
+      }
+      await eased;
+      expect(store.busy).toBe(false);
+    }
+    expect(store.figures().refused.memory).toBe(0);
+  });
+
   test("a disk that refuses for long is left no pile of files", async () => {
     const clock = new ManualClock(startMs);
     const disk = new MemoryDisk();

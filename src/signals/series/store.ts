@@ -5,7 +5,7 @@
  *
  * Left out: queries over several series at once and their functions; they are lib/graphite's, over what is given here.
  */
-import type { Clock } from "../../kit/clock.ts";
+import { type Clock, sleep } from "../../kit/clock.ts";
 import { Fault } from "../../kit/fault.ts";
 import type { Work } from "../../kit/worker.ts";
 import { canonicalPath, type Point } from "../../lib/graphite/path.ts";
@@ -130,6 +130,7 @@ export class SeriesStore {
   #logSyncs = 0;
   #logBytes = 0;
   #closed = false;
+  #easing: Promise<void> | undefined;
 
   private constructor(options: SeriesStoreOptions) {
     this.#disk = options.disk;
@@ -189,7 +190,15 @@ export class SeriesStore {
 
   /** Points come faster than the disk takes them: senders that can be held back should be. */
   get busy(): boolean {
-    return this.#log.busy || this.#memoryPoints + this.#frozenPoints > 6 * this.#settings.flushPoints;
+    return this.#log.busy || this.#memoryBehind();
+  }
+
+  /** Resolves when senders may go on: the log was written, and memory went to files. Rejects when the disk refuses it. */
+  eased(): Promise<void> {
+    this.#easing ??= this.#ease().finally(() => {
+      this.#easing = undefined;
+    });
+    return this.#easing;
   }
 
   /** Resolves when everything written so far survives a crash; rejects when the disk refuses it. */
@@ -559,6 +568,18 @@ export class SeriesStore {
     if (this.#allowance < 1) return false;
     this.#allowance--;
     return true;
+  }
+
+  #memoryBehind(): boolean {
+    return this.#memoryPoints + this.#frozenPoints > 6 * this.#settings.flushPoints;
+  }
+
+  async #ease(): Promise<void> {
+    await this.#log.commit();
+    while (this.#memoryBehind() && !this.#closed) {
+      await this.#flushing.step();
+      await sleep(this.#clock, 0);
+    }
   }
 
   #overfull(): boolean {
