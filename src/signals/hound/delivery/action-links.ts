@@ -32,7 +32,7 @@ export interface SpentLinks {
 
 /** Makes and reads addresses. */
 export interface ActionLinks {
-  /** The whole URL; good for the given time, thirty days by default. */
+  /** The whole URL; good for the given time, a week by default. */
   make(action: LinkAction, lifeMs?: number): string;
   /** What `word`, the last part of an address, comes to now. */
   read(word: string): LinkVerdict;
@@ -40,7 +40,7 @@ export interface ActionLinks {
   spend(word: string): LinkVerdict;
 }
 
-const usualLifeMs = 30 * 86_400_000;
+const usualLifeMs = 7 * 86_400_000;
 const keyBytes = 32;
 /** Longer words are none of ours. */
 const wordMax = 600;
