@@ -1,0 +1,87 @@
+/**
+ * The middle of Windsock as the doors see it: publish, listen, look back, be present. Everything that comes in, by ZeroMQ,
+ * HTTP, websocket or from another node, goes through one hub, and everyone who listens, by whatever protocol, hangs on
+ * it. A port, so that the doors (sockets, SSE, long poll, Pusher, Mercure) know nothing of logs, brokers and clusters.
+ */
+import type { Envelope, Interest, Publication } from "./publication.ts";
+
+/** Someone who listens. */
+export interface Listener {
+  /**
+   * Called for each publication of interest, in order, once however many interests it meets. Must not wait: who cannot
+   * take it now keeps it in a bounded queue of its own, or ends.
+   */
+  hear(publication: Publication): void;
+  /** The order was broken: what was published in between is lost. The listener tells its client so. */
+  gap(): void;
+}
+
+/** What became of going back to a position. */
+export type Recovery =
+  /** Everything since then, complete. */
+  | { isComplete: true; publications: readonly Publication[]; position: string }
+  /** Something is missing; the newest that there is. */
+  | { isComplete: false; publications: readonly Publication[]; position: string };
+
+/** Who listens, for presence: a client may be there by several connections. */
+export interface Presence {
+  /** Unique for each connection. */
+  connection: string;
+  /** Whom the token names; empty for nobody in particular. */
+  user: string;
+  /** What the client says of itself, at most 1 KiB of JSON. */
+  info?: string;
+}
+
+/** One change of presence. */
+export interface PresenceChange {
+  kind: "join" | "leave";
+  who: Presence;
+}
+
+/** A listener at its place. */
+export interface Seat {
+  /** Where the order stood when the last interest was added: what comes later is heard. */
+  readonly position: string;
+  add(interest: Interest): void;
+  remove(interest: Interest): void;
+  /** Leaves; nothing is heard any more. */
+  leave(): void;
+}
+
+/** The middle. */
+export interface Hub {
+  /**
+   * Resolves when the publication has its place (and, with a log on disk, is on it). Faults: `windsock/too-large`,
+   * `windsock/address`, `windsock/away` (unavailable: the broker, or what carries messages between nodes, is away).
+   */
+  publish(envelope: Envelope): Promise<Publication>;
+  /**
+   * Begins to listen. With `since`, what was published after that position is heard first, then what comes, nothing twice
+   * and nothing left out; where that cannot be, `recovery.isComplete` is false.
+   */
+  listen(
+    interests: readonly Interest[],
+    listener: Listener,
+    options?: { since?: string; limit?: number },
+  ): Promise<{ seat: Seat; recovery?: Recovery }>;
+  /** The newest publications of interest, oldest first; none where no history is kept. */
+  history(interest: Interest, limit: number): Promise<readonly Publication[]>;
+  /** Says that somebody is there, under an address, until the function that it gives is called. */
+  enter(address: string, who: Presence): () => void;
+  /** Who is there, on all nodes. */
+  presence(address: string): readonly Presence[];
+  /** Tells of changes of presence under an address, until the function that it gives is called. */
+  watch(address: string, listener: (change: PresenceChange) => void): () => void;
+  /** Ends all connections of a user, or one connection, on all nodes; with a reason for the client. */
+  disconnect(who: { user: string } | { connection: string }, reason: string): void;
+  /** For pages and metrics. */
+  readonly figures: {
+    readonly publications: number;
+    readonly deliveries: number;
+    readonly listeners: number;
+    readonly gaps: number;
+  };
+  /** The busiest addresses: how many listen, and messages in the last minute. */
+  topics(limit: number): readonly { address: string; listeners: number; perMinute: number }[];
+}
