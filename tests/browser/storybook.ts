@@ -46,6 +46,7 @@ import { joinSamples, logSamples, lookupSamples, overviewSamples, uploadSamples 
 import { chimneySamples, checkSamples } from "./samples-chimney.ts";
 import { consoleSamples, sampleNow } from "./samples-console.ts";
 import { hakmesFileSamples, hakmesOverviewSamples } from "./samples-hakmes.ts";
+import { houndPaths, houndPicture, houndSample } from "./samples-hound.ts";
 import { mountwatchSamples } from "./samples-mountwatch.ts";
 import { statsdSamples } from "./samples-statsd.ts";
 import { copiesSamples, imageSamples, lightTableSamples, reticulumStateSamples } from "./samples-reticulum.ts";
@@ -95,6 +96,7 @@ const paths = [
   ...Object.keys(checkSamples).map((name) => `/chimney/check/x/?sample=${name}`),
   ...Object.keys(mountwatchSamples).map((name) => `/mountwatch/?sample=${name}`),
   ...Object.keys(statsdSamples).map((name) => `/statsd/?sample=${name}`),
+  ...houndPaths,
   "/kit?sample=trouble",
   "/sign-in",
   "/sign-in?failed",
@@ -266,6 +268,17 @@ export function startStorybook(port = 0): Storybook {
     return shell.page({ ...about, body: MountwatchOverview(view()), live: "/mountwatch/live" }, request);
   };
 
+  const houndPage = async (request: Request, url: URL, sample: string, shell: PageShell): Promise<Response> => {
+    const path = url.pathname.slice("/hound".length);
+    if (path.endsWith(".svg")) {
+      return new Response(await houndPicture(path), { headers: { "Content-Type": "image/svg+xml" } });
+    }
+    if (path.endsWith("/live")) return live(request, () => houndSample(path, sample).parts);
+    const { assets, body, live: livePath, tabs } = houndSample(path, sample);
+    const about = { title: "Hound", service: "hound", body, assets, tabs };
+    return shell.page(livePath === undefined ? about : { ...about, live: livePath }, request);
+  };
+
   const answer = (request: Request, keepOpen: () => void): Response | Promise<Response> => {
     const url = new URL(request.url);
     // Streams and assets of a page belong to the sample that the page shows.
@@ -307,6 +320,10 @@ export function startStorybook(port = 0): Storybook {
     if (url.pathname.startsWith("/mountwatch/")) {
       keepOpen();
       return mountwatchPage(request, url, sample, shell);
+    }
+    if (url.pathname.startsWith("/hound/")) {
+      keepOpen();
+      return houndPage(request, url, sample, shell);
     }
     const current = () => ({ ...view, events: [...sampleOf(consoleSamples, sample).events, ...events.recent()] });
     return createConsole({ view: current, events, shell, clock, log: silentLog }).handle(request, {
