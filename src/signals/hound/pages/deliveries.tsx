@@ -65,7 +65,7 @@ function Rows({ view }: { view: DeliveriesView }) {
       columns={[
         { title: "Subject", kind: "main", cell: ({ subject }) => subject },
         { title: "State", kind: "state", cell: ({ state }) => <Mark tone={tones[state]} word={state} /> },
-        { title: "To", kind: "key", cell: ({ recipient }) => recipient },
+        { title: "To", kind: "wide", cell: ({ recipient }) => recipient },
         {
           title: "From",
           kind: "time",
@@ -88,6 +88,7 @@ function Rows({ view }: { view: DeliveriesView }) {
           ? [
               {
                 title: "Again",
+                kind: "time" as const,
                 cell: ({ id, state }: DeliveryRow) =>
                   state === "failed" ? (
                     <form method="post" action={`${mountPath}/deliveries/${id}/retry`}>

@@ -95,7 +95,7 @@ function Strip({ view }: { view: OverviewView }) {
 function Troubles({ view }: { view: OverviewView }) {
   const { deliveries, mountPath, sight } = view;
   return (
-    <>
+    <div class="troubles">
       {sight.fileTrouble === undefined ? null : (
         <Flash tone="warn">{`The file of rules is not in effect as it stands. ${sight.fileTrouble}.`}</Flash>
       )}
@@ -108,7 +108,7 @@ function Troubles({ view }: { view: OverviewView }) {
           <a href={`${mountPath}/deliveries/?state=failed`}>See which, and send them again</a>
         </Flash>
       )}
-    </>
+    </div>
   );
 }
 

@@ -24,6 +24,7 @@ export function SilenceTable({ view }: { view: Frame & { silences: readonly Sile
           ? [
               {
                 title: "End",
+                kind: "time" as const,
                 cell: ({ id }: Silence) => (
                   <form method="post" action={`${view.mountPath}/silences/${id}/end`}>
                     <button type="submit" class="button-quiet">
