@@ -348,6 +348,11 @@ export function reticulumRoutes(parts: HttpParts): (request: Request, caller: Ca
     if (request.method === "GET") {
       const ready = route.shortcut(request, caller);
       if (ready) return ready;
+      // Images are what is asked for most; they need no look at all the other routes.
+      const path = below(request);
+      const found = parseImagePath(path);
+      if (found && found.sizeText !== "debug")
+        return orGone(request, route.answer(request, caller, found, path, queryOf(request)));
     }
     if (request.method === "HEAD" && !/^\/(?:image|retrieve)\/(?!.*\/debug\/)/.test(below(request)))
       return headOf(request, (get) => orGone(get, app.fetch(get, { caller })));

@@ -4,8 +4,8 @@
  * reads wrong is as good as absent: it can be made again.
  */
 import { randomUUID } from "node:crypto";
-import { unlinkSync } from "node:fs";
-import { mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { renameSync, unlinkSync } from "node:fs";
+import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { isSystemError } from "../../kit/disk/atomic.ts";
@@ -32,7 +32,7 @@ export class ResultFiles {
     const draft = join(this.#folder, "new", randomUUID());
     try {
       await writeFile(draft, bytes, { mode: 0o600 });
-      await rename(draft, this.#path(digest));
+      renameSync(draft, this.#path(digest));
     } catch (thrown) {
       // A folder that someone removed is made again the next time.
       this.#made.clear();

@@ -1,7 +1,8 @@
 /**
  * The results that are kept: which there are, what each is, when it was last asked for. Bounded by bytes, counting equal
  * contents once; what was unused for longest goes first. It survives a restart. Losing any of it costs nothing but making
- * it again, so nothing is synced and whatever is doubtful is dropped.
+ * it again, so nothing is synced, entries are written down a moment later and many at a time, and whatever is doubtful is
+ * dropped.
  */
 import type { Database } from "bun:sqlite";
 
@@ -79,6 +80,14 @@ const heldBytesMax = 2 * 1024 * 1024;
 const keptShare = 0.95;
 /** Uses are written down at the latest when so many were noted. */
 const usesMax = 1000;
+/** Entries are written down when so many were made, or the first of them so long ago. */
+const entriesMax = 64;
+const entriesMs = 100;
+
+interface Entry {
+  readonly result: KeptResult;
+  readonly usedAt: number;
+}
 
 /** The results of this node. */
 export class Results {
@@ -88,6 +97,9 @@ export class Results {
   readonly #maxBytes: number;
   /** Uses not yet written down: name and when. */
   readonly #uses = new Map<string, number>();
+  /** Entries not yet written down, by name. */
+  readonly #entries = new Map<string, Entry>();
+  #cancelWriting: (() => void) | undefined;
   /** Contents that are being written. */
   readonly #arriving = new Map<string, number>();
   readonly #costs: DiskCosts;
@@ -111,6 +123,8 @@ export class Results {
   }
 
   find(name: string): KeptResult | undefined {
+    const entry = this.#entries.get(name);
+    if (entry !== undefined) return entry.result;
     const row = this.#database.query<Row, [string]>("SELECT * FROM results WHERE name = ?").get(name);
     return row === null ? undefined : fromRow(row);
   }
@@ -154,15 +168,17 @@ export class Results {
     const result: KeptResult = { name, image, digest, sizeBytes, format, width, height, pages, isRefined };
     if (this.#contentCost(sizeBytes) + this.#costs.entryBytes > this.#maxBytes) return result;
     this.#arriving.set(digest, (this.#arriving.get(digest) ?? 0) + 1);
+    let isEntered = false;
     try {
       if (!this.#hasContent(digest)) await this.#files.keep(digest, bytes);
       this.#enter(result);
+      isEntered = true;
     } finally {
       const others = (this.#arriving.get(digest) ?? 1) - 1;
       if (others === 0) this.#arriving.delete(digest);
       else this.#arriving.set(digest, others);
       // The index did not take it: nobody would find the file, nor remove it.
-      if (others === 0 && !this.#hasContent(digest)) this.#files.remove(digest);
+      if (others === 0 && !isEntered && !this.#hasContent(digest)) this.#files.remove(digest);
     }
     this.#makeRoom();
     return result;
@@ -170,6 +186,7 @@ export class Results {
 
   /** Forgets all results of an image; how many there were. */
   purge(image: Key): number {
+    this.#writeEntries();
     const rows = this.#database.query<Row, [string]>("SELECT * FROM results WHERE image = ?").all(image);
     for (const row of rows) this.#remove(row);
     return rows.length;
@@ -177,6 +194,7 @@ export class Results {
 
   /** Results of a format that could be made better, most recently used first. */
   unrefined(format: ImageFormat, limit: number): KeptResult[] {
+    this.#writeEntries();
     return this.#database
       .query<Row, [string, number]>(
         "SELECT * FROM results WHERE refined = 0 AND format = ? ORDER BY used_at DESC LIMIT ?",
@@ -187,6 +205,7 @@ export class Results {
 
   /** The results of an image that are kept. */
   of(image: Key): KeptResult[] {
+    this.#writeEntries();
     return this.#database
       .query<Row, [string]>("SELECT * FROM results WHERE image = ? ORDER BY name")
       .all(image)
@@ -194,6 +213,7 @@ export class Results {
   }
 
   state(): ResultsState {
+    this.#writeEntries();
     const counts = this.#database
       .query<{ results: number; contents: number }, []>(
         "SELECT COUNT(*) AS results, COUNT(DISTINCT digest) AS contents FROM results",
@@ -216,6 +236,7 @@ export class Results {
 
   /** Writes down what was used when; a disk that takes no more forgets it. */
   flush(): void {
+    this.#writeEntries();
     if (this.#uses.size === 0) return;
     const update = this.#database.query<unknown, [number, string]>("UPDATE results SET used_at = ? WHERE name = ?");
     const uses = [...this.#uses];
@@ -237,25 +258,44 @@ export class Results {
     if (former !== undefined && former.digest !== result.digest) this.#remove(former);
     const isNew = !this.#hasContent(result.digest);
     const isNamed = former?.digest === result.digest;
-    this.#database
-      .query<unknown, [string, string, string, number, string, number, number, number, number, number]>(
-        "INSERT OR REPLACE INTO results VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-      )
-      .run(
-        result.name,
-        result.image,
-        result.digest,
-        result.sizeBytes,
-        result.format,
-        result.width,
-        result.height,
-        result.pages,
-        result.isRefined ? 1 : 0,
-        this.#clock.now(),
-      );
+    this.#entries.set(result.name, { result, usedAt: this.#clock.now() });
     this.#uses.delete(result.name);
     if (isNew) this.#sizeBytes += this.#contentCost(result.sizeBytes);
     if (!isNamed) this.#sizeBytes += this.#costs.entryBytes;
+    if (this.#entries.size >= entriesMax) this.#writeEntries();
+    else this.#cancelWriting ??= this.#clock.schedule(entriesMs, () => this.#writeEntries());
+  }
+
+  /** Writes down what was kept lately; what the disk does not take is forgotten with its files. */
+  #writeEntries(): void {
+    this.#cancelWriting?.();
+    this.#cancelWriting = undefined;
+    if (this.#entries.size === 0) return;
+    const entries = [...this.#entries.values()];
+    const insert = this.#database.query<
+      unknown,
+      [string, string, string, number, string, number, number, number, number, number]
+    >("INSERT OR REPLACE INTO results VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+    const write = () => {
+      for (const { result, usedAt } of entries) {
+        const { name, image, digest, sizeBytes, format, width, height, pages, isRefined } = result;
+        insert.run(name, image, digest, sizeBytes, format, width, height, pages, isRefined ? 1 : 0, usedAt);
+      }
+    };
+    let isWritten = false;
+    unlessRefused(() => {
+      inTransaction(this.#database, write);
+      isWritten = true;
+    });
+    this.#entries.clear();
+    if (isWritten) return;
+    for (const { result } of entries) {
+      // In its place there may be one of before.
+      if (this.find(result.name) === undefined) this.#sizeBytes -= this.#costs.entryBytes;
+    }
+    for (const [digest, sizeBytes] of new Map(entries.map(({ result }) => [result.digest, result.sizeBytes]))) {
+      this.#letContentGo(digest, sizeBytes);
+    }
   }
 
   #makeRoom(): void {
@@ -274,15 +314,22 @@ export class Results {
   }
 
   #remove(row: { name: string; digest: string } & ({ size_bytes: number } | { sizeBytes: number })): void {
+    this.#entries.delete(row.name);
     this.#database.query<unknown, [string]>("DELETE FROM results WHERE name = ?").run(row.name);
     this.#uses.delete(row.name);
     this.#sizeBytes -= this.#costs.entryBytes;
-    if (this.#hasContent(row.digest)) return;
-    this.#sizeBytes -= this.#contentCost("size_bytes" in row ? row.size_bytes : row.sizeBytes);
-    if (!this.#arriving.has(row.digest)) this.#files.remove(row.digest);
+    this.#letContentGo(row.digest, "size_bytes" in row ? row.size_bytes : row.sizeBytes);
+  }
+
+  /** Removes a content when no name leads to it any more; called once for each. */
+  #letContentGo(digest: string, sizeBytes: number): void {
+    if (this.#hasContent(digest)) return;
+    this.#sizeBytes -= this.#contentCost(sizeBytes);
+    if (!this.#arriving.has(digest)) this.#files.remove(digest);
   }
 
   #removeContent(digest: string): void {
+    this.#writeEntries();
     for (const row of this.#database.query<Row, [string]>("SELECT * FROM results WHERE digest = ?").all(digest))
       this.#remove(row);
   }
@@ -292,6 +339,7 @@ export class Results {
   }
 
   #hasContent(digest: string): boolean {
+    for (const { result } of this.#entries.values()) if (result.digest === digest) return true;
     return this.#database.query("SELECT 1 FROM results WHERE digest = ? LIMIT 1").get(digest) !== null;
   }
 }

@@ -20,6 +20,8 @@ const script = `
   const rendered = (text) => ({ bytes: new TextEncoder().encode(text), format: "jpeg", width: 1, height: 1, pages: 1 });
   const outcome = (promise) => promise.then(() => "kept", (thrown) => thrown.code);
   const before = await outcome(results.keep("before", image, rendered("before")));
+  // Entries are written down a moment later.
+  results.flush();
   try {
     for (let at = 0; ; at++) writeFileSync(disk + "/fill", new Uint8Array(4096), { flag: "a" });
   } catch {}

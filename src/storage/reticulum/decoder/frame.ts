@@ -60,8 +60,9 @@ export function parsePrefix(
 /** Puts frames together from pieces as they come. */
 export class FrameReader {
   readonly #bodySizeBytesMax: number;
-  /** What is being filled: a prefix, a head or a body. */
-  #part: Uint8Array = new Uint8Array(prefixSizeBytes);
+  /** The length of what comes next, which is a prefix, a head or a body; and what of it came so far. */
+  #partSizeBytes = prefixSizeBytes;
+  #part: Uint8Array | undefined;
   #filled = 0;
   #state: "prefix" | "head" | "body" = "prefix";
   #bodySizeBytes = 0;
@@ -80,36 +81,45 @@ export class FrameReader {
     const frames: Frame[] = [];
     let at = 0;
     for (;;) {
-      const taken = Math.min(this.#part.byteLength - this.#filled, piece.byteLength - at);
-      this.#part.set(piece.subarray(at, at + taken), this.#filled);
-      this.#filled += taken;
-      at += taken;
-      if (this.#filled < this.#part.byteLength) return frames;
-      const frame = this.#finishPart();
+      const sizeBytes = this.#partSizeBytes;
+      let part = this.#part;
+      if (part === undefined && piece.byteLength - at >= sizeBytes) {
+        // It is here whole: most answers come in one piece.
+        part = piece.slice(at, at + sizeBytes);
+        at += sizeBytes;
+      } else {
+        part ??= this.#part = new Uint8Array(sizeBytes);
+        const taken = Math.min(sizeBytes - this.#filled, piece.byteLength - at);
+        part.set(piece.subarray(at, at + taken), this.#filled);
+        this.#filled += taken;
+        at += taken;
+        if (this.#filled < sizeBytes) return frames;
+      }
+      const frame = this.#finishPart(part);
       if (frame) frames.push(frame);
     }
   }
 
-  #finishPart(): Frame | undefined {
-    const part = this.#part;
+  #finishPart(part: Uint8Array): Frame | undefined {
+    this.#part = undefined;
     this.#filled = 0;
     if (this.#state === "prefix") {
       const { headSizeBytes, bodySizeBytes } = parsePrefix(part, this.#bodySizeBytesMax);
       this.#bodySizeBytes = bodySizeBytes;
       this.#state = "head";
-      this.#part = new Uint8Array(headSizeBytes);
+      this.#partSizeBytes = headSizeBytes;
       return undefined;
     }
     if (this.#state === "head") {
       this.#head = JSON.parse(new TextDecoder().decode(part));
       this.#state = "body";
-      this.#part = new Uint8Array(this.#bodySizeBytes);
+      this.#partSizeBytes = this.#bodySizeBytes;
       return undefined;
     }
     const frame = { head: this.#head, body: part };
     this.#head = undefined;
     this.#state = "prefix";
-    this.#part = new Uint8Array(prefixSizeBytes);
+    this.#partSizeBytes = prefixSizeBytes;
     return frame;
   }
 }
