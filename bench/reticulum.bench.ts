@@ -12,6 +12,7 @@ import { forgetPeak, medianOf, mustHave, peakBytes, pin, residentBytes, spreadTe
 import { imageFilterModule, startNginx } from "./nginx.ts";
 import { numbered, photo } from "./photos.ts";
 import { type BenchTable, type Effort, sizeText, verdict } from "./report.ts";
+import { askForAll } from "./reticulum-load.ts";
 import { wrkGet } from "./wrk.ts";
 
 const clients = 4;
@@ -61,9 +62,9 @@ export async function run(effort: Effort): Promise<BenchTable[]> {
           [
             "warren",
             async () => {
-              const urls = hashes.map((hash) => `${node.url}/reticulum/image/${hash}/${spec}/image.jpg`);
-              const { seconds: took, latencyMs } = await fetchAll(urls);
-              if (turn >= 0) latencies.push(...latencyMs);
+              const paths = hashes.map((hash) => `/reticulum/image/${hash}/${spec}/image.jpg`);
+              const { seconds: took, medianMs } = await askForAll(node.url, paths, clients);
+              if (turn >= 0) latencies.push(medianMs);
               return took;
             },
           ],
@@ -73,7 +74,10 @@ export async function run(effort: Effort): Promise<BenchTable[]> {
           ],
           [
             "nginx image_filter",
-            async () => (await fetchAll(names.map((name) => `${filter.url}/${spec}/${name}`))).seconds,
+            async () => {
+              const paths = names.map((name) => `/${spec}/${name}`);
+              return (await askForAll(filter.url, paths, clients)).seconds;
+            },
           ],
         ];
         // Whoever goes first finds the machine as it is: each in its turn.
@@ -215,24 +219,6 @@ async function uploaded(url: string, bytes: Uint8Array<ArrayBuffer>): Promise<st
 async function statistics(node: ChildNode): Promise<{ done: number }> {
   const { engine } = (await (await fetch(`${node.url}/reticulum/stats.json`)).json()) as { engine: { done: number } };
   return engine;
-}
-
-/** Asks for all, {@link clients} at a time. */
-async function fetchAll(urls: readonly string[]): Promise<{ seconds: number; latencyMs: number[] }> {
-  const waiting = [...urls];
-  const latencyMs: number[] = [];
-  const startedMs = performance.now();
-  const client = async () => {
-    for (let url = waiting.pop(); url !== undefined; url = waiting.pop()) {
-      const askedMs = performance.now();
-      const answer = await fetch(url);
-      const bytes = await answer.arrayBuffer();
-      if (answer.status !== 200 || bytes.byteLength < 100) throw new Error(`${url} answered ${answer.status}`);
-      latencyMs.push(performance.now() - askedMs);
-    }
-  };
-  await Promise.all(Array.from({ length: clients }, client));
-  return { seconds: (performance.now() - startedMs) / 1000, latencyMs };
 }
 
 type Order = Record<string, unknown>;
