@@ -1,6 +1,18 @@
 /** What can be configured of series, said once. */
 import { type OptionsOf, section } from "../../kit/config/declaration.ts";
-import { address, count, duration, file, flag, list, size } from "../../kit/config/fields.ts";
+import {
+  address,
+  choice,
+  count,
+  duration,
+  file,
+  flag,
+  list,
+  secret,
+  size,
+  text,
+  url,
+} from "../../kit/config/fields.ts";
 
 const fields = {
   line: list(address(), {
@@ -18,6 +30,36 @@ const fields = {
   aggregation: file({
     summary:
       "Graphite's storage-aggregation.conf: how points are rolled up. Without one: the rules for statsd's names.",
+  }),
+  aggregationRules: file({
+    summary:
+      "Carbon's aggregation-rules.conf: series that are made of many others. These files are read again when they change.",
+  }),
+  rewriteRules: file({ summary: "Carbon's rewrite-rules.conf: names that become others." }),
+  whitelist: file({ summary: "Regular expressions, one a line: only names in which one is found are taken." }),
+  blacklist: file({ summary: "Regular expressions, one a line: names in which one is found are not taken." }),
+  keep: flag({ summary: "Points are kept here. Without it they are only handed on.", default: true }),
+  forward: list(address(), { summary: "Graphites that all points are handed on to as well." }),
+  forwardProtocol: choice(["line", "pickle"], { summary: "How they are handed on to Graphites.", default: "line" }),
+  remoteWrite: list(url(), {
+    summary: "Whole URLs to which all points are handed on by Prometheus' remote write.",
+    example: ["http://victoria.example:8428/api/v1/write"],
+  }),
+  remoteWriteNames: choice(["underscores", "as-is"], {
+    summary: "Dots in names become underscores, as Prometheus wants it, or stay, for VictoriaMetrics.",
+    default: "underscores",
+  }),
+  remoteWriteUser: text({ summary: "The user at `remote_write`.", unset: "none" }),
+  remoteWritePassword: secret({ summary: "The password at `remote_write`.", unset: "none" }),
+  remoteWriteToken: secret({
+    summary: "A bearer token for `remote_write`; wins over user and password.",
+    unset: "none",
+  }),
+  spoolBytes: size({
+    summary: "How much waits on disk for each of these while it is away; the oldest goes first.",
+    default: "256MiB",
+    min: "1MiB",
+    max: "1TiB",
   }),
   syncEveryMs: duration({
     summary: "How long a point may wait until it survives a crash.",

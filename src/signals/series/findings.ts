@@ -1,13 +1,38 @@
 /** What of the store wants attention, in sentences. */
-import { formatCount } from "../../kit/pages/quantity.ts";
+import { formatCount, formatSize } from "../../kit/pages/quantity.ts";
 import type { Finding } from "../../kit/service.ts";
+import type { ForwardState } from "./forward/forwards.ts";
 import type { SeriesStore } from "./store.ts";
 import type { WayIn } from "./ways-in.ts";
 
-/** The findings, those that are fine included. `refusedLately` says whether new series were refused within minutes. */
-export function seriesFindings(store: SeriesStore, waysIn: readonly WayIn[], refusedLately: boolean): Finding[] {
-  const found: Finding[] = [];
+/** What findings are made of. */
+export interface FindingParts {
+  store: SeriesStore;
+  waysIn: readonly WayIn[];
+  forwards: readonly ForwardState[];
+  /** Those that others found. */
+  others: readonly Finding[];
+  /** New series were refused within minutes. */
+  isRefusing: boolean;
+  /** Whether something of this time on the monotonic clock is still news. */
+  isNews(atMs: number): boolean;
+}
+
+/** The findings, those that are fine included. */
+export function seriesFindings({ store, waysIn, forwards, others, isRefusing, isNews }: FindingParts): Finding[] {
+  const found: Finding[] = [...others];
   const { filesPutAside, logFailure, refused, refusedNames, series } = store.figures();
+  for (const { name, isUp, failure, waitingBytes, refusals } of forwards) {
+    if (!isUp) {
+      const waiting = formatSize(waitingBytes);
+      const sentence = `Points cannot be handed on to ${name}: ${failure}; ${waiting} wait on disk`;
+      found.push({ name: "series forward", state: "degraded", sentence });
+    }
+    if (isNews(refusals.atMs)) {
+      const sentence = `${formatCount(refusals.points)} points were refused by ${name} and are lost to it: ${refusals.words}`;
+      found.push({ name: "series forward", state: "degraded", sentence });
+    }
+  }
   for (const { purpose, failure } of waysIn) {
     if (failure !== undefined) found.push({ name: `series ${purpose}`, state: "degraded", sentence: failure });
   }
@@ -25,7 +50,7 @@ export function seriesFindings(store: SeriesStore, waysIn: readonly WayIn[], ref
       sentence: `${filesPutAside} damaged files were put aside in damaged/ since the start; what else there is, is served`,
     });
   }
-  if (refusedLately) {
+  if (isRefusing) {
     found.push({
       name: "series new",
       state: "degraded",

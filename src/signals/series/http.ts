@@ -16,12 +16,14 @@ import { decodeRemoteWrite } from "./remote-write.ts";
 import { render, type RenderParts } from "./render.ts";
 import { renderEach } from "./render-each.ts";
 import { refusalReasons, type SeriesStore, type WriteResult } from "./store.ts";
+import type { RuleFiles } from "./rule-files.ts";
 import { tagRoute } from "./tag-routes.ts";
 
 /** What the routes stand on. */
 export interface SeriesHttpParts extends RenderParts {
   store: SeriesStore;
   incoming: Incoming;
+  files: RuleFiles;
   clock: Clock;
   mountPath: string;
   maxBodyBytes: number;
@@ -54,6 +56,9 @@ export function seriesRoutes(parts: SeriesHttpParts): (request: Request) => Prom
       case "/delete":
         need(request, "POST");
         return remove(await parametersOf(request, clock), store);
+      case "/reschema":
+        need(request, "POST");
+        return Response.json({ changed: await parts.files.readAgain() });
       case "/import":
         need(request, "POST");
         return takeWhisper(request, parts);
@@ -84,7 +89,7 @@ export function seriesRoutes(parts: SeriesHttpParts): (request: Request) => Prom
 /** What a path needs: those that change something need the right to write. */
 export function seriesScope(request: Request, path: string): "read" | "write" | "admin" {
   const plain = path.replace(/\/+$/, "");
-  if (["/delete", "/import", "/tags/delSeries"].includes(plain)) return "admin";
+  if (["/delete", "/import", "/reschema", "/tags/delSeries"].includes(plain)) return "admin";
   if (["/write", "/tags/tagSeries", "/tags/tagMultiSeries", "/api/v1/write"].includes(plain)) return "write";
   // Grafana asks with POST where a question is too long for an address.
   return plain === "/events" && request.method === "POST" ? "write" : "read";

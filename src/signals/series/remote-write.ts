@@ -34,7 +34,7 @@ export function decodeRemoteWrite(body: Uint8Array): RemoteWrite {
  * The bytes of a Snappy block (google/snappy, format_description.txt). Every step takes at least a byte of the block, so it ends; memory
  * is taken only for a size that the block can have. Read here because the package at hand did not end on some damaged blocks. Throws RangeError for what is none.
  */
-function uncompressed(block: Uint8Array): Uint8Array {
+export function uncompressed(block: Uint8Array): Uint8Array {
   const byteAt = (at: number) => {
     const byte = block[at];
     if (byte === undefined) throw new RangeError("the block ends too early");

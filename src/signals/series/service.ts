@@ -1,11 +1,9 @@
 /**
  * series as a service of the node: the store, its ways in, its background work and its routes put together. Wiring only.
  */
-import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 
-import { Fault, reasonOf } from "../../kit/fault.ts";
 import { formatCount, formatSize } from "../../kit/pages/quantity.ts";
 import type { RunningService, Service, ServiceContext } from "../../kit/service.ts";
 import { startWorker } from "../../kit/worker.ts";
@@ -16,26 +14,28 @@ import { seriesFindings } from "./findings.ts";
 import { seriesRoutes, seriesScope } from "./http.ts";
 import { HostGatherer } from "./host/gather.ts";
 import { Incoming } from "./incoming.ts";
+import { openForwards } from "./forward/forwards.ts";
 import { Measuring } from "./measuring.ts";
 import { seriesMetrics } from "./metrics.ts";
 import { Overview } from "./pages/overview.tsx";
-import { defaultAggregation, defaultSchemas, Schemas } from "./schemas.ts";
 import { SeriesStore } from "./store.ts";
+import { readRules, RuleFiles } from "./rule-files.ts";
 import { openWaysIn } from "./ways-in.ts";
 
 /** series. */
 export const series: Service<SeriesOptions> = { name: "series", config: seriesSection, start };
 
-/** A refusal of new series is news for so long. */
-const refusalNewsMs = 300_000;
+/** A refusal is news for so long. */
+const newsMs = 300_000;
 const idleMs = 5000;
 
 async function start(context: ServiceContext<SeriesOptions>): Promise<RunningService> {
   const { options, clock, log, events: nodeEvents } = context;
+  const { rules, schemas } = await readRules(options);
   const store = await SeriesStore.open({
     disk: filesBelow(context.dataFolder),
     clock,
-    schemas: schemasOf(options),
+    schemas,
     settings: {
       windowMs: options.syncEveryMs,
       newSeriesPerMinute: options.newSeriesPerMinute,
@@ -52,8 +52,16 @@ async function start(context: ServiceContext<SeriesOptions>): Promise<RunningSer
     },
   });
   const kept = new EventsStore(join(context.dataFolder, "events.sqlite"));
-  const incoming = new Incoming(store);
-  seriesMetrics(context.metrics, store, incoming);
+  const forwards = openForwards(options, { clock, dataFolder: context.dataFolder, log });
+  const isForwarding = options.forward.length + options.remoteWrite.length > 0;
+  const incoming = new Incoming({
+    store,
+    keep: options.keep,
+    forward: isForwarding ? (points) => forwards.send(points) : undefined,
+  });
+  incoming.use(rules);
+  const files = new RuleFiles(options, { clock, incoming, reschema: (schemas) => store.reschema(schemas) });
+  seriesMetrics(context.metrics, { store, incoming, forwards });
   let refusedAtMs = -Infinity;
   const waysIn = await openWaysIn(
     options,
@@ -77,9 +85,17 @@ async function start(context: ServiceContext<SeriesOptions>): Promise<RunningSer
     everyMs: options.measureEveryMs,
     take: (points) => void incoming.take(points),
   });
-  const works = [...store.works(), ...(hostMetrics || ownMetrics ? [measuring] : [])];
+  const works = [...store.works(), files, ...(hostMetrics || ownMetrics ? [measuring] : [])];
   const workers = works.map((work) => startWorker(work, { clock, log, idleMs }));
-  const findings = () => seriesFindings(store, waysIn.list, clock.monotonicMs() - refusedAtMs < refusalNewsMs);
+  const findings = () =>
+    seriesFindings({
+      store,
+      waysIn: waysIn.list,
+      forwards: forwards.states(),
+      others: files.findings(),
+      isRefusing: clock.monotonicMs() - refusedAtMs < newsMs,
+      isNews: (atMs) => clock.monotonicMs() - atMs < newsMs,
+    });
   const view = () => ({
     figures: store.figures(),
     findings: findings(),
@@ -87,11 +103,14 @@ async function start(context: ServiceContext<SeriesOptions>): Promise<RunningSer
     connections: waysIn.connections(),
     badCount: incoming.badCount,
     badLines: incoming.badLines,
+    unwanted: incoming.counts.unwanted,
+    forwards: forwards.states(),
   });
   const handle = seriesRoutes({
     store,
     events: kept,
     incoming,
+    files,
     clock,
     mountPath: context.mountPath,
     maxBodyBytes: options.maxBodyBytes,
@@ -122,20 +141,10 @@ async function start(context: ServiceContext<SeriesOptions>): Promise<RunningSer
     async stop() {
       await waysIn.close();
       await Promise.all(workers.map((worker) => worker.stop()));
+      incoming.tell(Math.floor(clock.now() / 1000), true);
+      await forwards.close();
       await store.close();
       kept.close();
     },
   };
-}
-
-/** The schemas of the files that are configured. Fault `series/schemas` when one cannot be read. */
-function schemasOf({ schemas, aggregation }: SeriesOptions): Schemas {
-  try {
-    return new Schemas(
-      schemas === undefined ? defaultSchemas : readFileSync(schemas, "utf8"),
-      aggregation === undefined ? defaultAggregation : readFileSync(aggregation, "utf8"),
-    );
-  } catch (thrown) {
-    throw new Fault("invalid", "series/schemas", reasonOf(thrown), { cause: thrown });
-  }
 }

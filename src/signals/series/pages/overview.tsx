@@ -5,6 +5,7 @@ import type { Html } from "../../../kit/pages/html.ts";
 import { formatCount, formatSize } from "../../../kit/pages/quantity.ts";
 import type { Finding } from "../../../kit/service.ts";
 import type { BadLine } from "../../../lib/graphite/line.ts";
+import type { ForwardState } from "../forward/forwards.ts";
 import { refusalReasons, type SeriesFigures } from "../store.ts";
 import type { WayIn } from "../ways-in.ts";
 
@@ -17,6 +18,8 @@ export interface OverviewView {
   connections: number;
   badCount: number;
   badLines: readonly BadLine[];
+  unwanted: number;
+  forwards: readonly ForwardState[];
 }
 
 const reasons = {
@@ -28,7 +31,16 @@ const reasons = {
 } as const;
 
 /** The whole body. */
-export function Overview({ badCount, badLines, connections, figures, findings, waysIn }: OverviewView): Html {
+export function Overview({
+  badCount,
+  badLines,
+  connections,
+  figures,
+  findings,
+  forwards,
+  unwanted,
+  waysIn,
+}: OverviewView): Html {
   const worst = findings.find(({ state }) => state !== "ok");
   const each = figures.filePoints > 0 ? (figures.fileBytes / figures.filePoints).toFixed(2) : undefined;
   return (
@@ -68,7 +80,35 @@ export function Overview({ badCount, badLines, connections, figures, findings, w
           ]}
         />
       </Section>
-      <Section title="Not taken" note="Points since the start that were refused, by reason.">
+      {forwards.length > 0 ? (
+        <Section title="Handed on" note="Where points go as well. What is away has them wait on disk.">
+          <Table
+            caption="Handed on"
+            rows={forwards}
+            empty=""
+            columns={[
+              { title: "Target", kind: "key", cell: ({ name }) => name },
+              {
+                title: "State",
+                kind: "state",
+                cell: ({ isUp }) => <Mark tone={isUp ? "good" : "bad"} word={isUp ? "takes them" : "away"} />,
+              },
+              { title: "Points", kind: "number", cell: ({ sentPoints }) => formatCount(sentPoints) },
+              { title: "Waiting", kind: "number", cell: ({ waitingBytes }) => formatSize(waitingBytes) },
+              {
+                title: "Lost",
+                kind: "number",
+                cell: ({ droppedPoints, refusals }) => formatCount(droppedPoints + refusals.points),
+              },
+              { title: "Why", kind: "wide", cell: ({ failure, refusals }) => failure || refusals.words },
+            ]}
+          />
+        </Section>
+      ) : undefined}
+      <Section
+        title="Not taken"
+        note={`Points since the start that were refused, by reason. The lists of names kept out ${formatCount(unwanted)} more.`}
+      >
         <Table
           caption="Not taken"
           rows={refusalReasons.filter((reason) => figures.refused[reason] > 0)}

@@ -1,0 +1,112 @@
+/**
+ * Where series hands on what comes in: to Graphites, by lines or pickles, and to receivers of Prometheus' remote write.
+ * Each has its own bounded spool, so that one that is away holds up nothing and misses nothing for as long as there is room.
+ */
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+
+import { tcpDelivery } from "../../../kit/carbon/delivery.ts";
+import { type CarbonProtocol, CarbonSender, type CarbonState } from "../../../kit/carbon/sender.ts";
+import type { Clock } from "../../../kit/clock.ts";
+import { type Address, formatAddress } from "../../../kit/config/address.ts";
+import { Fault } from "../../../kit/fault.ts";
+import type { Logger } from "../../../kit/log.ts";
+import type { Point } from "../../../lib/graphite/path.ts";
+import { type Refusals, remoteWriteDelivery } from "./remote-write-delivery.ts";
+import type { LabelNames } from "./write-request.ts";
+
+/** What is configured. */
+export interface ForwardOptions {
+  forward: readonly Address[];
+  forwardProtocol: CarbonProtocol;
+  remoteWrite: readonly string[];
+  remoteWriteNames: LabelNames;
+  remoteWriteUser: string | undefined;
+  remoteWritePassword: string | undefined;
+  remoteWriteToken: string | undefined;
+  spoolBytes: number;
+  /** Our own way in, which must not be a target. */
+  line: readonly Address[];
+  pickle: readonly Address[];
+}
+
+/** How a target stands. */
+export interface ForwardState extends CarbonState {
+  readonly kind: "graphite" | "remote write";
+  readonly refusals: Readonly<Refusals>;
+}
+
+/** All targets. */
+export interface Forwards {
+  /** Never waits, never throws. */
+  send(points: readonly Point[]): void;
+  states(): readonly ForwardState[];
+  close(): Promise<void>;
+}
+
+const none: Refusals = { points: 0, words: "", atMs: -Infinity };
+
+/** Opens all. Fault `series/forward` for a target that is this series itself; the system's error for a spool. */
+export function openForwards(
+  options: ForwardOptions,
+  { clock, dataFolder, log }: { clock: Clock; dataFolder: string; log: Logger },
+): Forwards {
+  const senders: { sender: CarbonSender; kind: ForwardState["kind"]; refusals: Readonly<Refusals> }[] = [];
+  const spoolMaxBytes = options.spoolBytes;
+  const own = new Set([...options.line, ...options.pickle].filter(({ port }) => port !== 0).map(formatAddress));
+  const spoolOf = (kind: string, name: string) => {
+    const digest = createHash("sha256").update(name).digest("hex").slice(0, 16);
+    return join(dataFolder, "forward", `${kind}-${digest}`);
+  };
+  for (const address of options.forward) {
+    const name = formatAddress(address);
+    if (own.has(name))
+      throw new Fault("invalid", "series/forward", `Cannot hand points on to ${name}: it is this series itself`);
+    const sender = new CarbonSender({
+      name,
+      delivery: tcpDelivery(address, clock),
+      protocol: options.forwardProtocol,
+      spoolFolder: spoolOf(options.forwardProtocol, name),
+      spoolMaxBytes,
+      clock,
+      log,
+    });
+    senders.push({ sender, kind: "graphite", refusals: none });
+  }
+  for (const url of options.remoteWrite) {
+    const delivery = remoteWriteDelivery({
+      url,
+      names: options.remoteWriteNames,
+      authorization: authorizationOf(options),
+      clock,
+    });
+    const sender = new CarbonSender({
+      name: url.replace(/\?.*$/, ""),
+      delivery,
+      spoolFolder: spoolOf("remote", url),
+      spoolMaxBytes,
+      clock,
+      log,
+    });
+    senders.push({ sender, kind: "remote write", refusals: delivery.refusals });
+  }
+  return {
+    send(points) {
+      if (points.length > 0) for (const { sender } of senders) sender.send(points);
+    },
+    states: () => senders.map(({ sender, kind, refusals }) => ({ ...sender.state(), kind, refusals })),
+    async close() {
+      await Promise.all(senders.map(({ sender }) => sender.close()));
+    },
+  };
+}
+
+function authorizationOf({
+  remoteWriteUser,
+  remoteWritePassword,
+  remoteWriteToken,
+}: ForwardOptions): string | undefined {
+  if (remoteWriteToken !== undefined) return `Bearer ${remoteWriteToken}`;
+  if (remoteWriteUser === undefined) return undefined;
+  return `Basic ${Buffer.from(`${remoteWriteUser}:${remoteWritePassword ?? ""}`).toString("base64")}`;
+}

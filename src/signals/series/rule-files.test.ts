@@ -1,0 +1,112 @@
+import { afterEach, expect, test } from "bun:test";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { ManualClock } from "../../kit/testing/manual-clock.ts";
+import type { Point } from "../../lib/graphite/path.ts";
+import { MemoryDisk } from "./disk-memory-fixture.ts";
+import { Incoming } from "./incoming.ts";
+import { readRules, RuleFiles, type RulePaths } from "./rule-files.ts";
+import { SeriesStore } from "./store.ts";
+
+const folders: string[] = [];
+afterEach(() => {
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
+});
+
+const startMs = 1_700_000_000_000;
+
+async function opened(texts: Partial<Record<keyof RulePaths, string>>) {
+  const folder = mkdtempSync(join(tmpdir(), "warren-rules-"));
+  folders.push(folder);
+  const paths: RulePaths = {
+    schemas: undefined,
+    aggregation: undefined,
+    aggregationRules: undefined,
+    rewriteRules: undefined,
+    whitelist: undefined,
+    blacklist: undefined,
+  };
+  const write = (name: keyof RulePaths, text: string) => {
+    const path = join(folder, name);
+    writeFileSync(path, text);
+    paths[name] = path;
+  };
+  for (const name of Object.keys(texts) as (keyof RulePaths)[]) write(name, texts[name] ?? "");
+  const clock = new ManualClock(startMs);
+  const { rules, schemas } = await readRules(paths);
+  const store = await SeriesStore.open({ disk: new MemoryDisk(), clock, schemas });
+  const forwarded: Point[] = [];
+  const incoming = new Incoming({ store, keep: true, forward: (points) => void forwarded.push(...points) });
+  incoming.use(rules);
+  const files = new RuleFiles(paths, { clock, incoming, reschema: (changed) => store.reschema(changed) });
+  await files.step();
+  return { clock, files, forwarded, incoming, store, write };
+}
+
+const point = (path: string, value = 1, atSeconds = startMs / 1000): Point => ({ path, value, atSeconds });
+
+test("RuleFiles: schemas are read again when they change, and apply to series that are there", async () => {
+  const { clock, files, incoming, store, write } = await opened({
+    schemas: "[all]\npattern = .*\nretentions = 10s:1d\n",
+  });
+  incoming.take([point("a")]);
+  write("schemas", "[all]\npattern = .*\nretentions = 10s:1d,10m:2y\n");
+  await files.step();
+  expect(store.schemaOf("a")?.archives).toHaveLength(1);
+  await clock.advance(5000);
+  await files.step();
+  expect(store.schemaOf("a")?.archives).toHaveLength(2);
+  expect(files.progress()).toEqual({ "series changed": 1 });
+  await store.close();
+});
+
+test("RuleFiles: a file that cannot be read any more changes nothing, and is told of until it can", async () => {
+  const { clock, files, incoming, store, write } = await opened({ blacklist: "^no\\." });
+  write("blacklist", "^no\\.\n(");
+  await clock.advance(5000);
+  await files.step();
+  expect(files.findings()[0]?.sentence).toContain("line 2");
+  incoming.take([point("no.a"), point("yes.a")]);
+  expect(store.allPaths()).toEqual(["yes.a"]);
+  write("blacklist", "^neither\\.");
+  await clock.advance(5000);
+  await files.step();
+  expect(files.findings()).toEqual([]);
+  incoming.take([point("no.a")]);
+  expect(store.allPaths()).toEqual(["no.a", "yes.a"]);
+  await store.close();
+});
+
+test("RuleFiles: files that cannot be read at the start are a Fault", async () => {
+  expect(opened({ aggregationRules: "nonsense" })).rejects.toThrow("line 1: wanted <output>");
+});
+
+test("Incoming: names are kept out, rewritten, aggregated, and what is left is kept and handed on", async () => {
+  const { clock, files, forwarded, incoming, store } = await opened({
+    whitelist: "cpu\n",
+    blacklist: "debug",
+    rewriteRules: "[pre]\n^old\\. = new.\n[post]\n_x$ = _y\n",
+    aggregationRules: "all.cpu_x (10) = sum *.cpu",
+  });
+  const points = [point("old.cpu", 1), point("b.cpu", 2), point("debug.cpu", 4), point("c.mem", 8)];
+  expect(incoming.take(points).accepted).toBe(4);
+  await clock.advance(10_000);
+  await files.step();
+  const paths = ["all.cpu_y", "b.cpu", "new.cpu"];
+  expect(store.allPaths()).toEqual(paths);
+  expect(forwarded).toEqual([point("new.cpu", 1), point("b.cpu", 2), point("all.cpu_y", 3)]);
+  expect(incoming.counts).toEqual({ unwanted: 2, aggregated: 1 });
+  await store.close();
+});
+
+test("Incoming: what is only handed on is not kept", async () => {
+  const { store } = await opened({});
+  const forwarded: Point[] = [];
+  const incoming = new Incoming({ store, keep: false, forward: (points) => void forwarded.push(...points) });
+  expect(incoming.take([point("a")])).toMatchObject({ accepted: 1, late: 0 });
+  expect(store.allPaths()).toEqual([]);
+  expect(forwarded).toEqual([point("a")]);
+  await store.close();
+});

@@ -1,0 +1,191 @@
+/**
+ * Carbon's aggregation-rules.conf: `<env>.all.requests (60) = sum <env>.*.requests` makes one series of many, a value for
+ * every 60 s. An interval is told when it is over, and again when more of it came late, for five intervals. What goes in
+ * also stays by itself. Everything is bounded: rules, series made, values of one interval.
+ *
+ * Unlike carbon, an interval that is not over yet is not told. Source: carbon/aggregator/rules.py and buffers.py.
+ */
+import type { Pattern } from "../../../lib/graphite/pattern.ts";
+import type { Point } from "../../../lib/graphite/path.ts";
+import { linesOf, patternAt, rulesMax } from "./name-list.ts";
+
+const shares = { p50: 0.5, p75: 0.75, p80: 0.8, p90: 0.9, p95: 0.95, p99: 0.99, p999: 0.999 } as const;
+const simple = ["sum", "avg", "min", "max", "count"] as const;
+type Method = (typeof simple)[number] | keyof typeof shares;
+
+interface Rule {
+  pattern: Pattern;
+  /** As {@link Pattern.replaceAll} wants it. */
+  template: string;
+  method: Method;
+  stepSeconds: number;
+}
+
+/** One interval of one series that is made. */
+interface Interval {
+  count: number;
+  sum: number;
+  min: number;
+  max: number;
+  /** For shares only; the newest when there are more than the bound. */
+  values: number[];
+  isActive: boolean;
+}
+
+interface Made {
+  method: Method;
+  stepSeconds: number;
+  intervals: Map<number, Interval>;
+}
+
+const lateIntervals = 5;
+const madeMax = 20_000;
+const valuesMax = 10_000;
+const knownMax = 200_000;
+
+/** Many series made into few. */
+export class Aggregating {
+  readonly #rules: readonly Rule[];
+  readonly #made = new Map<string, Made>();
+  /** What a path goes into, as looking is dear. */
+  readonly #known = new Map<string, readonly (readonly [path: string, rule: Rule])[]>();
+  #left = 0;
+
+  /** Throws SyntaxError with file and line for what cannot be read. */
+  constructor(text: string, file: string) {
+    this.#rules = linesOf(text).map(({ line, at }) => ruleOf(line, file, at));
+    if (this.#rules.length > rulesMax) throw new SyntaxError(`Cannot read ${file}: more than ${rulesMax} rules`);
+  }
+
+  get isEmpty(): boolean {
+    return this.#rules.length === 0;
+  }
+
+  /** Points that went into nothing since there were too many series to make already. */
+  get left(): number {
+    return this.#left;
+  }
+
+  /** Counts a point in. Returns whether its path is that of a series that is made, and the point is told with it. */
+  take({ path, value, atSeconds }: Point): boolean {
+    let isMade = false;
+    for (const [output, rule] of this.#outputs(path)) {
+      isMade ||= output === path;
+      let made = this.#made.get(output);
+      if (!made) {
+        if (this.#made.size >= madeMax) {
+          this.#left++;
+          continue;
+        }
+        made = { method: rule.method, stepSeconds: rule.stepSeconds, intervals: new Map() };
+        this.#made.set(output, made);
+      }
+      add(made, value, atSeconds);
+    }
+    return isMade;
+  }
+
+  /** What is to be told at this time: intervals that are over and have something new. With `all`, those that are not over too. */
+  due(nowSeconds: number, all = false): Point[] {
+    const points: Point[] = [];
+    for (const [path, made] of this.#made) {
+      const { stepSeconds, intervals } = made;
+      const current = nowSeconds - (nowSeconds % stepSeconds);
+      for (const [atSeconds, interval] of intervals) {
+        if (interval.isActive && (all || atSeconds < current)) {
+          points.push({ path, value: valueOf(made.method, interval), atSeconds });
+          interval.isActive = false;
+        }
+        if (atSeconds < current - lateIntervals * stepSeconds) intervals.delete(atSeconds);
+      }
+      if (intervals.size === 0) this.#made.delete(path);
+    }
+    return points;
+  }
+
+  #outputs(path: string): readonly (readonly [string, Rule])[] {
+    const known = this.#known.get(path);
+    if (known) return known;
+    const found = this.#rules.flatMap((rule): [string, Rule][] =>
+      rule.pattern.occursIn(path) ? [[rule.pattern.replaceAll(path, rule.template), rule]] : [],
+    );
+    if (this.#known.size >= knownMax) this.#known.clear();
+    this.#known.set(path, found);
+    return found;
+  }
+}
+
+function add({ intervals, stepSeconds, method }: Made, value: number, atSeconds: number): void {
+  const at = Math.floor(atSeconds / stepSeconds) * stepSeconds;
+  let interval = intervals.get(at);
+  if (!interval) {
+    // A sender with a broken clock makes no more of them than this.
+    if (intervals.size > 20 * lateIntervals) return;
+    intervals.set(at, (interval = { count: 0, sum: 0, min: Infinity, max: -Infinity, values: [], isActive: true }));
+  }
+  interval.count++;
+  interval.sum += value;
+  interval.min = Math.min(interval.min, value);
+  interval.max = Math.max(interval.max, value);
+  interval.isActive = true;
+  if (!Object.hasOwn(shares, method)) return;
+  if (interval.values.length < valuesMax) interval.values.push(value);
+  else interval.values[interval.count % valuesMax] = value;
+}
+
+function valueOf(method: Method, { count, sum, min, max, values }: Interval): number {
+  switch (method) {
+    case "sum":
+      return sum;
+    case "avg":
+      return sum / count;
+    case "min":
+      return min;
+    case "max":
+      return max;
+    case "count":
+      return count;
+    default:
+      return percentile(values, shares[method]);
+  }
+}
+
+function percentile(values: readonly number[], share: number): number {
+  const sorted = Float64Array.from(values).sort();
+  const rank = share * (sorted.length - 1);
+  const left = Math.floor(rank);
+  const below = sorted[left] as number;
+  const above = sorted[Math.ceil(rank)] as number;
+  return rank === left ? below : below * (left + 1 - rank) + above * (rank - left);
+}
+
+function ruleOf(line: string, file: string, at: number): Rule {
+  const wrong = (reason: string) => new SyntaxError(`Cannot read ${file}, line ${at}: ${reason}`);
+  const [, output, seconds, method, input] = /^(\S+)\s+\(?(\d{1,6})\)?\s*=\s*(\S+)\s+(\S+)$/.exec(line) ?? [];
+  if (output === undefined || input === undefined || method === undefined)
+    throw wrong("wanted <output> (<seconds>) = <method> <input>");
+  if (!isMethod(method))
+    throw wrong(`method "${method}" is unknown: wanted ${[...simple, ...Object.keys(shares)].join(", ")}`);
+  const stepSeconds = Number(seconds);
+  if (!(stepSeconds >= 1 && stepSeconds <= 86_400)) throw wrong("the seconds must be from 1 to 86400");
+  const fields = new Set([...input.matchAll(/<(\w+)>/g)].map(([, name]) => name));
+  for (const [, name] of output.matchAll(/<(\w+)>/g))
+    if (!fields.has(name)) throw wrong(`<${name}> stands on the left only`);
+  const template = output.replaceAll("\\", "\\\\").replace(/<?<(\w+)>>?/g, "\\g<$1>");
+  return { pattern: patternAt(expressionOf(input), file, at), template, method, stepSeconds };
+}
+
+/** The expression of an input pattern, as carbon makes it. */
+function expressionOf(input: string): string {
+  const nodes = input.split(".").map((node) => {
+    if (node === "*") return "[^.]+";
+    if (/<<\w+>>/.test(node)) return node.replace(/<<(\w+)>>/, "(?P<$1>.+?)");
+    if (/<\w+>/.test(node)) return node.replace(/<(\w+)>/, "(?P<$1>[^.]+?)");
+    return node.replaceAll("*", "[^.]*");
+  });
+  return `^(?:${nodes.join("\\.")})$`;
+}
+
+function isMethod(text: string): text is Method {
+  return Object.hasOwn(shares, text) || simple.some((each) => each === text);
+}

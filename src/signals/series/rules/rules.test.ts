@@ -1,0 +1,122 @@
+import { describe, expect, test } from "bun:test";
+
+import { Aggregating } from "./aggregating.ts";
+import { NameList } from "./name-list.ts";
+import { Rewriting } from "./rewriting.ts";
+
+const made = (rules: string, paths: readonly [path: string, value: number, atSeconds: number][]) => {
+  const aggregating = new Aggregating(rules, "aggregation-rules.conf");
+  for (const [path, value, atSeconds] of paths) aggregating.take({ path, value, atSeconds });
+  return aggregating;
+};
+
+describe("Aggregating", () => {
+  test("many series become one, an interval when it is over", () => {
+    const aggregating = made("# all\n<env>.apps.<app>.all.requests (60) = sum <env>.apps.<app>.*.requests\n", [
+      ["prod.apps.shop.a.requests", 1, 600],
+      ["prod.apps.shop.b.requests", 2, 659],
+      ["prod.apps.mail.a.requests", 5, 610],
+      ["prod.apps.shop.a.requests", 7, 660],
+      ["prod.apps.shop.a.b.requests", 100, 600],
+    ]);
+    expect(aggregating.due(659)).toEqual([]);
+    expect(aggregating.due(660)).toEqual([
+      { path: "prod.apps.shop.all.requests", value: 3, atSeconds: 600 },
+      { path: "prod.apps.mail.all.requests", value: 5, atSeconds: 600 },
+    ]);
+    expect(aggregating.due(661)).toEqual([]);
+    // What came late is counted in, and told again.
+    aggregating.take({ path: "prod.apps.shop.c.requests", value: 10, atSeconds: 601 });
+    expect(aggregating.due(661)).toEqual([{ path: "prod.apps.shop.all.requests", value: 13, atSeconds: 600 }]);
+    expect(aggregating.due(661, true)).toEqual([{ path: "prod.apps.shop.all.requests", value: 7, atSeconds: 660 }]);
+  });
+
+  test("methods are carbon's", () => {
+    const values = [4, 1, 3, 2];
+    const wanted = { sum: 10, avg: 2.5, min: 1, max: 4, count: 4, p50: 2.5, p75: 3.25, p90: 3.7, p999: 3.997 };
+    for (const [method, value] of Object.entries(wanted)) {
+      const paths = values.map((each): [string, number, number] => ["a.x", each, 0]);
+      const [point] = made(`all (10) = ${method} a.*`, paths).due(10);
+      expect(point?.value).toBeCloseTo(value, 10);
+    }
+  });
+
+  test("<<x>> takes several nodes, * within a node a part of it, and the path itself may be made", () => {
+    const aggregating = made("sum.<x> (10) = sum hosts.<<x>>.cpu*\nself (10) = max self", [
+      ["hosts.a.b.cpu0", 1, 0],
+      ["hosts.a.b.cpu1", 2, 0],
+      ["hosts.a.cpu.load", 4, 0],
+    ]);
+    expect(aggregating.due(10)).toEqual([{ path: "sum.a.b", value: 3, atSeconds: 0 }]);
+    expect(aggregating.take({ path: "self", value: 1, atSeconds: 20 })).toBe(true);
+    expect(aggregating.take({ path: "other", value: 1, atSeconds: 20 })).toBe(false);
+  });
+
+  test("what is made is bounded, and old intervals are forgotten", () => {
+    const aggregating = new Aggregating("<x>.all (10) = sum <x>.*", "f");
+    for (let at = 0; at < 20_010; at++) aggregating.take({ path: `n${at}.a`, value: 1, atSeconds: 0 });
+    expect(aggregating.left).toBe(10);
+    expect(aggregating.due(10)).toHaveLength(20_000);
+    aggregating.due(1000);
+    aggregating.take({ path: "n20009.a", value: 1, atSeconds: 990 });
+    expect(aggregating.due(1000)).toHaveLength(1);
+  });
+
+  test("an expression that would explode takes no time", () => {
+    const aggregating = made("a (10) = sum (x+x+)+y", []);
+    const before = performance.now();
+    aggregating.take({ path: "x".repeat(900), value: 1, atSeconds: 0 });
+    expect(performance.now() - before).toBeLessThan(500);
+  });
+
+  test("a line that cannot be read is named", () => {
+    for (const [line, reason] of [
+      ["a = sum b", "wanted <output> (<seconds>) = <method> <input>"],
+      ["a (10) = mean b", 'method "mean" is unknown'],
+      ["<x>.a (10) = sum b", "<x> stands on the left only"],
+      ["a (0) = sum b", "the seconds must be from 1 to 86400"],
+      ["a (10) = sum (b", "Cannot read regular expression"],
+    ] as const)
+      expect(() => new Aggregating(`\n${line}`, "f.conf")).toThrow(`Cannot read f.conf, line 2: ${reason}`);
+  });
+});
+
+describe("Rewriting", () => {
+  const rewriting = new Rewriting(
+    "[pre]\n^collectd\\. = system.\n\\.(web)(\\d+)\\. = .\\1_\\2.\n[post]\n_sum$ =\n_avg$ =\n",
+    "rewrite-rules.conf",
+  );
+
+  test("rules of a section are applied in order, each to what the one before made", () => {
+    expect(rewriting.apply("pre", "collectd.web12.cpu")).toBe("system.web_12.cpu");
+    expect(rewriting.apply("pre", "a.cpu_sum")).toBe("a.cpu_sum");
+    expect(rewriting.apply("post", "a.cpu_sum")).toBe("a.cpu");
+    expect(rewriting.has("post")).toBe(true);
+  });
+
+  test("a path that would grow without end stays", () => {
+    const growing = new Rewriting(
+      "[pre]\na = aaaaaaaaaaaaaaaaaaaaaaaa\na = aaaaaaaaaaaaaaaaaaaaaaaa\na = aaaaaaaaaaaaaaaaaaaaaaaa\n",
+      "f",
+    );
+    expect(growing.apply("pre", "a".repeat(50)).length).toBeLessThanOrEqual(4096);
+  });
+
+  test("a line that cannot be read is named", () => {
+    expect(() => new Rewriting("a = b", "f.conf")).toThrow("Cannot read f.conf, line 1: wanted [pre], [post]");
+    expect(() => new Rewriting("[pre]\n( = b", "f.conf")).toThrow("Cannot read f.conf, line 2: Cannot read regular");
+    expect(() => new Rewriting("[mid]", "f.conf")).toThrow("a section must be [pre] or [post]");
+  });
+});
+
+test("NameList: expressions are looked for anywhere in a name", () => {
+  const list = new NameList("# not these\n^carbon\\.\n\n\\.debug$\n", "blacklist.conf");
+  expect(["carbon.x", "a.carbon.x", "a.debug", "a.debugger"].map((path) => list.has(path))).toEqual([
+    true,
+    false,
+    true,
+    false,
+  ]);
+  expect(new NameList("# nothing\n", "f").isEmpty).toBe(true);
+  expect(() => new NameList("a\n*", "f.conf")).toThrow("Cannot read f.conf, line 2");
+});
