@@ -179,12 +179,18 @@ export class Catalog {
 
   async #write(disk: Disk, path: string, frames: readonly Uint8Array[]): Promise<void> {
     const draft = path.replace(`${folder}/`, `${folder}/new-`);
-    const file = await disk.create(draft);
     try {
-      for (const bytes of frames) await file.append(bytes);
-      await file.sync();
-    } finally {
-      await file.close();
+      const file = await disk.create(draft);
+      try {
+        for (const bytes of frames) await file.append(bytes);
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+    } catch (thrown) {
+      // What there is of it would only take the room that is missing.
+      await disk.remove(draft).catch(() => undefined);
+      throw thrown;
     }
     await disk.rename(draft, path);
   }

@@ -23,7 +23,7 @@ export async function eventRoute(
   const nowSeconds = Math.floor(clock.now() / 1000);
   if (path === "/events" && request.method === "POST") {
     const event = parse(await wholeText(request, { maxBytes: bodyMaxBytes, clock }), nowSeconds);
-    return Response.json({ id: events.add(event) });
+    return Response.json({ id: kept(events, event) });
   }
   const parameters = new URL(request.url).searchParams;
   if (path === "/events" || path === "/events/get_data") {
@@ -40,6 +40,17 @@ export async function eventRoute(
   const event = id === undefined ? undefined : events.find(Number(id));
   if (!event) throw new Fault("missing", "series/no-such-event", "Cannot find the event: there is none of that number");
   return Response.json(shown(event));
+}
+
+function kept(events: EventsStore, event: Omit<SeriesEvent, "id">): number {
+  try {
+    return events.add(event);
+  } catch (thrown) {
+    throw new Fault("unavailable", "series/disk", "Cannot keep the event: the disk refuses it", {
+      cause: thrown,
+      retryAfterMs: 5000,
+    });
+  }
 }
 
 function parse(text: string, nowSeconds: number): Omit<SeriesEvent, "id"> {

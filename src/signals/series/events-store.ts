@@ -16,6 +16,14 @@ const migrations = [
   "CREATE TABLE events (id INTEGER PRIMARY KEY, what TEXT NOT NULL, at REAL NOT NULL, text TEXT NOT NULL, tags TEXT NOT NULL) STRICT; CREATE INDEX events_at ON events (at)",
 ];
 const listMax = 10_000;
+/** So many are kept; of more the oldest go, looked at now and then. */
+const keptMax = 1_000_000;
+const clearEvery = 1000;
+
+const hasAll =
+  "NOT EXISTS (SELECT 1 FROM json_each(?3) AS wanted WHERE wanted.value NOT IN (SELECT value FROM json_each(events.tags)))";
+const hasAny =
+  "EXISTS (SELECT 1 FROM json_each(?3) AS wanted WHERE wanted.value IN (SELECT value FROM json_each(events.tags)))";
 
 interface Row {
   id: number;
@@ -39,25 +47,27 @@ export class EventsStore {
     const { lastInsertRowid } = this.#database
       .query<unknown, [string, number, string, string]>("INSERT INTO events (what, at, text, tags) VALUES (?, ?, ?, ?)")
       .run(event.what, event.atSeconds, event.text, JSON.stringify(event.tags));
-    return Number(lastInsertRowid);
+    const id = Number(lastInsertRowid);
+    if (id % clearEvery === 0)
+      this.#database.query<unknown, [number]>("DELETE FROM events WHERE id <= ?").run(id - keptMax);
+    return id;
   }
 
   /** Events in [from, until], newest first, at most 10,000, with all of the tags, or with any when `any` is set. */
   list(from: number, until: number, tags: readonly string[] = [], any = false): SeriesEvent[] {
+    const tagged = tags.length === 0 ? "" : `AND ${any ? hasAny : hasAll}`;
     return this.#database
-      .query<Row, [number, number, number]>("SELECT * FROM events WHERE at >= ? AND at <= ? ORDER BY at DESC LIMIT ?")
-      .all(from, until, listMax)
+      .query<Row, [number, number, string]>(
+        `SELECT * FROM events WHERE at >= ?1 AND at <= ?2 AND ?3 <> '' ${tagged} ORDER BY at DESC LIMIT ${listMax}`,
+      )
+      .all(from, until, JSON.stringify(tags))
       .map(({ id, what, at, text, tags: own }) => ({
         id,
         what,
         atSeconds: at,
         text,
         tags: JSON.parse(own) as string[],
-      }))
-      .filter((event) => {
-        if (tags.length === 0) return true;
-        return any ? tags.some((tag) => event.tags.includes(tag)) : tags.every((tag) => event.tags.includes(tag));
-      });
+      }));
   }
 
   find(id: number): SeriesEvent | undefined {
