@@ -54,6 +54,9 @@ export interface HoundParts {
   kept: KeptFile;
   sink: NoticeSink;
   policy: HoundPolicy;
+  /** Targets of one question, and how long it may take. @default 1000, 10 s */
+  askBatch?: number;
+  askTimeoutMs?: number;
   /** Makes eight digits for a silence. */
   makeId(): string;
 }
@@ -164,7 +167,8 @@ export class Hound implements HoundView {
       changes: [],
     };
     if (!source || rules.length === 0) return idle;
-    const answers = await askAll(source, rules, Math.floor(at / 1000), { clock, signal });
+    const { askBatch: batch = 1000, askTimeoutMs: timeoutMs = 10_000 } = this.#parts;
+    const answers = await askAll(source, rules, Math.floor(at / 1000), { clock, signal, batch, timeoutMs });
     const own: OwnTroubleOptions = { ...policy, at, everybody: policy.everybody, source: source.name };
     let report: RoundReport;
     if (answers.blind !== undefined) {
@@ -208,7 +212,10 @@ export class Hound implements HoundView {
   }
 
   find(id: string): RuleStanding | undefined {
-    const slot = this.#slotsOf(id).find((one) => one.id === id);
+    // The id of a rule of many series means the worst of them.
+    const slots = this.#slotsOf(id);
+    const slot =
+      slots.find((one) => one.id === id) ?? slots.find(({ memory }) => memory.level === "Failed") ?? slots[0];
     return slot && this.#standing(slot, this.#muting(this.#parts.clock.now()));
   }
 

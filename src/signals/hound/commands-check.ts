@@ -1,0 +1,58 @@
+/** `warren hound check`: reads rules as the service would and says all that is wrong. Needs no server. */
+import { findConfigFile } from "../../kit/config/config-file.ts";
+import { loadConfig } from "../../kit/config/load.ts";
+import { nodeSection } from "../../kit/config/node.ts";
+import { formatProblem } from "../../kit/config/problem.ts";
+import { serviceSection } from "../../kit/config/service-section.ts";
+import { reasonOf } from "../../kit/fault.ts";
+import { countOf } from "../../kit/pages/quantity.ts";
+import { plainLine } from "../../kit/terminal/plain-text.ts";
+import type { Screen } from "../../kit/terminal/screen.ts";
+import { houndSection } from "./config.ts";
+import type { Rule } from "./rule.ts";
+import { readRules, RuleProblems } from "./rule-file.ts";
+import { ruleDefaults } from "./settings.ts";
+
+/** Checks files, or the configuration where none is named; the exit code. */
+export async function checkVerb(screen: Screen, files: readonly string[], flags: { config?: string }): Promise<number> {
+  const loaded = await loadConfig({
+    sections: [nodeSection, serviceSection(houndSection, true)],
+    file: findConfigFile({}, flags.config),
+  });
+  if (loaded.problems.length > 0) {
+    for (const problem of loaded.problems) screen.note(plainLine(formatProblem(problem)));
+    return 1;
+  }
+  const options = loaded.get(houndSection);
+  const configured = options.file === undefined ? [] : [options.file];
+  const wanted = files.length > 0 ? files : configured;
+  const problems: string[] = [];
+  const rules: Rule[] = [];
+  const attempt = (read: () => Rule[]) => {
+    try {
+      rules.push(...read());
+    } catch (thrown) {
+      if (!(thrown instanceof RuleProblems)) throw thrown;
+      problems.push(...thrown.problems);
+    }
+  };
+  const own = files.length > 0 ? [] : options.rules;
+  if (wanted.length === 0) attempt(() => readRules(own, undefined, ruleDefaults(options)));
+  for (const name of wanted) {
+    const text = await textOf(name, problems);
+    if (text !== undefined) attempt(() => readRules(own, { text, name }, ruleDefaults(options)));
+  }
+  for (const problem of problems) screen.note(plainLine(problem));
+  if (problems.length > 0) return 1;
+  screen.note(`${countOf(rules.length, "rule")}, nothing wrong`);
+  return 0;
+}
+
+async function textOf(path: string, problems: string[]): Promise<string | undefined> {
+  try {
+    return await Bun.file(path).text();
+  } catch (thrown) {
+    problems.push(`${path}: ${reasonOf(thrown)}`);
+    return undefined;
+  }
+}

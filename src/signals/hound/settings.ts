@@ -1,0 +1,168 @@
+/**
+ * From what is configured to what hound works with: defaults of rules, how is told, the source, the mail server. What
+ * cannot be used is said all at once.
+ */
+import { z } from "zod";
+
+import type { MetricSourceOptions } from "../../kit/metric-source/open.ts";
+import { clearLogin, type MailRelay, type MailSecurity, securityOfPort } from "../../kit/mail/relay.ts";
+import { channelPlans } from "./delivery/channel-plan.ts";
+import { type Matcher, parseMatcher } from "./matcher.ts";
+import { readRules, RuleProblems } from "./rule-file.ts";
+import { type RuleDefaults, windowsShape } from "./rule-shape.ts";
+import type { Route } from "./telling.ts";
+import { isZone, type WeekWindow } from "./week-window.ts";
+
+const routeShape = z.strictObject({
+  match: z.string(),
+  to: z.union([z.string().transform((one) => one.split(/[\s,;]+/)), z.array(z.string()).min(1)]),
+  continue: z.boolean().default(false),
+});
+
+/** What settings are made of: options of the section `[hound]`, as config.ts declares them. */
+export interface SettingsOptions extends RuleDefaults {
+  rules: readonly unknown[];
+  channels: readonly unknown[];
+  routes: readonly unknown[];
+  quietHours: readonly unknown[];
+  quietExcept: readonly string[];
+  maintenance: readonly Readonly<Record<string, unknown>>[];
+  source: "auto" | "series" | "graphite" | "prometheus";
+  url: string | undefined;
+  user: string | undefined;
+  password: string | undefined;
+  token: string | undefined;
+  verifyTls: boolean;
+  requestTimeoutMs: number;
+  mailFrom: string | undefined;
+  mailTo: readonly string[];
+  smtpServer: string | undefined;
+  smtpPort: number;
+  smtpSecurity: "auto" | MailSecurity;
+  smtpUser: string | undefined;
+  smtpPassword: string | undefined;
+  smtpVerifyTls: boolean;
+  smtpClearLogin: boolean;
+}
+
+/** What holds for all rules: routes, quiet hours, maintenance. */
+export interface Settings {
+  routes: Route[];
+  quiet: { windows: WeekWindow[]; exceptSeverities: readonly string[] };
+  maintenance: { matcher: Matcher | undefined; windows: WeekWindow[] }[];
+}
+
+/** What a rule gets where it says nothing itself. */
+export function ruleDefaults({ forMs, graceMs, keepFiringMs, windowMs, zone }: SettingsOptions): RuleDefaults {
+  return { forMs, graceMs, keepFiringMs, windowMs, zone };
+}
+
+/** Everything that is wrong with the options. */
+export function settingsProblems(options: SettingsOptions): string[] {
+  const problems: string[] = [];
+  if (!isZone(options.zone))
+    return [`zone is "${options.zone}": wanted the name of a time zone, such as "Europe/Berlin"`];
+  try {
+    readRules(options.rules, undefined, ruleDefaults(options));
+  } catch (thrown) {
+    if (!(thrown instanceof RuleProblems)) throw thrown;
+    problems.push(...thrown.problems);
+  }
+  try {
+    channelPlans(options.channels);
+  } catch (thrown) {
+    if (!(thrown instanceof SyntaxError)) throw thrown;
+    problems.push(thrown.message);
+  }
+  settingsIn(options, problems);
+  const { password, source, url, user } = options;
+  if ((source === "graphite" || source === "prometheus") && url === undefined)
+    problems.push(`source is ${source}: wanted its url, too`);
+  if (source === "series" && url !== undefined) problems.push("source is series: wanted no url with it");
+  if ((user === undefined) !== (password === undefined)) problems.push("wanted user and password, or neither");
+  const relay = relayOf(options);
+  const clear = relay && clearLogin(relay);
+  if (clear !== undefined) problems.push(`${clear}: smtp_clear_login = true`);
+  if (relay && options.mailFrom === undefined) problems.push("smtp_server is set: wanted mail_from, too");
+  return problems;
+}
+
+/** The settings in the options; what is wrong goes to `problems`. */
+export function settingsIn(options: SettingsOptions, problems: string[] = []): Settings {
+  const matcherOf = (text: string, place: string): Matcher | undefined => {
+    try {
+      return parseMatcher(text);
+    } catch (thrown) {
+      if (!(thrown instanceof SyntaxError)) throw thrown;
+      problems.push(`${place}: match: ${thrown.message}`);
+      return undefined;
+    }
+  };
+  const windowsOf = (tables: readonly unknown[], key: string): WeekWindow[] => {
+    const read = windowsShape.safeParse(tables);
+    if (read.success) return read.data.map((window) => window(options.zone));
+    for (const { message, path } of read.error.issues) problems.push(`${key} ${path.join(".")}: ${message}`);
+    return [];
+  };
+  const routes = options.routes.flatMap((table, position): Route[] => {
+    const read = routeShape.safeParse(table);
+    if (!read.success) {
+      for (const { message, path } of read.error.issues)
+        problems.push(`routes ${position + 1}: ${path.join(".")}: ${message}`);
+      return [];
+    }
+    const matcher = matcherOf(read.data.match, `routes ${position + 1}`);
+    return matcher ? [{ matcher, recipients: read.data.to, goesOn: read.data.continue }] : [];
+  });
+  const maintenance = options.maintenance.map(({ match, ...window }, position) => {
+    const place = `maintenance ${position + 1}`;
+    if (match !== undefined && typeof match !== "string") problems.push(`${place}: match: wanted text`);
+    return {
+      matcher: typeof match === "string" ? matcherOf(match, place) : undefined,
+      windows: windowsOf([window], place),
+    };
+  });
+  const quiet = { windows: windowsOf(options.quietHours, "quiet_hours"), exceptSeverities: options.quietExcept };
+  return { routes, quiet, maintenance };
+}
+
+/** Where measurements are read from. */
+export function sourceOptions(options: SettingsOptions): MetricSourceOptions {
+  const { password, requestTimeoutMs: timeoutMs, source, token, url, user, verifyTls } = options;
+  if (source === "series" || url === undefined) return { kind: "store", timeoutMs };
+  return {
+    kind: source === "prometheus" ? "prometheus" : "graphite",
+    url,
+    timeoutMs,
+    verifyTls,
+    ...(user === undefined || password === undefined ? {} : { user, password }),
+    ...(token === undefined ? {} : { token }),
+  };
+}
+
+/** The mail server; undefined where there is none. */
+export function relayOf(options: SettingsOptions): MailRelay | undefined {
+  const {
+    smtpClearLogin,
+    smtpPassword,
+    smtpPort: port,
+    smtpSecurity,
+    smtpServer: host,
+    smtpUser,
+    smtpVerifyTls,
+  } = options;
+  if (host === undefined) return undefined;
+  return {
+    host,
+    port,
+    security: smtpSecurity === "auto" ? securityOfPort(port) : smtpSecurity,
+    verifyTls: smtpVerifyTls,
+    allowClearLogin: smtpClearLogin,
+    ...(smtpUser === undefined || smtpUser === "" ? {} : { login: { user: smtpUser, password: smtpPassword ?? "" } }),
+  };
+}
+
+/** Whether anybody can be told by what is configured. */
+export function tellsAnybody(options: SettingsOptions): boolean {
+  return options.mailTo.length > 0 || options.routes.length > 0;
+}
