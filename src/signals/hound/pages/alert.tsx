@@ -87,12 +87,15 @@ function History({ view }: { view: AlertView }) {
         {
           title: "Because",
           kind: "wide",
-          cell: ({ message, series }) => (
-            <>
-              {message}
-              {series === undefined || view.standing.series !== undefined ? null : <div class="soft">{series}</div>}
-            </>
-          ),
+          cell: ({ message, series }) =>
+            view.standing.series === undefined && series !== undefined ? (
+              <>
+                {message}
+                <div class="soft">{series}</div>
+              </>
+            ) : (
+              message
+            ),
         },
       ]}
     />

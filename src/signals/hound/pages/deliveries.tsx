@@ -63,9 +63,17 @@ function Rows({ view }: { view: DeliveriesView }) {
       empty={view.state === undefined ? "Nothing was sent yet." : `None is ${view.state}.`}
       toneOf={({ state }) => (state === "failed" ? "bad" : undefined)}
       columns={[
-        { title: "Subject", kind: "main", cell: ({ subject }) => subject },
+        {
+          title: "Subject",
+          kind: "main",
+          cell: ({ recipient, subject }) => (
+            <>
+              {subject}
+              <div class="soft">{`to ${recipient}`}</div>
+            </>
+          ),
+        },
         { title: "State", kind: "state", cell: ({ state }) => <Mark tone={tones[state]} word={state} /> },
-        { title: "To", kind: "wide", cell: ({ recipient }) => recipient },
         {
           title: "From",
           kind: "time",
