@@ -94,7 +94,7 @@ describe("openForwards", () => {
   });
 
   test("remote write: 5xx and 429 are tried again, other refusals are counted with their words and left", async () => {
-    const answers = [
+    const answers: Response[] = [
       new Response("busy", { status: 503 }),
       new Response("slow down", { status: 429 }),
       new Response(null, { status: 204 }),
@@ -111,6 +111,26 @@ describe("openForwards", () => {
     expect(forwards.states()[0]).toMatchObject({ isUp: true, waitingBytes: 0 });
     await forwards.close();
   }, 15_000);
+
+  test("remote write: one sample that is not wanted does not cost the others", async () => {
+    const taken: string[] = [];
+    const server = Bun.serve({
+      hostname: "127.0.0.1",
+      port: 0,
+      async fetch(request) {
+        const { points } = decodeRemoteWrite(new Uint8Array(await request.arrayBuffer()));
+        if (points.some(({ path }) => path === "n17")) return new Response("duplicate sample", { status: 400 });
+        taken.push(...points.map(({ path }) => path));
+        return new Response(null, { status: 204 });
+      },
+    });
+    cleaning.push(() => server.stop(true));
+    const forwards = opened({ remoteWrite: [`http://127.0.0.1:${server.port}/`] });
+    forwards.send(Array.from({ length: 500 }, (_, at) => ({ path: `n${at}`, value: 1, atSeconds: 1_700_000_000 })));
+    await until("all others are there", () => taken.length === 499);
+    await until("it is counted", () => forwards.states()[0]?.refusals.points === 1);
+    await forwards.close();
+  });
 
   test("what a receiver misses waits on disk over a restart", async () => {
     const dataFolder = folder();
