@@ -43,6 +43,12 @@ const needs = [
     package: "python3-whisper",
     use: "metric files as carbon writes them",
   },
+  {
+    program: "aiosmtpd",
+    file: "/usr/lib/python3/dist-packages/aiosmtpd/smtp.py",
+    package: "python3-aiosmtpd",
+    use: "the mail server that writes down what is sent",
+  },
   { program: "php", package: "php-cli", use: "the sample in PHP that signs the address of an image" },
   { program: "wrk", package: "wrk", use: "the load of the benches, which run with a tiny input" },
   { program: "git", package: "git", use: "the check that a fresh clone starts" },
