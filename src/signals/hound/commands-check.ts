@@ -1,5 +1,5 @@
 /** `warren hound check`: reads rules as the service would and says all that is wrong. Needs no server. */
-import { findConfigFile } from "../../kit/config/config-file.ts";
+import { findConfigFile, openConfigFile } from "../../kit/config/config-file.ts";
 import { loadConfig } from "../../kit/config/load.ts";
 import { nodeSection } from "../../kit/config/node.ts";
 import { formatProblem } from "../../kit/config/problem.ts";
@@ -15,9 +15,12 @@ import { ruleDefaults } from "./settings.ts";
 
 /** Checks files, or the configuration where none is named; the exit code. */
 export async function checkVerb(screen: Screen, files: readonly string[], flags: { config?: string }): Promise<number> {
+  const file = findConfigFile({}, flags.config);
   const loaded = await loadConfig({
     sections: [nodeSection, serviceSection(houndSection, true)],
-    file: findConfigFile({}, flags.config),
+    // What the file says of other services is not looked at here.
+    otherSections: [...(await openConfigFile(file)).sections.keys()],
+    file,
   });
   if (loaded.problems.length > 0) {
     for (const problem of loaded.problems) screen.note(plainLine(formatProblem(problem)));

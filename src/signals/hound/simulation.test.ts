@@ -136,7 +136,7 @@ function entriesId(standings: ReadonlyMap<string, RuleStanding>, name: string): 
 }
 
 for (const [seed, days, minutes] of [
-  [1, 7, 1],
+  [1, 3, 1],
   [2, 28, 5],
   [3, 28, 5],
   [4, 84, 30],

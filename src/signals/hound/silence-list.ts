@@ -1,0 +1,76 @@
+/** The silences that last: on disk, and read for every round. One that cannot be read is refused before it is kept. */
+import type { Clock } from "../../kit/clock.ts";
+import { Fault } from "../../kit/fault.ts";
+import type { KeptFile } from "./kept.ts";
+import { type Matcher, parseMatcher } from "./matcher.ts";
+import type { Silence } from "./standing.ts";
+
+/** Silences. */
+export class SilenceList {
+  readonly #clock: Clock;
+  readonly #kept: KeptFile;
+  readonly #makeId: () => string;
+  #list: { silence: Silence; matcher: Matcher }[];
+
+  constructor(parts: { clock: Clock; kept: KeptFile; makeId(): string }) {
+    this.#clock = parts.clock;
+    this.#kept = parts.kept;
+    this.#makeId = parts.makeId;
+    this.#list = parts.kept
+      .silences(parts.clock.now())
+      .map((silence) => ({ silence, matcher: parseMatcher(silence.matcher) }));
+  }
+
+  /** What is silent at an instant. */
+  matchers(at: number): { matcher: Matcher; untilAt: number }[] {
+    return this.#list
+      .filter(({ silence }) => silence.untilAt > at)
+      .map(({ matcher, silence }) => ({ matcher, untilAt: silence.untilAt }));
+  }
+
+  /** Those that have not ended, soonest to end first. */
+  lasting(): Silence[] {
+    const at = this.#clock.now();
+    this.#list = this.#list.filter(({ silence }) => silence.untilAt > at);
+    return this.#list.map(({ silence }) => silence);
+  }
+
+  /** Adds one. Fault `hound/silence` (invalid). */
+  add(wanted: { matcher: string; untilAt: number; by: string; comment: string }): Silence {
+    const fromAt = this.#clock.now();
+    const matcher = matcherOf(wanted.matcher);
+    if (!(wanted.untilAt > fromAt) || !Number.isSafeInteger(wanted.untilAt))
+      throw new Fault("invalid", "hound/silence", "Cannot silence: wanted an end that is later than now");
+    const silence: Silence = {
+      id: this.#makeId(),
+      matcher: wanted.matcher,
+      fromAt,
+      untilAt: wanted.untilAt,
+      by: wanted.by.slice(0, 200),
+      comment: wanted.comment.slice(0, 1000),
+    };
+    this.#kept.putSilence(silence);
+    this.#list.push({ silence, matcher });
+    this.#list.sort((one, other) => one.silence.untilAt - other.silence.untilAt);
+    return silence;
+  }
+
+  /** Ends one; false when there is none of that id. */
+  end(id: string): boolean {
+    const at = this.#clock.now();
+    const found = this.#list.find(({ silence }) => silence.id === id && silence.untilAt > at);
+    if (!found) return false;
+    this.#kept.putSilence({ ...found.silence, untilAt: at });
+    this.#list = this.#list.filter((one) => one !== found);
+    return true;
+  }
+}
+
+function matcherOf(text: string): Matcher {
+  try {
+    return parseMatcher(text);
+  } catch (thrown) {
+    if (!(thrown instanceof SyntaxError)) throw thrown;
+    throw new Fault("invalid", "hound/silence", thrown.message);
+  }
+}
