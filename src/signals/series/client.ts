@@ -26,6 +26,12 @@ export interface SeriesWay {
   fetch(url: string, init: RequestInit): Promise<Response>;
 }
 
+interface ClientRequest {
+  method: string;
+  headers?: Record<string, string>;
+  body?: string | Uint8Array<ArrayBuffer>;
+}
+
 /** A store that does not do what it was asked; the message has its words. */
 export class SeriesRefusal extends Error {
   readonly status: number;
@@ -90,21 +96,64 @@ export class SeriesClient {
     return (await this.#fetch(`/events/get_data?${asked}`, { method: "GET" }, signal)) as ClientEvent[];
   }
 
+  /** Takes the points of a whisper file into a series. */
+  async importWhisper(path: string, bytes: Uint8Array, signal?: AbortSignal): Promise<{ points: number }> {
+    const init = {
+      method: "POST",
+      headers: { "Content-Type": "application/octet-stream" },
+      body: Uint8Array.from(bytes),
+    };
+    return (await this.#fetch(`/import?${new URLSearchParams({ path })}`, init, signal)) as { points: number };
+  }
+
+  /** A series as a whisper file. */
+  async exportWhisper(path: string, signal?: AbortSignal): Promise<Uint8Array> {
+    const answer = await this.#answer(`/export?${new URLSearchParams({ path })}`, { method: "GET" }, signal);
+    return new Uint8Array(await answer.arrayBuffer());
+  }
+
+  /** Paths of the series that a pattern matches. */
+  async matching(pattern: string, signal?: AbortSignal): Promise<{ matching: string[] }> {
+    const form = new URLSearchParams({ pattern, dry: "1" });
+    return (await this.#ask("/delete", form.toString(), "application/x-www-form-urlencoded", signal)) as {
+      matching: string[];
+    };
+  }
+
+  /** Deletes the series that a pattern matches. */
+  async delete(pattern: string, signal?: AbortSignal): Promise<{ deleted: number }> {
+    const form = new URLSearchParams({ pattern });
+    return (await this.#ask("/delete", form.toString(), "application/x-www-form-urlencoded", signal)) as {
+      deleted: number;
+    };
+  }
+
+  /** Has the files of schemas and rules read again; how many series are kept in another way from then on. */
+  async reschema(signal?: AbortSignal): Promise<{ changed: number }> {
+    return (await this.#fetch("/reschema", { method: "POST" }, signal)) as { changed: number };
+  }
+
   #ask(path: string, body: string, type: string, signal: AbortSignal | undefined): Promise<unknown> {
     return this.#fetch(path, { method: "POST", headers: { "Content-Type": type }, body }, signal);
   }
 
-  async #fetch(
-    path: string,
-    init: { method: string; headers?: Record<string, string>; body?: string },
-    signal: AbortSignal | undefined,
-  ): Promise<unknown> {
+  async #fetch(path: string, init: ClientRequest, signal: AbortSignal | undefined): Promise<unknown> {
+    return (await this.#answer(path, init, signal)).json();
+  }
+
+  async #answer(path: string, init: ClientRequest, signal: AbortSignal | undefined): Promise<Response> {
     const answer = await this.#way.fetch(`${this.#way.baseUrl}${path}`, {
       ...init,
       headers: { ...init.headers, Accept: "application/json" },
       ...(signal ? { signal } : {}),
     });
-    if (!answer.ok) throw new SeriesRefusal(answer.status, await answer.text());
-    return answer.json();
+    if (!answer.ok) throw new SeriesRefusal(answer.status, sentenceOf(await answer.text()));
+    return answer;
   }
+}
+
+/** The sentence of a refusal: of problem details what they say, of anything else all of it. */
+function sentenceOf(text: string): string {
+  const detail = /"detail":("(?:[^"\\]|\\.)*")/.exec(text)?.[1];
+  return detail === undefined ? text : String(JSON.parse(detail));
 }

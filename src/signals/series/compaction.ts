@@ -11,7 +11,7 @@ import type { Catalog, StoredSeries } from "./catalog.ts";
 import { type ChunkFile, type ChunkFileWriter, windowSlots } from "./chunk-file.ts";
 import type { ChunkTable } from "./chunk-table.ts";
 import { unitMs } from "./flushing.ts";
-import { schemaReach } from "./schemas.ts";
+import { type Schema, schemaReach } from "./schemas.ts";
 
 /** So many young files are merged into one. */
 const mergeAtLeast = 4;
@@ -147,12 +147,15 @@ export class Compaction implements Work {
     const target = new Float64Array(windowSlots).fill(NaN);
     for (const file of files) file.layOver(id, firstSlot, target);
     const oldest = this.#oldest() - keptSeconds(series, step);
-    const start = Math.max(0, Math.ceil(oldest / step) - firstSlot);
+    // From before the schema changed, coarser intervals are made of finer points when they are asked for.
+    const oldestBefore = this.#oldest() - longestSeconds(series.schema);
     const slots = new Float64Array(windowSlots);
     let count = 0;
-    for (let at = start; at < windowSlots; at++) {
+    for (let at = 0; at < windowSlots; at++) {
       const value = target[at] as number;
       if (Number.isNaN(value)) continue;
+      const seconds = (firstSlot + at) * step;
+      if (seconds < (seconds < series.changedSeconds ? oldestBefore : oldest)) continue;
       slots[count] = firstSlot + at;
       target[count] = value;
       count++;
@@ -195,16 +198,29 @@ export class Compaction implements Work {
 
   #expiredFile(): ChunkFile | undefined {
     const reach = new Map<number, number>();
-    const schemas = new Set([...this.#catalog.all()].map(({ schema }) => schema));
-    for (const { step, files } of this.#table.windows()) {
+    const schemas = new Set<Schema>();
+    let changedSeconds = 0;
+    for (const series of this.#catalog.all()) {
+      schemas.add(series.schema);
+      changedSeconds = Math.max(changedSeconds, series.changedSeconds);
+    }
+    const longest = Math.max(0, ...[...schemas].map(longestSeconds));
+    for (const { step, window, files } of this.#table.windows()) {
       const file = files[0];
       if (!file) continue;
+      const isBefore = window * windowSlots * step < changedSeconds;
+      if (isBefore && file.endSeconds >= this.#oldest() - longest) continue;
       if (!reach.has(step))
         reach.set(step, Math.max(0, ...[...schemas].map((schema) => keptSeconds({ schema }, step))));
       if (file.endSeconds < this.#oldest() - (reach.get(step) ?? 0)) return file;
     }
     return undefined;
   }
+}
+
+/** Seconds that points are kept from before the schema changed, whatever their step: as long as the longest archive. */
+function longestSeconds(schema: Schema): number {
+  return schemaReach(schema) + (schema.archives.at(-1)?.stepSeconds ?? 0);
 }
 
 /** Seconds that points at a step are kept: as long as the archive of that step, or, where there is none, as the longest. */

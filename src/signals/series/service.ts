@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { formatCount, formatSize } from "../../kit/pages/quantity.ts";
 import type { RunningService, Service, ServiceContext } from "../../kit/service.ts";
 import { startWorker } from "../../kit/worker.ts";
+import { seriesCommands } from "./commands.ts";
 import { type SeriesOptions, seriesSection } from "./config.ts";
 import { filesBelow } from "./disk-files.ts";
 import { EventsStore } from "./events-store.ts";
@@ -23,7 +24,12 @@ import { readRules, RuleFiles } from "./rule-files.ts";
 import { openWaysIn } from "./ways-in.ts";
 
 /** series. */
-export const series: Service<SeriesOptions> = { name: "series", config: seriesSection, start };
+export const series: Service<SeriesOptions> = {
+  name: "series",
+  config: seriesSection,
+  start,
+  commands: seriesCommands,
+};
 
 /** A refusal is news for so long. */
 const newsMs = 300_000;
