@@ -94,13 +94,12 @@ export function labelOf(value: number, step: number, unitSystem: UnitSystem): st
 /** Steps that people like, from the least that is not below `least`. */
 function* niceSteps(least: number, isBinary: boolean): Generator<number> {
   const base = isBinary ? 2 : 10;
-  let exponent = Math.floor(Math.log(least) / Math.log(base) - slight);
-  for (;;) {
+  const first = Math.floor(Math.log(least) / Math.log(base) - slight);
+  for (let exponent = first; exponent < first + 50; exponent++) {
     for (const factor of isBinary ? [1] : [1, 2, 5]) {
       const step = factor * base ** exponent;
       if (step >= least * (1 - slight)) yield step;
     }
-    exponent++;
   }
 }
 
@@ -149,7 +148,10 @@ function limitsOf({ least, most, wanted }: ValueAxisOptions): Limits {
     limits.isMostFixed = true;
     limits.ceiling = Infinity;
   }
-  if (limits.least < limits.most) return limits;
+  if (!(limits.most - limits.least < Infinity))
+    throw new RangeError(`The axis cannot reach from ${limits.least} to ${limits.most}`);
+  // Closer together than numbers can be divided counts as the same.
+  if (limits.most - limits.least > 1e-300) return limits;
   const isMostAsked = limits.isMostFixed && wanted.max !== "max";
   if (limits.isLeastFixed && isMostAsked)
     throw new RangeError(`yMin must be below yMax, but ${limits.least} is not below ${limits.most}`);
