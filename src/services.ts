@@ -56,6 +56,13 @@ export const services: readonly ServiceEntry[] = [
     byDefault: true,
     load: async () => (await import("./signals/mountwatch/service.ts")).mountwatch,
   },
+  {
+    name: "houston",
+    group: "signals",
+    summary: "shows metrics as dashboards, and checks as a status page",
+    byDefault: true,
+    load: async () => (await import("./signals/houston/service.ts")).houston,
+  },
 ];
 
 /** Loads what answers at `/`: the console. */

@@ -9,12 +9,15 @@ import { limitBody } from "../../kit/http/body.ts";
 import { pathOf } from "../../kit/http/target.ts";
 import type { Caller } from "../../kit/service.ts";
 import { type BeatKind, type Checker, noSuchCheck } from "./checker.ts";
+import { historyOf } from "./days.ts";
+import type { History } from "./history.ts";
 import { statusOf } from "./status.ts";
 import type { ChimneyPages } from "./views.ts";
 
 /** What the routes stand on. */
 export interface HttpParts {
   checker: Checker;
+  history: History;
   clock: Clock;
   mountPath: string;
   pages: ChimneyPages;
@@ -32,7 +35,7 @@ export function isBeat(path: string): boolean {
 
 /** The handler of all routes below the mount path. */
 export function chimneyRoutes(parts: HttpParts): (request: Request, caller: Caller) => Response | Promise<Response> {
-  const { checker, clock, mountPath, pages } = parts;
+  const { checker, clock, history, mountPath, pages } = parts;
 
   const beat = async (request: Request, path: string): Promise<Response> => {
     const [, id, word] = beatForm.exec(path) ?? [];
@@ -57,6 +60,10 @@ export function chimneyRoutes(parts: HttpParts): (request: Request, caller: Call
       return new Response(null, { status: 303, headers: { Location: to } });
     }
     if (!reads) return notAllowed("GET, HEAD");
+    if (path === "/history.json") {
+      const body = historyOf(checker, history, new URL(request.url).searchParams, clock.now());
+      return Response.json(body, { headers: noStore });
+    }
     if (path === "/status.json") return Response.json(statusOf(checker.views()), { headers: noStore });
     const page = pages.answer(request, caller, path);
     if (page) return page;

@@ -138,7 +138,7 @@ async function begin(context: ServiceContext<ChimneyOptions>, historyPath: strin
     source,
   });
   return {
-    handle: chimneyRoutes({ checker, clock, mountPath, pages }),
+    handle: chimneyRoutes({ checker, history, clock, mountPath, pages }),
     scopeOf(request, path) {
       // The id in its path is the right to beat.
       if (isBeat(path)) return undefined;

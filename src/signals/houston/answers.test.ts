@@ -1,0 +1,113 @@
+import { describe, expect, test } from "bun:test";
+
+import { Fault } from "../../kit/fault.ts";
+import type { MetricSource } from "../../kit/metric-source/source.ts";
+import { ManualClock } from "../../kit/testing/manual-clock.ts";
+import { chartSeries, WatchedSource } from "./answers.ts";
+
+const never = new AbortController().signal;
+const range = { fromSeconds: 0, untilSeconds: 100, points: 10 };
+
+describe("WatchedSource", () => {
+  test("charts: shared targets are asked once, and each chart gets its own answer and its own problem", async () => {
+    const asked: unknown[] = [];
+    const source: MetricSource = {
+      name: "test",
+      language: "graphite",
+      async render(targets, { fromSeconds, untilSeconds }) {
+        asked.push([targets, fromSeconds, untilSeconds]);
+        return targets.map((target) =>
+          target === "bad"
+            ? { fault: new Fault("invalid", "x", "no such thing") }
+            : {
+                series: [
+                  {
+                    name: target,
+                    tags: {},
+                    points: [
+                      [1, 10],
+                      [null, 20],
+                    ],
+                  },
+                ],
+              },
+        );
+      },
+      find: async () => [],
+    };
+    const told: unknown[] = [];
+    const watched = new WatchedSource(source, {
+      clock: new ManualClock(),
+      told: (outcome, _, targets) => told.push([outcome, targets]),
+    });
+    const answers = await watched.charts(
+      [{ targets: ["a", "b"] }, { targets: ["b", "bad"] }, { targets: ["a"], spanSeconds: 30 }],
+      range,
+      never,
+    );
+    expect(asked).toEqual([
+      [["a", "b", "bad"], 0, 100],
+      [["a"], 70, 100],
+    ]);
+    expect(answers.map(({ problems, series }) => [series.map(({ name }) => name), problems])).toEqual([
+      [["a", "b"], []],
+      [["b"], ["no such thing"]],
+      [["a"], []],
+    ]);
+    expect(told).toEqual([
+      ["good", 3],
+      ["good", 1],
+    ]);
+  });
+
+  test("trouble: begins when the source is away and ends with the next answer; a wrong question is none", async () => {
+    let fault: Fault | undefined = new Fault("unavailable", "x", "it is away");
+    const source: MetricSource = {
+      name: "test",
+      language: "graphite",
+      async render(targets) {
+        if (fault) throw fault;
+        return targets.map(() => ({ series: [] }));
+      },
+      find: async () => [],
+    };
+    const clock = new ManualClock();
+    const watched = new WatchedSource(source, { clock, told: () => undefined });
+    const ask = () => watched.charts([{ targets: ["a"] }], range, never);
+    expect(ask()).rejects.toThrow("it is away");
+    await ask().catch(() => undefined);
+    expect(watched.trouble?.sentence).toBe("it is away");
+    fault = undefined;
+    await ask();
+    expect(watched.trouble).toBeUndefined();
+    fault = new Fault("invalid", "x", "nonsense");
+    await ask().catch(() => undefined);
+    expect(watched.trouble).toBeUndefined();
+  });
+
+  test("chartSeries: even times are counted, others are told", () => {
+    expect(
+      chartSeries({
+        name: "a",
+        tags: {},
+        points: [
+          [1, 10],
+          [null, 20],
+          [3, 30],
+        ],
+      }),
+    ).toEqual({ name: "a", start: 10, step: 10, values: [1, null, 3] });
+    expect(
+      chartSeries({
+        name: "a",
+        tags: {},
+        points: [
+          [1, 10],
+          [2, 15],
+          [3, 30],
+        ],
+      }),
+    ).toEqual({ name: "a", times: [10, 15, 30], values: [1, 2, 3] });
+    expect(chartSeries({ name: "a", tags: {}, points: [] })).toEqual({ name: "a", start: 0, step: 1, values: [] });
+  });
+});

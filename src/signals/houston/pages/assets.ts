@@ -1,0 +1,56 @@
+/**
+ * Houston's styles and scripts. Scripts import each other as modules: the names they use in their files become the names
+ * that the files are served under, which contain their hash. uPlot is served by this node like everything else.
+ */
+/* eslint-disable import/default -- what is imported are the texts of files, not what they export */
+import uplotStyles from "uplot/dist/uPlot.min.css" with { type: "text" };
+import uplotText from "uplot/dist/uPlot.iife.min.js" with { type: "text" };
+
+import { type Asset, asset } from "../../../kit/pages/assets.ts";
+import askingText from "./asking.browser.js" with { type: "text" };
+import attributesText from "./attributes.browser.js" with { type: "text" };
+import chartText from "./chart.browser.js" with { type: "text" };
+import columnsText from "./columns.browser.js" with { type: "text" };
+import dashboardText from "./dashboard.browser.js" with { type: "text" };
+import exploreText from "./explore.browser.js" with { type: "text" };
+import completionText from "./completion.browser.js" with { type: "text" };
+import houstonStyles from "./houston.css" with { type: "text" };
+import linesText from "./lines.browser.js" with { type: "text" };
+import timeText from "./time.browser.js" with { type: "text" };
+import unitsText from "./units.browser.js" with { type: "text" };
+
+/** Modules by what others import them as. Each stands after those it imports. */
+const modules = new Map<string, Asset>();
+
+function script(specifier: string, name: string, text: string): Asset {
+  let linked = text;
+  for (const [other, { hash, name: served }] of modules)
+    linked = linked.replaceAll(`from "${other}"`, `from "./${hash}.${served}"`);
+  const made = asset(name, linked);
+  modules.set(specifier, made);
+  return made;
+}
+
+script("uplot", "uplot.js", `${uplotText}\nexport default uPlot;\n`);
+script("./units.browser.js", "houston-units.js", unitsText);
+script("./attributes.browser.js", "houston-attributes.js", attributesText);
+script("./columns.browser.js", "houston-columns.js", columnsText);
+script("./lines.browser.js", "houston-lines.js", linesText);
+script("./chart.browser.js", "houston-chart.js", chartText);
+script("./asking.browser.js", "houston-asking.js", askingText);
+script("./completion.browser.js", "houston-completion.js", completionText);
+const time = script("./time.browser.js", "houston-time.js", timeText);
+const dashboard = script("./dashboard.browser.js", "houston-dashboard.js", dashboardText);
+const explore = script("./explore.browser.js", "houston-explore.js", exploreText);
+
+/** The styles of all pages of Houston. */
+export const houstonStyleAsset = asset("houston.css", `${uplotStyles}\n${houstonStyles}`);
+
+/** All that pages load, by way of other files as well. */
+export const houstonAssets: readonly Asset[] = [houstonStyleAsset, ...modules.values()];
+
+/** What a dashboard links. */
+export const dashboardAssets: readonly Asset[] = [houstonStyleAsset, time, dashboard];
+
+/** What the explorer links. */
+export const exploreAssets: readonly Asset[] = [houstonStyleAsset, time, dashboard, explore];

@@ -1,0 +1,149 @@
+/**
+ * The life of a dashboard's charts: asks for those that are looked at, many in one question, draws them a few at a time so
+ * that the page stays smooth, keeps them fresh, and keeps what is there when the source is away. Which time is shown is
+ * time.browser.js's; it tells by `time-changed`.
+ */
+import { onResize, pause, post, tell } from "./asking.browser.js";
+import { draw } from "./chart.browser.js";
+import { colour } from "./lines.browser.js";
+import { shownTime } from "./time.browser.js";
+
+/** @typedef {{ figure: HTMLElement, place: HTMLElement, spec: import("./chart.browser.js").Spec, isSeen: boolean, version: number, chart: import("./chart.browser.js").Chart | undefined }} Item */
+/** @typedef {{ series: import("./chart.browser.js").Series[], problems: string[] }} Answer */
+
+const root = /** @type {HTMLElement | null} */ (document.querySelector("[data-dashboard]"));
+const batchMax = 50;
+const frameMs = 12;
+const items = /** @type {Item[]} */ ([]);
+let happenings = /** @type {readonly import("./lines.browser.js").Happening[]} */ ([]);
+let version = 1;
+let isAsking = false;
+let isAway = false;
+let retryMs = 2000;
+
+/** @param {Item[]} batch @param {{ from: string, until: string }} range @returns {Promise<{ from: number, until: number, charts: Answer[] }>} */
+function ask(batch, range) {
+  return post(`${root?.dataset["dashboard"]}/data`, {
+    ...range,
+    points: Math.min(2000, Math.max(100, Math.ceil(batch[0]?.place.clientWidth ?? 400))),
+    charts: batch.map(({ spec: { spanSeconds, targets } }) => ({ targets, ...(spanSeconds ? { spanSeconds } : {}) })),
+  });
+}
+
+/** @param {Item} item @param {Answer} present @param {Answer | undefined} earlier @param {{ from: number, until: number }} range @param {number} shift */
+function show(item, present, earlier, range, shift) {
+  const { spanSeconds } = item.spec;
+  const own = spanSeconds ? { from: range.until - spanSeconds, until: range.until } : range;
+  const note = item.figure.querySelector("[data-chart-note]");
+  const isEmpty = present.series.every(({ values }) => values.every((value) => value === null));
+  const { chart, left } = draw(
+    item.place,
+    item.spec,
+    { present: present.series, earlier: earlier?.series ?? [], shift },
+    { ...own, happenings },
+    item.chart,
+  );
+  item.chart = chart;
+  item.figure.dataset["drawn"] = String(item.version);
+  const words =
+    present.problems[0] ?? (isEmpty ? "No figures for this time" : left > 0 ? `${left} more lines are not drawn` : "");
+  if (note && note.textContent !== words) note.textContent = words;
+  note?.setAttribute("data-tone", present.problems.length > 0 ? "warn" : "");
+}
+
+async function work() {
+  if (isAsking || !root) return;
+  isAsking = true;
+  try {
+    for (;;) {
+      const asked = version;
+      const batch = items.filter((item) => item.isSeen && item.version < asked).slice(0, batchMax);
+      if (batch.length === 0) break;
+      const { compareSeconds, from, until } = shownTime();
+      const present = await ask(batch, { from, until });
+      const shifted = { from: String(present.from - compareSeconds), until: String(present.until - compareSeconds) };
+      const earlier = compareSeconds > 0 ? await ask(batch, shifted) : undefined;
+      if (asked !== version) continue;
+      performance.mark("houston-arrived");
+      let startedMs = performance.now();
+      for (const [at, item] of batch.entries()) {
+        item.version = asked;
+        show(
+          item,
+          present.charts[at] ?? { series: [], problems: ["no answer"] },
+          earlier?.charts[at],
+          present,
+          compareSeconds,
+        );
+        if (performance.now() - startedMs < frameMs) continue;
+        await pause();
+        startedMs = performance.now();
+      }
+      performance.mark("houston-drawn");
+      if (isAway) tell("", false);
+      isAway = false;
+      retryMs = 2000;
+      document.dispatchEvent(new CustomEvent("charts-drawn", { detail: present }));
+    }
+  } catch (thrown) {
+    const reason =
+      thrown instanceof TypeError ? "this node does not answer" : thrown instanceof Error ? thrown.message : "";
+    if (!isAway)
+      tell(
+        `No new figures since ${new Date().toISOString().slice(11, 19)} UTC: ${reason}. What is shown is from before; trying again.`,
+        true,
+      );
+    isAway = true;
+    setTimeout(() => void work(), retryMs);
+    retryMs = Math.min(60_000, retryMs * 2);
+  } finally {
+    isAsking = false;
+  }
+}
+
+/** Everything is drawn anew with the next answer. */
+function renew() {
+  version++;
+  void work();
+}
+
+if (root) {
+  const watcher = new IntersectionObserver(
+    (entries) => {
+      const seen = new Map(entries.map(({ isIntersecting, target }) => [target, isIntersecting]));
+      for (const item of items) item.isSeen = seen.get(item.figure) ?? item.isSeen;
+      void work();
+    },
+    { rootMargin: "300px" },
+  );
+  for (const figure of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("[data-chart]"))) {
+    const place = figure.querySelector("[data-chart-place]");
+    if (!(place instanceof HTMLElement)) continue;
+    place.replaceChildren();
+    items.push({
+      figure,
+      place,
+      spec: JSON.parse(figure.dataset["chart"] ?? "{}"),
+      isSeen: false,
+      version: 0,
+      chart: undefined,
+    });
+    watcher.observe(figure);
+  }
+  document.addEventListener("time-changed", renew);
+  document.addEventListener("happenings", (event) => {
+    happenings = /** @type {CustomEvent} */ (event).detail;
+    for (const { chart } of items) {
+      if (!chart) continue;
+      chart.live.time = { ...chart.live.time, happenings };
+      chart.plot.redraw(false);
+    }
+  });
+  const recolour = () => items.forEach((item) => item.chart && (item.chart.signature = colour("--ink")) && renew());
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", recolour);
+  new MutationObserver(recolour).observe(document.documentElement, { attributeFilter: ["data-theme"] });
+  onResize(() => {
+    for (const { chart, place } of items)
+      chart?.plot.setSize({ width: Math.max(200, place.clientWidth), height: chart.plot.height });
+  });
+}

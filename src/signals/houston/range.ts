@@ -1,0 +1,46 @@
+/** The time that a page or a question is about: Graphite's words become epoch seconds, within what makes sense. */
+import { Fault } from "../../kit/fault.ts";
+import { parseMoment } from "../../lib/graphite/at-time.ts";
+
+/** A stretch of time in epoch seconds; `from` is before `until`. */
+export interface Range {
+  readonly fromSeconds: number;
+  readonly untilSeconds: number;
+}
+
+const longestSeconds = 100 * 365 * 86_400;
+
+/** The stretch between two moments in Graphite's words, swapped where they are the wrong way round. Fault `houston/range`. */
+export function rangeOf(from: string, until: string, nowSeconds: number): Range {
+  const start = momentOf("from", from, nowSeconds);
+  const end = momentOf("until", until, nowSeconds);
+  const [fromSeconds, untilSeconds] = start < end ? [start, end] : [end, start];
+  if (fromSeconds === untilSeconds) throw wrong("from and until are the same time");
+  if (untilSeconds - fromSeconds > longestSeconds) throw wrong("wanted at most a hundred years");
+  return { fromSeconds, untilSeconds };
+}
+
+/** The seconds of a span such as `-7d`, as a positive number; undefined when it is none. */
+export function spanOf(text: string | undefined): number | undefined {
+  if (text === undefined || !text.startsWith("-")) return undefined;
+  try {
+    const seconds = -parseMoment(text, { nowSeconds: 0 });
+    return seconds > 0 && seconds <= longestSeconds ? seconds : undefined;
+  } catch (thrown) {
+    if (thrown instanceof SyntaxError) return undefined;
+    throw thrown;
+  }
+}
+
+function momentOf(name: string, text: string, nowSeconds: number): number {
+  try {
+    return Math.floor(parseMoment(text.slice(0, 100), { nowSeconds }));
+  } catch (thrown) {
+    if (!(thrown instanceof SyntaxError)) throw thrown;
+    throw wrong(`${name}: ${thrown.message}`);
+  }
+}
+
+function wrong(reason: string): Fault {
+  return new Fault("invalid", "houston/range", `Cannot show that time: ${reason}`);
+}

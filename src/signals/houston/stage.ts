@@ -1,0 +1,109 @@
+/**
+ * A dashboard as it is shown now: its variables have their values from the source, and sections are there or not. What
+ * the source found is remembered for a moment, and for as long as it does not answer.
+ */
+import type { Clock } from "../../kit/clock.ts";
+import { Fault } from "../../kit/fault.ts";
+import type { FoundNode } from "../../kit/metric-source/source.ts";
+import type { WatchedSource } from "./answers.ts";
+import type { ShownVariable } from "./pages/view.ts";
+import {
+  fill,
+  isPlainValue,
+  neededPatterns,
+  presentValues,
+  type ShownGraph,
+  type ShownSection,
+  shownSections,
+} from "./shown.ts";
+import type { WrittenDashboard } from "./written.ts";
+
+/** A dashboard as it is shown now. */
+export interface Staged {
+  readonly sections: readonly ShownSection[];
+  readonly variables: readonly ShownVariable[];
+  /** Why the source could not say what there is. */
+  readonly trouble: string | undefined;
+}
+
+const freshMs = 15_000;
+const keptMax = 2000;
+const valuesMax = 1000;
+
+/** Puts dashboards on. */
+export class Stage {
+  readonly #source: WatchedSource;
+  readonly #clock: Clock;
+  readonly #kept = new Map<string, { at: number; nodes: readonly FoundNode[] }>();
+
+  constructor(source: WatchedSource, clock: Clock) {
+    this.#source = source;
+    this.#clock = clock;
+  }
+
+  /** The dashboard with what a reader chose (variables by name). */
+  async put(written: WrittenDashboard, chosen: Readonly<Record<string, string>>, signal: AbortSignal): Promise<Staged> {
+    let trouble: string | undefined;
+    const find = async (pattern: string): Promise<readonly FoundNode[]> => {
+      try {
+        return await this.#find(pattern, signal);
+      } catch (thrown) {
+        if (!(thrown instanceof Fault)) throw thrown;
+        trouble = thrown.message;
+        return this.#kept.get(pattern)?.nodes ?? [];
+      }
+    };
+    const values: Record<string, readonly string[]> = {};
+    await Promise.all(
+      Object.entries(written.variables).map(async ([name, variable]) => {
+        const own = variable.values ?? (await find(fill(variable.find ?? "", [], chosen))).map(({ text }) => text);
+        values[name] = [...new Set(own)].filter(isPlainValue).slice(0, valuesMax);
+      }),
+    );
+    const present = presentValues(written, { values, chosen });
+    // Sections that come once for each value need something of that value.
+    const patterns = new Set(neededPatterns(written, present));
+    for (const { each, needs } of written.sections) {
+      if (each === undefined || needs === undefined) continue;
+      for (const value of values[each] ?? []) patterns.add(fill(needs, [], { ...present, [each]: value }));
+    }
+    const found = new Map<string, boolean>();
+    await Promise.all([...patterns].map(async (pattern) => found.set(pattern, (await find(pattern)).length > 0)));
+    const sections = shownSections(written, { values, chosen, has: (pattern) => found.get(pattern) ?? false });
+    const variables = Object.entries(written.variables)
+      .filter(([name]) => (values[name]?.length ?? 0) > 1)
+      .map(([name, { all = false, label }]) => {
+        const isEach = written.sections.some(({ each }) => each === name);
+        return {
+          name,
+          label: label ?? name,
+          values: values[name] ?? [],
+          present: isEach && !values[name]?.includes(chosen[name] ?? "") ? "*" : (present[name] ?? ""),
+          all: all || isEach,
+        };
+      });
+    return { sections, variables, trouble };
+  }
+
+  async #find(pattern: string, signal: AbortSignal): Promise<readonly FoundNode[]> {
+    const now = this.#clock.now();
+    const kept = this.#kept.get(pattern);
+    if (kept && now - kept.at < freshMs && now >= kept.at) return kept.nodes;
+    const nodes = await this.#source.find(pattern, signal);
+    if (this.#kept.size >= keptMax) this.#kept.clear();
+    this.#kept.set(pattern, { at: now, nodes });
+    return nodes;
+  }
+}
+
+/** The graph of that name on the stage. Fault `houston/no-such-graph`. */
+export function graphOn(staged: Staged, id: string): ShownGraph {
+  const all = staged.sections.flatMap(({ graphs }) => graphs);
+  const found = all.find((graph) => graph.id === id) ?? all.find((graph) => graph.name === id);
+  if (found) return found;
+  throw new Fault(
+    "missing",
+    "houston/no-such-graph",
+    `Cannot find graph "${id.slice(0, 100)}": the dashboard shows none of that name`,
+  );
+}
