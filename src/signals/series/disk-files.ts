@@ -1,13 +1,41 @@
-/** The {@link Disk} of a real folder. Files are private (0600); every new name is synced into its folder. */
-import { closeSync, fstatSync, openSync, readdirSync, readSync } from "node:fs";
+/**
+ * The {@link Disk} of a real folder. Files are private (0600); every new name is synced into its folder. Of the files that
+ * are open for reading only the last used hold a handle of the system, of which a process may have no more than 1024.
+ */
+import { closeSync, openSync, readdirSync, readSync, statSync } from "node:fs";
 import { open, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 
 import { isSystemError, makeFolders, syncFolder } from "../../kit/disk/atomic.ts";
 import type { Appender, Disk, OpenFile } from "./disk.ts";
 
+const handlesMax = 200;
+
+/** Handles of the files that were read last, by path. */
+class ReadHandles {
+  readonly #open = new Map<string, number>();
+
+  get(path: string): number {
+    const found = this.#open.get(path);
+    const handle = found ?? openSync(path, "r");
+    if (found !== undefined) this.#open.delete(path);
+    this.#open.set(path, handle);
+    const [oldest] = this.#open.keys();
+    if (this.#open.size > handlesMax && oldest !== undefined) this.close(oldest);
+    return handle;
+  }
+
+  close(path: string): void {
+    const handle = this.#open.get(path);
+    if (handle === undefined) return;
+    this.#open.delete(path);
+    closeSync(handle);
+  }
+}
+
 /** The files below `root`, which exists. */
 export function filesBelow(root: string): Disk {
+  const handles = new ReadHandles();
   return {
     list(folder) {
       try {
@@ -22,10 +50,11 @@ export function filesBelow(root: string): Disk {
     },
     makeFolder: (folder) => makeFolders(join(root, folder)),
     open(path): OpenFile {
-      const handle = openSync(join(root, path), "r");
+      const full = join(root, path);
       return {
-        sizeBytes: fstatSync(handle).size,
+        sizeBytes: statSync(full).size,
         read(offset, length) {
+          const handle = handles.get(full);
           const bytes = new Uint8Array(length);
           let filled = 0;
           while (filled < length) {
@@ -35,7 +64,7 @@ export function filesBelow(root: string): Disk {
           }
           return filled === length ? bytes : bytes.subarray(0, filled);
         },
-        close: () => closeSync(handle),
+        close: () => handles.close(full),
       };
     },
     async create(path): Promise<Appender> {

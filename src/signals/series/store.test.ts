@@ -471,6 +471,35 @@ describe("SeriesStore", () => {
       file.fetch(now - 3000, now, now)?.values.slice(0, -1) as never,
     );
     await expect(again.importWhisper("x", new Uint8Array(5))).rejects.toThrow("no header");
+    for (const path of ["a..b", ".a", "a.", "x".repeat(2000), "a b", ".._.._x"])
+      await expect(again.importWhisper(path, file.bytes)).rejects.toThrow("is no name of a series");
+    expect(again.paths("*.*")).toEqual(["short.w"]);
+  });
+
+  test("points of the future in a whisper file are left out", async () => {
+    const store = await openStore(new MemoryDisk(), new ManualClock(startMs));
+    const now = startMs / 1000;
+    const file = WhisperFile.create([{ stepSeconds: 1, points: 1200 }], "average", 0.5);
+    const times = Float64Array.from({ length: 100 }, (_, at) => now - 50 + at * 1_000_001);
+    for (const time of times) file.put(0, { times: Float64Array.of(time), values: Float64Array.of(1) });
+    expect(await store.importWhisper("one.w", file.bytes)).toBe(1);
+    expect(store.figures().files).toBe(1);
+  });
+
+  test("a clock that is set far ahead and back again makes nothing expire", async () => {
+    const clock = new ManualClock(startMs);
+    const store = await openStore(new MemoryDisk(), clock);
+    const at = startMs / 1000;
+    store.write([{ path: "one.a", value: 5, atSeconds: at }]);
+    await store.flush();
+    clock.jump(10 * 365 * 86_400_000);
+    await store.compact();
+    clock.jump(-10 * 365 * 86_400_000);
+    expect(shown(store.fetch(["one.a"], at - 1, at)[0]?.values)).toEqual([5]);
+    // Time that really passes does.
+    clock.advance(10 * 365 * 86_400_000);
+    await store.compact();
+    expect(store.figures().files).toBe(0);
   });
 
   test("names are found by pattern and by tag", async () => {

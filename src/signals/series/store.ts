@@ -101,6 +101,8 @@ const longestPath = 1024;
 /** Parts between dots; each that is new takes memory of its own in the tree of names. */
 const deepestPath = 100;
 const namesRemembered = 20;
+/** The clock may run ahead of what passed since the start by so much before that is held for a mistake. */
+const clockLeapSeconds = 3600;
 
 /** A store of series. */
 export class SeriesStore {
@@ -143,9 +145,13 @@ export class SeriesStore {
     this.#flushedAtMs = this.#clock.monotonicMs();
     this.#table = new ChunkTable(this.#disk, this.#trouble);
     this.#log = this.#newLog(1);
+    const [openedAt, openedMs] = [this.#clock.now(), this.#clock.monotonicMs()];
     this.#compaction = new Compaction(this.#catalog, this.#table, this.#clock, () => {
-      const since = Math.min(this.#memorySince, this.#frozenSince);
-      return Math.max(0, this.#clock.now() / 1000 - since);
+      const nowSeconds = this.#clock.now() / 1000;
+      // A clock that was set far ahead must not make everything look expired.
+      const believedSeconds = (openedAt + this.#clock.monotonicMs() - openedMs) / 1000 + clockLeapSeconds;
+      const since = Math.min(this.#memorySince, this.#frozenSince, believedSeconds);
+      return Math.max(0, nowSeconds - since);
     });
     this.#flushing = new Flushing({
       disk: this.#disk,
@@ -295,10 +301,15 @@ export class SeriesStore {
     try {
       file = new WhisperFile(bytes);
       canonical = canonicalPath(path);
+      if (!isName(canonical)) throw new SyntaxError("it is no name of a series");
     } catch (thrown) {
       const reason = thrown instanceof Error ? thrown.message : String(thrown);
-      throw new Fault("invalid", "series/import", `Cannot import "${path}": ${reason}`, { cause: thrown });
+      throw new Fault("invalid", "series/import", `Cannot import "${path.slice(0, 200)}": ${reason}`, {
+        cause: thrown,
+      });
     }
+    if (!this.#catalog.find(canonical) && this.#catalog.count >= this.#settings.seriesMax)
+      throw new Fault("limited", "series/import", "Cannot import: there are as many series as there may be");
     const series = this.#catalog.find(canonical) ?? this.#catalog.add(canonical, this.#schemas.schemaOf(canonical));
     const nowSeconds = Math.floor(this.#clock.now() / 1000);
     // What lies at other steps than a fetch chooses is looked for before this time only.
@@ -312,14 +323,17 @@ export class SeriesStore {
       const { times, values } = file.points(level);
       const oldest = nowSeconds - stepSeconds * kept;
       let start = 0;
-      while (start < times.length && (times[start] as number) <= oldest) start++;
-      while (start < times.length) {
-        const slots = times.subarray(start).map((time) => time / stepSeconds);
-        const window = windowOf(slots[0] as number);
+      const newest = nowSeconds + this.#settings.futureSeconds;
+      const end = times.findLastIndex((time) => time <= newest) + 1;
+      while (start < end && (times[start] as number) <= oldest) start++;
+      while (start < end) {
+        const windowAt = (at: number) => windowOf((times[at] as number) / stepSeconds);
+        const window = windowAt(start);
         let length = 1;
-        while (length < slots.length && windowOf(slots[length] as number) === window) length++;
+        while (start + length < end && windowAt(start + length) === window) length++;
+        const slots = times.subarray(start, start + length).map((time) => time / stepSeconds);
         const writer = this.#table.writer(stepSeconds, window, 0);
-        writer.add(series.id, slots.subarray(0, length), values.subarray(start, start + length));
+        writer.add(series.id, slots, values.subarray(start, start + length));
         await writer.finish();
         await this.#table.admit(writer.path);
         count += length;
