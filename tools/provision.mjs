@@ -49,6 +49,12 @@ const needs = [
     package: "python3-aiosmtpd",
     use: "the mail server that writes down what is sent",
   },
+  {
+    program: "libzmq for Python",
+    file: "/usr/lib/python3/dist-packages/zmq/__init__.py",
+    package: "python3-zmq",
+    use: "the peer that ZeroMQ's wire protocol is spoken with",
+  },
   { program: "php", package: "php-cli", use: "the sample in PHP that signs the address of an image" },
   { program: "wrk", package: "wrk", use: "the load of the benches, which run with a tiny input" },
   { program: "git", package: "git", use: "the check that a fresh clone starts" },

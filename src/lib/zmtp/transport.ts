@@ -166,8 +166,11 @@ export class Transport {
         if (isWanted()) wire.data.peer?.receive(chunk);
       },
       drain: (wire: Bun.Socket<Holder>) => wire.data.peer?.drained(),
-      close: (wire: Bun.Socket<Holder>) => wire.data.peer?.over(undefined),
-      end: (wire: Bun.Socket<Holder>) => wire.data.peer?.close(),
+      close: (wire: Bun.Socket<Holder>) => gone(wire.data.peer),
+      end: (wire: Bun.Socket<Holder>) => {
+        if (wire.data.peer?.who) wire.data.peer.close();
+        else gone(wire.data.peer);
+      },
       error: (wire: Bun.Socket<Holder>, error: Error) => wire.data.peer?.over(error),
     };
   }
@@ -179,6 +182,11 @@ export class Transport {
       if (!this.#closed) this.#look();
     });
   }
+}
+
+/** The wire of a peer is no more. libzmq says in no other way that it does not like us. */
+function gone(peer: Peer | undefined): void {
+  peer?.over(peer.who ? undefined : new ZmtpError("The peer closed the connection before the handshake was done"));
 }
 
 /** What hangs on a socket of the runtime. */

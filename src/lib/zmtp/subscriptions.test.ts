@@ -1,0 +1,43 @@
+import { expect, test } from "bun:test";
+
+import fc from "fast-check";
+
+import { Subscriptions } from "./subscriptions.ts";
+
+test("match: as a plain list of prefixes would, however they came and went", () => {
+  const topic = fc.stringMatching(/^[ab]{0,4}$/);
+  const step = fc.record({
+    kind: fc.constantFrom("add", "remove", "forget"),
+    who: fc.integer({ min: 0, max: 3 }),
+    topic,
+  });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 60 }), fc.array(topic, { maxLength: 5 }), (steps, addresses) => {
+      const subscriptions = new Subscriptions<number>();
+      let plain: { who: number; topic: string }[] = [];
+      for (const { kind, who, topic: text } of steps) {
+        const bytes = Buffer.from(text);
+        const before = plain.filter((entry) => entry.who === who && entry.topic === text).length;
+        if (kind === "add") {
+          expect(subscriptions.add(bytes, who)).toBe(before === 0);
+          plain.push({ who, topic: text });
+        } else if (kind === "remove") {
+          expect(subscriptions.remove(bytes, who)).toBe(before === 1);
+          const at = plain.findIndex((entry) => entry.who === who && entry.topic === text);
+          if (at >= 0) plain.splice(at, 1);
+        } else {
+          const own = new Set(plain.filter((entry) => entry.who === who).map((entry) => entry.topic));
+          expect(new Set(subscriptions.forget(who))).toEqual(own);
+          plain = plain.filter((entry) => entry.who !== who);
+        }
+        expect(subscriptions.count(who)).toBe(
+          new Set(plain.filter((entry) => entry.who === who).map((entry) => entry.topic)).size,
+        );
+      }
+      for (const address of addresses) {
+        const wanted = new Set(plain.filter((entry) => address.startsWith(entry.topic)).map((entry) => entry.who));
+        expect(subscriptions.match(Buffer.from(address))).toEqual(wanted);
+      }
+    }),
+  );
+});
