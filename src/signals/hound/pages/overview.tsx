@@ -52,8 +52,8 @@ function verdictOf({ boxes, counts, failing, sight }: OverviewView): { tone: Ton
 const example = `[[hound.rules]]
 name = "Load of web"
 target = "servers.web.load.1"
-direction = "above"
-threshold = 8`;
+above = 8
+to = "ops@example.org"`;
 
 function Empty() {
   return (

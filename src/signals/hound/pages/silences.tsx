@@ -15,10 +15,18 @@ export function SilenceTable({ view }: { view: Frame & { silences: readonly Sile
       rows={view.silences}
       empty="Nothing is silenced."
       columns={[
-        { title: "Covers", kind: "main", cell: ({ matcher }) => <span class="target">{matcher}</span> },
+        {
+          title: "Covers",
+          kind: "main",
+          cell: ({ by, matcher }) => (
+            <>
+              <span class="target">{matcher}</span>
+              <div class="soft">{`by ${by}`}</div>
+            </>
+          ),
+        },
         { title: "Until (UTC)", kind: "time", cell: ({ untilAt }) => formatInstant(untilAt) },
         { title: "Left", kind: "number", cell: ({ untilAt }) => formatSpan(Math.max(0, untilAt - view.now)) },
-        { title: "By", kind: "time", cell: ({ by }) => by },
         { title: "Why", kind: "wide", cell: ({ comment }) => comment },
         ...(view.mayWrite
           ? [

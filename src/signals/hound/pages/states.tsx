@@ -24,11 +24,16 @@ export function rankOfState(state: StandingState): number {
 
 /** A number with four decimals at most. */
 export function shownValue(value: number): string {
-  return String(Number(value.toFixed(4)));
+  // Adding nothing makes a zero of what is below zero by less than is shown.
+  return String(Number(value.toFixed(4)) + 0);
 }
 
 /** `value < threshold`, with the sign that holds; a question mark where nothing was measured. */
-export function comparisonOf({ rule, state, value }: Pick<RuleStanding, "rule" | "state" | "value">): string {
+export function comparisonOf({
+  rule,
+  state,
+  value,
+}: Pick<RuleStanding, "state" | "value"> & { rule: Pick<RuleStanding["rule"], "direction" | "threshold"> }): string {
   const isGood = state === "OK";
   const sign = isGood === (rule.direction === "above") ? "<" : ">";
   return `${value === undefined ? "?" : shownValue(value)} ${sign} ${shownValue(rule.threshold)}`;
