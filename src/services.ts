@@ -57,6 +57,13 @@ export const services: readonly ServiceEntry[] = [
     load: async () => (await import("./signals/mountwatch/service.ts")).mountwatch,
   },
   {
+    name: "hound",
+    group: "signals",
+    summary: "watches measurements, and tells people when they are not as they should be",
+    byDefault: true,
+    load: async () => (await import("./signals/hound/service.ts")).hound,
+  },
+  {
     name: "houston",
     group: "signals",
     summary: "shows metrics as dashboards, and checks as a status page",
