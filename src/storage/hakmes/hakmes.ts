@@ -86,7 +86,7 @@ export interface Hakmes {
   /**
    * The bytes of the half-open range `[start, end)`, verified chunk by chunk and read ahead within bounds; only the chunks
    * touched are fetched. The first chunk is verified before the promise resolves, so that a failure can still be answered.
-   * With `isLent` what is given out is valid only until more is asked for, which saves copying it.
+   * With `isLent` what is given out is to be used up before anything is waited for, which saves copying it.
    */
   read(
     file: StoredFile,

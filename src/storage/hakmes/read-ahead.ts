@@ -70,9 +70,15 @@ export class ReadAhead implements Holder {
   }
 
   /** What {@link first} gave has been given out. Its bytes are gone. */
-  shift(): void {
-    const [first] = this.#held.splice(0, 1);
-    if (first) this.#letGo(first);
+  shift(given: Fetched): void {
+    const [first] = this.#held;
+    if (first === given) {
+      this.#held.shift();
+      this.#letGo(first);
+    } else if (this.#next[0] === given.wanted) {
+      // It was given back meanwhile.
+      this.#next.shift();
+    }
   }
 
   /** The client has got something and did not ask for more yet. */

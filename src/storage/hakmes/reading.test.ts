@@ -57,7 +57,7 @@ describe("read: ranges", () => {
     }
   });
 
-  test("isLent: the same bytes, each piece of them until the next is asked for", async () => {
+  test("isLent: the same bytes, each piece of them for whoever uses it up at once", async () => {
     const { hakmes, file, bytes } = await withFile(50_000);
     for (const [start, end] of [
       [0, 50_000],

@@ -21,7 +21,7 @@ export const wholeBytesMax = 16 * 1024 * 1024;
 
 /** What is copied and given out at a time: pieces that others keep for a time of their own cost least when they are small. */
 const givenBytes = 128 * 1024;
-/** What is lent at a time: all that a reading whose client stalls is sure to keep. */
+/** What is lent at a time. */
 const lentBytes = 256 * 1024;
 
 /** Pauses between attempts at a chunk, ms: long enough for a cluster to see that a node has gone, short for who waits. */
@@ -46,7 +46,10 @@ export interface ReadingParts {
 /** How the bytes of one reading are given out. */
 export interface ReadingOptions {
   readonly signal?: AbortSignal | undefined;
-  /** Whether what is given out may be taken back as soon as more is asked for; saves copying it. @default false */
+  /**
+   * Whether what is given out is used up (sent, hashed, copied) before whoever got it waits for anything: it is not copied
+   * then, and its memory may be gone a moment later. Only the first piece stays until more is asked for. @default false
+   */
   readonly isLent?: boolean | undefined;
 }
 
@@ -132,7 +135,7 @@ async function* bytesOf(
     ahead.end(signal?.reason);
   };
   signal?.addEventListener("abort", leave, { once: true });
-  let lent: Uint8Array | undefined;
+  let isFirst = true;
   let wanted: Wanted | undefined;
   let at = 0;
   try {
@@ -147,7 +150,7 @@ async function* bytesOf(
       const { chunk, from, until, way } = wanted;
       if (first.bytes === undefined) {
         yield* streamed(parts, chunk, from, until, left.signal);
-        ahead.shift();
+        ahead.shift(first);
         continue;
       }
       const bytes = await first.bytes;
@@ -155,20 +158,17 @@ async function* bytesOf(
       const offset = way === "span" ? from : 0;
       const length = Math.min(isLent ? lentBytes : givenBytes, until - at);
       const piece = bytes.subarray(at - offset, at - offset + length);
-      let given: Uint8Array;
-      if (isLent) {
-        // The client may be slow to take it, and the chunk is to be free for others meanwhile.
-        lent ??= new Uint8Array(Math.min(lentBytes, end - start));
-        lent.set(piece);
-        given = lent.subarray(0, length);
-      } else given = piece.slice();
       at += length;
-      if (at >= until) ahead.shift();
-      if (length === 0) continue;
-      ahead.rest();
-      yield given;
-      ahead.goOn();
-      signal?.throwIfAborted();
+      if (length > 0) {
+        // Between the opening of a reading and its first piece there may be any time, and other readings want room.
+        const given = isLent && !isFirst ? piece : piece.slice();
+        isFirst = false;
+        ahead.rest();
+        yield given;
+        ahead.goOn();
+        signal?.throwIfAborted();
+      }
+      if (at >= until) ahead.shift(first);
     }
   } finally {
     left.abort();
