@@ -4,8 +4,10 @@
  */
 import { createSocket } from "node:dgram";
 import { connect, isIPv6, type Socket } from "node:net";
+import { networkInterfaces } from "node:os";
 
 import type { Clock } from "../../kit/clock.ts";
+import type { Address } from "../../kit/config/address.ts";
 
 /** Another statsd. */
 export interface RepeatTarget {
@@ -35,6 +37,46 @@ const retryMs = 1000;
 /** A repeater to one target; `clock` paces its attempts to connect. */
 export function createRepeater(target: RepeatTarget, clock: Clock): Repeater {
   return target.protocol === "udp" ? udpRepeater(target) : tcpRepeater(target, clock);
+}
+
+/**
+ * Repeaters to all targets. One that is among our own addresses (`own`, by protocol) is given nothing and says why: a
+ * packet would come back to us, and be passed on again, for ever.
+ */
+export function createRepeaters(
+  targets: readonly RepeatTarget[],
+  own: Readonly<Record<RepeatTarget["protocol"], readonly Address[]>>,
+  clock: Clock,
+): Repeater[] {
+  return targets.map((target) =>
+    isOwn(target, own[target.protocol]) ? noRepeater(target) : createRepeater(target, clock),
+  );
+}
+
+function isOwn({ host, port }: RepeatTarget, listeners: readonly Address[]): boolean {
+  const local = new Set(
+    Object.values(networkInterfaces()).flatMap((list) => (list ?? []).map(({ address }) => address)),
+  );
+  const isLoopback = (name: string) => name === "localhost" || name === "::1" || name.startsWith("127.");
+  const isAny = (name: string) => name === "0.0.0.0" || name === "::";
+  return listeners.some((listener) => {
+    if (listener.port !== port) return false;
+    if (host === listener.host || isAny(host)) return true;
+    if (isAny(listener.host)) return isLoopback(host) || local.has(host);
+    return host === "localhost" && isLoopback(listener.host);
+  });
+}
+
+function noRepeater(target: RepeatTarget): Repeater {
+  let dropped = 0;
+  const failure = "this is the statsd itself: each packet would go round for ever";
+  return {
+    pass() {
+      dropped++;
+    },
+    state: () => ({ name: nameOf(target), passed: 0, dropped, failure }),
+    close: () => Promise.resolve(),
+  };
 }
 
 function nameOf({ protocol, host, port }: RepeatTarget): string {

@@ -18,7 +18,7 @@ import { statsdMetrics } from "./metrics.ts";
 import type { Output } from "./output.ts";
 import { Overview, overviewParts, type OverviewView } from "./pages/overview.tsx";
 import { Rates } from "./rates.ts";
-import { createRepeater } from "./repeater.ts";
+import { createRepeaters } from "./repeater.ts";
 import type { StatsdSettings } from "./settings.ts";
 import type { SentEvent } from "./sink.ts";
 import { Statsd } from "./statsd.ts";
@@ -76,7 +76,7 @@ async function start(context: ServiceContext<StatsdOptions>): Promise<RunningSer
       print: (text) => process.stdout.write(text),
     });
   rules.outputs = openOutputs();
-  rules.repeaters = settings.repeat.map((target) => createRepeater(target, clock));
+  rules.repeaters = createRepeaters(settings.repeat, settings, clock);
   let waysIn: WaysIn = await open();
   rules.start();
   statsdMetrics(context.metrics, rules, () => waysIn.list());
@@ -109,14 +109,21 @@ async function start(context: ServiceContext<StatsdOptions>): Promise<RunningSer
       if (!sameTargets(before, next)) {
         const old = rules.outputs;
         isReloading = true;
-        rules.outputs = [];
-        await Promise.all(old.map((output) => output.close()));
-        rules.outputs = openOutputs();
-        isReloading = false;
+        // What is flushed while there is no output would be gone.
+        rules.isHeld = true;
+        try {
+          await rules.written();
+          rules.outputs = [];
+          await Promise.all(old.map((output) => output.close()));
+          rules.outputs = openOutputs();
+        } finally {
+          rules.isHeld = false;
+          isReloading = false;
+        }
       }
-      if (JSON.stringify(before.repeat) !== JSON.stringify(next.repeat)) {
+      if (JSON.stringify(before.repeat) !== JSON.stringify(next.repeat) || !sameWaysIn(before, next)) {
         const old = rules.repeaters;
-        rules.repeaters = next.repeat.map((target) => createRepeater(target, clock));
+        rules.repeaters = createRepeaters(next.repeat, next, clock);
         await Promise.all(old.map((repeater) => repeater.close()));
       }
       if (!sameWaysIn(before, next)) {

@@ -266,6 +266,15 @@ describe("Statsd", () => {
     expect(statsd.counts).toMatchObject({ events: 10_000, eventsKeptBack: 9850 });
   });
 
+  test("Statsd: while it is held nothing is flushed, and nothing is lost", () => {
+    const { statsd, flush, flushes } = started(etsy(quick));
+    statsd.isHeld = true;
+    flush("a:3|c", 3);
+    expect(flushes).toHaveLength(0);
+    statsd.isHeld = false;
+    expect(flush("a:4|c")).toMatchObject({ "stats_counts.a": 7 });
+  });
+
   test("Statsd: stopping sends what came since the last flush", async () => {
     const { flush, flushes, statsd } = started(own);
     flush("a:1|c");

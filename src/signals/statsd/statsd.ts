@@ -87,6 +87,8 @@ export class Statsd implements Sink {
   readonly checks = new Map<string, Remembered<SentCheck>>();
   readonly startedAt: number;
   outputs: readonly Output[] = [];
+  /** No flush begins by itself; what comes waits for the next one after it. */
+  isHeld = false;
   repeaters: readonly Repeater[] = [];
   /** Epoch ms of the last packet, the start before there was one. */
   lastPacketAt: number;
@@ -241,7 +243,7 @@ export class Statsd implements Sink {
     const elapsedMs = this.#clock.monotonicMs() - this.#startedMs + sinceSecondMs;
     const dueMs = (Math.floor(elapsedMs / flushMs) + 1) * flushMs;
     this.#cancel = this.#clock.schedule(dueMs - elapsedMs, () => {
-      if (this.#writing) this.counts.skipped++;
+      if (this.#writing || this.isHeld) this.counts.skipped++;
       else void this.flush();
       if (this.#isRunning) this.start();
     });
@@ -253,6 +255,11 @@ export class Statsd implements Sink {
       this.#writing = undefined;
     });
     return this.#writing;
+  }
+
+  /** Resolves when no flush is being written. */
+  async written(): Promise<void> {
+    await this.#writing;
   }
 
   /** Ends with a last flush of what came since the one before. */
