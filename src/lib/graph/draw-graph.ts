@@ -151,13 +151,13 @@ class Drawing {
       const side = hasRight ? (isRight ? right : left) : {};
       const named = side.colour ?? draw.color;
       const colour = named === undefined ? cycle[used++ % cycle.length] : parseColour(named);
-      const isFilled = areaMode === "first" ? at === 0 : areaMode !== "none" && !draw.drawAsInfinite;
+      const isFilled = areaMode === "first" ? at === 0 : areaMode !== "none";
       return {
         series,
         colour: colour ?? this.#foreground,
         lineWidth: Math.min(100, side.width ?? draw.lineWidth ?? lineWidth),
         dash: Math.min(1000, side.dashed ?? draw.dashed ?? 0),
-        isArea: isFilled || (draw.stacked ?? false),
+        isArea: !draw.drawAsInfinite && (isFilled || (draw.stacked ?? false)),
         isRight,
       };
     });

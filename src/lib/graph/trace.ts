@@ -205,7 +205,8 @@ export class AreaStack {
       }
       const isOtherSide = value !== 0 && value > 0 !== isAbove;
       if (isOtherSide && upper.length > 0) {
-        const part = Math.abs(lastValue) / (Math.abs(lastValue) + Math.abs(value));
+        const ratio = Math.abs(lastValue) / (Math.abs(lastValue) + Math.abs(value));
+        const part = Number.isNaN(ratio) ? 0.5 : ratio;
         if (mode === "staircase") end();
         else cross(x - stepPixels * (1 - part), part, index);
       }

@@ -177,7 +177,8 @@ function linearAxis(options: ValueAxisOptions): ValueAxis {
   const bottom = isLeastFixed ? least : step * Math.floor(least / step + slight);
   const wholeTop = isMostFixed ? most : Math.min(step * Math.ceil(most / step - slight), Math.max(ceiling, most));
   const top = wholeTop > bottom ? wholeTop : bottom + 1;
-  const first = Math.ceil(bottom / step - slight);
+  // Without a sign, should it be zero.
+  const first = Math.ceil(bottom / step - slight) + 0;
   const count = Math.min(1001, Math.floor(top / step + slight) - first + 1);
   // Where labels would run into each other, only each second, fifth or tenth is shown.
   const stride = [1, 2, 5, 10, 20, 50, 100, 200, 500].find((each) => count / each <= labelRoom) ?? 1000;
