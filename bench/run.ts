@@ -88,6 +88,11 @@ export const benches: readonly Bench[] = [
     run: async (effort) => (await import("./statsd.bench.ts")).run(effort),
   },
   {
+    name: "hound",
+    summary: "a round over five thousand rules against the store, beside asking one by one",
+    run: async (effort) => (await import("./hound.bench.ts")).run(effort),
+  },
+  {
     name: "chunker",
     summary: "cutting content into chunks, beside SHA-256",
     run: async (effort) => (await import("./chunker.bench.ts")).run(effort),
