@@ -325,6 +325,7 @@ export const actSamples: Record<string, ActView> = {
   well: act,
   done: { ...act, action: { do: "acknowledge" }, state: "done", standing: acknowledged },
   spent: { ...act, state: "spent", standing: silenced },
+  anew: { ...act, action: { do: "acknowledge" }, state: "anew" },
   wrong: { ...act, state: "wrong", action: undefined, standing: undefined },
   hostile: { ...act, standing: hostile },
 };

@@ -28,7 +28,12 @@ test("links: carry what they do, act once, and end", () => {
   const { clock, links } = make();
   const url = links.make(silence, 60_000);
   expect(url).toStartWith("https://w.example/hound/act/");
-  expect(links.read(wordOf(url))).toEqual({ state: "good", action: silence, expiresAt: clock.now() + 60_000 });
+  expect(links.read(wordOf(url))).toEqual({
+    state: "good",
+    action: silence,
+    madeAt: clock.now(),
+    expiresAt: clock.now() + 60_000,
+  });
   // Reading spends nothing: scanners open every address.
   expect(links.read(wordOf(url)).state).toBe("good");
   expect(links.spend(wordOf(url)).state).toBe("good");

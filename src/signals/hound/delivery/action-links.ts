@@ -19,7 +19,7 @@ export type LinkAction =
 
 /** What became of looking at an address. */
 export type LinkVerdict =
-  | { state: "good"; action: LinkAction; expiresAt: number }
+  | { state: "good"; action: LinkAction; /** Epoch ms. */ madeAt: number; expiresAt: number }
   | { state: "wrong" }
   | { state: "expired"; action: LinkAction }
   | { state: "spent"; action: LinkAction };
@@ -75,14 +75,16 @@ export function createActionLinks(parts: {
     const [text = "", signature = "", ...rest] = word.split(".");
     if (rest.length > 0 || !sameText(signatureOf(text), signature)) return { state: "wrong" };
     // What is signed is ours, so its form is known.
-    const [doing = "", standingId = "", forMs = "0", expires = "0"] = Buffer.from(text, "base64url")
+    const [doing = "", standingId = "", forMs = "0", made = "0", expires = "0"] = Buffer.from(text, "base64url")
       .toString()
       .split("\n");
     const action: LinkAction =
       doing === "silence" ? { do: "silence", standingId, forMs: Number(forMs) } : { do: "acknowledge", standingId };
     const expiresAt = Number(expires);
     if (expiresAt <= clock.now()) return { state: "expired", action };
-    return spent.isSpent(text) ? { state: "spent", action } : { state: "good", action, expiresAt };
+    return spent.isSpent(text)
+      ? { state: "spent", action }
+      : { state: "good", action, madeAt: Number(made), expiresAt };
   };
 
   return {
@@ -92,6 +94,7 @@ export function createActionLinks(parts: {
         action.do,
         action.standingId.replaceAll("\n", ""),
         action.do === "silence" ? action.forMs : 0,
+        clock.now(),
         clock.now() + lifeMs,
         Buffer.from(crypto.getRandomValues(new Uint8Array(9))).toString("base64url"),
       ];

@@ -44,6 +44,13 @@ function verdictOf(view: ActView): { title: string; tone: Tone; sentence: string
       return { title: deed, tone: "warn", sentence: "There is no such rule any more." };
     case "calm":
       return { title: deed, tone: "good", sentence: "It does not fail any more: there is nothing to acknowledge." };
+    case "anew":
+      return {
+        title: deed,
+        tone: "warn",
+        sentence:
+          "It was OK and has failed anew since that mail: a newer mail, or the page of the rule, acknowledges it.",
+      };
     case "wrong":
       return {
         title: "Not an address of ours",

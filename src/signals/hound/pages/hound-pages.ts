@@ -206,7 +206,7 @@ export function houndPages(parts: HoundPageParts): HoundPages {
     const base = { mountPath, now: clock.now(), word };
     if (verdict.state === "wrong") return { ...base, state: "wrong", action: undefined, standing: undefined };
     const standing = hound.find(verdict.action.standingId);
-    const state = verdict.state === "good" ? stateOfAct(verdict.action, standing) : verdict.state;
+    const state = verdict.state === "good" ? stateOfAct(verdict.action, standing, verdict.madeAt) : verdict.state;
     return { ...base, state, action: verdict.action, standing };
   };
 
@@ -343,9 +343,16 @@ export function houndPages(parts: HoundPageParts): HoundPages {
 }
 
 /** What an address that is still good comes to. */
-function stateOfAct(action: LinkAction, standing: RuleStanding | undefined): "asks" | "gone" | "calm" {
+function stateOfAct(
+  action: LinkAction,
+  standing: RuleStanding | undefined,
+  madeAt: number,
+): "asks" | "gone" | "calm" | "anew" {
   if (standing === undefined) return "gone";
-  return action.do === "acknowledge" && standing.state === "OK" ? "calm" : "asks";
+  if (action.do === "silence") return "asks";
+  if (standing.state === "OK") return "calm";
+  // Whoever acknowledged an old failure has not seen this one.
+  return standing.state === "Failed" && standing.sinceAt > madeAt ? "anew" : "asks";
 }
 
 /** A silence for one rule, or for one series of it. */
