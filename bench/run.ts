@@ -93,6 +93,11 @@ export const benches: readonly Bench[] = [
     run: async (effort) => (await import("./hound.bench.ts")).run(effort),
   },
   {
+    name: "series",
+    summary: "metrics taken, drawn and kept, beside carbon-cache and graphite-web",
+    run: async (effort) => (await import("./series.bench.ts")).run(effort),
+  },
+  {
     name: "chunker",
     summary: "cutting content into chunks, beside SHA-256",
     run: async (effort) => (await import("./chunker.bench.ts")).run(effort),
