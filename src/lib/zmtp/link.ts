@@ -7,7 +7,8 @@
 import { commandBody, readCommand } from "./command.ts";
 import { FrameReader, type Framing, frameOf, messageBytes } from "./frame.ts";
 import { fittingTypes, Greeting, type SocketType } from "./greeting.ts";
-import { type Handshake, handshakeOf, type Security } from "./mechanism.ts";
+import type { FrameCipher, Handshake } from "./handshake.ts";
+import { handshakeOf, type Security } from "./mechanism.ts";
 import { ZmtpError } from "./protocol-error.ts";
 
 /** What this side is. */
@@ -56,6 +57,7 @@ export class Link {
   readonly #events: LinkEvents;
   readonly #greeting: Greeting;
   #handshake: Handshake | undefined;
+  #cipher: FrameCipher | undefined;
   #reader: FrameReader | undefined;
   #framing: Framing = "v2";
   #state: "greeting" | "handshake" | "identity" | "ready" = "greeting";
@@ -113,21 +115,22 @@ export class Link {
 
   /** The bytes of a message for this peer. */
   encode(frames: readonly Uint8Array[]): Buffer {
-    return messageBytes(this.#framing, frames);
+    if (!this.#cipher) return messageBytes(this.#framing, frames);
+    return Buffer.concat(frames.map((frame, index) => this.#frame(frame, index < frames.length - 1, false)));
   }
 
-  /** How this peer's frames are written: links of equal framing take the very same bytes of a message. */
-  get framing(): Framing {
-    return this.#framing;
+  /** How this peer's frames are written: links of equal framing take the very same bytes. Sealed ones are its alone. */
+  get framing(): Framing | "sealed" {
+    return this.#cipher ? "sealed" : this.#framing;
   }
 
   /** The bytes that subscribe to, or cancel, what begins with a topic; nothing for a peer of 1.0, which sends all. */
   subscription(topic: Uint8Array, isOn: boolean): Buffer {
     if (this.#peer.version === "1.0") return empty;
     if (this.#minor === 1) {
-      return frameOf("v2", commandBody(isOn ? "SUBSCRIBE" : "CANCEL", topic), false, true);
+      return this.#frame(commandBody(isOn ? "SUBSCRIBE" : "CANCEL", topic), false, true);
     }
-    return messageBytes(this.#framing, [Buffer.concat([Buffer.from([isOn ? 1 : 0]), topic])]);
+    return this.encode([Buffer.concat([Buffer.from([isOn ? 1 : 0]), topic])]);
   }
 
   /** The bytes of a ping that says after how long a silence we are gone, or nothing where the peer knows no pings. */
@@ -135,7 +138,7 @@ export class Link {
     if (this.#minor === 0) return empty;
     const lifetime = Buffer.alloc(2);
     lifetime.writeUInt16BE(Math.min(65_535, Math.ceil(lifetimeMs / 100)));
-    return frameOf("v2", commandBody("PING", lifetime), false, true);
+    return this.#frame(commandBody("PING", lifetime), false, true);
   }
 
   /** The bytes that tell the peer why it is refused; nothing outside of a handshake by 3.x. */
@@ -143,6 +146,12 @@ export class Link {
     if (this.#state !== "handshake") return empty;
     const text = Buffer.from(reason, "utf8").subarray(0, 255);
     return frameOf("v2", commandBody("ERROR", Buffer.from([text.length]), text), false, true);
+  }
+
+  /** One frame in the peer's framing, sealed where frames are. */
+  #frame(body: Uint8Array, isMore: boolean, isCommand: boolean): Buffer {
+    if (this.#cipher) return frameOf("v2", this.#cipher.seal(body, isMore, isCommand), false);
+    return frameOf(this.#framing, body, isMore, isCommand);
   }
 
   #beginHandshake(minor: 0 | 1): void {
@@ -159,13 +168,18 @@ export class Link {
 
   readonly #take = (body: Buffer, isMore: boolean, isCommand: boolean): void => {
     if (this.#state === "ready") {
-      if (isCommand) this.#takeCommand(body);
+      if (this.#cipher) {
+        const opened = this.#cipher.open(body);
+        if (opened.isCommand) this.#takeCommand(opened.body);
+        else this.#takeFrame(opened.body, opened.isMore);
+      } else if (isCommand) this.#takeCommand(body);
       else this.#takeFrame(body, isMore);
     } else if (this.#state === "handshake") {
       if (!isCommand) throw new ZmtpError("The peer sent a message before its handshake was done");
       if (body.length > maxHandshakeBytes) throw new ZmtpError("A command of the handshake is too long");
-      const { send, peer } = this.#handshake?.receive(readCommand(body)) ?? { send: [] };
+      const { send, peer, cipher } = this.#handshake?.receive(readCommand(body)) ?? { send: [] };
       for (const answer of send) this.#events.write(frameOf("v2", answer, false, true));
+      this.#cipher = cipher;
       if (peer) this.#greet(peer);
     } else {
       if (isMore || body.length > 255) throw new ZmtpError("The peer's identity is no single short frame");
@@ -207,7 +221,7 @@ export class Link {
       if (rest.length < 2 || rest.length > 18) throw new ZmtpError("A PING has the wrong length");
       const tenths = rest.readUInt16BE(0);
       this.#events.lifetime(tenths === 0 ? undefined : tenths * 100);
-      this.#events.write(frameOf("v2", commandBody("PONG", rest.subarray(2)), false, true));
+      this.#events.write(this.#frame(commandBody("PONG", rest.subarray(2)), false, true));
     } else if ((name === "SUBSCRIBE" || name === "CANCEL") && publishers.has(this.#options.socketType)) {
       this.#events.subscription(rest, name === "SUBSCRIBE");
     } else if (name === "ERROR") {

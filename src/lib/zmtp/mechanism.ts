@@ -3,30 +3,26 @@
  * properties; what is sent after that is the link's affair.
  * CURVE encrypts every frame as well: see curve.ts.
  */
-import { commandBody, type Command, propertyBytes, readProperties, readShortText, shortText } from "./command.ts";
+import { commandBody, propertyBytes, readProperties, readShortText, shortText } from "./command.ts";
+import { curveHandshake, type CurveSecurity } from "./curve.ts";
+import { expectCommand, type Handshake, type Properties } from "./handshake.ts";
 import { ZmtpError } from "./protocol-error.ts";
 
 /** What one side wants. `check` belongs to the side that others show their credentials to. */
 export type Security =
   | { mechanism: "NULL" }
   | { mechanism: "PLAIN"; role: "client"; user: string; password: string }
-  | { mechanism: "PLAIN"; role: "server"; check(user: string, password: string): boolean };
-
-/** A handshake under way. */
-export interface Handshake {
-  /** Commands that go out at once. */
-  first(): Buffer[];
-  /** Takes a command; gives commands to send, and the peer's properties once both are ready. Throws ZmtpError. */
-  receive(command: Command): { send: Buffer[]; peer?: Map<string, Buffer> };
-}
+  | { mechanism: "PLAIN"; role: "server"; check(user: string, password: string): boolean }
+  | CurveSecurity;
 
 /** The handshake for some security. */
-export function handshakeOf(security: Security, own: readonly (readonly [string, Uint8Array])[]): Handshake {
+export function handshakeOf(security: Security, own: Properties): Handshake {
   if (security.mechanism === "NULL") return nullHandshake(own);
+  if (security.mechanism === "CURVE") return curveHandshake(security, own);
   return security.role === "client" ? plainClient(security, own) : plainServer(security, own);
 }
 
-function nullHandshake(own: readonly (readonly [string, Uint8Array])[]): Handshake {
+function nullHandshake(own: Properties): Handshake {
   return {
     first: () => [commandBody("READY", propertyBytes(own))],
     receive(command) {
@@ -36,10 +32,7 @@ function nullHandshake(own: readonly (readonly [string, Uint8Array])[]): Handsha
   };
 }
 
-function plainClient(
-  credentials: { user: string; password: string },
-  own: readonly (readonly [string, Uint8Array])[],
-): Handshake {
+function plainClient(credentials: { user: string; password: string }, own: Properties): Handshake {
   let welcomed = false;
   return {
     first: () => [commandBody("HELLO", shortText(credentials.user), shortText(credentials.password))],
@@ -55,10 +48,7 @@ function plainClient(
   };
 }
 
-function plainServer(
-  judge: { check(user: string, password: string): boolean },
-  own: readonly (readonly [string, Uint8Array])[],
-): Handshake {
+function plainServer(judge: { check(user: string, password: string): boolean }, own: Properties): Handshake {
   let greeted = false;
   return {
     first: () => [],
@@ -77,13 +67,4 @@ function plainServer(
       return { send: [commandBody("READY", propertyBytes(own))], peer: readProperties(command.body) };
     },
   };
-}
-
-function expectCommand(command: Command, name: string): void {
-  if (command.name === name) return;
-  if (command.name === "ERROR") {
-    const { text } = readShortText(command.body);
-    throw new ZmtpError(`The peer refused the connection: ${JSON.stringify(text)}`, { isFinal: true });
-  }
-  throw new ZmtpError(`The peer sent ${JSON.stringify(command.name)} where ${name} was due`);
 }

@@ -81,7 +81,7 @@ export class Publisher {
     const [first] = frames;
     if (first === undefined) return 0;
     let sent = 0;
-    // Framings differ only for peers of 1.0: nearly always one encoding serves all.
+    // Framings differ only for peers of 1.0 and sealed ones: nearly always one encoding serves all.
     let modern: Buffer | undefined;
     for (const peer of this.#subscriptions.match(first)) {
       const { link } = peer;

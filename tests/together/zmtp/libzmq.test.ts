@@ -9,10 +9,12 @@ import { join } from "node:path";
 
 import { systemClock } from "../../../src/kit/clock.ts";
 import { systemRandom } from "../../../src/kit/random.ts";
+import { curveKeys } from "../../../src/lib/zmtp/curve.ts";
 import type { SocketOptions } from "../../../src/lib/zmtp/options.ts";
 import { Dealer, Puller, Pusher, Router } from "../../../src/lib/zmtp/pipeline.ts";
 import { Publisher, Subscriber } from "../../../src/lib/zmtp/publish.ts";
 import { Replier, Requester } from "../../../src/lib/zmtp/request.ts";
+import { encodeZ85 } from "../../../src/lib/zmtp/z85.ts";
 import { hasLibzmq, Libzmq } from "./libzmq.ts";
 
 const base: SocketOptions = { clock: systemClock, random: systemRandom, reconnectMs: 10 };
@@ -287,6 +289,57 @@ describe.skipIf(!hasLibzmq)("ZMTP and libzmq", () => {
     await peer.send("rep", "yes");
     expect(texts(await asked)).toEqual(["yes"]);
     await peer.tell("close rep");
+  });
+
+  test("CURVE: in both directions, and not with an unknown key", async () => {
+    const [server, client, stranger] = [curveKeys(), curveKeys(), curveKeys()];
+    const troubles: string[] = [];
+    const replier = opened(
+      new Replier({
+        ...base,
+        security: {
+          mechanism: "CURVE",
+          role: "server",
+          ...server,
+          check: (key) => Buffer.from(key).equals(client.publicKey),
+        },
+        onTrouble: (_endpoint, error) => troubles.push(error.message),
+        answer: (question) => question.map(Buffer.from),
+      }),
+    );
+    const endpoint = replier.bind(anywhere);
+    const keysOf = ({ publicKey, secretKey }: ReturnType<typeof curveKeys>) =>
+      `CURVE_PUBLICKEY=${encodeZ85(publicKey)} CURVE_SECRETKEY=${encodeZ85(secretKey)}`;
+    await peer.tell(`open req REQ ${keysOf(client)} CURVE_SERVERKEY=${encodeZ85(server.publicKey)}`);
+    await peer.tell(`connect req ${endpoint}`);
+    for (const text of ["x", "y".repeat(70_000)]) {
+      await peer.send("req", text, "");
+      expect(await peer.receive("req")).toEqual([text, ""]);
+    }
+    await peer.tell("close req");
+    await peer.tell(`open req REQ ${keysOf(stranger)} CURVE_SERVERKEY=${encodeZ85(server.publicKey)}`);
+    await peer.tell(`connect req ${endpoint}`);
+    await until("the stranger is refused", () => troubles.includes("The client's key is unknown"));
+    await peer.tell("close req");
+
+    await peer.tell(`open pub PUB ${keysOf(server)} CURVE_SERVER=1`);
+    const theirs = await peer.bind("pub", anywhere);
+    const heard = inbox();
+    const subscriber = opened(
+      new Subscriber({
+        ...base,
+        security: { mechanism: "CURVE", role: "client", ...client, serverKey: server.publicKey },
+        onMessage: (frames) => heard.take(frames),
+      }),
+    );
+    subscriber.subscribe(bytes("a"));
+    subscriber.connect(theirs);
+    await until("it is heard", () => {
+      void peer.send("pub", "a", "sealed");
+      return heard.count > 0;
+    });
+    expect(await heard.next()).toEqual(["a", "sealed"]);
+    await peer.tell("close pub");
   });
 
   test("heartbeats: libzmq's pings are answered, and one that stopped is dropped", async () => {

@@ -10,7 +10,7 @@ import zmq
 
 context = zmq.Context()
 sockets = {}
-texts = {"PLAIN_USERNAME", "PLAIN_PASSWORD", "IDENTITY", "SUBSCRIBE", "UNSUBSCRIBE"}
+texts = {"PLAIN_USERNAME", "PLAIN_PASSWORD", "CURVE_PUBLICKEY", "CURVE_SECRETKEY", "CURVE_SERVERKEY", "IDENTITY", "SUBSCRIBE", "UNSUBSCRIBE"}
 
 
 def frames(text):
@@ -72,11 +72,14 @@ for line in sys.stdin:
     words = line.split()
     try:
         if words[0] == "allow":
+            from zmq.auth import CURVE_ALLOW_ANY
             from zmq.auth.thread import ThreadAuthenticator
 
             authenticator = ThreadAuthenticator(context)
             authenticator.start()
             authenticator.configure_plain(domain="*", passwords={words[1]: words[2]})
+            # Whoever has been set to judge judges CURVE as well.
+            authenticator.configure_curve(domain="*", location=CURVE_ALLOW_ANY)
             authenticators.append(authenticator)
             answer = "ok"
         else:
