@@ -222,11 +222,15 @@ ${rules.join("\n")}`;
 describe.skipIf(isMissing)("hound", () => {
   test("hound: an alert arrives with its pictures; its links ask first, act once, and cannot be changed", async () => {
     const graphite = startGraphite();
-    const { mails, port } = await startRecorder();
-    const config = configOf(graphite.url, port, ["web"], ["ops@example.org"]);
+    const { mails, port } = await startRecorder({ security: "starttls", user: "hound", password: "geheim" });
+    const config = configOf(graphite.url, port, ["web"], ["ops@example.org"]).replace(
+      'smtp_security = "none"',
+      `smtp_security = "starttls"\nsmtp_user = "hound"\nsmtp_password = "geheim"\nsmtp_ca = "${join(certificates, "first.pem")}"`,
+    );
     await using node = await startChild({ words: ["hound"], config });
     await until("the alert arrived", () => mails.length === 1);
     const { headers, parts } = await read(mails[0] as Mail);
+    expect([mails[0]?.tls, mails[0]?.user]).toEqual([true, "hound"]);
     expect(headers["Subject"]).toBe("[ALERT] web");
     expect(headers["Auto-Submitted"]).toBe("auto-generated");
     const text = parts.find(({ type }) => type === "text/plain")?.text ?? "";
@@ -273,6 +277,7 @@ describe.skipIf(isMissing)("hound", () => {
     const page = await (await fetch(`${node.url}/deliveries/`)).text();
     expect(page).toContain("[RECOVERED] web");
     expect(await node.end()).toBe(0);
+    expect(node.output()).not.toContain("geheim");
   });
 
   test("hound: pages of rules show graphs, take forms without script, and end silences", async () => {

@@ -145,6 +145,11 @@ const fields = {
   smtpUser: text({ summary: "Logs in to the mail server.", legacy: { names: ["HOUND_SMTP_USER"] } }),
   smtpPassword: secret({ summary: "Its password.", legacy: { names: ["HOUND_SMTP_PASSWORD"] } }),
   smtpVerifyTls: flag({ summary: "Whether the certificate of the mail server has to be good.", default: true }),
+  smtpCa: file({
+    summary: "A file of certificates (PEM) that the mail server's may come from, instead of the system's.",
+    unset: "those of the system",
+    example: "/etc/warren/mail-ca.pem",
+  }),
   smtpClearLogin: flag({ summary: "Send the password to another machine even where the connection is not encrypted." }),
   channels: shape(tables, {
     summary: "Where word goes beside mail: each a name, a kind (webhook, alertmanager, slack, matrix, ntfy) and a url.",

@@ -2,8 +2,11 @@
  * From what is configured to what hound works with: defaults of rules, how is told, the source, the mail server. What
  * cannot be used is said all at once.
  */
+import { readFileSync } from "node:fs";
+
 import { z } from "zod";
 
+import { reasonOf } from "../../kit/fault.ts";
 import type { MetricSourceOptions } from "../../kit/metric-source/open.ts";
 import { clearLogin, type MailRelay, type MailSecurity, securityOfPort } from "../../kit/mail/relay.ts";
 import { channelPlans } from "./delivery/channel-plan.ts";
@@ -42,6 +45,7 @@ export interface SettingsOptions extends RuleDefaults {
   smtpUser: string | undefined;
   smtpPassword: string | undefined;
   smtpVerifyTls: boolean;
+  smtpCa: string | undefined;
   smtpClearLogin: boolean;
 }
 
@@ -80,7 +84,13 @@ export function settingsProblems(options: SettingsOptions): string[] {
     problems.push(`source is ${source}: wanted its url, too`);
   if (source === "series" && url !== undefined) problems.push("source is series: wanted no url with it");
   if ((user === undefined) !== (password === undefined)) problems.push("wanted user and password, or neither");
-  const relay = relayOf(options);
+  let relay: MailRelay | undefined;
+  try {
+    relay = relayOf(options);
+  } catch (thrown) {
+    if (!(thrown instanceof SyntaxError)) throw thrown;
+    problems.push(thrown.message);
+  }
   const clear = relay && clearLogin(relay);
   if (clear !== undefined) problems.push(`${clear}: smtp_clear_login = true`);
   if (relay && options.mailFrom === undefined) problems.push("smtp_server is set: wanted mail_from, too");
@@ -140,9 +150,10 @@ export function sourceOptions(options: SettingsOptions): MetricSourceOptions {
   };
 }
 
-/** The mail server; undefined where there is none. */
+/** The mail server; undefined where there is none. Throws SyntaxError when its certificates cannot be read. */
 export function relayOf(options: SettingsOptions): MailRelay | undefined {
   const {
+    smtpCa,
     smtpClearLogin,
     smtpPassword,
     smtpPort: port,
@@ -158,8 +169,20 @@ export function relayOf(options: SettingsOptions): MailRelay | undefined {
     security: smtpSecurity === "auto" ? securityOfPort(port) : smtpSecurity,
     verifyTls: smtpVerifyTls,
     allowClearLogin: smtpClearLogin,
+    ...(smtpCa === undefined ? {} : { ca: certificatesIn(smtpCa) }),
     ...(smtpUser === undefined || smtpUser === "" ? {} : { login: { user: smtpUser, password: smtpPassword ?? "" } }),
   };
+}
+
+function certificatesIn(path: string): string {
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (thrown) {
+    throw new SyntaxError(`Cannot read smtp_ca: ${reasonOf(thrown)}`);
+  }
+  if (text.includes("-----BEGIN CERTIFICATE-----")) return text;
+  throw new SyntaxError(`Cannot use smtp_ca: wanted certificates as PEM in ${JSON.stringify(path)}`);
 }
 
 /** Whether anybody can be told by what is configured. */
