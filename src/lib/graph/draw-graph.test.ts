@@ -94,6 +94,8 @@ describe("drawGraph", () => {
     expect(boxes(11, "hideLegend=false")).toBe(11);
     expect(boxes(2, "hideLegend=true")).toBe(0);
     expect(boxes(5, "uniqueLegend=true")).toBe(1);
+    expect(boxes(1, "width=120&height=60")).toBe(0);
+    expect(boxes(1, "width=120&height=60&hideLegend=false")).toBe(1);
   });
 
   test("drawGraph: a long legend leaves half of the picture, and counts what is left out", () => {

@@ -217,6 +217,9 @@ class Drawing {
         return !hideNullFromLegend || Array.prototype.some.call(values, (value) => value === value && value !== null);
       })
       .map(({ series: { name }, colour, isRight }) => ({ name, colour, isRight }));
+    // A small picture is for its graph; who wants the legend all the same can ask for it.
+    const room = this.#box.bottom - this.#box.top - 2 * this.#ascent - height / 4;
+    if (hideLegend === undefined && room < this.#lineHeight + 5) return;
     const taken = drawLegend(this.#canvas, entries, {
       left: margin + 10,
       right: width - 4,

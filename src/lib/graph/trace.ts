@@ -1,6 +1,6 @@
 /**
  * From values to lines and areas in pixels. A trace is one series on its way: its values at equal distances of pixels. A value
- * that stands alone shows as a short level line. Areas never cover each other: each begins where those before it end, above
+ * that stands alone shows as a short level line. Areas of one axis never cover each other: each begins where those before it end, above
  * zero and below it, so that colours which are seen through do not mix.
  */
 import type { Polyline } from "./canvas.ts";
