@@ -70,6 +70,13 @@ export const services: readonly ServiceEntry[] = [
     byDefault: true,
     load: async () => (await import("./signals/houston/service.ts")).houston,
   },
+  {
+    name: "mediacheck",
+    group: "signals",
+    summary: "looks whether web pages have all they ask for",
+    byDefault: true,
+    load: async () => (await import("./signals/mediacheck/service.ts")).mediacheck,
+  },
 ];
 
 /** Loads what answers at `/`: the console. */

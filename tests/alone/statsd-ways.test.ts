@@ -148,7 +148,7 @@ print(" ".join(names))`;
 });
 
 test("statsd: values and events are kept by the store of the same program", async () => {
-  const others = ["cask", "hakmes", "reticulum", "chimney", "mountwatch"].flatMap((name) => [
+  const others = ["cask", "hakmes", "reticulum", "chimney", "mountwatch", "mediacheck"].flatMap((name) => [
     "--set",
     `${name}.enabled=false`,
   ]);

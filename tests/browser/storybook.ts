@@ -26,6 +26,13 @@ import {
   Overview as ChimneyOverview,
   overviewParts as chimneyParts,
 } from "../../src/signals/chimney/pages/overview.tsx";
+import { mediacheckStyleAsset } from "../../src/signals/mediacheck/pages/assets.ts";
+import {
+  Overview as MediacheckOverview,
+  overviewParts as mediacheckParts,
+} from "../../src/signals/mediacheck/pages/overview.tsx";
+import { RunPage, runParts } from "../../src/signals/mediacheck/pages/run.tsx";
+import { SitePage, siteParts } from "../../src/signals/mediacheck/pages/site.tsx";
 import { mountwatchStyleAsset } from "../../src/signals/mountwatch/pages/assets.ts";
 import {
   Overview as MountwatchOverview,
@@ -47,6 +54,7 @@ import { chimneySamples, checkSamples } from "./samples-chimney.ts";
 import { consoleSamples, sampleNow } from "./samples-console.ts";
 import { hakmesFileSamples, hakmesOverviewSamples } from "./samples-hakmes.ts";
 import { houndPaths, houndPicture, houndSample } from "./samples-hound.ts";
+import { mediacheckRunSamples, mediacheckSamples, mediacheckSiteSamples } from "./samples-mediacheck.ts";
 import { mountwatchSamples } from "./samples-mountwatch.ts";
 import { statsdSamples } from "./samples-statsd.ts";
 import { copiesSamples, imageSamples, lightTableSamples, reticulumStateSamples } from "./samples-reticulum.ts";
@@ -72,6 +80,7 @@ const navigation = [
   { name: "reticulum", summary: "images of any size", href: "/reticulum/", group: "storage" },
   { name: "statsd", summary: "counts and timings", href: "/statsd/", group: "signals" },
   { name: "series", summary: "keeps metrics", href: "/series/", group: "signals" },
+  { name: "mediacheck", summary: "pages with all they ask for", href: "/mediacheck/", group: "signals" },
   { name: "chimney", summary: "asks applications", href: "/chimney/", group: "signals" },
   { name: "mountwatch", summary: "asks disks", href: "/mountwatch/", group: "signals" },
   { name: "hound", summary: "alerts", href: "/hound/", group: "signals" },
@@ -95,6 +104,9 @@ const paths = [
   ...Object.keys(chimneySamples).map((name) => `/chimney/?sample=${name}`),
   ...Object.keys(checkSamples).map((name) => `/chimney/check/x/?sample=${name}`),
   ...Object.keys(mountwatchSamples).map((name) => `/mountwatch/?sample=${name}`),
+  ...Object.keys(mediacheckSamples).map((name) => `/mediacheck/?sample=${name}`),
+  ...Object.keys(mediacheckSiteSamples).map((name) => `/mediacheck/site/x/?sample=${name}`),
+  ...Object.keys(mediacheckRunSamples).map((name) => `/mediacheck/run/1/?sample=${name}`),
   ...Object.keys(statsdSamples).map((name) => `/statsd/?sample=${name}`),
   ...houndPaths,
   "/kit?sample=trouble",
@@ -140,6 +152,7 @@ export function startStorybook(port = 0): Storybook {
       reticulumStyleAsset,
       chimneyStyleAsset,
       mountwatchStyleAsset,
+      mediacheckStyleAsset,
       uploadStyleAsset,
       uploadScriptAsset,
     ]);
@@ -261,6 +274,21 @@ export function startStorybook(port = 0): Storybook {
     );
   };
 
+  const mediacheckPage = (request: Request, url: URL, sample: string, shell: PageShell): Response => {
+    const path = url.pathname.slice("/mediacheck".length).replace(/live$/, "");
+    const [parts, body] = path.startsWith("/site/")
+      ? [() => siteParts(sampleOf(mediacheckSiteSamples, sample)), SitePage(sampleOf(mediacheckSiteSamples, sample))]
+      : path.startsWith("/run/")
+        ? [() => runParts(sampleOf(mediacheckRunSamples, sample)), RunPage(sampleOf(mediacheckRunSamples, sample))]
+        : [
+            () => mediacheckParts(sampleOf(mediacheckSamples, sample)),
+            MediacheckOverview(sampleOf(mediacheckSamples, sample)),
+          ];
+    if (url.pathname.endsWith("/live")) return live(request, parts);
+    const about = { title: "Mediacheck", service: "mediacheck", assets: [mediacheckStyleAsset] };
+    return shell.page({ ...about, body, live: `/mediacheck${path}live` }, request);
+  };
+
   const mountwatchPage = (request: Request, url: URL, sample: string, shell: PageShell): Response => {
     const view = () => sampleOf(mountwatchSamples, sample);
     if (url.pathname === "/mountwatch/live") return live(request, () => mountwatchParts(view()));
@@ -316,6 +344,10 @@ export function startStorybook(port = 0): Storybook {
     if (url.pathname.startsWith("/statsd/")) {
       keepOpen();
       return statsdPage(request, url, sample, shell);
+    }
+    if (url.pathname.startsWith("/mediacheck/")) {
+      keepOpen();
+      return mediacheckPage(request, url, sample, shell);
     }
     if (url.pathname.startsWith("/mountwatch/")) {
       keepOpen();

@@ -51,6 +51,7 @@ export interface CheckFlags {
   prefix: string;
   deploy?: string;
   events: string;
+  token?: string;
 }
 
 /** Checks; the exit code. */
@@ -183,7 +184,7 @@ async function send(
         timeoutMs: 10_000,
         maxBytes: 65_536,
         method: "POST",
-        headers: { "Content-Type": "application/json", ...tokenOf(process.env["WARREN_TOKEN"]) },
+        headers: { "Content-Type": "application/json", ...tokenOf(flags.token) },
         body: JSON.stringify(eventOf(report, { name, deploy: flags.deploy })),
         verifyTls: flags.verify,
       });

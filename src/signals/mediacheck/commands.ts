@@ -2,7 +2,7 @@
  * The verbs below `warren mediacheck`. Without a verb and without the predecessor's flags that command starts the service;
  * with them it does what the predecessor did, and ends.
  */
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 
 import { remoteVerbs } from "../../kit/commands/remote.ts";
 import { areOriginal } from "./original.ts";
@@ -59,7 +59,8 @@ export function mediacheckCommands(program: Command): void {
     .option("--graphite <address>", "send the figures there, as lines")
     .option("--prefix <name>", "the beginning of their names", "mediacheck")
     .option("--deploy <text>", "what was deployed: posts an event with the result")
-    .option("--events <url>", "where events are posted, as Graphite takes them", "http://127.0.0.1:4100/series/events");
+    .option("--events <url>", "where events are posted, as Graphite takes them", "http://127.0.0.1:4100/series/events")
+    .addOption(new Option("--token <token>", "an API token for that").env("WARREN_TOKEN"));
   actLocally(check, async (screen, urls) => {
     const { checkVerb } = await import("./commands-check.ts");
     return checkVerb(screen, urls, check.opts());

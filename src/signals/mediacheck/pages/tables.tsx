@@ -13,14 +13,33 @@ const marks: Record<Verdict, { tone: Tone; word: string }> = {
   skipped: { tone: "idle", word: "left alone" },
 };
 
-function Where({ resource }: { resource: ResourceReport }) {
-  const { useCount, uses } = resource;
-  const [first] = uses;
-  if (!first) return null;
+function Address({ resource: { finalUrl, url } }: { resource: ResourceReport }) {
+  const href = linkTo(url);
   return (
-    <span class="soft">
-      {first.via ?? first.page} ({first.how}){useCount > 1 ? ` and ${formatCount(useCount - 1)} more` : ""}
-    </span>
+    <>
+      <span class="address">{href === undefined ? url : <a href={href}>{url}</a>}</span>
+      {finalUrl === undefined ? null : <span class="below">led to {finalUrl}</span>}
+    </>
+  );
+}
+
+function Wrong({ resource: { troubles, url, useCount, uses } }: { resource: ResourceReport }) {
+  const [first] = uses;
+  return (
+    <>
+      {troubles.length === 0 ? null : (
+        <ul class="troubles">
+          {troubles.map(({ sentence }) => (
+            <li>{sentence}</li>
+          ))}
+        </ul>
+      )}
+      {first === undefined || first.page === url ? null : (
+        <span class="below">
+          in {first.via ?? first.page} ({first.how}){useCount > 1 ? ` and ${formatCount(useCount - 1)} more` : ""}
+        </span>
+      )}
+    </>
   );
 }
 
@@ -36,30 +55,14 @@ export function Resources({ empty, resources }: { resources: readonly ResourceRe
         {
           title: "Address",
           kind: "main",
-          cell: ({ finalUrl, url }) => {
-            const href = linkTo(url);
-            return (
-              <span class="address">
-                {href === undefined ? url : <a href={href}>{url}</a>}
-                {finalUrl === undefined ? null : <span class="soft"> to {finalUrl}</span>}
-              </span>
-            );
-          },
+          cell: (resource) => <Address resource={resource} />,
         },
         { title: "State", kind: "state", cell: ({ verdict }) => <Mark {...marks[verdict]} /> },
         {
-          title: "What is wrong",
+          title: "What is wrong, and where",
           kind: "wide",
-          cell: ({ troubles }) =>
-            troubles.length === 0 ? undefined : (
-              <ul class="troubles">
-                {troubles.map(({ sentence }) => (
-                  <li>{sentence}</li>
-                ))}
-              </ul>
-            ),
+          cell: (resource) => <Wrong resource={resource} />,
         },
-        { title: "Asked for by", kind: "wide", cell: (resource) => <Where resource={resource} /> },
         { title: "As", kind: "time", cell: ({ kinds }) => kinds.join(", ") },
         { title: "Status", kind: "number", cell: ({ status }) => status },
         {
