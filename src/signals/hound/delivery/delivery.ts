@@ -168,9 +168,10 @@ export async function openDelivery(parts: DeliveryParts): Promise<Delivery> {
 
 function drawFrom(source: MetricSource | undefined): DrawGraph | undefined {
   if (source === undefined) return undefined;
-  return ({ fromSeconds, targets, untilSeconds }, threshold, signal) => {
+  return ({ fromSeconds, targets, untilSeconds }, rule, signal) => {
     const look = untilSeconds - fromSeconds > 2 * 86_400 ? "week" : "day";
-    return graphPng(source, { targets, threshold, fromSeconds, untilSeconds, look, ground: "paper" }, signal);
+    const about = { series: rule?.series, threshold: rule?.threshold };
+    return graphPng(source, { ...about, targets, fromSeconds, untilSeconds, look, ground: "paper" }, signal);
   };
 }
 

@@ -11,6 +11,8 @@ import type { GraphSeries } from "../../../lib/graph/graph-series.ts";
 /** What is drawn, and how. */
 export interface GraphOrder {
   targets: readonly string[];
+  /** Only this series of the targets is drawn, where it is among them. */
+  series?: string | undefined;
   /** A line across, where there is one. */
   threshold: number | undefined;
   fromSeconds: number;
@@ -44,8 +46,9 @@ export async function graphSvg(source: MetricSource, order: GraphOrder, signal: 
   const series: GraphSeries[] = [];
   for (const answer of answers) {
     if (answer.fault) throw answer.fault;
+    const named = answer.series.filter(({ name }) => name === order.series);
     series.push(
-      ...answer.series
+      ...(named.length > 0 ? named : answer.series)
         .slice(0, seriesMax)
         .map(graphSeries)
         .filter((one) => one !== undefined),

@@ -39,9 +39,9 @@ test("mail: the text is the notice's to the letter, with the links below it", as
 
 test("mail: pictures are drawn once for all recipients of a notice, with the rule's threshold", async () => {
   let drawn = 0;
-  const { send, sent } = stage((graph, threshold) => {
+  const { send, sent } = stage((graph, rule) => {
     drawn++;
-    expect(threshold).toBe(10);
+    expect(rule?.threshold).toBe(10);
     return Promise.resolve(new TextEncoder().encode(graph.title));
   });
   const notice = sampleNotice({ graphs });

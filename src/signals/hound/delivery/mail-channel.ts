@@ -7,14 +7,14 @@ import type { Clock } from "../../../kit/clock.ts";
 import { Fault, reasonOf } from "../../../kit/fault.ts";
 import type { Logger } from "../../../kit/log.ts";
 import type { Mailer, MailMessage, MailPicture } from "../../../kit/mail/mailer.ts";
-import type { Notice } from "../notice.ts";
+import type { Notice, NoticeRule } from "../notice.ts";
 import type { Channel, Sending } from "./channel.ts";
 import { htmlOf } from "./mail-html.tsx";
 
-/** Draws one of a notice's pictures, with the threshold where it is about one rule: a PNG, or undefined for none. */
+/** Draws one of a notice's pictures; `rule` where it is about one. A PNG, or undefined for none. */
 export type DrawGraph = (
   graph: Notice["graphs"][number],
-  threshold: number | undefined,
+  rule: NoticeRule | undefined,
   signal: AbortSignal,
 ) => Promise<Uint8Array | undefined>;
 
@@ -67,11 +67,11 @@ async function drawn(notice: Notice, draw: DrawGraph, clock: Clock, log: Logger)
   const late = new AbortController();
   const cancel = clock.schedule(drawMs, () => late.abort(new Error(`not drawn within ${drawMs} ms`)));
   const ended = new Promise<undefined>((resolve) => late.signal.addEventListener("abort", () => resolve(undefined)));
-  const threshold = notice.rules.length === 1 ? notice.rules[0]?.threshold : undefined;
+  const rule = notice.rules.length === 1 ? notice.rules[0] : undefined;
   const pictures = notice.graphs.map(async (graph, position): Promise<MailPicture | undefined> => {
     try {
       // Whatever draws may not heed the signal.
-      const bytes = await Promise.race([draw(graph, threshold, late.signal), ended]);
+      const bytes = await Promise.race([draw(graph, rule, late.signal), ended]);
       const id = `graph-${position + 1}@${notice.id.replace(/[^\w.-]/g, "-")}`;
       return bytes && { id, title: graph.title, mediaType: "image/png", bytes };
     } catch (thrown) {

@@ -284,9 +284,7 @@ export function houndPages(parts: HoundPageParts): HoundPages {
       }
       if (tail !== undefined) {
         const { rule, series } = standingOf(wanted);
-        // A series is its rule's target, narrowed by the source where its name is a target itself.
-        const targets = [series !== undefined && source?.language === "graphite" ? series : rule.target];
-        return picture(request, { targets, threshold: rule.threshold, look: lookOf(tail) });
+        return picture(request, { targets: [rule.target], series, threshold: rule.threshold, look: lookOf(tail) });
       }
       const view = alertView(wanted, caller);
       return page(request, titleOf(view.standing), Alert(view), {
