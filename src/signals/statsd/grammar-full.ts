@@ -37,8 +37,14 @@ interface Shared {
   atSeconds: number | undefined;
 }
 
+/** The full grammar, and how it makes a path of a raw name and the text of its tags. */
+export interface FullGrammar {
+  readonly read: LineGrammar;
+  nameOf(raw: string, tags: string): string;
+}
+
 /** The full grammar. */
-export function fullGrammar(rules: FullRules): LineGrammar {
+export function fullGrammar(rules: FullRules): FullGrammar {
   const remembered = new Map<string, string>();
   const nameOf = (raw: string, tags: string): string => {
     const key = tags === "" ? raw : `${raw}|#${tags}`;
@@ -76,7 +82,7 @@ export function fullGrammar(rules: FullRules): LineGrammar {
     else sink.time(name, value, shared.rate);
   };
 
-  return (whole, sink) => {
+  const read: LineGrammar = (whole, sink) => {
     const line = whole.endsWith("\r") ? whole.slice(0, -1) : whole;
     if (line.startsWith("_e{")) return readEvent(line, sink);
     if (line.startsWith("_sc|")) return readCheck(line, sink);
@@ -128,6 +134,7 @@ export function fullGrammar(rules: FullRules): LineGrammar {
       }
     }
   };
+  return { read, nameOf };
 }
 
 function isKnown(type: string): boolean {
