@@ -196,8 +196,9 @@ async function measureRender(folder: string, { hours, series, times }: Amounts["
   const ask = async (url: string) => {
     const startedMs = performance.now();
     const answer = await fetch(`${url}/render`, { method: "POST", body: form });
-    const body = (await answer.json()) as { datapoints: [number | null, number][] }[];
+    const text = await answer.text();
     const tookMs = performance.now() - startedMs;
+    const body = JSON.parse(text) as { datapoints: [number | null, number][] }[];
     const known = body.reduce((sum, { datapoints }) => sum + datapoints.filter(([value]) => value !== null).length, 0);
     return { tookMs, known };
   };
@@ -268,7 +269,7 @@ async function measureRender(folder: string, { hours, series, times }: Amounts["
     title: `Render of ${series} series × ${hours} h at ${stepSeconds} s, as JSON`,
     rows,
     notes: [
-      "The time includes reading the answer. graphite-web reads whisper files on the same disk, from one process and without caches.",
+      "The time is until the whole answer is there. graphite-web reads whisper files on the same disk, from one process and without caches.",
     ],
   };
 }
