@@ -16,7 +16,7 @@ import { type Loaded, Loader, type LoaderParts, type LoadOutcome } from "./loade
 import { manifestReferences } from "./manifest-references.ts";
 import { scriptReferences } from "./module-references.ts";
 import { Policies } from "./policy.ts";
-import { type Reference, type ResourceKind, resolve, withoutFragment } from "./reference.ts";
+import { type Reference, type ResourceKind, resolve, shownUrl, withoutFragment } from "./reference.ts";
 import { countsOf, type ResourceReport, type SiteReport, worstFirst } from "./report.ts";
 import { type CheckSettings, fits } from "./settings.ts";
 import { parseSitemap } from "./sitemap.ts";
@@ -297,7 +297,7 @@ class Crawl {
       if (!names || fragment.toLowerCase() === "top" || fragment.includes(":~:") || names.has(fragment)) continue;
       this.#ledger.find(page)?.hold({
         isHard: true,
-        sentence: `It links to ${url.slice(0, 200)}#${fragment.slice(0, 100)}, and nothing there has that name`,
+        sentence: `It links to ${shownUrl(url).slice(0, 200)}#${fragment.slice(0, 100)}, and nothing there has that name`,
       });
     }
   }
@@ -366,7 +366,7 @@ class Crawl {
     if (kind === "style") {
       const isDeep = depth >= styleDepthMax;
       const { references, isCut } = styleReferences(text, answer.url);
-      if (isCut) this.#limits.add(`${answer.url.slice(0, 200)} asks for more things than are looked at`);
+      if (isCut) this.#limits.add(`${shownUrl(answer.url).slice(0, 200)} asks for more things than are looked at`);
       for (const inner of references) {
         if (inner.kind !== "style" || !isDeep) this.#use(inner, document, depth + 1, answer.url);
         else

@@ -7,7 +7,7 @@ import { frameObjections, objectionsTo, originObjections } from "./content-kind.
 import { hasIntegrity } from "./integrity.ts";
 import type { Loaded } from "./loader.ts";
 import type { Policies } from "./policy.ts";
-import type { Reference } from "./reference.ts";
+import { type Reference, shownUrl } from "./reference.ts";
 import type { Trouble } from "./report.ts";
 import type { CheckSettings } from "./settings.ts";
 import { ruleOn } from "./status-rules.ts";
@@ -21,7 +21,7 @@ export interface Asker {
 /** Why a browser would not even ask; undefined when it would. */
 export function refusal(reference: Reference, { policies, url: pageUrl }: Asker): Trouble | undefined {
   const parsed = URL.parse(reference.url);
-  if (parsed === null) return { isHard: true, sentence: `"${reference.url.slice(0, 200)}" is no address` };
+  if (parsed === null) return { isHard: true, sentence: `"${shownUrl(reference.url).slice(0, 200)}" is no address` };
   const { protocol } = parsed;
   if (pageUrl.startsWith("https:") && protocol !== "https:") {
     return {
@@ -49,14 +49,18 @@ export function troublesOf(
   const troubles: Trouble[] = [];
   for (const hop of answer.hops.slice(1)) {
     if (pageUrl.startsWith("https:") && !hop.startsWith("https:")) {
-      troubles.push({ isHard: true, isMixed: true, sentence: `Mixed content: it redirects to ${hop.slice(0, 200)}` });
+      troubles.push({
+        isHard: true,
+        isMixed: true,
+        sentence: `Mixed content: it redirects to ${shownUrl(hop).slice(0, 200)}`,
+      });
       break;
     }
     const directive = policies.forbids(kind, { ...reference, url: hop, isRedirected: true });
     if (directive !== undefined) {
       troubles.push({
         isHard: true,
-        sentence: `It redirects to ${hop.slice(0, 200)}, which the page's Content-Security-Policy (${directive}) does not allow`,
+        sentence: `It redirects to ${shownUrl(hop).slice(0, 200)}, which the page's Content-Security-Policy (${directive}) does not allow`,
       });
       break;
     }

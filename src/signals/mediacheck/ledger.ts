@@ -30,7 +30,12 @@ export class LedgerEntry {
   use(use: Use): void {
     this.#useCount++;
     this.#kinds.add(use.kind);
-    if (this.#uses.length < usesMax) this.#uses.push({ ...use, page: shownUrl(use.page) });
+    if (this.#uses.length < usesMax)
+      this.#uses.push({
+        ...use,
+        page: shownUrl(use.page),
+        ...(use.via === undefined ? {} : { via: shownUrl(use.via) }),
+      });
   }
 
   hold(trouble: Trouble): void {

@@ -9,6 +9,7 @@ import { parseHttpDate } from "../../kit/http/conditional.ts";
 import { outbound, type OutboundAnswer, type OutboundOptions } from "../../kit/outbound.ts";
 import { formatSpan } from "../../kit/pages/quantity.ts";
 import { HostTurns } from "./host-turns.ts";
+import { shownUrl } from "./reference.ts";
 import type { CheckSettings } from "./settings.ts";
 
 /** What is asked for. */
@@ -114,7 +115,7 @@ export class Loader {
     let leftMs = settings.resourceMs;
     for (;;) {
       if (hops.includes(at))
-        return { sentence: `It redirects in a circle: ${at.slice(0, 200)} came again`, mayPass: false };
+        return { sentence: `It redirects in a circle: ${shownUrl(at).slice(0, 200)} came again`, mayPass: false };
       hops.push(at);
       const release = await this.#turns.take(hostOf(at), signal);
       const startedMs = clock.monotonicMs();
@@ -139,13 +140,13 @@ export class Loader {
         const next = URL.parse(location, at);
         if (next === null || (next.protocol !== "http:" && next.protocol !== "https:")) {
           return {
-            sentence: `It redirects to "${location.slice(0, 200)}", which is no address to ask`,
+            sentence: `It redirects to "${shownUrl(location).slice(0, 200)}", which is no address to ask`,
             mayPass: false,
           };
         }
         if (hops.length > settings.maxRedirects) {
           return {
-            sentence: `More than ${settings.maxRedirects} redirects, the last to ${next.href.slice(0, 200)}`,
+            sentence: `More than ${settings.maxRedirects} redirects, the last to ${shownUrl(next.href).slice(0, 200)}`,
             mayPass: false,
           };
         }

@@ -7,6 +7,7 @@ import { type Clock, systemClock } from "../../kit/clock.ts";
 import type { Screen } from "../../kit/terminal/screen.ts";
 import { checkSite } from "./crawl.ts";
 import { logrusLine, type OriginalLevel, originalLevels } from "./logrus.ts";
+import { shownUrl } from "./reference.ts";
 import type { ResourceReport } from "./report.ts";
 import { usualSettings } from "./settings.ts";
 
@@ -124,7 +125,12 @@ export async function runOriginal(
   const page = URL.parse(flags.url);
   if (page === null || !/^[a-z][a-z0-9+.-]*:\/\//i.test(flags.url)) return fatal("must be an absolute URL");
   page.hash = "";
-  log("info", "fetching", { URL: page.href, Scheme: page.protocol.slice(0, -1), Host: page.host, Path: page.pathname });
+  log("info", "fetching", {
+    URL: shownUrl(page.href),
+    Scheme: page.protocol.slice(0, -1),
+    Host: page.host,
+    Path: page.pathname,
+  });
   let isRead = false;
   const report = await checkSite(
     { pages: [page.href], sitemaps: [] },
@@ -144,12 +150,12 @@ export async function runOriginal(
         log("info", "extracted media URLs", { number: references });
       },
       asking(url) {
-        if (url !== page.href) log("info", "checking media URL", { url });
+        if (url !== page.href) log("info", "checking media URL", { url: shownUrl(url) });
       },
     },
     new AbortController().signal,
   );
-  for (const resource of report.resources) say(resource, resource.url === page.href, log);
+  for (const resource of report.resources) say(resource, resource.url === shownUrl(page.href), log);
   for (const limit of report.limits) log("warn", limit);
   if (!report.isGood) return fatal("NOT OK");
   log("info", "OK");

@@ -9,6 +9,7 @@ import type { Logger } from "../../kit/log.ts";
 import { below, type Random } from "../../kit/random.ts";
 import { startWorker, type Worker } from "../../kit/worker.ts";
 import { checkSite, type CrawlParts, type Starts } from "./crawl.ts";
+import { shownUrl } from "./reference.ts";
 import type { SiteReport } from "./report.ts";
 import type { Cause, KeptRun, RunStore } from "./run-store.ts";
 import type { CheckSettings } from "./settings.ts";
@@ -154,7 +155,7 @@ export class Runner {
     settings: CheckSettings,
     about: { site: string | undefined; cause: Cause; deploy: string | undefined },
   ): number {
-    const target = pages[0] ?? sitemaps[0] ?? "";
+    const target = shownUrl(pages[0] ?? sitemaps[0] ?? "");
     const id = this.#parts.store.enter({ ...about, target, askedAt: this.#parts.clock.now() });
     this.#asked.push({ id, site: about.site, starts: { pages, sitemaps }, settings });
     this.workers[1]?.wake();
@@ -178,7 +179,7 @@ export class Runner {
     const { pages, settings, sitemaps } = site;
     const about = {
       site: site.name,
-      target: pages[0] ?? sitemaps[0] ?? "",
+      target: shownUrl(pages[0] ?? sitemaps[0] ?? ""),
       cause: "interval",
       deploy: undefined,
     } as const;

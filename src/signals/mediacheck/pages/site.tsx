@@ -3,6 +3,7 @@
 import { Age, Facts, Headline, Live, Section, type Tone } from "../../../kit/pages/components.tsx";
 import type { Html } from "../../../kit/pages/html.ts";
 import { countOf, formatCount, formatSpan } from "../../../kit/pages/quantity.ts";
+import { shownUrl } from "../reference.ts";
 import { Resources, Runs } from "./tables.tsx";
 import { runPath, type SitePageView, sitePath } from "./view.ts";
 
@@ -26,7 +27,11 @@ function State({ view }: { view: SitePageView }) {
   return (
     <Facts
       of={[
-        ["Begins at", start[0] ?? "", start.length > 1 ? `and ${formatCount(start.length - 1)} more` : undefined],
+        [
+          "Begins at",
+          shownUrl(start[0] ?? ""),
+          start.length > 1 ? `and ${formatCount(start.length - 1)} more` : undefined,
+        ],
         ["Rhythm", site.intervalMs === undefined ? "only when asked" : `every ${formatSpan(site.intervalMs)}`],
         [
           "Checked",
