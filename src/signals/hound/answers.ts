@@ -103,14 +103,17 @@ async function askOne(
   { clock, signal, timeoutMs = 10_000 }: AskingOptions,
 ): Promise<readonly TargetAnswer[]> {
   const late = new AbortController();
-  const reason = new Fault("timeout", "hound/source-timeout", `${source.name} gives no answer within ${timeoutMs} ms`);
-  const tooLate = new Promise<never>((_, reject) => {
-    late.signal.addEventListener("abort", () => reject(reason), { once: true });
+  const either = AbortSignal.any([signal, late.signal]);
+  // A source that does not listen must not hold up whoever waits.
+  const given = new Promise<never>((_, reject) => {
+    either.addEventListener("abort", () => reject(either.reason as Error), { once: true });
   });
-  const cancel = clock.schedule(timeoutMs, () => late.abort());
+  const cancel = clock.schedule(timeoutMs, () => {
+    late.abort(new Fault("timeout", "hound/source-timeout", `${source.name} gives no answer within ${timeoutMs} ms`));
+  });
   try {
-    const asked = source.render(targets, { fromSeconds, untilSeconds }, AbortSignal.any([signal, late.signal]));
-    return await Promise.race([asked, tooLate]);
+    signal.throwIfAborted();
+    return await Promise.race([source.render(targets, { fromSeconds, untilSeconds }, either), given]);
   } finally {
     cancel();
   }

@@ -197,6 +197,7 @@ const fields = {
     default: true,
     legacy: { names: ["HOUND_EMAIL_ON_ERROR"], read: goFlag },
   }),
+  tellSilences: flag({ summary: "Tell everybody when somebody silences something, or ends a silence." }),
   blindAfterMs: duration({
     summary: "Errors, and a source that cannot be read, are told when they last for so long.",
     default: "5m",

@@ -11,7 +11,8 @@ export function houndFindings(state: {
   standings: readonly RuleStanding[];
   sight: HoundSight;
   everybody: readonly string[];
-  hasRoutes: boolean;
+  /** Whom routes name. */
+  routed: readonly string[];
   refusal(recipient: string): string | undefined;
 }): Finding[] {
   const { now, rules, sight, standings } = state;
@@ -43,12 +44,12 @@ export function houndFindings(state: {
     });
   }
   const isUntold =
-    state.everybody.length === 0 && !state.hasRoutes && rules.some((rule) => rule.recipients.length === 0);
+    state.everybody.length === 0 && state.routed.length === 0 && rules.some((rule) => rule.recipients.length === 0);
   if (isUntold) {
     const sentence = "Some rules are told to nobody: set mail_to, or give them recipients of their own";
     findings.push({ name: "recipients", state: "degraded", sentence });
   }
-  const recipients = new Set([...state.everybody, ...rules.flatMap((rule) => rule.recipients)]);
+  const recipients = new Set([...state.everybody, ...state.routed, ...rules.flatMap((rule) => rule.recipients)]);
   const refused = [...recipients].flatMap((recipient) => {
     const reason = state.refusal(recipient);
     return reason === undefined ? [] : [`${recipient}: ${reason}`];

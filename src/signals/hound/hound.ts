@@ -13,20 +13,24 @@ import type { KeptFile, KeptMemory } from "./kept.ts";
 import { judged, type LevelLimits, sinceOf, stateOf } from "./level.ts";
 import type { Memory } from "./memory.ts";
 import { downTeller, isQuiet, mutedBy, type Muting, silencedUntil, type Watched } from "./muted.ts";
-import type { NoticeSink } from "./notice.ts";
+import type { Notice, NoticeSink } from "./notice.ts";
 import { afterBlindRound, afterSeeingRound, type OwnTrouble, type OwnTroubleOptions } from "./own-trouble.ts";
 import { dueAt } from "./repeat.ts";
 import type { Rule } from "./rule.ts";
+import { shortHash } from "./rule-file.ts";
 import { SilenceList } from "./silence-list.ts";
 import { isGone, keptOf, type Slot, Slots, spreadVerdicts } from "./slots.ts";
 import type { HistoryEntry, HoundSight, HoundView, RuleStanding, Silence } from "./standing.ts";
 import { tell, type TellingOptions } from "./telling.ts";
 import { type Verdict, verdictsOf } from "./verdict.ts";
+import { silenceWords } from "./words.ts";
 
 /** How all rules are judged and told, from the configuration. */
 export interface HoundPolicy
   extends Omit<TellingOptions, "at" | "silences" | "isDown">, Omit<OwnTroubleOptions, "at" | "everybody" | "source"> {
   level: LevelLimits;
+  /** Whether everybody is told of silences. */
+  tellsSilences: boolean;
   /** A series that is gone for so long is forgotten. */
   forgetSeriesMs: number;
   /** The source stood still while this program did: rules without data are left alone until their grace has passed. */
@@ -206,17 +210,38 @@ export class Hound implements HoundView {
   }
 
   silence(wanted: { matcher: string; untilAt: number; by: string; comment: string }): Silence {
-    return this.#silences.add(wanted);
+    const silence = this.#silences.add(wanted);
+    this.#tellSilence(silence, silence.by, false);
+    return silence;
   }
 
   unsilence(id: string, by: string): boolean {
-    const isEnded = this.#silences.end(id);
-    if (isEnded) this.#parts.log.info("A silence was ended", { silence: id, by });
-    return isEnded;
+    const ended = this.#silences.end(id);
+    if (!ended) return false;
+    this.#parts.log.info("A silence was ended", { silence: id, by });
+    this.#tellSilence(ended, by, true);
+    return true;
   }
 
   silences(): readonly Silence[] {
     return this.#silences.lasting();
+  }
+
+  /** It goes out with the next round. */
+  #tellSilence(silence: Silence, by: string, isEnded: boolean): void {
+    const { clock, kept, policy } = this.#parts;
+    if (!policy.tellsSilences) return;
+    const notice: Notice = {
+      id: shortHash(`silence\n${silence.id}\n${silence.fromAt}\n${isEnded ? "ended" : "made"}`, 20),
+      kind: "silence",
+      createdAt: clock.now(),
+      recipients: policy.everybody,
+      ...silenceWords(silence, by, isEnded),
+      rules: [],
+      graphs: [],
+      actions: [],
+    };
+    kept.keep({ memories: [], forgotten: [], history: [], notices: [notice], own: undefined });
   }
 
   #judge(at: number, verdictsFor: (rule: Rule) => readonly Verdict[], own: OwnTroubleOptions): RoundReport {

@@ -44,7 +44,7 @@ export interface OwnTroubleOptions {
   source: string;
   /** Whether errors are told at all. */
   tellsErrors: boolean;
-  /** Blindness that is shorter is not told. */
+  /** Blindness and errors that last shorter are not told. */
   blindAfterMs: number;
   /** Errors that were gone for less are the same errors. */
   calmMs: number;
@@ -75,7 +75,7 @@ export function afterSeeingRound(
   troubled: readonly Watched[],
   options: OwnTroubleOptions,
 ): { trouble: OwnTrouble; notices: Notice[] } {
-  const { at, calmMs, source, tellsErrors } = options;
+  const { at, blindAfterMs, calmMs, source, tellsErrors } = options;
   const notices: Notice[] = [];
   const { blind, errors: known } = before;
   if (blind && blind.toldCount > 0)
@@ -86,7 +86,8 @@ export function afterSeeingRound(
     return { trouble: at - goneAt >= calmMs ? {} : { errors: { ...known, goneAt } }, notices };
   }
   const { goneAt: _, ...errors } = known ?? { sinceAt: at, toldCount: 0, goneAt: undefined };
-  if (!tellsErrors || at < dueAt(errors, at)) return { trouble: { errors }, notices };
+  const isBrief = at - errors.sinceAt < blindAfterMs;
+  if (!tellsErrors || isBrief || at < dueAt(errors, at)) return { trouble: { errors }, notices };
   notices.push({
     ...noticeOf("errors", `${errors.sinceAt} ${errors.toldCount}`, errorsWords(troubled), options),
     rules: troubled.slice(0, 1000).map(noticeRule),

@@ -101,6 +101,7 @@ async function begin(context: ServiceContext<HoundOptions>, keptPath: string): P
     graphBase: graphBaseOf(options.url, source?.language, reach("series")?.baseUrl),
     actionsOf: (standingId) => alertActions(delivery.links, standingId),
     tellsErrors: options.tellErrors,
+    tellsSilences: options.tellSilences,
     blindAfterMs: options.blindAfterMs,
     calmMs: options.flapCalmMs,
     level: {
@@ -231,7 +232,7 @@ async function begin(context: ServiceContext<HoundOptions>, keptPath: string): P
         standings: watch.standings(),
         sight: watch.sight(),
         everybody: options.mailTo,
-        hasRoutes: options.routes.length > 0,
+        routed: settings.routes.flatMap(({ recipients }) => recipients),
         refusal: (recipient) => delivery.refusal(recipient),
       }),
       ...delivery.findings(),

@@ -55,14 +55,14 @@ export class SilenceList {
     return silence;
   }
 
-  /** Ends one; false when there is none of that id. */
-  end(id: string): boolean {
+  /** Ends one and gives it back; undefined when there is none of that id. */
+  end(id: string): Silence | undefined {
     const at = this.#clock.now();
     const found = this.#list.find(({ silence }) => silence.id === id && silence.untilAt > at);
-    if (!found) return false;
+    if (!found) return undefined;
     this.#kept.putSilence({ ...found.silence, untilAt: at });
     this.#list = this.#list.filter((one) => one !== found);
-    return true;
+    return found.silence;
   }
 }
 

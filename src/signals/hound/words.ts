@@ -5,6 +5,7 @@
 import { formatSpan } from "../../kit/pages/quantity.ts";
 import type { Notice, NoticeRule } from "./notice.ts";
 import type { Rule } from "./rule.ts";
+import type { Silence } from "./standing.ts";
 import type { Watched } from "./muted.ts";
 
 /** A subject and a text. */
@@ -174,6 +175,17 @@ export function digestWords(missed: readonly Watched[]): Words {
   return {
     subject: `[NOTICE] In quiet hours: ${someOf(missed)}`,
     text: textOf([`${missed.length} metrics failed in quiet hours and are good again:`, "", ...list]),
+  };
+}
+
+/** Somebody silenced something, or ended a silence. */
+export function silenceWords({ comment, matcher, untilAt }: Silence, by: string, isEnded: boolean): Words {
+  const text = isEnded
+    ? `${by} has ended the silence of ${matcher}; what fails there is told again.`
+    : `Nothing is told of ${matcher} until ${instant(untilAt)}: ${by} has silenced it.`;
+  return {
+    subject: `[NOTICE] ${isEnded ? "No longer silent" : "Silenced"}: ${matcher.slice(0, 100)}`,
+    text: textOf(comment === "" || isEnded ? [text] : [text, "", comment]),
   };
 }
 

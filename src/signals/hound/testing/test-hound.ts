@@ -20,6 +20,7 @@ export const plainPolicy: HoundPolicy = {
   quiet: { windows: [], exceptSeverities: [] },
   maintenance: [],
   tellsErrors: false,
+  tellsSilences: false,
   blindAfterMs: 5 * minuteMs,
   calmMs: 30 * minuteMs,
   level: { flap: { failures: 0, windowMs: 60 * minuteMs, calmMs: 30 * minuteMs }, gapMs: 10 * minuteMs },
