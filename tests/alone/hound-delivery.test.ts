@@ -11,7 +11,7 @@ import { join } from "node:path";
 import { systemClock } from "../../src/kit/clock.ts";
 import { createMailer } from "../../src/kit/mail/mailer.ts";
 import type { MailRelay } from "../../src/kit/mail/relay.ts";
-import { startChild, until } from "../../src/kit/testing/child-node.ts";
+import { runProgram, startChild, until } from "../../src/kit/testing/child-node.ts";
 
 setDefaultTimeout(90_000);
 
@@ -319,6 +319,34 @@ describe.skipIf(isMissing)("hound", () => {
     expect((await post(`/deliveries/${delivery}/retry`)).status).toBe(303);
     expect((await post("/deliveries/99999/retry")).status).toBe(404);
     expect(await node.end()).toBe(0);
+  });
+
+  test("hound: where tokens are wanted, a link in a mail is right enough for what it says, and for no more", async () => {
+    const graphite = startGraphite();
+    const { mails, port } = await startRecorder();
+    const config = configOf(graphite.url, port, ["web"], ["ops@example.org"]);
+    await using node = await startChild({ words: ["hound"], config });
+    const made = await runProgram(["token", "create", "reader", "--scope", "hound:read", "--data", node.data]);
+    const token = /\S{20,}/.exec(made.stdout)?.[0] ?? "";
+    await until("the token is known", async () => (await fetch(`${node.url}/api/standings`)).status === 401);
+    await until("the alert arrived", () => mails.length === 1);
+    const { parts } = await read(mails[0] as Mail);
+    const link = /^Acknowledge: (\S+)$/m.exec(parts[0]?.text ?? "")?.[1] ?? "";
+    const asked = await fetch(link);
+    const page = await asked.text();
+    expect([asked.status, page.includes('<button type="submit">Acknowledge</button>')]).toEqual([200, true]);
+    // As a browser posts the form of that page.
+    const headers = { Origin: node.url, "Sec-Fetch-Site": "same-origin" };
+    const done = await fetch(link, { method: "POST", headers });
+    expect([done.status, (await done.text()).includes("Acknowledged")]).toEqual([200, true]);
+    const reading = { Authorization: `Bearer ${token}` };
+    const list = await fetch(`${node.url}/api/standings`, { headers: reading });
+    expect(await list.text()).toContain("a link in a mail");
+    for (const path of ["/silences/", "/deliveries/retry", "/alert/x/acknowledge"]) {
+      expect((await fetch(`${node.url}${path}`, { method: "POST" })).status).toBe(401);
+      expect((await fetch(`${node.url}${path}`, { method: "POST", headers: reading })).status).toBe(403);
+    }
+    expect((await fetch(`${node.url}/deliveries/`)).status).toBe(401);
   });
 
   test("hound: killed while it sends, it sends what was taken after the restart, each once and in order", async () => {
