@@ -58,6 +58,18 @@ function pathOf(lines: readonly Polyline[], end: "" | "Z"): string {
   return parts.join("");
 }
 
+/** Points of a line that are drawn at once: what crosses itself costs more than in proportion. */
+const pieceMax = 128;
+
+/** A line in pieces. Each begins with the last stretch of the one before, so that the bend between them is drawn. */
+function piecesOf(line: Polyline): Polyline[] {
+  const pieces: Polyline[] = [];
+  for (let from = 0; from === 0 || from + 4 < line.length; from += 2 * (pieceMax - 2)) {
+    pieces.push(line.slice(from, from + 2 * pieceMax));
+  }
+  return pieces;
+}
+
 function outlinePath({ steps }: Outline): string {
   const point = (x: number, y: number) => `${Math.round(x)} ${Math.round(-y)}`;
   return steps
@@ -110,12 +122,18 @@ export class Canvas {
   }
 
   stroke(lines: readonly Polyline[], { colour, width, dash }: Pen): void {
+    const isDashed = dash !== undefined && dash > 0;
     const path = pathOf(lines, "");
     if (path === "" || colour.alpha === 0 || width <= 0) return;
-    const dashes = dash === undefined || dash <= 0 ? "" : ` stroke-dasharray="${short(dash)}"`;
-    this.#parts.push(
-      `<path d="${path}" fill="none" ${paint("stroke", colour)} stroke-width="${short(width)}" stroke-linejoin="round"${dashes}/>`,
-    );
+    const dashes = isDashed ? ` stroke-dasharray="${short(dash)}"` : "";
+    const pen = `fill="none" ${paint("stroke", colour)} stroke-width="${short(width)}" stroke-linejoin="round"${dashes}`;
+    // What is drawn over itself shows where it is seen through, and dashes begin anew.
+    if (isDashed || colour.alpha < 1 || lines.every(({ length }) => length <= 2 * pieceMax)) {
+      this.#parts.push(`<path d="${path}" ${pen}/>`);
+      return;
+    }
+    const pieces = lines.flatMap(piecesOf).map((piece) => `<path d="${pathOf([piece], "")}"/>`);
+    this.#parts.push(`<g ${pen}>${pieces.join("")}</g>`);
   }
 
   text(text: string, style: TextStyle, { x, y, align = "left", degrees = 0 }: TextPlace): void {

@@ -123,14 +123,25 @@ describe("drawGraph", () => {
     expect(svg.length).toBeLessThan(100_000);
   });
 
-  test("drawGraph: ten thousand series make a picture of bounded size", () => {
+  test("drawGraph: three thousand series make a picture of bounded size, and more make none", () => {
     const values = Float64Array.from({ length: 1000 }, (_, at) => at % 7);
-    const svg = draw(
-      Array.from({ length: 10_000 }, () => series(values)),
-      "hideLegend=false&width=2000",
-    );
-    expect(svg.length).toBeLessThan(12_000_000);
+    const list = Array.from({ length: 3000 }, () => series(values));
+    expect(draw(list, "hideLegend=false&width=2000").length).toBeLessThan(5_000_000);
+    expect(draw(list, "areaMode=all&areaAlpha=0.5&width=4000").length).toBeLessThan(15_000_000);
+    expect(() => draw([...list, series(values)])).toThrow("3000 series at most");
   }, 20_000);
+
+  test("drawGraph: a long line is drawn in pieces that hang together", () => {
+    const values = Float64Array.from({ length: 900 }, (_, at) => at % 9);
+    const svg = draw([series(values)], "graphOnly=true&width=1000&height=100");
+    const pieces = [...svg.matchAll(/<path d="M([^"]*)"\/>/g)].map((match) =>
+      (match[1] ?? "").replace("L", " ").split(" "),
+    );
+    expect(pieces.length).toBeGreaterThan(5);
+    pieces.slice(1).forEach((piece, at) => expect(piece.slice(0, 4)).toEqual((pieces[at] ?? []).slice(-4)));
+    // Each piece but the first repeats two points.
+    expect(pieces.reduce((sum, piece) => sum + piece.length / 2 - 2, 2)).toBe(900);
+  });
 
   test("drawGraph: values that share a pixel become one as the series asks", () => {
     const values = Array.from({ length: 10_000 }, (_, at) => (at % 100 === 0 ? 50 : 0));

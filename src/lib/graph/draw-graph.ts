@@ -14,6 +14,8 @@ import type { ValueAxis } from "./value-axis.ts";
 
 /** Series that are shown in a legend unless it is asked for. */
 const legendMaxSeries = 10;
+/** More are no picture, and would hold up everything else. */
+const maxSeries = 3000;
 /** Moments that a calendar has a name for. */
 const maxSeconds = 8_640_000_000_000;
 
@@ -21,7 +23,8 @@ const maxSeconds = 8_640_000_000_000;
  * Draws series as an SVG of exactly `width` × `height` pixels that needs no fonts. The axis of time is `range`, or else what
  * the series span; what lies outside of it does not show. No series draw a picture that says so. The work is bounded by
  * the size of the picture and of the series.
- * @throws RangeError for what cannot be drawn: a colour that is none, limits that exclude each other, zero on a logarithmic axis.
+ * @throws RangeError for what cannot be drawn: a colour that is none, limits that exclude each other, zero on a logarithmic axis,
+ *   more than 3000 series.
  */
 export function drawGraph(series: readonly GraphSeries[], parameters: GraphParameters, range?: GraphRange): string {
   return new Drawing(series, parameters, range).draw();
@@ -50,6 +53,8 @@ class Drawing {
 
   constructor(series: readonly GraphSeries[], parameters: GraphParameters, range: GraphRange | undefined) {
     const { width, height, margin, fontSize, isBold, isItalic } = parameters;
+    if (series.length > maxSeries)
+      throw new RangeError(`A picture shows ${maxSeries} series at most, not ${series.length}`);
     this.#parameters = parameters;
     this.#series = series.filter(isTimed);
     this.#range = range;

@@ -36,7 +36,7 @@ interface Plotted extends PlotSeries {
 }
 
 /** Points that one picture may hold; with more series, each has fewer. */
-const maxPoints = 400_000;
+const maxPoints = 250_000;
 
 /** A plot that is ready to be drawn. */
 export class Plot {
@@ -75,9 +75,14 @@ export class Plot {
     return position === undefined ? undefined : box.bottom - position * (box.bottom - box.top);
   }
 
+  /** Points that each series may have. */
+  get #pointsEach(): number {
+    return Math.max(20, maxPoints / this.#options.series.length);
+  }
+
   #traceOf(series: GraphSeries): Trace {
     const { parameters, fromSeconds, untilSeconds } = this.#options;
-    const room = Math.min(this.#width / parameters.minXStep, Math.max(20, maxPoints / this.#options.series.length));
+    const room = Math.min(this.#width / parameters.minXStep, this.#pointsEach);
     const count = Math.max(1, Math.ceil((untilSeconds - fromSeconds) / series.stepSeconds / room - 1e-9));
     const values = consolidated(series, count);
     return {
@@ -115,7 +120,7 @@ export class Plot {
   #alike(traces: readonly Trace[], force = false): readonly Trace[] {
     if (!force && areAlike(traces)) return traces;
     const { box } = this.#options;
-    return traces.map((trace) => perPixel(trace, this.#traceOptions(), box.left, box.right));
+    return traces.map((trace) => perPixel(trace, this.#traceOptions(), box.left, box.right, this.#pointsEach));
   }
 
   #traceOptions(axis?: ValueAxis): TraceOptions {

@@ -103,13 +103,14 @@ export function areAlike(traces: readonly Trace[]): boolean {
   );
 }
 
-/** A trace with a value for each pixel, for comparing it with others. */
-export function perPixel(trace: Trace, options: TraceOptions, left: number, right: number): Trace {
+/** A trace with a value for each pixel, or `count` in all, for comparing it with others. */
+export function perPixel(trace: Trace, options: TraceOptions, left: number, right: number, count: number): Trace {
   const { leftPixels, stepPixels } = trace;
   const values = options.mode === "connected" ? bridged(trace.values, options.connectedLimit) : trace.values;
-  const made = new Float64Array(Math.max(1, Math.ceil(right - left) + 1));
+  const distance = Math.max(1, (right - left) / Math.max(1, count));
+  const made = new Float64Array(Math.max(1, Math.ceil((right - left) / distance) + 1));
   for (let column = 0; column < made.length; column++) {
-    const place = (left + column - leftPixels) / stepPixels;
+    const place = (left + column * distance - leftPixels) / stepPixels;
     const index = Math.floor(place + 1e-9);
     const value = values[index] ?? Number.NaN;
     const next = values[index + 1] ?? Number.NaN;
@@ -117,7 +118,7 @@ export function perPixel(trace: Trace, options: TraceOptions, left: number, righ
     const isPast = isLevel && options.mode !== "staircase" && index >= values.length - 1 && place > index + 1e-9;
     made[column] = isPast ? Number.NaN : isLevel ? value : value + (next - value) * (place - index);
   }
-  return { values: made, leftPixels: left, stepPixels: 1 };
+  return { values: made, leftPixels: left, stepPixels: distance };
 }
 
 /** Areas over the same places, one after the other. */
