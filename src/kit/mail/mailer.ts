@@ -3,7 +3,7 @@
  * taken out; what is worth trying again is told from what is not by the Fault's kind. Leaves out queues and retries,
  * which belong to whoever has something to say. Source: RFC 5321, 3207, 4954, 3834.
  */
-import { createTransport } from "nodemailer";
+import type { SMTPSentMessageInfo, SMTPTransportOptions, Transporter } from "nodemailer";
 
 import type { Clock } from "../clock.ts";
 import { Fault, reasonOf } from "../fault.ts";
@@ -57,11 +57,13 @@ export interface Mailer {
 
 const usualTimeoutMs = 30_000;
 
+type Transport = Transporter<SMTPSentMessageInfo, SMTPTransportOptions>;
+
 /** A mailer that uses `relay`. Connections are made when there is something to send. */
 export function createMailer(relay: MailRelay, { clock }: { clock: Clock }): Mailer {
   const timeoutMs = relay.timeoutMs ?? usualTimeoutMs;
   const { host, login, port } = relay;
-  const transport = createTransport({
+  const options: SMTPTransportOptions = {
     host,
     port,
     secure: relay.security === "tls",
@@ -83,8 +85,14 @@ export function createMailer(relay: MailRelay, { clock }: { clock: Clock }): Mai
       minVersion: "TLSv1.2",
       ...(relay.ca === undefined ? {} : { ca: relay.ca }),
     },
-  });
+  };
   const mask = masking(relay);
+  // The library takes 20 MiB and a tenth of a second: it is loaded when there is a first mail.
+  let loading: Promise<Transport> | undefined;
+  const transport = (): Promise<Transport> => {
+    loading ??= import("nodemailer").then(({ createTransport }) => createTransport(options));
+    return loading;
+  };
 
   return {
     async send(message, signal) {
@@ -100,7 +108,7 @@ export function createMailer(relay: MailRelay, { clock }: { clock: Clock }): Mai
       if (signal?.aborted) leave();
       signal?.addEventListener("abort", leave, { once: true });
       try {
-        const sent = await transport.sendMail({ ...mailOf(message, from, to), signal: ending.signal });
+        const sent = await (await transport()).sendMail({ ...mailOf(message, from, to), signal: ending.signal });
         const rejected = (sent.rejectedErrors ?? []).map((thrown, position) => ({
           address: sent.rejected[position] ?? "",
           reason: mask(wordsOf(thrown)),
