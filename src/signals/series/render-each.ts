@@ -36,6 +36,8 @@ export async function renderEach(
   const startedMs = clock.monotonicMs();
   let turnEndsMs = startedMs + turnMs;
   const answers: string[] = [];
+  // One bound for all of the targets, as all answers are in memory together.
+  let pointsLeft = bounds.maxPoints;
   for (const target of targets) {
     if (clock.monotonicMs() > turnEndsMs) {
       await new Promise<void>((resolve) => setImmediate(resolve));
@@ -50,10 +52,11 @@ export async function renderEach(
         nowSeconds,
         timeZone,
         maxSeries: bounds.maxSeries,
-        maxPoints: bounds.maxPoints,
+        maxPoints: pointsLeft,
         isOver: () => signal.aborted || clock.monotonicMs() - startedMs > bounds.timeoutMs,
         signal,
       });
+      pointsLeft -= series.reduce((sum, { values }) => sum + Math.min(values.length, maxDataPoints ?? Infinity), 0);
       const { body } = renderJson(series, maxDataPoints === undefined ? {} : { maxDataPoints });
       answers.push(`{"series": ${String(body)}}`);
     } catch (thrown) {
