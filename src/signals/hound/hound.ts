@@ -102,6 +102,12 @@ export class Hound implements HoundView {
     this.#parts.kept.keep({ ...moved, history: [], notices: [], own: undefined });
   }
 
+  /** Forgets rules that are gone since before an instant. */
+  forgetGone(beforeAt: number): void {
+    const forgotten = this.#slots.forgetOrphans(beforeAt);
+    this.#parts.kept.keep({ memories: [], forgotten, history: [], notices: [], own: undefined });
+  }
+
   /** One round. Throws what the disk throws; nothing is remembered of such a round. */
   async round(signal: AbortSignal): Promise<RoundReport> {
     const { clock, policy, source } = this.#parts;

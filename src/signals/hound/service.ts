@@ -165,7 +165,7 @@ async function begin(context: ServiceContext<HoundOptions>, keptPath: string): P
     },
     { clock, log },
   );
-  const workers = [round, forgetWorker(context, kept)];
+  const workers = [round, forgetWorker(context, kept, watch)];
   const reload = reloadWorker(
     context,
     own,
@@ -182,6 +182,7 @@ async function begin(context: ServiceContext<HoundOptions>, keptPath: string): P
   // Whoever stood in the predecessor's place is told of a new file so.
   if (reload) process.on("SIGHUP", wakeReload);
 
+  let isReplaying = false;
   const pages = houndPages({
     hound: watch,
     deliveries: delivery.view,
@@ -206,8 +207,14 @@ async function begin(context: ServiceContext<HoundOptions>, keptPath: string): P
             "hound/no-source",
             "Cannot run the rule: there is nowhere to read measurements",
           );
+        if (isReplaying)
+          throw new Fault("limited", "hound/busy", "Cannot run the rule: another is run already", {
+            retryAfterMs: 5000,
+          });
         const untilAt = clock.now();
-        return replay(ruleWanted(rule, watch.rules, options), {
+        const chosen = ruleWanted(rule, watch.rules, options);
+        isReplaying = true;
+        return replay(chosen, {
           source,
           policy,
           fromAt: untilAt - pastMs,
@@ -216,6 +223,8 @@ async function begin(context: ServiceContext<HoundOptions>, keptPath: string): P
           clock,
           log,
           signal: AbortSignal.any([signal, context.signal]),
+        }).finally(() => {
+          isReplaying = false;
         });
       },
     }),
@@ -251,12 +260,16 @@ async function begin(context: ServiceContext<HoundOptions>, keptPath: string): P
   };
 }
 
-function forgetWorker({ clock, log, options }: ServiceContext<HoundOptions>, kept: KeptFile) {
+function forgetWorker({ clock, log, options }: ServiceContext<HoundOptions>, kept: KeptFile, watch: Hound) {
   return startWorker(
     {
       name: "forget",
-      summary: "Forgets history that is old enough",
-      step: () => Promise.resolve({ waitMs: kept.forget(clock.now() - options.keepHistoryMs) ? 100 : forgetMs }),
+      summary: "Forgets history and rules that are gone for long enough",
+      step() {
+        const beforeAt = clock.now() - options.keepHistoryMs;
+        watch.forgetGone(beforeAt);
+        return Promise.resolve({ waitMs: kept.forget(beforeAt) ? 100 : forgetMs });
+      },
     },
     { clock, log },
   );

@@ -81,6 +81,15 @@ export class Slots {
     return moved;
   }
 
+  /** Lets go of what belongs to no rule and was not judged since an instant; the ids. */
+  forgetOrphans(beforeAt: number): string[] {
+    const old = [...this.#orphans.values()].filter(
+      ({ memory }) => Math.max(memory.levelAt, memory.judgedAt ?? 0) < beforeAt,
+    );
+    for (const { id } of old) this.#orphans.delete(id);
+    return old.map(({ id }) => id);
+  }
+
   /** The slots of a rule, by series; undefined when there is no such rule. */
   ofRule(ruleId: string): Map<string, Slot> | undefined {
     return this.#slots.get(ruleId);

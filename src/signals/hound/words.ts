@@ -45,13 +45,6 @@ export function titleOf({ rule, series }: Pick<Watched, "rule" | "series">): str
   return series === undefined ? rule.name : `${rule.name}: ${series}`;
 }
 
-/** `Failed`, name, target and why, as the predecessor logged it. */
-export function lineOf(watched: Watched): string {
-  const { memory, rule } = watched;
-  const head = `${titleOf(watched)} [${rule.target}]`;
-  return memory.level === "Failed" ? `Failed\t${head}: ${memory.message}` : `OK\t${head}`;
-}
-
 /** A rule fails. `escalated`: it is told to those who hear of it only because it stands for long. */
 export function alertWords(
   watched: Watched,
