@@ -5,8 +5,9 @@
  */
 import type { Clock } from "../../kit/clock.ts";
 import { formatSpan } from "../../kit/pages/quantity.ts";
-import { needsCors, typeOf } from "./content-kind.ts";
+import { typeOf } from "./content-kind.ts";
 import { styleReferences } from "./css-references.ts";
+import { Fragments } from "./fragments.ts";
 import { type PageParts, inlineStyleReferences, pageParts, readLink } from "./html-references.ts";
 import { type ImportMap, mergeImportMaps } from "./import-map.ts";
 import { type Asker, refusal, troublesOf } from "./judge.ts";
@@ -19,6 +20,7 @@ import { Policies } from "./policy.ts";
 import { type Reference, type ResourceKind, resolve, shownUrl, withoutFragment } from "./reference.ts";
 import { countsOf, type ResourceReport, type SiteReport, worstFirst } from "./report.ts";
 import { type CheckSettings, fits } from "./settings.ts";
+import { SharedLoads } from "./shared-loads.ts";
 import { parseSitemap } from "./sitemap.ts";
 import { decodeText } from "./text-decoding.ts";
 
@@ -48,22 +50,12 @@ interface Document extends Asker {
   within: number;
 }
 
-const accepts: Partial<Record<ResourceKind, string>> = {
-  page: "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
-  frame: "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
-  image: "image/avif,image/webp,image/svg+xml,image/*,*/*;q=0.8",
-  style: "text/css,*/*;q=0.1",
-};
-const mediaBytes = 64 * 1024;
 const readMaxBytes = 8 * 1024 * 1024;
 const keptMaxBytes = 256 * 1024 * 1024;
 const styleDepthMax = 10;
 const moduleDepthMax = 50;
 const withinMax = 3;
 const sitemapDepthMax = 3;
-/** Kinds whose text names further resources, or whose hash may be wanted. */
-const keptKinds = new Set<ResourceKind>(["page", "frame", "object", "style", "script", "module", "manifest", "fetch"]);
-
 /** Checks everything that is reached from `starts`. */
 export async function checkSite(starts: Starts, parts: CrawlParts, signal: AbortSignal): Promise<SiteReport> {
   const { clock, settings } = parts;
@@ -100,19 +92,20 @@ class Crawl {
   readonly #signal: AbortSignal;
   readonly #loader: Loader;
   readonly #ledger = new Ledger();
-  readonly #loads = new Map<string, Promise<LoadOutcome>>();
+  readonly #loads: SharedLoads;
   readonly #seen = new Set<string>();
   readonly #pages = new Set<string>();
-  readonly #names = new Map<string, ReadonlySet<string>>();
-  readonly #fragments = new Map<string, { page: string; url: string; fragment: string }>();
+  readonly #fragments: Fragments;
   readonly #limits = new Set<string>();
   readonly #running = new Set<Promise<void>>();
-  #keptBytes = 0;
 
   constructor(parts: CrawlParts, signal: AbortSignal) {
     this.#parts = parts;
     this.#signal = signal;
     this.#loader = new Loader(parts);
+    const { answered, asking, settings } = parts;
+    this.#loads = new SharedLoads({ loader: this.#loader, signal, maxBytes: settings.maxBytes, asking, answered });
+    this.#fragments = new Fragments(settings.maxResources);
   }
 
   get requests(): number {
@@ -151,7 +144,7 @@ class Crawl {
     const entry = this.#enter(url, { page: url, how: depth === 0 ? "sitemap" : "sitemap index", kind: "fetch" });
     if (!entry || !this.#once(`sitemap ${url}`)) return;
     entry.open++;
-    const outcome = await this.#load(url, { kind: "fetch", url, how: "" }, undefined);
+    const outcome = await this.#loads.load(url, { kind: "fetch", url, how: "" }, undefined);
     entry.open--;
     const asker = { url, policies: new Policies([], url) };
     const answer = this.#judge(entry, outcome, { kind: "page", url, how: "" }, asker);
@@ -186,7 +179,7 @@ class Crawl {
   async #page(url: string, depth: number, entry: LedgerEntry): Promise<void> {
     entry.open++;
     const reference: Reference = { url, kind: "page", how: "" };
-    const outcome = await this.#load(url, reference, undefined);
+    const outcome = await this.#loads.load(url, reference, undefined);
     entry.open--;
     const asker = { url: withoutFragment(outcome.answer?.hops[0] ?? url), policies: new Policies([], url) };
     const answer = this.#judge(entry, outcome, reference, asker);
@@ -206,8 +199,7 @@ class Crawl {
     const { document, read } = this.#document(html, answer.url, header === null ? [] : [header], entry, page, within);
     this.#links(answer, document);
     if (within === 0) {
-      this.#names.set(page, read.names);
-      this.#names.set(answer.url, read.names);
+      this.#fragments.read([page, answer.url], read.names);
       this.#followAnchors(read, answer.url, page, depth);
     }
   }
@@ -237,19 +229,20 @@ class Crawl {
         const what =
           piece.kind === "style" ? "style sheet in the page is not applied" : "script in the page is not run";
         entry.hold({ isHard: false, sentence: `A ${what}: its Content-Security-Policy (${directive}) forbids it` });
-      } else if (piece.kind === "style") references.push(...inlineStyleReferences(piece, read.baseUrl));
-      else
+      } else if (piece.kind === "style") {
+        for (const reference of inlineStyleReferences(piece, read.baseUrl)) references.push(reference);
+      } else
         this.#begin(this.#script(piece.text, read.baseUrl, piece.kind === "module", document, entry, piece.nonce, 0));
     }
     const { count, references: ofAttributes } = read.styleAttributes;
     const directive = count === 0 ? undefined : policies.forbidsAttributes();
-    if (directive === undefined) references.push(...ofAttributes);
-    else {
+    if (directive !== undefined) {
       entry.hold({
         isHard: false,
         sentence: `Style attributes do not count: the page's Content-Security-Policy (${directive}) forbids them`,
       });
     }
+    if (directive === undefined) for (const reference of ofAttributes) references.push(reference);
     if (read.refresh !== undefined && within === 0) {
       references.push({ url: read.refresh, kind: "page", how: "meta refresh" });
     }
@@ -279,22 +272,16 @@ class Crawl {
   }
 
   #followAnchors(read: PageParts, url: string, page: string, depth: number): void {
-    const { depth: wanted, fragments, maxResources } = this.#parts.settings;
+    const { depth: wanted } = this.#parts.settings;
     const own = URL.parse(url)?.origin;
     for (const anchor of read.anchors) {
-      if (fragments && anchor.fragment !== "" && this.#fragments.size < maxResources) {
-        const key = `${page} ${anchor.url}#${anchor.fragment}`;
-        this.#fragments.set(key, { page, url: anchor.url, fragment: anchor.fragment });
-      }
+      this.#fragments.link({ page, url: anchor.url, fragment: anchor.fragment });
       if (depth < wanted && URL.parse(anchor.url)?.origin === own) this.#visit(anchor.url, depth + 1, "a href", page);
     }
   }
 
   #checkFragments(): void {
-    for (const { page, url, fragment } of this.#fragments.values()) {
-      const names = this.#names.get(url);
-      // The top of a page, and text to look for, need no name.
-      if (!names || fragment.toLowerCase() === "top" || fragment.includes(":~:") || names.has(fragment)) continue;
+    for (const { page, url, fragment } of this.#fragments.dead()) {
       this.#ledger.find(page)?.hold({
         isHard: true,
         sentence: `It links to ${shownUrl(url).slice(0, 200)}#${fragment.slice(0, 100)}, and nothing there has that name`,
@@ -331,7 +318,7 @@ class Crawl {
     depth: number,
     via: string | undefined,
   ): Promise<void> {
-    const outcome = await this.#load(url, reference, via ?? document.url, document.url);
+    const outcome = await this.#loads.load(url, reference, via ?? document.url, document.url);
     entry.open--;
     const answer = this.#judge(entry, outcome, reference, document);
     if (answer) await this.#descend(answer, reference, entry, document, depth);
@@ -422,45 +409,11 @@ class Crawl {
     return isSkipped ? undefined : outcome.answer;
   }
 
-  #load(url: string, reference: Reference, referrer: string | undefined, pageUrl?: string): Promise<LoadOutcome> {
-    const { kind } = reference;
-    const origin = pageUrl !== undefined && needsCors(reference) ? URL.parse(pageUrl)?.origin : undefined;
-    const isKept = keptKinds.has(kind) || reference.integrity !== undefined;
-    const key = `${origin ?? ""} ${kind === "media" ? "media" : isKept ? "kept" : "seen"} ${url}`;
-    const known = this.#loads.get(key);
-    if (known) return known;
-    this.#parts.asking?.(url);
-    const { maxBytes } = this.#parts.settings;
-    const asking = {
-      url,
-      referrer,
-      origin,
-      accept: accepts[kind] ?? "*/*",
-      maxBytes: kind === "media" ? Math.min(maxBytes, mediaBytes) : maxBytes,
-    };
-    const loading = this.#loader.load(asking, this.#signal).then((outcome) => this.#trimmed(outcome, isKept));
-    this.#loads.set(key, loading);
-    // Who waits for it sees the failure, too.
-    loading.finally(() => this.#parts.answered?.(url)).catch(() => undefined);
-    return loading;
-  }
-
-  /** The outcome with no more of its body than is needed later. */
-  #trimmed(outcome: LoadOutcome, isKept: boolean): LoadOutcome {
-    if (!outcome.answer) return outcome;
-    const { body } = outcome.answer;
-    if (isKept) {
-      this.#keptBytes += body.length;
-      return outcome;
-    }
-    return { answer: { ...outcome.answer, body: body.slice(0, 512) } };
-  }
-
   /** The entry of an address; undefined when it is left alone. */
   #enter(url: string, use: { page: string; how: string; kind: ResourceKind; via?: string }): LedgerEntry | undefined {
     const { maxResources, skip } = this.#parts.settings;
     const isNew = this.#ledger.find(url) === undefined;
-    if (isNew && (this.#ledger.size >= maxResources || this.#keptBytes > keptMaxBytes)) {
+    if (isNew && (this.#ledger.size >= maxResources || this.#loads.keptBytes > keptMaxBytes)) {
       this.#limits.add(
         `There is more than a run looks at: ${maxResources} addresses, and 256 MiB of text; the others were left out`,
       );

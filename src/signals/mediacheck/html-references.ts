@@ -144,7 +144,7 @@ export function pageParts(html: string, url: string, wants: PageWants): PagePart
     for (const { name, value } of element.attrs) {
       if (name === "id" || (name === "name" && element.tagName === "a")) names.add(value);
     }
-    if (parts.references.length > referencesMax) {
+    if (parts.references.length + parts.styleAttributes.references.length > referencesMax) {
       parts.trouble = `it asks for more than ${referencesMax} things`;
       break;
     }

@@ -180,6 +180,7 @@ describe("pages", () => {
       "<p><b><i>".repeat(2e5),
       "<a><table>".repeat(2e5),
       "<br>".repeat(1e6),
+      "<p style='a:url(x)'>".repeat(1e5),
     ]) {
       const startedMs = performance.now();
       expect(pageParts(html, base, wants).trouble).toMatch(/^it (?:is nested deeper|has more|asks for more) than/);
