@@ -29,7 +29,9 @@ export function alertmanagerForm(notice: Notice, receiver: string, externalUrl: 
     alerts.length === 1 ? { alertname: alerts[0]?.labels["alertname"] ?? "" } : {};
   return {
     version: "4",
-    groupKey: `{}:${JSON.stringify(groupLabels)}`,
+    groupKey: `{}:{${Object.entries(groupLabels)
+      .map(([name, value]) => `${name}=${JSON.stringify(value)}`)
+      .join(", ")}}`,
     truncatedAlerts: 0,
     status,
     receiver,

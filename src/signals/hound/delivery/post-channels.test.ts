@@ -90,6 +90,7 @@ describe("webhook", () => {
       receiver: "there",
       truncatedAlerts: 0,
       groupLabels: { alertname: "Load" },
+      groupKey: '{}:{alertname="Load"}',
       externalURL: "https://w.example/hound",
       commonLabels: { alertname: "Load", severity: "critical", host: "web" },
       alerts: [
@@ -102,6 +103,10 @@ describe("webhook", () => {
         },
       ],
     });
+    // The names that Alertmanager 0.25 sends, no more and no fewer.
+    const names =
+      "alerts commonAnnotations commonLabels externalURL groupKey groupLabels receiver status truncatedAlerts version";
+    expect(Object.keys(fired).toSorted().join(" ")).toBe(names);
     const printOf = (form: Record<string, unknown>) => (form["alerts"] as { fingerprint: string }[])[0]?.fingerprint;
     expect(printOf(fired)).toMatch(/^[0-9a-f]{16}$/);
     expect(printOf(resolved)).toBe(printOf(fired) ?? "");
