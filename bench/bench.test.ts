@@ -13,6 +13,7 @@ const stands: Record<string, readonly string[]> = {
   "cask-large": ["curl"],
   "hakmes-transfer": ["nginx", "curl"],
   reticulum: ["nginx", "wrk"],
+  houston: ["chromium"],
 };
 
 describe("benches", () => {

@@ -88,6 +88,11 @@ export const benches: readonly Bench[] = [
     run: async (effort) => (await import("./statsd.bench.ts")).run(effort),
   },
   {
+    name: "houston",
+    summary: "a hundred charts in Chromium, from the arrival of their figures until the last is drawn",
+    run: async (effort) => (await import("./houston.bench.ts")).run(effort),
+  },
+  {
     name: "hound",
     summary: "a round over five thousand rules against the store, beside asking one by one",
     run: async (effort) => (await import("./hound.bench.ts")).run(effort),

@@ -89,12 +89,12 @@ describe("readDashboard", () => {
       'graphs = ["d 1", "c 1"]',
     ].join("\n");
     expect(await problemsOf(bad)).toEqual([
-      "line 7, graphs.b.unit: wanted one of none, count, per-second, percent, bytes, bytes-per-second, bits-per-second, seconds, milliseconds",
-      "line 10, graphs.c.colour: there is no such key",
       'line 3, graphs.a.parents.2: there is no graph "nobody"',
       "line 3, graphs.a.parents: it is its own parent, by way of others",
       'line 4, graphs.a.attrs.yMni: there is no such attribute: did you mean "yMin"?',
       "line 6, graphs.b.parents: it is its own parent, by way of others",
+      "line 7, graphs.b.unit: wanted one of none, count, per-second, percent, bytes, bytes-per-second, bits-per-second, seconds, milliseconds",
+      "line 10, graphs.c.colour: there is no such key",
       "line 11, variables.server: wanted either values or find",
       'line 14, sections.1.graphs.1: there is no graph "d": did you mean "a"?',
       'line 14, sections.1.graphs.2: graph "c" wants $2, and there are 1 words behind its name',

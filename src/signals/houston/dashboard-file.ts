@@ -45,6 +45,7 @@ export async function readDashboard(text: string, name: string): Promise<ReadDas
   if (usable.success) {
     for (const { message, path } of relationProblems(usable.data)) problems.push(problem(path, message));
   }
+  problems.sort((one, other) => (one.line ?? 0) - (other.line ?? 0));
   if (problems.length > 0 || !shaped.success) return { problems };
   return { written: shaped.data };
 }

@@ -19,7 +19,7 @@ export function wrapped(targets: readonly string[], name: string): string[] {
   const last = targets.at(-1);
   if (!declared || last === undefined) return [...targets];
   const rest = declared.parameters.slice(1).filter(({ required }) => required === true);
-  return [...targets.slice(0, -1), `${declared.name}(${[last, ...rest.map(wordFor)].join(", ")})`];
+  return [...targets.slice(0, -1), `${name.trim()}(${[last, ...rest.map(wordFor)].join(", ")})`];
 }
 
 function wordFor({ default: usual, options, suggestions, type }: Parameter): string {
@@ -31,7 +31,7 @@ function wordFor({ default: usual, options, suggestions, type }: Parameter): str
 
 /** The functions there are, for completion: name and how it is called. */
 export function functionList(): { name: string; signature: string }[] {
-  return [...functions.values()].map(({ name, parameters }) => ({
+  return [...functions].map(([name, { parameters }]) => ({
     name,
     signature: `${name}(${parameters.map((each) => (each.required === true ? each.name : `${each.name}?`)).join(", ")})`,
   }));

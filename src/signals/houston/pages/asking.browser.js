@@ -9,21 +9,23 @@ export function tell(words, isBad) {
   state.hidden = words === "";
 }
 
-/** @param {string} path @param {unknown} body @returns {Promise<any>} */
+/** Nobody answers, or not what was asked; the message says why. */
+export class Away extends Error {}
+
+/** Throws {@link Away}. @param {string} path @param {unknown} body @returns {Promise<any>} */
 export async function post(path, body) {
-  const answer = await fetch(path, {
-    method: "POST",
-    headers: { "Content-Type": "application/json", Accept: "application/json" },
-    body: JSON.stringify(body),
+  const headers = { "Content-Type": "application/json", Accept: "application/json" };
+  const answer = await fetch(path, { method: "POST", headers, body: JSON.stringify(body) }).catch(() => {
+    throw new Away("this node does not answer");
   });
   const found = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw new Error(String(found.detail ?? found.title ?? `the node answered ${answer.status}`));
+  if (!answer.ok) throw new Away(String(found.detail ?? found.title ?? `the node answered ${answer.status}`));
   return found;
 }
 
-/** Gives the browser a frame. */
+/** Lets the browser do what waits: keys, the wheel, a frame when one is due. */
 export function pause() {
-  return new Promise((resolve) => (document.hidden ? setTimeout(resolve, 0) : requestAnimationFrame(resolve)));
+  return new Promise((resolve) => setTimeout(resolve, 0));
 }
 
 /** Calls `action` once a frame at most while the window changes its size. @param {() => void} action */

@@ -70,7 +70,7 @@ export function draw(place, spec, found, time, before) {
   });
   const plot = new uPlot(
     {
-      width: Math.max(200, place.clientWidth),
+      width: Math.max(200, time.width),
       height: Math.min(600, Math.max(150, numberOf(attrs["height"]) ?? 180)),
       tzDate: (seconds) => new Date(seconds * 1000 + new Date(seconds * 1000).getTimezoneOffset() * 60_000),
       cursor: {

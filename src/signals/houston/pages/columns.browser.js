@@ -47,6 +47,7 @@ export function columnsOf(present, earlier, shift, looks) {
   const all = [...present, ...earlier];
   const kept = all.slice(0, seriesMax);
   const labels = kept.map(({ name }, at) => ({ name, isEarlier: at >= present.length }));
+  if (kept.length === 0) return { table: [[]], raw: [], labels, left: 0 };
   /** @type {uPlot.AlignedData} */
   const joined =
     earlier.length === 0 && kept[0] && isAligned(kept)
@@ -56,7 +57,7 @@ export function columnsOf(present, earlier, shift, looks) {
           // What is not known stays a gap, also between the slots of another series.
           kept.map(() => [1, 2]),
         );
-  const [times = [], ...rest] = kept.length === 0 ? [[]] : joined;
+  const [times = [], ...rest] = joined;
   const raw = rest.map((column) =>
     looks.nullIsZero ? Array.from(column, (value) => (value === null ? 0 : value)) : Array.from(column),
   );

@@ -3,9 +3,9 @@
  * that the page stays smooth, keeps them fresh, and keeps what is there when the source is away. Which time is shown is
  * time.browser.js's; it tells by `time-changed`.
  */
-import { onResize, pause, post, tell } from "./asking.browser.js";
+import { Away, onResize, pause, post, tell } from "./asking.browser.js";
 import { draw } from "./chart.browser.js";
-import { colour } from "./lines.browser.js";
+import { colour, forgetColours } from "./lines.browser.js";
 import { shownTime } from "./time.browser.js";
 
 /** @typedef {{ figure: HTMLElement, place: HTMLElement, spec: import("./chart.browser.js").Spec, isSeen: boolean, version: number, chart: import("./chart.browser.js").Chart | undefined }} Item */
@@ -13,7 +13,7 @@ import { shownTime } from "./time.browser.js";
 
 const root = /** @type {HTMLElement | null} */ (document.querySelector("[data-dashboard]"));
 const batchMax = 50;
-const frameMs = 12;
+const frameMs = 16;
 const items = /** @type {Item[]} */ ([]);
 let happenings = /** @type {readonly import("./lines.browser.js").Happening[]} */ ([]);
 let version = 1;
@@ -30,23 +30,18 @@ function ask(batch, range) {
   });
 }
 
-/** @param {Item} item @param {Answer} present @param {Answer | undefined} earlier @param {{ from: number, until: number }} range @param {number} shift */
-function show(item, present, earlier, range, shift) {
+/** @param {Item} item @param {Answer} present @param {Answer | undefined} earlier @param {{ from: number, until: number, shift: number, width: number }} time */
+function show(item, present, earlier, { from, shift, until, width }) {
   const { spanSeconds } = item.spec;
-  const own = spanSeconds ? { from: range.until - spanSeconds, until: range.until } : range;
-  const note = item.figure.querySelector("[data-chart-note]");
-  const isEmpty = present.series.every(({ values }) => values.every((value) => value === null));
-  const { chart, left } = draw(
-    item.place,
-    item.spec,
-    { present: present.series, earlier: earlier?.series ?? [], shift },
-    { ...own, happenings },
-    item.chart,
-  );
+  const own = { from: spanSeconds ? until - spanSeconds : from, until, width, happenings };
+  const found = { present: present.series, earlier: earlier?.series ?? [], shift };
+  const { chart, left } = draw(item.place, item.spec, found, own, item.chart);
   item.chart = chart;
   item.figure.dataset["drawn"] = String(item.version);
-  const words =
-    present.problems[0] ?? (isEmpty ? "No figures for this time" : left > 0 ? `${left} more lines are not drawn` : "");
+  const note = item.figure.querySelector("[data-chart-note]");
+  const isEmpty = present.series.every(({ values }) => values.every((value) => value === null));
+  const more = left > 0 ? `${left} more lines are not drawn` : "";
+  const words = present.problems[0] ?? (isEmpty ? "No figures for this time" : more);
   if (note && note.textContent !== words) note.textContent = words;
   note?.setAttribute("data-tone", present.problems.length > 0 ? "warn" : "");
 }
@@ -65,16 +60,19 @@ async function work() {
       const earlier = compareSeconds > 0 ? await ask(batch, shifted) : undefined;
       if (asked !== version) continue;
       performance.mark("houston-arrived");
+      forgetColours();
+      const widths = batch.map(({ place }) => place.clientWidth);
       let startedMs = performance.now();
       for (const [at, item] of batch.entries()) {
         item.version = asked;
-        show(
-          item,
-          present.charts[at] ?? { series: [], problems: ["no answer"] },
-          earlier?.charts[at],
-          present,
-          compareSeconds,
-        );
+        const answer = present.charts[at] ?? { series: [], problems: ["no answer"] };
+        const { from: start, until: end } = present;
+        show(item, answer, earlier?.charts[at], {
+          from: start,
+          until: end,
+          shift: compareSeconds,
+          width: widths[at] ?? 400,
+        });
         if (performance.now() - startedMs < frameMs) continue;
         await pause();
         startedMs = performance.now();
@@ -86,11 +84,10 @@ async function work() {
       document.dispatchEvent(new CustomEvent("charts-drawn", { detail: present }));
     }
   } catch (thrown) {
-    const reason =
-      thrown instanceof TypeError ? "this node does not answer" : thrown instanceof Error ? thrown.message : "";
+    if (!(thrown instanceof Away)) throw thrown;
     if (!isAway)
       tell(
-        `No new figures since ${new Date().toISOString().slice(11, 19)} UTC: ${reason}. What is shown is from before; trying again.`,
+        `No new figures since ${new Date().toISOString().slice(11, 19)} UTC: ${thrown.message}. What is shown is from before; trying again.`,
         true,
       );
     isAway = true;

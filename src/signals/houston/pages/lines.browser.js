@@ -2,10 +2,25 @@
 
 /** @typedef {{ value: number, label?: string, tone?: string }} Threshold */
 /** @typedef {{ at: number, text: string, kind: string }} Happening */
-/** @typedef {{ from: number, until: number, happenings: readonly Happening[] }} Time */
+/** `width` in pixels. @typedef {{ from: number, until: number, width: number, happenings: readonly Happening[] }} Time */
+
+/** Asking for a style makes the browser lay the page out anew, so each is asked once a batch. @type {Map<string, string>} */
+const known = new Map();
+
+/** Colours may be others from now on. */
+export function forgetColours() {
+  known.clear();
+}
 
 /** A colour of the page's styles, by day or by night. @param {string} name */
 export function colour(name) {
+  const found = known.get(name) ?? asked(name);
+  known.set(name, found);
+  return found;
+}
+
+/** @param {string} name */
+function asked(name) {
   const value = getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const [, day, night] = /^light-dark\(([^,]+),([^)]+)\)$/.exec(value) ?? [];
   if (day === undefined || night === undefined) return value;

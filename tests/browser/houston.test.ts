@@ -1,0 +1,343 @@
+/**
+ * Houston in a real browser, over a real node with its store: two hundred charts on a page, dragging, one cursor over all,
+ * changing by form, the explorer by keyboard, a source that goes away, and all of it without script.
+ */
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import type { Browser, Page } from "playwright-core";
+
+import { type ChildNode, startChild, until } from "../../src/kit/testing/child-node.ts";
+import { chromiumMissing, startChromium, watch } from "./chromium.ts";
+import contrastScript from "./contrast.browser.js" with { type: "text" };
+
+setDefaultTimeout(60_000);
+
+const charts = 200;
+const wide = [
+  'title = "Two hundred"',
+  'range = "-1h"',
+  "[graphs.one]",
+  'title = "Chart $1"',
+  'targets = ["many.$1", "constantLine(40)"]',
+  'thresholds = [{ value = 50, label = "much", tone = "warn" }]',
+  'attrs = { areaMode = "first" }',
+  "[[sections]]",
+  'label = "All"',
+  `graphs = [${Array.from({ length: charts }, (_, at) => `"one m${at}"`).join(", ")}]`,
+].join("\n");
+const kinds = `title = "Kinds"
+range = "-1h"
+[graphs.stacked]
+unit = "bytes"
+targets = ["many.m{1,2,3}"]
+attrs = { areaMode = "stacked" }
+[graphs.staircase]
+unit = "percent"
+targets = ["many.m1"]
+attrs = { lineMode = "staircase", areaMode = "all", yMin = 0, yMax = 100 }
+[graphs.bad]
+targets = ["noSuchFunction(many.m1)"]
+[graphs.empty]
+targets = ["nothing.here"]
+[[sections]]
+label = "All"
+graphs = ["stacked", "staircase", "bad", "empty"]
+`;
+
+describe.skipIf(chromiumMissing !== undefined)("houston", () => {
+  const folder = mkdtempSync(join(tmpdir(), "warren-houston-"));
+  let browser: Browser;
+  let node: ChildNode;
+
+  beforeAll(async () => {
+    const boards = join(folder, "boards");
+    mkdirSync(boards, { recursive: true });
+    writeFileSync(join(boards, "wide.toml"), wide);
+    writeFileSync(join(boards, "kinds.toml"), kinds);
+    node = await startChild({
+      folder,
+      config: `[houston]\nfolder = ${JSON.stringify(boards)}\nstatus_checks = ["self"]\n[[chimney.checks]]\nname = "self"\nkind = "tcp"\ntarget = "127.0.0.1:9"\ninterval = "1s"\n`,
+    });
+    browser = await startChromium();
+    const now = Math.floor(Date.now() / 1000);
+    const lines: string[] = [];
+    for (let at = 0; at < charts; at++)
+      for (let back = 0; back < 3600; back += 60) lines.push(`many.m${at} ${(at + back / 60) % 97} ${now - back}`);
+    const wrote = await fetch(`${node.url}/series/write`, { method: "POST", body: `${lines.join("\n")}\n` });
+    expect(await wrote.json()).toMatchObject({ accepted: charts * 60 });
+    await fetch(`${node.url}/series/events/`, {
+      method: "POST",
+      body: JSON.stringify({ what: "deploy of shop", tags: ["deploy"], when: now - 1200, data: "v7" }),
+    });
+  });
+  afterAll(async () => {
+    await browser.close();
+    await node[Symbol.asyncDispose]();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  const drawn = (page: Page) => page.evaluate<number>(`document.querySelectorAll("[data-drawn]").length`);
+  const open = async (path: string, options: Parameters<Browser["newPage"]>[0] = {}) => {
+    const page = await browser.newPage({ viewport: { width: 1280, height: 900 }, ...options });
+    const misdeeds = watch(page, node.url);
+    await page.goto(`${node.url}/houston${path}`);
+    return { page, misdeeds };
+  };
+
+  test("two hundred charts: only those that are looked at are asked for, in one question, and all come on the way down", async () => {
+    const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
+    const misdeeds = watch(page, node.url);
+    const asked: number[] = [];
+    page.on("request", (request) => {
+      if (!request.url().endsWith("/houston/data")) return;
+      asked.push((JSON.parse(request.postData() ?? "{}") as { charts: unknown[] }).charts.length);
+    });
+    await page.goto(`${node.url}/houston/d/wide/`);
+    await until("the first charts are drawn", async () => (await drawn(page)) >= 4);
+    expect(await page.locator("[data-chart]").count()).toBe(charts);
+    await until(
+      "nothing more is asked for",
+      async () => (await drawn(page)) === asked.reduce((sum, count) => sum + count, 0),
+    );
+    expect(asked[0]).toBeGreaterThanOrEqual(4);
+    expect(await drawn(page)).toBeLessThan(charts / 2);
+    // Down the whole page by the wheel, measuring the frames on the way.
+    await page.evaluate(`(() => {
+      globalThis.gaps = [];
+      let last = performance.now();
+      const step = (now) => { globalThis.gaps.push(now - last); last = now; requestAnimationFrame(step); };
+      requestAnimationFrame(step);
+    })()`);
+    await until(
+      "all charts are drawn",
+      async () => {
+        await page.mouse.wheel(0, 900);
+        await page.evaluate("new Promise((next) => requestAnimationFrame(() => requestAnimationFrame(next)))");
+        return (await drawn(page)) === charts;
+      },
+      40_000,
+    );
+    const gaps = (await page.evaluate<number[]>("globalThis.gaps")).toSorted((one, other) => one - other);
+    expect(gaps[Math.floor(gaps.length / 2)] ?? 0).toBeLessThan(100);
+    expect(Math.max(...asked)).toBeLessThanOrEqual(50);
+    expect(misdeeds).toEqual({ complaints: [], strangers: [] });
+    await page.close();
+  });
+
+  test("time: dragging over one chart changes all of them and the address; back goes back", async () => {
+    const { misdeeds, page } = await open("/d/wide/");
+    const over = page.locator(".u-over").first();
+    await over.waitFor();
+    const box = await over.boundingBox();
+    if (!box) throw new Error("The chart is nowhere");
+    await page.mouse.move(box.x + box.width * 0.25, box.y + 40);
+    await page.mouse.down();
+    await page.mouse.move(box.x + box.width * 0.75, box.y + 50, { steps: 4 });
+    await page.mouse.up();
+    await page.waitForURL(/from=\d+&until=\d+/);
+    const words = new URL(page.url()).searchParams;
+    const seconds = Number(words.get("until")) - Number(words.get("from"));
+    expect(seconds).toBeGreaterThan(1700);
+    expect(seconds).toBeLessThan(1900);
+    expect(await page.locator('[name="from"]').inputValue()).toBe(words.get("from") ?? "");
+    await page.goBack();
+    await until("the time is as before", async () => (await page.locator('[name="from"]').inputValue()) === "-1h");
+    // The same by keys alone.
+    await page.locator("[data-chart]").nth(1).focus();
+    await page.keyboard.press("+");
+    await page.waitForURL(/from=\d+&until=\d+/);
+    expect(misdeeds).toEqual({ complaints: [], strangers: [] });
+    await page.close();
+  });
+
+  test("cursor: stands at the same time on all charts, with the values in their legends", async () => {
+    const { page } = await open("/d/wide/");
+    await page.locator(".u-over").nth(1).waitFor();
+    await page
+      .locator(".u-over")
+      .first()
+      .hover({ position: { x: 200, y: 60 } });
+    const times = await until("both legends tell the time", async () => {
+      const found = await page.locator(".u-legend .u-series:first-child .u-value").allTextContents();
+      const shown = found.slice(0, 4);
+      return shown.length === 4 && shown.every((text) => /^\d{4}-/.test(text)) ? shown : undefined;
+    });
+    expect(new Set(times).size).toBe(1);
+    await page.close();
+  });
+
+  test("kinds: stacked and staircase are drawn, and a wrong target and an empty one say so beside them", async () => {
+    for (const colorScheme of ["light", "dark"] as const) {
+      const { misdeeds, page } = await open("/d/kinds/?compare=3600", { colorScheme });
+      await until("all are drawn", async () => (await drawn(page)) === 4);
+      const notes = await page.locator("[data-chart-note]").allTextContents();
+      expect(notes.slice(0, 2)).toEqual(["", ""]);
+      expect(notes[2]).toContain("noSuchFunction");
+      expect(notes[3]).toBe("No figures for this time");
+      expect(await page.locator(".u-legend").first().textContent()).toContain("many.m1 (before)");
+      await page.setViewportSize({ width: 390, height: 800 });
+      expect(await page.evaluate<number>("document.documentElement.scrollWidth - innerWidth")).toBeLessThanOrEqual(0);
+      const { low } = await page.evaluate<{ low: unknown[] }>(contrastScript);
+      expect(low).toEqual([]);
+      expect(misdeeds).toEqual({ complaints: [], strangers: [] });
+      await page.close();
+    }
+  });
+
+  test("annotations: a deploy is told where the cursor is near it", async () => {
+    const { page } = await open("/d/kinds/");
+    await until("all are drawn", async () => (await drawn(page)) === 4);
+    const over = page.locator(".u-over").first();
+    const box = await over.boundingBox();
+    const width = box?.width ?? 0;
+    await until("its line is found", async () => {
+      for (let x = width * 0.6; x < width * 0.73; x += 4) {
+        await over.hover({ position: { x, y: 40 } });
+        if ((await over.getAttribute("title")) === "deploy of shop: v7") return true;
+      }
+      return false;
+    });
+    await page.close();
+  });
+
+  for (const javaScriptEnabled of [true, false]) {
+    test(`by hand ${javaScriptEnabled ? "with" : "without"} script: made, filled, moved, changed as text, removed`, async () => {
+      const { misdeeds, page } = await open("/", { javaScriptEnabled });
+      const title = `Mine ${javaScriptEnabled}`;
+      const slug = `mine-${javaScriptEnabled}`;
+      await page.getByLabel("Title", { exact: true }).fill(title);
+      await page.getByRole("button", { name: "Make it" }).click();
+      for (const name of ["First", "Second"]) {
+        const form = page.locator("form").filter({ has: page.getByRole("button", { name: "Add chart" }) });
+        await form.getByLabel("Title").fill(name);
+        await form.getByLabel("Targets, one a line").fill("many.m1\nmany.m2");
+        await form.getByLabel("Areas").selectOption("stacked");
+        await form.getByRole("button").click();
+        await page.getByRole("link", { name, exact: true }).waitFor();
+      }
+      await page.getByRole("button", { name: "Move second up" }).click();
+      expect(await page.locator(".edit-row a").allTextContents()).toEqual(["Second", "First"]);
+      await page.getByRole("link", { name: "First", exact: true }).click();
+      await page.getByLabel("Title").fill("First of all");
+      await page.getByRole("button", { name: "Save chart" }).click();
+      expect(await page.locator(".edit-row a").allTextContents()).toEqual(["Second", "First of all"]);
+      const file = await Bun.file(join(folder, "boards", `${slug}.toml`)).text();
+      expect(file).toContain('[graphs.first]\ntitle = "First of all"\ntargets = ["many.m1", "many.m2"]');
+      await page.getByRole("link", { name: "change the file as text" }).click();
+      await page.getByLabel("The file").fill(`${file}colour = 1\n`);
+      await page.getByRole("button", { name: "Save" }).click();
+      expect(await page.getByRole("alert").textContent()).toContain("colour: there is no such key");
+      expect(await page.getByLabel("The file").inputValue()).toContain("colour = 1");
+      // Somebody else is faster.
+      writeFileSync(join(folder, "boards", `${slug}.toml`), `# theirs\n${file}`);
+      await page.getByLabel("The file").fill(file);
+      await page.getByRole("button", { name: "Save" }).click();
+      expect(await page.getByRole("alert").textContent()).toContain("somebody else changed it meanwhile");
+      await until("the node has seen the change", async () => {
+        await page.goto(`${node.url}/houston/d/${slug}/edit/`);
+        return (await page.getByText("The file has remarks").count()) > 0;
+      });
+      await page.getByText("Remove this dashboard").click();
+      await page.getByRole("button", { name: "Remove it" }).click();
+      await page.waitForURL(/\/houston\/$/);
+      expect(await page.getByText(title).count()).toBe(0);
+      expect(misdeeds.complaints.filter((text) => !/status of 4\d\d/.test(text))).toEqual([]);
+      await page.close();
+    });
+  }
+
+  test("without script: charts are pictures of Graphite's form, and the time is a form", async () => {
+    const { page } = await open("/d/kinds/", { javaScriptEnabled: false });
+    const pictures = await page.locator("noscript img, [data-chart-place] img").count();
+    expect(pictures).toBe(4);
+    await page.getByLabel("From").fill("-2h");
+    await page.getByRole("button", { name: "Show" }).click();
+    expect(new URL(page.url()).searchParams.get("from")).toBe("-2h");
+    expect(await page.locator("[data-chart-place] img").first().getAttribute("src")).toContain("from=-2h");
+    await page.close();
+  });
+
+  test("explorer: a metric and a function by keyboard alone, and the address says it", async () => {
+    const { misdeeds, page } = await open("/explore/?from=-1h");
+    const field = page.getByRole("combobox").first();
+    await field.focus();
+    await page.keyboard.type("sumS");
+    const list = page.getByRole("listbox").first();
+    await list.getByRole("option", { name: /^sumSeries\(/ }).waitFor();
+    await page.keyboard.press("ArrowDown");
+    await page.keyboard.press("Enter");
+    expect(await field.inputValue()).toMatch(/^sumSeries[A-Za-z]*\($/);
+    await field.fill("sumSeries(");
+    await page.keyboard.type("man");
+    await list.getByRole("option", { name: "many." }).waitFor();
+    await page.keyboard.press("ArrowDown");
+    await page.keyboard.press("Tab");
+    expect(await field.inputValue()).toBe("sumSeries(many.");
+    await page.keyboard.press("Escape");
+    await page.keyboard.type("m1)");
+    await page.keyboard.press("Escape");
+    await page.keyboard.press("Enter");
+    await page.waitForURL(/target=sumSeries/);
+    await until("it is drawn", async () => (await drawn(page)) === 1);
+    expect(await page.locator(".u-legend").textContent()).toContain("sumSeries(many.m1)");
+    await page.getByLabel("Put a function on the last target").fill("movingAverage");
+    await page.keyboard.press("Enter");
+    await page.waitForURL(/wrap=movingAverage/);
+    expect(await page.getByRole("combobox").first().inputValue()).toBe("movingAverage(sumSeries(many.m1), 5)");
+    expect(misdeeds).toEqual({ complaints: [], strangers: [] });
+    await page.close();
+  });
+
+  test("a source that is away: the page says so, keeps what it shows, and goes on by itself", async () => {
+    const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
+    let isAway = false;
+    await page.route("**/houston/data", (route) =>
+      isAway
+        ? route.fulfill({
+            status: 503,
+            contentType: "application/json",
+            body: '{"detail":"Cannot ask series: it is away"}',
+          })
+        : route.continue(),
+    );
+    await page.goto(`${node.url}/houston/d/kinds/`);
+    await until("all are drawn", async () => (await drawn(page)) === 4);
+    isAway = true;
+    await page.getByRole("link", { name: "3 h" }).click();
+    await page.getByText("Cannot ask series: it is away").waitFor();
+    expect(await page.locator(".u-over").count()).toBe(4);
+    isAway = false;
+    await page.getByText("Cannot ask series: it is away").waitFor({ state: "hidden" });
+    await page.close();
+  });
+
+  test("this node: a fresh machine shows something real", async () => {
+    await until("the first figures of the machine are in", async () => {
+      const answer = await fetch(`${node.url}/houston/d/this-node/`);
+      return (await answer.text()).includes("load_average");
+    });
+    const { misdeeds, page } = await open("/d/this-node/?from=-10min");
+    await until("the first charts are drawn", async () => (await drawn(page)) >= 2);
+    expect(await page.locator("h3").allTextContents()).toContain("Load");
+    expect(misdeeds).toEqual({ complaints: [], strangers: [] });
+    await page.close();
+  });
+
+  test("status: the page and the badge say how the check is, and nothing else of the node", async () => {
+    await until("the check is down", async () =>
+      (await (await fetch(`${node.url}/houston/badge/self.svg`)).text()).includes("self: down"),
+    );
+    const { misdeeds, page } = await open("/status");
+    const text = (await page.locator("body").textContent()) ?? "";
+    expect(text).toContain("self");
+    expect(text).not.toContain("127.0.0.1");
+    expect(await page.locator("nav").count()).toBe(0);
+    const { low } = await page.evaluate<{ low: unknown[] }>(contrastScript);
+    expect(low).toEqual([]);
+    expect(misdeeds).toEqual({ complaints: [], strangers: [] });
+    await page.close();
+  });
+});
