@@ -100,6 +100,11 @@ export class PickleFrames {
     this.#maxBytes = maxBytes;
   }
 
+  /** Bytes of the frame that is not complete yet. */
+  get heldBytes(): number {
+    return this.#rest.length;
+  }
+
   /**
    * The bodies that `chunk` completes.
    * @throws RangeError when a frame is longer than the bound; the stream is of no more use then.

@@ -42,6 +42,13 @@ export interface WaysIn {
 
 const connectionsMax = 10_000;
 const receiveBufferBytes = 8 << 20;
+/** Of pickles that are not complete, over all connections; whoever brings more is cut off. */
+const halfPicklesMaxBytes = 64 << 20;
+
+/** What all connections together hold of pickles that are not complete. */
+interface HalfPickles {
+  bytes: number;
+}
 const settings = { line: "line", "line udp": "line_udp", pickle: "pickle" } as const;
 
 /** Opens all. Never rejects. */
@@ -70,6 +77,7 @@ export async function openWaysIn(
       list.push({ purpose, address: formatAddress(address), failure });
     }
   };
+  const half: HalfPickles = { bytes: 0 };
   const serve = (address: Address, read: (socket: Socket) => void) => () => listenTcp(address, sockets, read);
   for (const address of wanted.line)
     await add(
@@ -81,7 +89,7 @@ export async function openWaysIn(
     await add(
       "pickle",
       address,
-      serve(address, (socket) => readPickles(socket, taker, log)),
+      serve(address, (socket) => readPickles(socket, taker, log, half)),
     );
   }
   for (const address of wanted.lineUdp) await add("line udp", address, () => listenUdp(address, taker));
@@ -162,17 +170,28 @@ function readLines(socket: Socket, taker: Taker): void {
   });
 }
 
-function readPickles(socket: Socket, taker: Taker, log: Logger): void {
+function readPickles(socket: Socket, taker: Taker, log: Logger, half: HalfPickles): void {
   const frames = new PickleFrames();
+  let heldBytes = 0;
+  const hold = (bytes: number) => {
+    half.bytes += bytes - heldBytes;
+    heldBytes = bytes;
+  };
+  socket.on("close", () => hold(0));
   socket.on("data", (chunk: Buffer) => {
+    if (socket.destroyed) return;
     try {
-      for (const body of frames.push(chunk)) {
+      const bodies = frames.push(chunk);
+      hold(frames.heldBytes);
+      if (half.bytes > halfPicklesMaxBytes) throw new RangeError("too many pickles are not complete");
+      for (const body of bodies) {
         const { points, bad, badCount } = decodePickle(body, { nowSeconds: taker.nowSeconds() });
         taker.take(points);
         if (badCount > 0) taker.bad(bad, badCount);
       }
     } catch (thrown) {
       if (!(thrown instanceof SyntaxError) && !(thrown instanceof RangeError)) throw thrown;
+      hold(0);
       // Where the next frame begins is not known any more.
       taker.bad([{ line: "a pickle", reason: thrown.message }], 1);
       log.warn("A sender of pickles was cut off", { sender: socket.remoteAddress ?? "", reason: thrown.message });
