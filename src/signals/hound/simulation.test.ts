@@ -11,10 +11,19 @@ import { pauseAfterMs } from "./repeat.ts";
 import type { RuleStanding } from "./standing.ts";
 import { fakeSource, type Said } from "./testing/fake-source.ts";
 import { HoundTest } from "./testing/test-hound.ts";
+import type { WeekWindow } from "./week-window.ts";
 
 const minuteMs = 60_000;
 const dayMs = 1440 * minuteMs;
 const throttle = 3;
+
+const night: WeekWindow = {
+  kind: "weekly",
+  days: [0, 1, 2, 3, 4, 5, 6],
+  fromMinute: 22 * 60,
+  untilMinute: 7 * 60,
+  zone: "UTC",
+};
 
 /** What each target is worth, and whether the source is there, changing by chance as minutes pass. */
 class World {
@@ -63,6 +72,7 @@ const entries = Array.from({ length: 8 }, (_, number) => ({
   above: 5,
   ...(number % 3 === 1 ? { for: "20m", keep_firing: "30m" } : {}),
   ...(number % 4 === 2 ? { no_data: "alert" } : {}),
+  ...(number % 4 === 1 ? { severity: "warning" } : {}),
   ...(number === 7 ? { depends_on: ["r0"], to: ["seven@x.example"] } : {}),
 }));
 const targets = entries.map(({ target }) => target);
@@ -79,6 +89,7 @@ async function run(seed: number, options: { days: number; minutes: number; resta
       throttle,
       groupFrom: 0,
       tellsErrors: true,
+      quiet: { windows: [night], exceptSeverities: ["critical"] },
       level: { flap: { failures: 5, windowMs: 60 * minuteMs, calmMs: 30 * minuteMs }, gapMs: dayMs },
     },
   );
@@ -100,6 +111,9 @@ async function run(seed: number, options: { days: number; minutes: number; resta
       ids.add(id);
       for (const rule of rules) {
         const last = told.get(rule.id);
+        const hour = new Date(at).getUTCHours();
+        if (kind !== "errors" && rule.severity === "warning" && (hour >= 22 || hour < 7))
+          say(rule.name, "in quiet hours");
         if (kind === "alert" || kind === "throttled") {
           if (last && at - last.at < pauseAfterMs(last.count))
             say(rule.name, `again after ${(at - last.at) / minuteMs} minutes`);
