@@ -19,6 +19,8 @@ export class MemoryDisk implements Disk {
   readonly files = new Map<string, Held>();
   /** Returns an error to fail a call; a failing append leaves half of its bytes. */
   fault: (call: DiskCall, path: string) => Error | undefined = () => undefined;
+  /** Reads of open files so far. */
+  reads = 0;
   /** Counts crashes, so that files opened before one are dead afterwards. */
   #life = 0;
 
@@ -72,7 +74,10 @@ export class MemoryDisk implements Disk {
     if (!held) throw Object.assign(new Error(`ENOENT: ${path}`), { code: "ENOENT" });
     return {
       sizeBytes: held.size,
-      read: (offset, length) => held.bytes.slice(offset, Math.min(held.size, offset + length)),
+      read: (offset, length) => {
+        this.reads++;
+        return held.bytes.slice(offset, Math.min(held.size, offset + length));
+      },
       close: () => undefined,
     };
   }

@@ -6,6 +6,7 @@
  * What is older than the last change of a series' schema may lie at other steps; holes there are filled from them, finer
  * ones rolled up, coarser ones at their own time.
  */
+import type { Archive } from "../../lib/whisper/retention.ts";
 import { planFetch } from "../../lib/whisper/whisper.ts";
 import { aggregate } from "../../lib/whisper/rollup.ts";
 import type { DirectPoint, DirectPoints, StoredSeries } from "./catalog.ts";
@@ -136,22 +137,26 @@ function stretches(slots: readonly number[]): [number, number][] {
   return found;
 }
 
-/**
- * What whisper would answer for (from, until] at `now`, all in seconds; undefined when nothing of it can be known.
- * `bound` is told how many points it will be, before they are read, and may throw.
- */
+/** How many points {@link fetchRange} would give of a series that is kept so. */
+export function plannedPoints(
+  archives: readonly Archive[],
+  { from, until, now }: { from: number; until: number; now: number },
+): number {
+  const plan = planFetch(archives, from, until, now);
+  return plan ? (plan.endSeconds - plan.startSeconds) / plan.stepSeconds : 0;
+}
+
+/** What whisper would answer for (from, until] at `now`, all in seconds; undefined when nothing of it can be known. */
 export function fetchRange(
   table: ChunkTable,
   series: StoredSeries,
   range: { from: number; until: number; now: number },
-  bound: (points: number) => void = () => undefined,
 ): SeriesRange | undefined {
   const { archives } = series.schema;
   const plan = planFetch(archives, range.from, range.until, range.now);
   if (!plan) return undefined;
   const { archive, startSeconds, endSeconds, stepSeconds } = plan;
   const count = (endSeconds - startSeconds) / stepSeconds;
-  bound(count);
   const firstSlot = startSeconds / stepSeconds;
   const values = new Float64Array(count).fill(NaN);
   writtenAt(table, series, stepSeconds, firstSlot, values);

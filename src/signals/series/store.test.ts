@@ -476,6 +476,20 @@ describe("SeriesStore", () => {
     expect(again.paths("*.*")).toEqual(["short.w"]);
   });
 
+  test("a fetch of too much is refused before anything is read", async () => {
+    const disk = new MemoryDisk();
+    const store = await openStore(disk, new ManualClock(startMs), { settings: { fetchPointsMax: 1000 } });
+    const at = startMs / 1000;
+    const paths = Array.from({ length: 20 }, (_, number) => `one.n${number}`);
+    store.write(paths.map((path) => ({ path, value: 1, atSeconds: at })));
+    await store.flush();
+    disk.reads = 0;
+    expect(() => store.fetch(paths, at - 100, at)).toThrow("more than 1000 points");
+    expect(disk.reads).toBe(0);
+    expect(store.fetch(paths.slice(0, 9), at - 100, at)).toHaveLength(9);
+    expect(disk.reads).toBeGreaterThan(0);
+  });
+
   test("points of the future in a whisper file are left out", async () => {
     const store = await openStore(new MemoryDisk(), new ManualClock(startMs));
     const now = startMs / 1000;

@@ -20,7 +20,7 @@ import { readWhole } from "./disk.ts";
 import { Flushing } from "./flushing.ts";
 import { Head } from "./head.ts";
 import type { FoundNode } from "./name-tree.ts";
-import { fetchRange, type SeriesRange } from "./reading.ts";
+import { fetchRange, plannedPoints, type SeriesRange } from "./reading.ts";
 import type { Schema, Schemas } from "./schemas.ts";
 import { WriteLog } from "./write-log.ts";
 
@@ -266,11 +266,10 @@ export class SeriesStore {
         { status: 400 },
       );
     };
-    return paths.flatMap((path) => {
-      const series = this.#catalog.find(path);
-      const range = series && fetchRange(this.#table, series, { from, until, now }, bound);
-      return range ? [range] : [];
-    });
+    const wanted = paths.flatMap((path) => this.#catalog.find(path) ?? []);
+    // Nothing is read before it is known that all of it may be.
+    for (const { schema } of wanted) bound(plannedPoints(schema.archives, { from, until, now }));
+    return wanted.flatMap((series) => fetchRange(this.#table, series, { from, until, now }) ?? []);
   }
 
   /** Removes the series that a pattern matches (or of just this path). Their points go from the disk when files are next merged. */
