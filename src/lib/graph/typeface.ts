@@ -7,7 +7,7 @@ import { readFileSync } from "node:fs";
 
 import boldFile from "@fontsource/dejavu-sans/files/dejavu-sans-latin-700-normal.woff" with { type: "file" };
 import regularFile from "@fontsource/dejavu-sans/files/dejavu-sans-latin-400-normal.woff" with { type: "file" };
-import { type Font, type OutlineStep, parse } from "opentype.js";
+import type { Font, OutlineStep } from "opentype.js";
 
 /** One letter's outline. */
 export interface Outline {
@@ -33,6 +33,8 @@ export class Typeface {
   #read(): Font {
     if (this.#font === undefined) {
       const bytes = readFileSync(this.#file);
+      // What reads fonts takes more memory than all the rest; who never draws does not pay for it.
+      const { parse } = require("opentype.js") as typeof import("opentype.js");
       this.#font = parse(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
     }
     return this.#font;
