@@ -110,4 +110,16 @@ const fields = {
 export type SeriesOptions = OptionsOf<typeof fields>;
 
 /** The section `[series]`. */
-export const seriesSection = section("series", "keeps metrics, and answers as Graphite does", fields);
+export const seriesSection = section(
+  "series",
+  "keeps metrics, and answers as Graphite does",
+  fields,
+  ({ keep, forward, remoteWrite, remoteWriteUser, remoteWritePassword }) => [
+    ...(keep || forward.length + remoteWrite.length > 0
+      ? []
+      : ["keep = false needs forward or remote_write: points would go nowhere"]),
+    ...(remoteWritePassword === undefined || remoteWriteUser !== undefined
+      ? []
+      : ["remote_write_password needs remote_write_user"]),
+  ],
+);
