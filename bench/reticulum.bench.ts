@@ -157,7 +157,7 @@ export async function run(effort: Effort): Promise<BenchTable[]> {
         rows: cold,
         notes: [
           `Medians of ${turns} turns of ${photos} images each, all different; the ratio is the median of the ratios of each turn.`,
-          "Bare: the same library, version and settings in a process of its own, 4 calls at once, which reads files and keeps nothing. nginx: image_filter with jpeg quality 80, one worker per core; it keeps nothing either. Warren also verifies the original's hash and keeps the result.",
+          "Bare: the same library, version and settings in a process of its own, 4 calls at once, which reads files and keeps nothing. nginx: image_filter with jpeg quality 80, one worker per core; it keeps nothing either. Warren also verifies the original's hash and keeps the result. It and nginx are asked by wrk, over 4 connections.",
         ],
       },
       {

@@ -242,7 +242,7 @@ export class HakmesClient {
     return this.#requester.json("GET", "/reindex/", searchShape, { ...options, canRepeat: false });
   }
 
-  /** All records that a node has, one a line, as they come. Throws when they break off. */
+  /** All records that a node has, one a line, as they come. Needs the scope `read`. Throws when they break off. */
   async *records(options: { signal?: AbortSignal } = {}): AsyncGenerator<Uint8Array, void, void> {
     const { response, watch } = await this.#requester.onAny(true, async (baseUrl) => {
       const begun = this.#requester.watch(options.signal);

@@ -160,9 +160,9 @@ export class ImageRoute {
     const asked = withQuotedTags(request);
     const keepFor = keepingHeaders(keeping, this.#parts.clock.now(), varies);
     // What has not changed need not be made to say so.
-    const etags = reticulum.etagsOf(name, format);
     const ifNoneMatch = asked.headers.get("if-none-match");
-    const held = ifNoneMatch === null ? undefined : etags.find((etag) => ifNoneMatch.includes(etag));
+    const held =
+      ifNoneMatch === null ? undefined : reticulum.etagsOf(name, format).find((etag) => ifNoneMatch.includes(etag));
     if (held !== undefined && !asked.headers.has("if-match"))
       return new Response(null, { status: 304, headers: { ...keepFor, ETag: held } });
     const address = ReadyAnswers.address(parts.hash, parts.sizeText, extension, pixelRatio, negotiated ?? "");
