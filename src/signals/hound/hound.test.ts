@@ -470,3 +470,40 @@ test("history: tells what happened to a rule, newest first", async () => {
     "Failed 12.000000 >= 10.000000",
   ]);
 });
+
+test("round: a store that stood still while the program did is given the grace before no data counts", async () => {
+  const values: Record<string, Said> = { load: null };
+  const run = new HoundTest([{ ...rule, no_data: "alert", grace: "5m" }], saying(values), { warmsUp: true });
+  expect(await run.pass(5 * minuteMs)).toEqual([]);
+  expect(run.hound.standings()[0]?.state).toBe("Unknown");
+  expect(await run.pass(minuteMs)).toEqual(["0: [ALERT] load"]);
+  run.restart();
+  expect(await run.pass(4 * minuteMs)).toEqual([]);
+  expect(run.hound.standings()[0]?.state).toBe("Failed");
+});
+
+test("silence: everybody is told of it where that is wanted", async () => {
+  const run = new HoundTest([rule], saying({ load: 1 }), { tellsSilences: true });
+  const untilAt = run.clock.now() + hourMs;
+  const { id } = run.hound.silence({ matcher: "name=load", untilAt, by: "ann", comment: "new disk" });
+  const [made] = await run.round();
+  expect(made).toMatchObject({ kind: "silence", recipients: ["ops@x.example"] });
+  expect(made?.text).toBe(
+    "Nothing is told of name=load until 2030-01-01 01:00 UTC: ann has silenced it.\n\nnew disk\n",
+  );
+  run.hound.unsilence(id, "bob");
+  expect((await run.round())[0]?.subject).toBe("[NOTICE] No longer silent: name=load");
+});
+
+test("round: what the disk does not keep did not happen", async () => {
+  const values = { load: 12 };
+  const run = new HoundTest([rule], saying(values));
+  const keep = run.kept.keep.bind(run.kept);
+  run.kept.keep = () => {
+    throw new Error("The disk is full");
+  };
+  await expect(run.round()).rejects.toThrow("The disk is full");
+  expect(run.hound.standings()[0]?.state).not.toBe("Failed");
+  run.kept.keep = keep;
+  expect((await run.round()).map(({ subject }) => subject)).toEqual(["[ALERT] load"]);
+});
