@@ -166,6 +166,17 @@ describe.skipIf(chromiumMissing !== undefined)("houston", () => {
       return shown.length === 4 && shown.every((text) => /^\d{4}-/.test(text)) ? shown : undefined;
     });
     expect(new Set(times).size).toBe(1);
+    // The same by keys; and a digit hides a line.
+    const figure = page.locator("[data-chart]").first();
+    await figure.focus();
+    for (let press = 0; press < 3; press++) await page.keyboard.press("Shift+ArrowLeft");
+    const moved = await until("the cursor stands elsewhere", async () => {
+      const found = await page.locator(".u-legend .u-series:first-child .u-value").allTextContents();
+      return found[0] !== times[0] && found[0] === found[1] ? found[0] : undefined;
+    });
+    expect(moved).toMatch(/^\d{4}-/);
+    await page.keyboard.press("1");
+    expect(await figure.locator(".u-series.u-off").count()).toBe(1);
     await page.close();
   });
 
@@ -257,6 +268,9 @@ describe.skipIf(chromiumMissing !== undefined)("houston", () => {
     await page.getByRole("button", { name: "Show" }).click();
     expect(new URL(page.url()).searchParams.get("from")).toBe("-2h");
     expect(await page.locator("[data-chart-place] img").first().getAttribute("src")).toContain("from=-2h");
+    const picture = await fetch(`${node.url}/houston/graph/kinds/stacked.png?from=-1h&width=300`);
+    expect([picture.status, picture.headers.get("content-type")]).toEqual([200, "image/png"]);
+    expect((await picture.bytes()).length).toBeGreaterThan(1000);
     await page.close();
   });
 

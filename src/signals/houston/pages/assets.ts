@@ -15,6 +15,7 @@ import dashboardText from "./dashboard.browser.js" with { type: "text" };
 import exploreText from "./explore.browser.js" with { type: "text" };
 import completionText from "./completion.browser.js" with { type: "text" };
 import houstonStyles from "./houston.css" with { type: "text" };
+import keysText from "./keys.browser.js" with { type: "text" };
 import linesText from "./lines.browser.js" with { type: "text" };
 import timeText from "./time.browser.js" with { type: "text" };
 import unitsText from "./units.browser.js" with { type: "text" };
@@ -41,6 +42,7 @@ script("./asking.browser.js", "houston-asking.js", askingText);
 script("./completion.browser.js", "houston-completion.js", completionText);
 const time = script("./time.browser.js", "houston-time.js", timeText);
 const dashboard = script("./dashboard.browser.js", "houston-dashboard.js", dashboardText);
+const keys = script("./keys.browser.js", "houston-keys.js", keysText);
 const explore = script("./explore.browser.js", "houston-explore.js", exploreText);
 
 /** The styles of all pages of Houston. */
@@ -50,7 +52,7 @@ export const houstonStyleAsset = asset("houston.css", `${uplotStyles}\n${houston
 export const houstonAssets: readonly Asset[] = [houstonStyleAsset, ...modules.values()];
 
 /** What a dashboard links. */
-export const dashboardAssets: readonly Asset[] = [houstonStyleAsset, time, dashboard];
+export const dashboardAssets: readonly Asset[] = [houstonStyleAsset, time, dashboard, keys];
 
 /** What the explorer links. */
-export const exploreAssets: readonly Asset[] = [houstonStyleAsset, time, dashboard, explore];
+export const exploreAssets: readonly Asset[] = [houstonStyleAsset, time, dashboard, keys, explore];
