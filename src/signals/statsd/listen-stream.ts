@@ -1,7 +1,8 @@
 /**
  * Lines over TCP and unix stream sockets. Whole lines are handed over as one packet, as soon as they are there; an
  * unfinished one waits for the rest, and is taken at the end too when its sender closes properly. A line that grows beyond
- * a datagram's length is given up, up to its line feed, so that no sender can fill the memory.
+ * a datagram's length is given up, up to its line feed, and so is one that would make all unfinished lines together too
+ * long, so that no senders can fill the memory.
  */
 import { chmodSync, rmSync, statSync } from "node:fs";
 import { connect, createServer, type Socket } from "node:net";
@@ -25,17 +26,21 @@ export interface StreamTaker {
 /** The longest line, as of a datagram. */
 const lineMaxBytes = 65_507;
 const connectionsMax = 10_000;
+/** Unfinished lines of all connections of a listener. */
+const unfinishedMaxBytes = 64 * 1024 * 1024;
 
 /** Opens a TCP port, or a unix socket by its path. Rejects with the system's error. */
 export async function listenStream(
   at: Address | { path: string; mode: number | undefined },
   taker: StreamTaker,
+  maxUnfinishedBytes = unfinishedMaxBytes,
 ): Promise<StreamListener> {
   const sockets = new Set<Socket>();
+  const unfinished = { bytes: 0, maxBytes: maxUnfinishedBytes };
   const server = createServer((socket) => {
     sockets.add(socket);
     socket.on("close", () => sockets.delete(socket));
-    readLines(socket, taker);
+    readLines(socket, taker, unfinished);
   });
   server.maxConnections = connectionsMax;
   if ("path" in at) await clearStale(at.path);
@@ -61,19 +66,24 @@ export async function listenStream(
   };
 }
 
-function readLines(socket: Socket, taker: StreamTaker): void {
+function readLines(socket: Socket, taker: StreamTaker, unfinished: { bytes: number; maxBytes: number }): void {
   const sender = socket.remoteAddress ?? "unix";
   let rest: Buffer = Buffer.alloc(0);
   let isSkipping = false;
+  const keep = (bytes: Buffer) => {
+    unfinished.bytes += bytes.length - rest.length;
+    rest = bytes;
+  };
+  socket.on("close", () => keep(Buffer.alloc(0)));
   socket.on("data", (chunk: Buffer) => {
     const last = chunk.lastIndexOf(10);
     if (last < 0) {
       if (isSkipping) return;
-      if (rest.length + chunk.length > lineMaxBytes) {
+      if (rest.length + chunk.length > lineMaxBytes || unfinished.bytes + chunk.length > unfinished.maxBytes) {
         isSkipping = true;
-        rest = Buffer.alloc(0);
+        keep(Buffer.alloc(0));
         taker.tooLong(sender);
-      } else rest = Buffer.concat([rest, chunk]);
+      } else keep(Buffer.concat([rest, chunk]));
       return;
     }
     // What was given up ends at the first line feed.
@@ -81,11 +91,11 @@ function readLines(socket: Socket, taker: StreamTaker): void {
     isSkipping = false;
     const whole = chunk.subarray(from, last + 1);
     if (rest.length + whole.length > 0) taker.take(rest.length === 0 ? whole : Buffer.concat([rest, whole]), sender);
-    rest = Buffer.from(chunk.subarray(last + 1));
+    keep(Buffer.from(chunk.subarray(last + 1)));
   });
   socket.on("end", () => {
     if (rest.length > 0) taker.take(rest, sender);
-    rest = Buffer.alloc(0);
+    keep(Buffer.alloc(0));
     socket.end();
   });
   socket.on("error", () => socket.destroy());
