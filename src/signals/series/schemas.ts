@@ -71,12 +71,26 @@ function sectionsOf(text: string, file: string): ConfSection[] {
   return sections;
 }
 
-function patternOf(section: ConfSection, file: string): Pattern {
+/** Says whether a pattern is found in a path. */
+type Finder = Pick<Pattern, "occursIn">;
+
+/** The patterns of our own defaults: known to take no time, so that the runtime's own expressions may do them. */
+const ownPatterns = new Set(
+  [...`${defaultSchemas}${defaultAggregation}`.matchAll(/^pattern = (.*)$/gm)].map(([, pattern]) => pattern),
+);
+
+function finderOf(pattern: string): Finder {
+  if (!ownPatterns.has(pattern)) return new Pattern(pattern);
+  const own = new RegExp(pattern);
+  return { occursIn: (path) => own.test(path) };
+}
+
+function patternOf(section: ConfSection, file: string): Finder {
   const pattern = section.values.get("pattern");
   if (pattern === undefined) {
     throw new SyntaxError(`Cannot read ${file}, section [${section.name}] at line ${section.line}: pattern is missing`);
   }
-  return within(section, file, () => new Pattern(pattern));
+  return within(section, file, () => finderOf(pattern));
 }
 
 function within<T>(section: ConfSection, file: string, work: () => T): T {
@@ -91,14 +105,14 @@ function within<T>(section: ConfSection, file: string, work: () => T): T {
 }
 
 interface AggregationRule {
-  pattern: Pattern;
+  pattern: Finder;
   aggregation: Aggregation | undefined;
   xFilesFactor: number | undefined;
 }
 
 /** Which schema a path gets. */
 export class Schemas {
-  readonly #retentions: { pattern: Pattern; archives: Archive[] }[];
+  readonly #retentions: { pattern: Finder; archives: Archive[] }[];
   readonly #aggregations: AggregationRule[];
   readonly #shared = new Map<string, Schema>();
 
@@ -134,7 +148,7 @@ export class Schemas {
   }
 }
 
-function aggregationRule(section: ConfSection, pattern: Pattern): AggregationRule {
+function aggregationRule(section: ConfSection, pattern: Finder): AggregationRule {
   const method = section.values.get("aggregationmethod");
   const factor = section.values.get("xfilesfactor");
   const aggregation = method === undefined ? undefined : aggregations.find((each) => each === method);
