@@ -50,6 +50,20 @@ describe("render: sizes", () => {
     expect(Math.abs((made.rgb[(2000 * 4000 + 1000) * 3] ?? 0) - 127)).toBeLessThan(4);
   }, 30_000);
 
+  test("header: with what a probe found the same comes out, and the limits are held against it too", async () => {
+    for (const orientation of [1, 6]) {
+      const source = await turned(picture(320, 200), orientation);
+      const header = await engine.probe(source);
+      for (const text of ["full", "80w", "50s"]) {
+        const plain = await engine.render({ source, spec: spec(text) });
+        const hinted = await engine.render({ source, header, spec: spec(text) });
+        expect(hinted).toEqual(plain);
+      }
+      const wide = { ...header, width: 20_000, height: 20_000 };
+      expect(await codeOf(engine.render({ source, header: wide, spec: spec("80w") }))).toBe("reticulum/too-large");
+    }
+  });
+
   test("every orientation is shown as it was meant", async () => {
     const shown = picture(320, 200);
     for (let orientation = 1; orientation <= 8; orientation++) {

@@ -28,30 +28,10 @@ type RenderRequest = Extract<DecoderRequest, { kind: "render" }>;
 
 /** Decodes, scales and encodes. Throws a Refusal for what cannot be met. */
 export async function render(sharp: Sharp, source: Uint8Array, request: RenderRequest): Promise<Rendered> {
-  const { job, limits } = request;
-  const { header } = job;
-  if (header !== undefined) {
-    requireWithin(header, limits);
-    try {
-      return await renderAs(sharp, source, header, request);
-    } catch (thrown) {
-      // What was found before is not so: another version of the library may see the image otherwise.
-      if (!(thrown instanceof SizeMismatch)) throw thrown;
-    }
-  }
-  return renderAs(sharp, source, await readHeader(sharp, source, limits), request);
-}
-
-/** The result has not the size that follows from the header. */
-class SizeMismatch extends Error {}
-
-async function renderAs(
-  sharp: Sharp,
-  source: Uint8Array,
-  header: SourceHeader,
-  request: RenderRequest,
-): Promise<Rendered> {
   const { job, limits, idle } = request;
+  const header = job.header ?? (await readHeader(sharp, source, limits));
+  // What was found under other limits may be beyond these.
+  requireWithin(header, limits);
   const format = job.format ?? header.format;
   const { gravity = "centre" } = job;
   const target = targetOf(job.spec, header, {
@@ -74,7 +54,7 @@ async function renderAs(
   // Of an animation the library tells the height of all frames.
   const height = made.info.height === target.height * pages ? target.height : made.info.height;
   if (made.info.width !== target.width || height !== target.height)
-    throw new SizeMismatch(
+    throw new Error(
       `The result has ${made.info.width}x${made.info.height} pixels, not ${target.width}x${target.height}`,
     );
   return { bytes: made.data, format, width: target.width, height, pages };
