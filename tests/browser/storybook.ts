@@ -26,6 +26,9 @@ import {
   Overview as ChimneyOverview,
   overviewParts as chimneyParts,
 } from "../../src/signals/chimney/pages/overview.tsx";
+import { houstonStyleAsset } from "../../src/signals/houston/pages/assets.ts";
+import { Edit as HoustonEdit } from "../../src/signals/houston/pages/edit.tsx";
+import { List as HoustonList } from "../../src/signals/houston/pages/list.tsx";
 import { mediacheckStyleAsset } from "../../src/signals/mediacheck/pages/assets.ts";
 import {
   Overview as MediacheckOverview,
@@ -54,6 +57,7 @@ import { chimneySamples, checkSamples } from "./samples-chimney.ts";
 import { consoleSamples, sampleNow } from "./samples-console.ts";
 import { hakmesFileSamples, hakmesOverviewSamples } from "./samples-hakmes.ts";
 import { houndPaths, houndPicture, houndSample } from "./samples-hound.ts";
+import { houstonEditSamples, houstonListSamples } from "./samples-houston.ts";
 import { mediacheckRunSamples, mediacheckSamples, mediacheckSiteSamples } from "./samples-mediacheck.ts";
 import { mountwatchSamples } from "./samples-mountwatch.ts";
 import { statsdSamples } from "./samples-statsd.ts";
@@ -104,6 +108,8 @@ const paths = [
   ...Object.keys(chimneySamples).map((name) => `/chimney/?sample=${name}`),
   ...Object.keys(checkSamples).map((name) => `/chimney/check/x/?sample=${name}`),
   ...Object.keys(mountwatchSamples).map((name) => `/mountwatch/?sample=${name}`),
+  ...Object.keys(houstonListSamples).map((name) => `/houston/?sample=${name}`),
+  ...Object.keys(houstonEditSamples).map((name) => `/houston/d/web/edit/?sample=${name}`),
   ...Object.keys(mediacheckSamples).map((name) => `/mediacheck/?sample=${name}`),
   ...Object.keys(mediacheckSiteSamples).map((name) => `/mediacheck/site/x/?sample=${name}`),
   ...Object.keys(mediacheckRunSamples).map((name) => `/mediacheck/run/1/?sample=${name}`),
@@ -153,6 +159,7 @@ export function startStorybook(port = 0): Storybook {
       chimneyStyleAsset,
       mountwatchStyleAsset,
       mediacheckStyleAsset,
+      houstonStyleAsset,
       uploadStyleAsset,
       uploadScriptAsset,
     ]);
@@ -348,6 +355,12 @@ export function startStorybook(port = 0): Storybook {
     if (url.pathname.startsWith("/mediacheck/")) {
       keepOpen();
       return mediacheckPage(request, url, sample, shell);
+    }
+    if (url.pathname.startsWith("/houston/")) {
+      const body = url.pathname.includes("/edit/")
+        ? HoustonEdit(sampleOf(houstonEditSamples, sample))
+        : HoustonList(sampleOf(houstonListSamples, sample));
+      return shell.page({ title: "Houston", service: "houston", assets: [houstonStyleAsset], body }, request);
     }
     if (url.pathname.startsWith("/mountwatch/")) {
       keepOpen();
