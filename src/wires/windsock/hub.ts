@@ -16,7 +16,7 @@ export interface Listener {
   gap(): void;
 }
 
-/** What became of going back to a position. */
+/** What became of going back to a position. What is named here was heard already, after a {@link Listener.gap} if any. */
 export type Recovery =
   /** Everything since then, complete. */
   | { isComplete: true; publications: readonly Publication[]; position: string }
@@ -49,6 +49,16 @@ export interface Seat {
   leave(): void;
 }
 
+/** A connection that can be ended by order. */
+export interface Party {
+  /** Unique for each connection. */
+  readonly connection: string;
+  /** Whom its token names; empty for nobody in particular. */
+  readonly user: string;
+  /** Ends it. */
+  end(reason: string): void;
+}
+
 /** The middle. */
 export interface Hub {
   /**
@@ -57,8 +67,9 @@ export interface Hub {
    */
   publish(envelope: Envelope): Promise<Publication>;
   /**
-   * Begins to listen. With `since`, what was published after that position is heard first, then what comes, nothing twice
-   * and nothing left out; where that cannot be, `recovery.isComplete` is false.
+   * Begins to listen. With `since`, what was published after that position is heard first (before this resolves), then
+   * what comes, nothing twice and nothing left out; where that cannot be, `recovery.isComplete` is false, and `gap` is
+   * called before the newest `limit` that there are.
    */
   listen(
     interests: readonly Interest[],
@@ -73,6 +84,8 @@ export interface Hub {
   presence(address: string): readonly Presence[];
   /** Tells of changes of presence under an address, until the function that it gives is called. */
   watch(address: string, listener: (change: PresenceChange) => void): () => void;
+  /** Has a connection known, so that it can be ended, until the function that it gives is called. */
+  attach(party: Party): () => void;
   /** Ends all connections of a user, or one connection, on all nodes; with a reason for the client. */
   disconnect(who: { user: string } | { connection: string }, reason: string): void;
   /** For pages and metrics. */

@@ -1,0 +1,166 @@
+/**
+ * Who hears what: interests, each held once however many have it, found by the address of a publication. Prefixes are
+ * looked up by the lengths that occur, whole addresses by themselves, patterns in a tree of their parts, so finding does
+ * not depend on how many listen.
+ */
+import { type Interest, interestKey } from "./publication.ts";
+
+/** Those of one interest. */
+interface Party<Member> {
+  interest: Interest;
+  members: Set<Member>;
+}
+
+/** A step in the tree of patterns. */
+interface Step<Member> {
+  next: Map<string, Step<Member>>;
+  /** Patterns that end here. */
+  ends: Party<Member> | undefined;
+  /** Patterns that end here with `#`. */
+  rest: Party<Member> | undefined;
+}
+
+/** Prefixes by length. */
+class Prefixes<Member> {
+  readonly #byText = new Map<string, Party<Member>>();
+  /** How many distinct prefixes have a length. */
+  readonly #lengths = new Map<number, number>();
+  #sorted: number[] = [];
+
+  set(text: string, party: Party<Member>): void {
+    this.#byText.set(text, party);
+    this.#count(text.length, 1);
+  }
+
+  delete(text: string): void {
+    if (this.#byText.delete(text)) this.#count(text.length, -1);
+  }
+
+  find(address: string, fits: (length: number) => boolean, found: Party<Member>[]): void {
+    for (const length of this.#sorted) {
+      if (length > address.length) return;
+      if (!fits(length)) continue;
+      const party = this.#byText.get(length === address.length ? address : address.slice(0, length));
+      if (party) found.push(party);
+    }
+  }
+
+  #count(length: number, by: 1 | -1): void {
+    const before = this.#lengths.get(length) ?? 0;
+    const count = before + by;
+    if (count > 0) this.#lengths.set(length, count);
+    else this.#lengths.delete(length);
+    if (before > 0 && count > 0) return;
+    this.#sorted = [...this.#lengths.keys()].sort((left, right) => left - right);
+  }
+}
+
+const anyLength = () => true;
+
+/** Members by interest. */
+export class Audience<Member> {
+  readonly #parties = new Map<string, Party<Member>>();
+  readonly #prefixes = new Prefixes<Member>();
+  readonly #segments = new Prefixes<Member>();
+  readonly #exact = new Map<string, Party<Member>>();
+  readonly #patterns: Step<Member> = newStep();
+  #patternCount = 0;
+
+  /** Distinct interests that somebody has. */
+  get interests(): number {
+    return this.#parties.size;
+  }
+
+  /** Adds one; twice is once. */
+  add(interest: Interest, member: Member): void {
+    const key = interestKey(interest);
+    let party = this.#parties.get(key);
+    if (!party) {
+      party = { interest, members: new Set() };
+      this.#parties.set(key, party);
+      this.#place(interest, party);
+    }
+    party.members.add(member);
+  }
+
+  /** Removes one; an interest that nobody has any more is forgotten. */
+  remove(interest: Interest, member: Member): void {
+    const key = interestKey(interest);
+    const party = this.#parties.get(key);
+    if (!party?.members.delete(member) || party.members.size > 0) return;
+    this.#parties.delete(key);
+    this.#place(interest, undefined);
+  }
+
+  /** The sets of those that hear an address. One that has several interests may be in several sets. */
+  find(address: string): Set<Member>[] {
+    const found: Party<Member>[] = [];
+    this.#prefixes.find(address, anyLength, found);
+    this.#segments.find(
+      address,
+      (length) => length === 0 || length === address.length || address[length] === "." || address[length - 1] === ".",
+      found,
+    );
+    const exact = this.#exact.get(address);
+    if (exact) found.push(exact);
+    if (this.#patternCount > 0) walk(this.#patterns, address.split("."), 0, found);
+    return found.map(({ members }) => members);
+  }
+
+  #place(interest: Interest, party: Party<Member> | undefined): void {
+    switch (interest.kind) {
+      case "prefix":
+      case "segment": {
+        const prefixes = interest.kind === "prefix" ? this.#prefixes : this.#segments;
+        if (party) prefixes.set(interest.prefix, party);
+        else prefixes.delete(interest.prefix);
+        return;
+      }
+      case "exact":
+        if (party) this.#exact.set(interest.address, party);
+        else this.#exact.delete(interest.address);
+        return;
+      case "pattern":
+        this.#patternCount += party ? 1 : -1;
+        plant(this.#patterns, interest.pattern.split("."), 0, party);
+    }
+  }
+}
+
+function newStep<Member>(): Step<Member> {
+  return { next: new Map(), ends: undefined, rest: undefined };
+}
+
+/** Sets or removes what is at the end of a pattern; true when the step holds nothing any more. */
+function plant<Member>(
+  step: Step<Member>,
+  parts: readonly string[],
+  at: number,
+  party: Party<Member> | undefined,
+): boolean {
+  const part = parts[at];
+  if (part === undefined) step.ends = party;
+  else if (part === "#" && at === parts.length - 1) step.rest = party;
+  else {
+    let next = step.next.get(part);
+    if (!next && party) {
+      next = newStep();
+      step.next.set(part, next);
+    }
+    if (next && plant(next, parts, at + 1, party)) step.next.delete(part);
+  }
+  return step.next.size === 0 && step.ends === undefined && step.rest === undefined;
+}
+
+function walk<Member>(step: Step<Member>, parts: readonly string[], at: number, found: Party<Member>[]): void {
+  if (step.rest) found.push(step.rest);
+  const part = parts[at];
+  if (part === undefined) {
+    if (step.ends) found.push(step.ends);
+    return;
+  }
+  const same = step.next.get(part);
+  if (same) walk(same, parts, at + 1, found);
+  const any = part === "*" ? undefined : step.next.get("*");
+  if (any) walk(any, parts, at + 1, found);
+}

@@ -1,0 +1,448 @@
+/**
+ * The hub: one order of publications on this node. Each gets the next offset, goes into the log, and is then heard by
+ * everyone whose interest it meets, in that order and never one inside another, even where a listener publishes in turn.
+ * What is accepted in one turn of the event loop goes to the disk together, before anyone hears of it.
+ *
+ * Where a carrier is given (a broker elsewhere, NATS, Redis, other nodes), what is published here goes out by it, and has
+ * its place when it comes back by `accept`: the order is then the carrier's.
+ */
+import { Activity } from "./activity.ts";
+import { Audience } from "./audience.ts";
+import type { Clock } from "../../kit/clock.ts";
+import { Fault } from "../../kit/fault.ts";
+import type { Hub, Listener, Party, Presence, PresenceChange, Recovery, Seat } from "./hub.ts";
+import { PresenceBoard, type PresenceWatcher } from "./presence-board.ts";
+import { MemoryLog } from "./log-memory.ts";
+import { SqliteLog } from "./log-sqlite.ts";
+import {
+  type Found,
+  formatPosition,
+  type LogBounds,
+  parsePosition,
+  type PublicationLog,
+  sizeOf,
+} from "./publication-log.ts";
+import { type Envelope, type Interest, interestKey, type Publication } from "./publication.ts";
+
+/** What takes publications elsewhere. */
+export interface Carrier {
+  /**
+   * Resolves when it was taken; it then comes (or came) by {@link OrderedHub.accept}. Rejects with Fault
+   * `windsock/away` (unavailable) when it cannot be said to have been.
+   */
+  carry(envelope: Envelope): Promise<void>;
+}
+
+/** What the hub needs. */
+export interface HubParts {
+  clock: Clock;
+  log: PublicationLog;
+  /** The most that address and content may take together, in bytes of UTF-8. */
+  maxMessageBytes: number;
+  /** Whether the log is on a disk: what comes in one turn is then written together. */
+  isDurable?: boolean;
+  /** A listener threw: it hears nothing any more. */
+  broken?(error: unknown): void;
+}
+
+/** What {@link openHub} is told. */
+export interface HubSettings {
+  clock: Clock;
+  maxMessageBytes: number;
+  /** How much is kept to go back to. */
+  bounds: LogBounds;
+  /** A file for the log; in memory without one. Faults as of `openDatabase`. */
+  path?: string;
+  broken?(error: unknown): void;
+}
+
+/** A hub with a log of its own. */
+export function openHub(settings: HubSettings): OrderedHub {
+  const { bounds, path, ...rest } = settings;
+  const log = path === undefined ? new MemoryLog(bounds) : new SqliteLog(path, bounds);
+  return new OrderedHub({ ...rest, log, isDurable: path !== undefined });
+}
+
+/** The most that an address may have, in bytes of UTF-8. */
+export const maxAddressBytes = 1024;
+const defaultLimit = 10_000;
+const trimEveryMs = 1000;
+
+/** A listener and its interests. */
+interface Member {
+  listener: Listener;
+  /** The last publication that it was given, so that several interests give it only once. */
+  lastOffset: number;
+}
+
+/** Something to tell, in its turn. */
+type Turn = { publication: Publication; offset: number } | "gap";
+
+/** Publications that wait for the disk. */
+interface Waiting {
+  publication: Publication;
+  offset: number;
+  done(publication: Publication): void;
+  failed(error: unknown): void;
+}
+
+/** See {@link Hub}; what is beyond it is for links to other nodes and for doors that send to many at once. */
+export class OrderedHub implements Hub {
+  readonly #clock: Clock;
+  readonly #log: PublicationLog;
+  readonly #maxMessageBytes: number;
+  readonly #isDurable: boolean;
+  readonly #broken: (error: unknown) => void;
+  readonly #audience = new Audience<Member>();
+  readonly #members = new Set<Member>();
+  readonly #board = new PresenceBoard();
+  readonly #parties = new Map<string, Party>();
+  readonly #byUser = new Map<string, Set<Party>>();
+  readonly #activity: Activity;
+  readonly #turns: Turn[] = [];
+  readonly #orders = new Set<(who: { user: string } | { connection: string }, reason: string) => void>();
+  #isTelling = false;
+  #waiting: Waiting[] = [];
+  #offset: number;
+  #cancelTrim: () => void;
+  #publications = 0;
+  #deliveries = 0;
+  #gaps = 0;
+  #carrier: Carrier | undefined;
+
+  constructor(parts: HubParts) {
+    this.#clock = parts.clock;
+    this.#log = parts.log;
+    this.#maxMessageBytes = parts.maxMessageBytes;
+    this.#isDurable = parts.isDurable ?? false;
+    this.#broken = parts.broken ?? (() => undefined);
+    this.#offset = parts.log.newest;
+    this.#activity = new Activity(parts.clock.monotonicMs());
+    const trim = () => {
+      this.#log.trim(this.#clock.now());
+      this.#cancelTrim = this.#clock.schedule(trimEveryMs, trim);
+    };
+    this.#cancelTrim = this.#clock.schedule(trimEveryMs, trim);
+  }
+
+  get figures() {
+    return {
+      publications: this.#publications,
+      deliveries: this.#deliveries,
+      listeners: this.#members.size,
+      gaps: this.#gaps,
+    };
+  }
+
+  /** How much is kept to go back to. */
+  get kept(): { count: number; sizeBytes: number } {
+    return { count: this.#log.count, sizeBytes: this.#log.sizeBytes };
+  }
+
+  /** Where the order stands: what was heard by now. */
+  get position(): string {
+    return formatPosition(this.#log.epoch, this.#log.newest);
+  }
+
+  /** From now on, what is published here goes out by a carrier; undefined for an order of its own. */
+  set carrier(carrier: Carrier | undefined) {
+    this.#carrier = carrier;
+  }
+
+  async publish(envelope: Envelope): Promise<Publication> {
+    this.#check(envelope);
+    if (!this.#carrier) return this.accept(envelope);
+    await this.#carrier.carry(envelope);
+    // Its own place is known only when it comes back; this one is not behind it by more than what is on its way.
+    return { ...envelope, position: this.position, at: this.#clock.now() };
+  }
+
+  /**
+   * Gives an envelope the next place in the order, whoever it came from. Resolves when it is in the log; rejects with what
+   * the disk said. Faults: `windsock/too-large`, `windsock/address`.
+   */
+  accept(envelope: Envelope, at: number = this.#clock.now()): Promise<Publication> {
+    try {
+      this.#check(envelope);
+    } catch (thrown) {
+      return Promise.reject(thrown instanceof Error ? thrown : new Error(String(thrown)));
+    }
+    const offset = ++this.#offset;
+    const { address, content } = envelope;
+    const publication = { address, content, position: formatPosition(this.#log.epoch, offset), at };
+    if (!this.#isDurable) {
+      this.#keep([publication]);
+      this.#turns.push({ publication, offset });
+      this.#tell();
+      return Promise.resolve(publication);
+    }
+    const { promise, resolve, reject } = Promise.withResolvers<Publication>();
+    this.#waiting.push({ publication, offset, done: resolve, failed: reject });
+    // After the polling of the event loop: everything that came in one turn is one transaction.
+    if (this.#waiting.length === 1) setImmediate(() => this.flush());
+    return promise;
+  }
+
+  /** Writes what waits for the disk, and tells it. */
+  flush(): void {
+    const waiting = this.#waiting;
+    if (waiting.length === 0) return;
+    this.#waiting = [];
+    try {
+      this.#keep(waiting.map(({ publication }) => publication));
+    } catch (thrown) {
+      // Nothing of it happened; the numbers are given again.
+      this.#offset = this.#log.newest;
+      for (const { failed } of waiting) failed(thrown);
+      return;
+    }
+    for (const { publication, offset, done } of waiting) {
+      this.#turns.push({ publication, offset });
+      done(publication);
+    }
+    this.#tell();
+  }
+
+  /** Tells everyone that something between was lost. */
+  breakOrder(): void {
+    this.#gaps++;
+    this.#turns.push("gap");
+    this.#tell();
+  }
+
+  listen(
+    interests: readonly Interest[],
+    listener: Listener,
+    options: { since?: string; limit?: number } = {},
+  ): Promise<{ seat: Seat; recovery?: Recovery }> {
+    try {
+      return Promise.resolve(this.sit(interests, listener, options));
+    } catch (thrown) {
+      return Promise.reject(thrown instanceof Error ? thrown : new Error(String(thrown)));
+    }
+  }
+
+  /** As {@link listen}, at once. */
+  sit(
+    interests: readonly Interest[],
+    listener: Listener,
+    options: { since?: string; limit?: number } = {},
+  ): { seat: Seat; recovery?: Recovery } {
+    const member: Member = { listener, lastOffset: 0 };
+    const recovery = options.since === undefined ? undefined : this.recall(interests, options.since, options.limit);
+    // What is in the log but not told yet was found there, and must not be heard again.
+    member.lastOffset = this.#log.newest;
+    const held = new Map<string, Interest>();
+    let position = this.position;
+    const add = (interest: Interest) => {
+      const key = interestKey(interest);
+      if (held.has(key)) return;
+      held.set(key, interest);
+      this.#audience.add(interest, member);
+      position = this.position;
+    };
+    for (const interest of interests) add(interest);
+    this.#members.add(member);
+    if (recovery && !recovery.isComplete) listener.gap();
+    for (const publication of recovery?.publications ?? []) listener.hear(publication);
+    const seat: Seat = {
+      get position() {
+        return position;
+      },
+      add: (interest) => {
+        if (this.#members.has(member)) add(interest);
+      },
+      remove: (interest) => {
+        if (held.delete(interestKey(interest))) this.#audience.remove(interest, member);
+      },
+      leave: () => {
+        for (const interest of held.values()) this.#audience.remove(interest, member);
+        held.clear();
+        this.#members.delete(member);
+      },
+    };
+    return recovery ? { seat, recovery } : { seat };
+  }
+
+  /** What came after a position, as far as it is kept; see {@link Recovery}. */
+  recall(interests: readonly Interest[], since: string, limit = defaultLimit): Recovery {
+    const { newest, epoch } = this.#log;
+    const from = parsePosition(since);
+    let found: Found;
+    if (!from || from.epoch !== epoch || from.offset > newest) {
+      found = { ...this.#log.after(this.#log.oldest - 1, interests, limit), isComplete: false };
+    } else if (from.offset === newest) found = { publications: [], isComplete: true };
+    else found = this.#log.after(from.offset, interests, limit);
+    if (!found.isComplete) this.#gaps++;
+    return { ...found, position: this.position };
+  }
+
+  history(interest: Interest, limit: number): Promise<readonly Publication[]> {
+    return Promise.resolve(this.#log.last(interest, limit));
+  }
+
+  enter(address: string, who: Presence): () => void {
+    return this.#board.enter(address, who, true);
+  }
+
+  /** As {@link enter}, for somebody on another node. */
+  enterElsewhere(address: string, who: Presence): () => void {
+    return this.#board.enter(address, who, false);
+  }
+
+  presence(address: string): readonly Presence[] {
+    return this.#board.list(address);
+  }
+
+  /** All that are there, of this node and others. */
+  everyone(): Generator<{ address: string; who: Presence }> {
+    return this.#board.entries();
+  }
+
+  watch(address: string, listener: (change: PresenceChange) => void): () => void {
+    return this.#board.watch(address, listener);
+  }
+
+  /** Tells of all changes of presence; `isLocal` are those of this node. */
+  watchEverything(watcher: PresenceWatcher): () => void {
+    return this.#board.watchEverything(watcher);
+  }
+
+  attach(party: Party): () => void {
+    this.#parties.set(party.connection, party);
+    let others = this.#byUser.get(party.user);
+    if (!others) {
+      others = new Set();
+      this.#byUser.set(party.user, others);
+    }
+    others.add(party);
+    const held = others;
+    return () => {
+      held.delete(party);
+      if (held.size === 0 && this.#byUser.get(party.user) === held) this.#byUser.delete(party.user);
+      if (this.#parties.get(party.connection) === party) this.#parties.delete(party.connection);
+    };
+  }
+
+  /** How many connections a user has here. */
+  connectionsOf(user: string): number {
+    return this.#byUser.get(user)?.size ?? 0;
+  }
+
+  /** All connections here. */
+  parties(): IterableIterator<Party> {
+    return this.#parties.values();
+  }
+
+  disconnect(who: { user: string } | { connection: string }, reason: string): void {
+    this.disconnectHere(who, reason);
+    for (const order of this.#orders) order(who, reason);
+  }
+
+  /** As {@link disconnect}, without telling other nodes. How many connections were ended. */
+  disconnectHere(who: { user: string } | { connection: string }, reason: string): number {
+    const only = "connection" in who ? this.#parties.get(who.connection) : undefined;
+    const ended = "user" in who ? [...(this.#byUser.get(who.user) ?? [])] : only ? [only] : [];
+    for (const party of ended) party.end(reason);
+    return ended.length;
+  }
+
+  /** Tells of each {@link disconnect} that was ordered here, for other nodes, until the function is called. */
+  onDisconnect(order: (who: { user: string } | { connection: string }, reason: string) => void): () => void {
+    this.#orders.add(order);
+    return () => void this.#orders.delete(order);
+  }
+
+  topics(limit: number): { address: string; listeners: number; perMinute: number }[] {
+    return this.#activity
+      .busiest(limit, this.#clock.monotonicMs())
+      .map(({ address, perMinute }) => ({ address, listeners: this.listenersOf(address), perMinute }));
+  }
+
+  /** How many listeners hear an address. */
+  listenersOf(address: string): number {
+    const found = this.#audience.find(address);
+    return found.length === 1 ? (found[0]?.size ?? 0) : new Set(found.flatMap((members) => [...members])).size;
+  }
+
+  /** Writes what waits and closes the log; nothing may be published any more. */
+  close(): void {
+    this.flush();
+    this.#cancelTrim();
+    this.#log.close();
+  }
+
+  #check(envelope: Envelope): void {
+    const { address, content } = envelope;
+    if (address.length > maxAddressBytes || Buffer.byteLength(address) > maxAddressBytes) {
+      throw new Fault(
+        "invalid",
+        "windsock/address",
+        `Cannot publish: the address is longer than ${maxAddressBytes} bytes`,
+      );
+    }
+    // Most are far from the bound, where three bytes a character say enough.
+    if (content.length * 3 + maxAddressBytes <= this.#maxMessageBytes) return;
+    if (sizeOf({ address, content }) > this.#maxMessageBytes) {
+      throw new Fault(
+        "too-large",
+        "windsock/too-large",
+        `Cannot publish: address and content are more than ${this.#maxMessageBytes} bytes`,
+      );
+    }
+  }
+
+  #keep(publications: readonly Publication[]): void {
+    this.#log.append(publications);
+    this.#publications += publications.length;
+    const now = this.#clock.monotonicMs();
+    for (const { address } of publications) this.#activity.add(address, now);
+  }
+
+  #tell(): void {
+    if (this.#isTelling) return;
+    this.#isTelling = true;
+    try {
+      for (let at = 0; at < this.#turns.length; at++) {
+        const turn = this.#turns[at];
+        if (turn === "gap") this.#tellGap();
+        else if (turn) this.#tellOne(turn.publication, turn.offset);
+      }
+    } finally {
+      this.#turns.length = 0;
+      this.#isTelling = false;
+    }
+  }
+
+  #tellOne(publication: Publication, offset: number): void {
+    for (const members of this.#audience.find(publication.address)) {
+      for (const member of members) {
+        if (member.lastOffset >= offset) continue;
+        member.lastOffset = offset;
+        this.#deliveries++;
+        try {
+          member.listener.hear(publication);
+        } catch (thrown) {
+          this.#drop(member, thrown);
+        }
+      }
+    }
+  }
+
+  #tellGap(): void {
+    for (const member of this.#members) {
+      try {
+        member.listener.gap();
+      } catch (thrown) {
+        this.#drop(member, thrown);
+      }
+    }
+  }
+
+  /** The others must hear what they hear, whatever is wrong with this one. */
+  #drop(member: Member, thrown: unknown): void {
+    member.lastOffset = Number.POSITIVE_INFINITY;
+    this.#members.delete(member);
+    this.#broken(thrown);
+  }
+}

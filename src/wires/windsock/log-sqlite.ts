@@ -1,0 +1,185 @@
+/**
+ * The log on disk. Its epoch stands in the file, so that whoever was connected before a restart goes on where it was; what
+ * `append` returned from survives a crash of the machine. Addresses have an index, by which prefixes are ranges.
+ */
+import type { Database } from "bun:sqlite";
+
+import { closeDatabase, inTransaction, openDatabase } from "../../kit/disk/sqlite.ts";
+import type { Interest, Publication } from "./publication.ts";
+import { concerns } from "./publication.ts";
+import {
+  concernsAny,
+  type Found,
+  formatPosition,
+  type LogBounds,
+  newEpoch,
+  type PublicationLog,
+  sizeOf,
+} from "./publication-log.ts";
+
+const migrations = [
+  `CREATE TABLE publications (
+     "offset" INTEGER PRIMARY KEY,
+     at INTEGER NOT NULL,
+     address TEXT NOT NULL,
+     content TEXT NOT NULL,
+     size INTEGER NOT NULL
+   ) STRICT;
+   CREATE INDEX publications_address ON publications (address, "offset");
+   CREATE TABLE standing (
+     only INTEGER PRIMARY KEY CHECK (only = 1),
+     epoch TEXT NOT NULL,
+     newest INTEGER NOT NULL,
+     count INTEGER NOT NULL,
+     size INTEGER NOT NULL
+   ) STRICT;`,
+];
+
+interface Row {
+  offset: number;
+  at: number;
+  address: string;
+  content: string;
+  size: number;
+}
+
+interface Standing {
+  epoch: string;
+  newest: number;
+  count: number;
+  size: number;
+}
+
+/** Forgotten in one go, so that nobody waits long for it. */
+const forgetAtOnce = 2000;
+
+/** See {@link PublicationLog}. */
+export class SqliteLog implements PublicationLog {
+  readonly epoch: string;
+  readonly #database: Database;
+  readonly #bounds: LogBounds;
+  #newest: number;
+  #count: number;
+  #sizeBytes: number;
+
+  /** Faults as of `openDatabase`. */
+  constructor(path: string, bounds: LogBounds) {
+    this.#bounds = bounds;
+    this.#database = openDatabase(path, { migrations, synchronous: "full" });
+    const held = this.#database.query<Standing, []>("SELECT epoch, newest, count, size FROM standing").get();
+    this.epoch = held?.epoch ?? newEpoch();
+    this.#newest = held?.newest ?? 0;
+    this.#count = held?.count ?? 0;
+    this.#sizeBytes = held?.size ?? 0;
+    if (!held) {
+      this.#database
+        .query<null, [string]>("INSERT INTO standing (only, epoch, newest, count, size) VALUES (1, ?, 0, 0, 0)")
+        .run(this.epoch);
+    }
+  }
+
+  get newest(): number {
+    return this.#newest;
+  }
+
+  get oldest(): number {
+    return this.#newest - this.#count + 1;
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  get sizeBytes(): number {
+    return this.#sizeBytes;
+  }
+
+  append(publications: readonly Publication[]): void {
+    const { database, isKeeping } = { database: this.#database, isKeeping: this.#bounds.count > 0 };
+    const newest = this.#newest + publications.length;
+    const sizes = isKeeping ? publications.map(sizeOf) : [];
+    const sizeBytes = this.#sizeBytes + sizes.reduce((sum, size) => sum + size, 0);
+    const count = this.#count + sizes.length;
+    inTransaction(database, () => {
+      if (isKeeping) {
+        const insert = database.query<null, [number, number, string, string, number]>(
+          'INSERT INTO publications ("offset", at, address, content, size) VALUES (?, ?, ?, ?, ?)',
+        );
+        for (const [index, { at, address, content }] of publications.entries()) {
+          insert.run(this.#newest + index + 1, at, address, content, sizes[index] ?? 0);
+        }
+      }
+      this.#stand(newest, count, sizeBytes);
+    });
+    this.#newest = newest;
+    this.#count = count;
+    this.#sizeBytes = sizeBytes;
+  }
+
+  after(offset: number, interests: readonly Interest[], limit: number): Found {
+    const found = this.#gather(
+      'SELECT "offset", at, address, content, size FROM publications WHERE "offset" > ? ORDER BY "offset" DESC',
+      [offset],
+      (address) => concernsAny(interests, address),
+      limit + 1,
+    );
+    const isComplete = offset + 1 >= this.oldest && found.length <= limit;
+    return { publications: found.slice(0, limit).reverse(), isComplete };
+  }
+
+  last(interest: Interest, limit: number): Publication[] {
+    const fits = (address: string) => concerns(interest, address);
+    const columns = 'SELECT "offset", at, address, content, size FROM publications';
+    const found =
+      interest.kind === "exact"
+        ? this.#gather(`${columns} WHERE address = ? ORDER BY "offset" DESC`, [interest.address], fits, limit)
+        : this.#gather(`${columns} ORDER BY "offset" DESC`, [], fits, limit);
+    return found.reverse();
+  }
+
+  trim(now: number): void {
+    const { ageMs, count: maxCount, sizeBytes: maxSizeBytes } = this.#bounds;
+    const oldest = this.#database
+      .query<Row, [number]>(
+        'SELECT "offset", at, address, \'\' AS content, size FROM publications ORDER BY "offset" LIMIT ?',
+      )
+      .all(forgetAtOnce);
+    let [count, sizeBytes, last] = [this.#count, this.#sizeBytes, 0];
+    for (const { offset, at, size } of oldest) {
+      if (count <= maxCount && sizeBytes <= maxSizeBytes && at > now - ageMs) break;
+      count--;
+      sizeBytes -= size;
+      last = offset;
+    }
+    if (last === 0) return;
+    inTransaction(this.#database, () => {
+      this.#database.query<null, [number]>('DELETE FROM publications WHERE "offset" <= ?').run(last);
+      this.#stand(this.#newest, count, sizeBytes);
+    });
+    this.#count = count;
+    this.#sizeBytes = sizeBytes;
+    // A log that was filled by a burst is brought down faster than it can be filled.
+    if (count > maxCount * 1.1 || sizeBytes > maxSizeBytes * 1.1) this.trim(now);
+  }
+
+  close(): void {
+    closeDatabase(this.#database);
+  }
+
+  #stand(newest: number, count: number, sizeBytes: number): void {
+    this.#database
+      .query<null, [number, number, number]>("UPDATE standing SET newest = ?, count = ?, size = ?")
+      .run(newest, count, sizeBytes);
+  }
+
+  #gather(sql: string, values: (string | number)[], fits: (address: string) => boolean, limit: number): Publication[] {
+    const found: Publication[] = [];
+    for (const row of this.#database.query<Row, (string | number)[]>(sql).iterate(...values)) {
+      if (found.length >= limit) break;
+      if (!fits(row.address)) continue;
+      const { offset, at, address, content } = row;
+      found.push({ address, content, position: formatPosition(this.epoch, offset), at });
+    }
+    return found;
+  }
+}
