@@ -301,7 +301,7 @@ class Call implements Caller {
     return this.#visitor?.may(this.#service, scope) ?? false;
   }
 
-  keepOpen(scope: Scope): AbortSignal {
+  keepOpen(scope?: Scope): AbortSignal {
     const { method, signal } = this.#request;
     // Nobody will read the body of an answer to HEAD, so nobody would ever say that it is over.
     if (method === "HEAD" || signal.aborted) return AbortSignal.abort();
@@ -310,7 +310,7 @@ class Call implements Caller {
     const over = new AbortController();
     let cancelLook = () => {};
     const look = () => {
-      if (this.may(scope)) cancelLook = this.#clock.schedule(lookAgainMs, look);
+      if (scope === undefined || this.may(scope)) cancelLook = this.#clock.schedule(lookAgainMs, look);
       else end();
     };
     const end = () => {
@@ -320,7 +320,7 @@ class Call implements Caller {
       over.abort();
     };
     signal.addEventListener("abort", end, { once: true });
-    cancelLook = this.#clock.schedule(lookAgainMs, look);
+    if (scope !== undefined) cancelLook = this.#clock.schedule(lookAgainMs, look);
     return over.signal;
   }
 

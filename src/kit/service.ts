@@ -101,9 +101,10 @@ export interface Caller {
   may(scope: Scope): boolean;
   /**
    * Lifts the idle limit of the connection, for streams that may be silent for long. The signal aborts when the stream
-   * has to end: its reader left, or may no longer do what `scope` covers. It has aborted already for HEAD.
+   * has to end: its reader left, or may no longer do what `scope` covers. It has aborted already for HEAD. Without a scope
+   * the right to read is the service's own to watch, such as that of a token of its application.
    */
-  keepOpen(scope: Scope): AbortSignal;
+  keepOpen(scope?: Scope): AbortSignal;
   /**
    * Turns the request into a websocket; what it gives has to be the answer. `headers` go out with the 101. Absent for
    * another service of the same program. Faults: `http/no-websocket` (invalid) for a request that is no right handshake.
