@@ -15,10 +15,11 @@ const namesMax = 100;
 
 /** The addresses of a rule's graphs on a Graphite, as in the predecessor's mails; `base` is the whole render URL. */
 export function graphUrls(base: string, { target, threshold }: Rule): { daily: string; weekly: string } {
-  const escaped = encodeURIComponent(target).replaceAll("%2C", ",");
-  const shared = `${base}?target=${escaped}`;
+  // Quotes would end the address where mail programs make links of addresses.
+  const escaped = encodeURIComponent(target.toWellFormed()).replaceAll("%2C", ",").replaceAll("'", "%27");
+  const shared = `${base}?target=${escaped}&target=threshold(${threshold.toFixed(6)})`;
   return {
-    daily: `${shared}&target=threshold(${threshold.toFixed(6)})&width=1600&height=300&fontSize=20&bgcolor=FFFFFF&fgcolor=000000&hideGrid=true&colorList=%23999999,%23006699&from=-24hours`,
+    daily: `${shared}&width=1600&height=300&fontSize=20&bgcolor=FFFFFF&fgcolor=000000&hideGrid=true&colorList=%23999999,%23006699&from=-24hours`,
     weekly: `${shared}&width=1600&height=150&fontSize=20&hideGrid=true&hideLegend=true&graphOnly=true&hideAxes=true&bgcolor=EEEEEE&fgcolor=000000&hideGrid=true&colorList=%23cccccc,%236699cc&from=-7days`,
   };
 }

@@ -86,3 +86,12 @@ test("mail: a refusal of its one recipient is a failure, final or not as the ser
     expect(send(sampleNotice())).rejects.toMatchObject({ kind, message: "no" });
   }
 });
+
+test("mail: an address is a link to its end, quotes and all", async () => {
+  const { send, sent } = stage(undefined);
+  await send(
+    sampleNotice({ text: `Graph: https://g.example/render/?target=f(a,'5min')&width=1 "https://q.example/"` }),
+  );
+  expect(sent[0]?.html).toContain('<a href="https://g.example/render/?target=f(a,&#39;5min&#39;)&amp;width=1">');
+  expect(sent[0]?.html).toContain('<a href="https://q.example/">');
+});

@@ -15,7 +15,7 @@ const colours = { bad: "#a81f2c", good: "#2b6b33", plain: "#0f5359" } as const;
 function Text({ text }: { text: string }) {
   return (
     <>
-      {text.split(/(https?:\/\/[^\s<>"']+)/).map((part, position) => {
+      {text.split(/(https?:\/\/[^\s<>"]+)/).map((part, position) => {
         const href = position % 2 === 1 ? linkTo(part) : undefined;
         return href === undefined ? part : <a href={href}>{part}</a>;
       })}
