@@ -93,7 +93,7 @@ test("round: the words and the recipients are the predecessor's", async () => {
       "Message:\t12.000000 >= 10.000000",
       "",
       "Daily Graph: https://g.example/render/?target=load&target=threshold(10.000000)&width=1600&height=300&fontSize=20&bgcolor=FFFFFF&fgcolor=000000&hideGrid=true&colorList=%23999999,%23006699&from=-24hours",
-      "Weekly Graph: https://g.example/render/?target=load&width=1600&height=150&fontSize=20&hideGrid=true&hideLegend=true&graphOnly=true&hideAxes=true&bgcolor=EEEEEE&fgcolor=000000&hideGrid=true&colorList=%23cccccc,%236699cc&from=-7days",
+      "Weekly Graph: https://g.example/render/?target=load&target=threshold(10.000000)&width=1600&height=150&fontSize=20&hideGrid=true&hideLegend=true&graphOnly=true&hideAxes=true&bgcolor=EEEEEE&fgcolor=000000&hideGrid=true&colorList=%23cccccc,%236699cc&from=-7days",
       "",
       "Runbook link:",
       "https://wiki.example/load",
@@ -295,9 +295,58 @@ test("tell: a rule that depends on one that fails waits for it", async () => {
   const run = new HoundTest(entries, saying(values));
   expect(await run.pass(10 * minuteMs)).toEqual(["3: [ALERT] router", "8: [ALERT] router"]);
   values.router = 1;
-  expect(await run.pass(2 * minuteMs)).toEqual(["0: [ALERT] site", "0: [RECOVERED] router"]);
+  expect(await run.pass(2 * minuteMs)).toEqual(["0: [RECOVERED] router", "1: [ALERT] site"]);
   values.site = 1;
-  expect(await run.pass(minuteMs)).toEqual(["0: [ALERT] page", "0: [RECOVERED] site"]);
+  expect(await run.pass(2 * minuteMs)).toEqual(["0: [RECOVERED] site", "1: [ALERT] page"]);
+});
+
+test("tell: points of what one depends on may come a round later, when it fails and when it is good again", async () => {
+  const values = { page: 1, router: 1 };
+  const entries = [
+    { name: "page", target: "page", above: 5, depends_on: ["router"] },
+    { name: "router", target: "router", below: 0 },
+  ];
+  const run = new HoundTest(entries, saying(values));
+  await run.pass(minuteMs);
+  values.page = 9;
+  expect(await run.pass(minuteMs)).toEqual([]);
+  expect(run.hound.standings()[0]).toMatchObject({ state: "Failed", mutedBy: "dependency" });
+  values.router = 0;
+  expect(await run.pass(2 * minuteMs)).toEqual(["0: [ALERT] router"]);
+  values.router = 1;
+  expect(await run.pass(minuteMs)).toEqual(["0: [RECOVERED] router"]);
+  values.page = 1;
+  expect(await run.pass(hourMs)).toEqual([]);
+  // Where nothing else fails it is told all the same.
+  values.page = 9;
+  expect(await run.pass(3 * minuteMs)).toEqual(["1: [ALERT] page"]);
+});
+
+test("restart: a rule that was changed meanwhile goes on under its name", async () => {
+  const values = { load: 12 };
+  const run = new HoundTest([rule, { name: "other", target: "load", above: 11 }], saying(values));
+  await run.round();
+  run.restart([
+    { ...rule, above: 8 },
+    { name: "other", target: "load", above: 11 },
+  ]);
+  expect(run.hound.standings()[0]).toMatchObject({ state: "Failed", toldCount: 1 });
+  expect(await run.round()).toEqual([]);
+  // What was kept under the old id is not there a second time.
+  run.restart([rule, { name: "load too", target: "load", above: 8 }]);
+  values.load = 1;
+  expect((await run.round()).map(({ subject }) => subject)).toEqual(["[RECOVERED] load"]);
+});
+
+test("setRules: of two that measure alike, the one that stays keeps what is its own", async () => {
+  const values = { load: 12 };
+  const first = { ...rule, name: "first", to: "a@x.example" };
+  const second = { ...rule, name: "second", to: "b@x.example", for: "1h" };
+  const run = new HoundTest([first, second], saying(values));
+  await run.round();
+  expect(run.hound.standings().map(({ state }) => state)).toEqual(["Failed", "Pending"]);
+  run.restart([second]);
+  expect(run.hound.standings()).toMatchObject([{ state: "Pending", toldCount: 0 }]);
 });
 
 test("tell: many at once are one message, and never more than the throttle", async () => {

@@ -15,6 +15,8 @@ import type { HistoryEntry, Silence } from "./standing.ts";
 export interface KeptMemory {
   id: string;
   ruleId: string;
+  /** The rule's; undefined where it was kept before names were. */
+  name: string | undefined;
   series: string | undefined;
   memory: Memory;
 }
@@ -60,6 +62,7 @@ const migrations = [
    ) WITHOUT ROWID;
    CREATE TABLE outbox (number INTEGER PRIMARY KEY AUTOINCREMENT, notice TEXT NOT NULL);
    CREATE TABLE own (only INTEGER PRIMARY KEY CHECK (only = 1), trouble TEXT NOT NULL);`,
+  "ALTER TABLE memories ADD COLUMN name TEXT;",
 ];
 
 interface HistoryRow {
@@ -86,11 +89,13 @@ export class KeptFile {
   /** Everything that is remembered. What cannot be understood is left out. */
   memories(): KeptMemory[] {
     const rows = this.#database
-      .query<{ id: string; rule_id: string; series: string | null; memory: string }, []>("SELECT * FROM memories")
+      .query<{ id: string; rule_id: string; name: string | null; series: string | null; memory: string }, []>(
+        "SELECT * FROM memories",
+      )
       .all();
-    return rows.flatMap(({ id, memory: text, rule_id: ruleId, series }) => {
+    return rows.flatMap(({ id, memory: text, name, rule_id: ruleId, series }) => {
       const memory = parseMemory(text);
-      return memory ? [{ id, ruleId, series: series ?? undefined, memory }] : [];
+      return memory ? [{ id, ruleId, name: name ?? undefined, series: series ?? undefined, memory }] : [];
     });
   }
 
@@ -105,10 +110,10 @@ export class KeptFile {
     if (memories.length + forgotten.length + history.length + notices.length === 0 && own === undefined) return;
     inTransaction(this.#database, () => {
       const remember = this.#database.query(
-        "INSERT OR REPLACE INTO memories (id, rule_id, series, memory) VALUES (?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO memories (id, rule_id, name, series, memory) VALUES (?, ?, ?, ?, ?)",
       );
-      for (const { id, memory, ruleId, series } of memories)
-        remember.run(id, ruleId, series ?? null, JSON.stringify(memory));
+      for (const { id, memory, name, ruleId, series } of memories)
+        remember.run(id, ruleId, name ?? null, series ?? null, JSON.stringify(memory));
       const forget = this.#database.query("DELETE FROM memories WHERE id = ?");
       for (const id of forgotten) forget.run(id);
       const enter = this.#database.query(

@@ -34,8 +34,21 @@ export function mutedBy(watched: Watched, muting: Muting): MutedBy | undefined {
   if (isInMaintenance(watched, muting)) return "maintenance";
   if (silencedUntil(watched, muting) !== undefined) return "silence";
   if (memory.acknowledged) return "acknowledged";
-  if (rule.dependsOn.some((id) => muting.isDown(id))) return "dependency";
+  if (rule.dependsOn.some((id) => muting.isDown(id)) || isEarly(watched)) return "dependency";
   return isQuiet(watched, muting) ? "quiet hours" : undefined;
+}
+
+/**
+ * Whether it began to fail in the last round, and what it depends on may only be seen to fail in the next: points do not
+ * all arrive at once. One with a `for` has waited already.
+ */
+function isEarly({ memory, rule }: Watched): boolean {
+  return rule.dependsOn.length > 0 && rule.forMs === 0 && isNew(memory) && memory.toldCount === 0;
+}
+
+/** Whether it came to stand so in the last round in which it was judged. */
+function isNew({ judgedAt, levelAt }: Memory): boolean {
+  return levelAt === judgedAt;
 }
 
 /** Whether it is in quiet hours. */
@@ -67,7 +80,9 @@ export function downTeller(watched: Iterable<Watched>): (ruleId: string) => bool
   const failing = new Set<string>();
   for (const { memory, rule } of watched) {
     rules.set(rule.id, rule);
-    if (memory.level === "Failed" || memory.level === "Pending") failing.add(rule.id);
+    // In the round in which it is good again, points of what depends on it may still be those from before.
+    const isJustGood = memory.level === "OK" && memory.failures.length > 0 && isNew(memory);
+    if (memory.level === "Failed" || memory.level === "Pending" || isJustGood) failing.add(rule.id);
   }
   const known = new Map<string, boolean>();
   const isDown = (id: string): boolean => {

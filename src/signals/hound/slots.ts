@@ -24,7 +24,43 @@ export function standingId(ruleId: string, series: string | undefined): string {
 
 /** A slot as it is kept. */
 export function keptOf({ id, memory, rule, series }: Slot): KeptMemory {
-  return { id, ruleId: rule.id, series, memory };
+  return { id, ruleId: rule.id, name: rule.name, series, memory };
+}
+
+/** What is remembered of one rule and its series. */
+interface Heritage {
+  readonly ruleId: string;
+  readonly name: string | undefined;
+  readonly all: KeptMemory[];
+}
+
+/** Which rule goes on with what: first what has its id and its name, then what has its name, then what has its id. */
+function heirsOf(rules: readonly Rule[], before: ReadonlyMap<string, Heritage>): Map<Rule, Heritage> {
+  const heirs = new Map<Rule, Heritage>();
+  const taken = new Set<Heritage>();
+  const byName = new Map<string, Heritage[]>();
+  for (const heritage of before.values()) {
+    if (heritage.name === undefined) continue;
+    const same = byName.get(heritage.name);
+    if (same) same.push(heritage);
+    else byName.set(heritage.name, [heritage]);
+  }
+  const give = (choose: (rule: Rule) => Heritage | undefined): void => {
+    for (const rule of rules) {
+      if (heirs.has(rule)) continue;
+      const chosen = choose(rule);
+      if (!chosen || taken.has(chosen)) continue;
+      taken.add(chosen);
+      heirs.set(rule, chosen);
+    }
+  };
+  give(({ id, name }) => {
+    const own = before.get(id);
+    return own?.name === name || own?.name === undefined ? own : undefined;
+  });
+  give(({ name }) => byName.get(name)?.find((heritage) => !taken.has(heritage)));
+  give(({ id }) => before.get(id));
+  return heirs;
 }
 
 /** Everything that is watched. */
@@ -47,38 +83,43 @@ export class Slots {
 
   /** Makes these the rules. Returns what moved: to be kept, and ids under which nothing is any more. */
   setRules(rules: readonly Rule[]): { memories: KeptMemory[]; forgotten: string[] } {
-    const wanted = new Set(rules.map(({ id }) => id));
-    const before = new Map(this.#slots);
-    const gone = new Map<string, Map<string, Slot>>();
-    for (const rule of this.#rules) {
-      const slots = before.get(rule.id);
-      if (slots && !wanted.has(rule.id)) gone.set(rule.name, slots);
-    }
-    const orphans = Map.groupBy(this.#orphans.values(), ({ ruleId }) => ruleId);
-    const moved: { memories: KeptMemory[]; forgotten: string[] } = { memories: [], forgotten: [] };
+    const before = this.#remembered();
+    const heirs = heirsOf(rules, before);
     this.#slots.clear();
+    this.#orphans.clear();
     this.#rules = rules;
+    const memories: KeptMemory[] = [];
+    const left = new Set<string>();
+    const used = new Set<string>();
     for (const rule of rules) {
       const own = new Map<string, Slot>();
       this.#slots.set(rule.id, own);
-      const stayed = before.get(rule.id);
-      const renamed = stayed ? undefined : gone.get(rule.name);
-      for (const [key, { id: oldId, memory, series }] of stayed ?? renamed ?? []) {
+      const heritage = heirs.get(rule);
+      if (heritage) before.delete(heritage.ruleId);
+      for (const { id: oldId, memory, name, series } of heritage?.all ?? []) {
         const slot: Slot = { id: standingId(rule.id, series), rule, series, memory };
-        own.set(key, slot);
-        if (!renamed) continue;
-        moved.memories.push(keptOf(slot));
-        moved.forgotten.push(oldId);
-      }
-      if (renamed) gone.delete(rule.name);
-      if (stayed ?? renamed) continue;
-      for (const { id, memory, series } of orphans.get(rule.id) ?? []) {
-        own.set(series ?? "", { id, rule, series, memory });
-        this.#orphans.delete(id);
+        own.set(series ?? "", slot);
+        used.add(slot.id);
+        if (slot.id !== oldId || name !== rule.name) memories.push(keptOf(slot));
+        if (slot.id !== oldId) left.add(oldId);
       }
     }
-    for (const slots of gone.values()) for (const slot of slots.values()) this.#orphans.set(slot.id, keptOf(slot));
-    return moved;
+    // What has given its id to another cannot be kept beside it.
+    for (const { all } of before.values()) for (const one of all) if (!used.has(one.id)) this.#orphans.set(one.id, one);
+    return { memories, forgotten: [...left].filter((id) => !used.has(id)) };
+  }
+
+  /** Everything that is remembered, by the rule that it was of. */
+  #remembered(): Map<string, Heritage> {
+    const found = new Map<string, Heritage>();
+    const add = (one: KeptMemory): void => {
+      const heritage = found.get(one.ruleId);
+      if (heritage) heritage.all.push(one);
+      else found.set(one.ruleId, { ruleId: one.ruleId, name: one.name, all: [one] });
+    };
+    for (const slots of this.#slots.values()) for (const slot of slots.values()) add(keptOf(slot));
+    for (const one of this.#orphans.values()) add(one);
+    return found;
   }
 
   /** Lets go of what belongs to no rule and was not judged since an instant; the ids. */
