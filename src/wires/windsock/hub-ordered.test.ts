@@ -330,3 +330,46 @@ test("log on disk: what one turn brings is one transaction, heard after it in or
     rmSync(folder, { recursive: true, force: true });
   }
 });
+
+test("hub: whoever comes back from before a break of the order is told of it, in memory and on disk", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "warren-windsock-"));
+  try {
+    for (const path of [undefined, join(folder, "log.sqlite")]) {
+      const clock = new ManualClock();
+      const open = () => openHub({ clock, maxMessageBytes: 1000, bounds, ...(path === undefined ? {} : { path }) });
+      const everything: Interest = { kind: "prefix", prefix: "" };
+      let hub = open();
+      const publish = (content: string) => {
+        const made = hub.publish({ address: "a", content });
+        hub.flush();
+        return made;
+      };
+      const before = await publish("1");
+      hub.breakOrder();
+      const after = await publish("2");
+      for (let round = 0; round < 2; round++) {
+        const late = recorder();
+        hub.sit([everything], late, { since: before.position });
+        expect(late.heard).toEqual(["-", "a=1", "a=2"]);
+        const [first] = await hub.history(everything, 10);
+        const again = recorder();
+        hub.sit([everything], again, { since: first?.position ?? "" });
+        expect(again.heard).toEqual(["-", "a=1", "a=2"]);
+        const whole = recorder();
+        hub.sit([everything], whole, { since: after.position });
+        expect(whole.heard).toEqual([]);
+        if (path === undefined) continue;
+        hub.close();
+        hub = open();
+      }
+      const present = recorder();
+      hub.sit([everything], present);
+      hub.moveTo("abc", 0);
+      expect((await publish("3")).position).toBe("abc-1");
+      expect(present.heard).toEqual(["-", "a=3"]);
+      hub.close();
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});

@@ -76,7 +76,7 @@ interface Member {
 }
 
 /** Something to tell, in its turn. */
-type Turn = { publication: Publication; offset: number } | "gap";
+type Turn = { publication: Publication; offset: number } | "gap" | "gap and other numbers";
 
 /** Publications that wait for the disk. */
 interface Waiting {
@@ -203,11 +203,28 @@ export class OrderedHub implements Hub {
     this.#tell();
   }
 
-  /** Tells everyone that something between was lost. */
+  /** Tells everyone that something between was lost, those too who come back later from before it. */
   breakOrder(): void {
+    this.flush();
+    this.#log.renew();
     this.#gaps++;
     this.#turns.push("gap");
     this.#tell();
+  }
+
+  /** As {@link breakOrder}, and goes on after a place in the numbers of a log that several nodes share. */
+  moveTo(epoch: string, newest: number): void {
+    this.flush();
+    this.#log.reset(epoch, newest);
+    this.#offset = newest;
+    this.#gaps++;
+    this.#turns.push("gap and other numbers");
+    this.#tell();
+  }
+
+  /** The run of numbers and the newest of them. */
+  get place(): { epoch: string; newest: number } {
+    return { epoch: this.#log.epoch, newest: this.#log.newest };
   }
 
   listen(
@@ -406,7 +423,11 @@ export class OrderedHub implements Hub {
       for (let at = 0; at < this.#turns.length; at++) {
         const turn = this.#turns[at];
         if (turn === "gap") this.#tellGap();
-        else if (turn) this.#tellOne(turn.publication, turn.offset);
+        else if (turn === "gap and other numbers") {
+          // Numbers of another run say nothing about what was heard.
+          for (const member of this.#members) member.lastOffset = 0;
+          this.#tellGap();
+        } else if (turn) this.#tellOne(turn.publication, turn.offset);
       }
     } finally {
       this.#turns.length = 0;

@@ -7,7 +7,7 @@ import { concernsAny, type Found, type LogBounds, newEpoch, type PublicationLog,
 
 /** See {@link PublicationLog}. */
 export class MemoryLog implements PublicationLog {
-  readonly epoch: string;
+  #epoch: string;
   readonly #bounds: LogBounds;
   #kept: (Publication | undefined)[] = [];
   /** Where in the list the oldest one is. */
@@ -16,8 +16,12 @@ export class MemoryLog implements PublicationLog {
   #sizeBytes = 0;
 
   constructor(bounds: LogBounds, epoch = newEpoch()) {
-    this.epoch = epoch;
+    this.#epoch = epoch;
     this.#bounds = bounds;
+  }
+
+  get epoch(): string {
+    return this.#epoch;
   }
 
   get newest(): number {
@@ -69,6 +73,16 @@ export class MemoryLog implements PublicationLog {
       if (publication && concerns(interest, publication.address)) found.push(publication);
     }
     return found.reverse();
+  }
+
+  renew(): void {
+    this.#epoch = newEpoch();
+  }
+
+  reset(epoch: string, newest: number): void {
+    this.close();
+    this.#epoch = epoch;
+    this.#newest = newest;
   }
 
   trim(now: number): void {

@@ -33,6 +33,8 @@ const migrations = [
      count INTEGER NOT NULL,
      size INTEGER NOT NULL
    ) STRICT;`,
+  // The newest of the numbers of former runs.
+  "ALTER TABLE standing ADD COLUMN former INTEGER NOT NULL DEFAULT 0",
 ];
 
 interface Row {
@@ -48,6 +50,7 @@ interface Standing {
   newest: number;
   count: number;
   size: number;
+  former: number;
 }
 
 /** Forgotten in one go, so that nobody waits long for it. */
@@ -55,10 +58,11 @@ const forgetAtOnce = 2000;
 
 /** See {@link PublicationLog}. */
 export class SqliteLog implements PublicationLog {
-  readonly epoch: string;
+  #epoch: string;
   readonly #database: Database;
   readonly #bounds: LogBounds;
   #newest: number;
+  #former: number;
   #count: number;
   #sizeBytes: number;
 
@@ -66,16 +70,21 @@ export class SqliteLog implements PublicationLog {
   constructor(path: string, bounds: LogBounds) {
     this.#bounds = bounds;
     this.#database = openDatabase(path, { migrations, synchronous: "full" });
-    const held = this.#database.query<Standing, []>("SELECT epoch, newest, count, size FROM standing").get();
-    this.epoch = held?.epoch ?? newEpoch();
+    const held = this.#database.query<Standing, []>("SELECT epoch, newest, count, size, former FROM standing").get();
+    this.#epoch = held?.epoch ?? newEpoch();
     this.#newest = held?.newest ?? 0;
+    this.#former = held?.former ?? 0;
     this.#count = held?.count ?? 0;
     this.#sizeBytes = held?.size ?? 0;
     if (!held) {
       this.#database
         .query<null, [string]>("INSERT INTO standing (only, epoch, newest, count, size) VALUES (1, ?, 0, 0, 0)")
-        .run(this.epoch);
+        .run(this.#epoch);
     }
+  }
+
+  get epoch(): string {
+    return this.#epoch;
   }
 
   get newest(): number {
@@ -137,6 +146,26 @@ export class SqliteLog implements PublicationLog {
     return found.reverse();
   }
 
+  renew(): void {
+    const epoch = newEpoch();
+    this.#database.query<null, [string, number]>("UPDATE standing SET epoch = ?, former = ?").run(epoch, this.#newest);
+    this.#epoch = epoch;
+    this.#former = this.#newest;
+  }
+
+  reset(epoch: string, newest: number): void {
+    inTransaction(this.#database, () => {
+      this.#database.query<null, []>("DELETE FROM publications").run();
+      this.#database.query<null, [string]>("UPDATE standing SET epoch = ?, former = 0").run(epoch);
+      this.#stand(newest, 0, 0);
+    });
+    this.#epoch = epoch;
+    this.#newest = newest;
+    this.#former = 0;
+    this.#count = 0;
+    this.#sizeBytes = 0;
+  }
+
   trim(now: number): void {
     const { ageMs, count: maxCount, sizeBytes: maxSizeBytes } = this.#bounds;
     const oldest = this.#database
@@ -178,7 +207,7 @@ export class SqliteLog implements PublicationLog {
       if (found.length >= limit) break;
       if (!fits(row.address)) continue;
       const { offset, at, address, content } = row;
-      found.push({ address, content, position: formatPosition(this.epoch, offset), at });
+      found.push({ address, content, position: formatPosition(offset > this.#former ? this.#epoch : "0", offset), at });
     }
     return found;
   }

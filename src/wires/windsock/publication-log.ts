@@ -40,6 +40,13 @@ export interface PublicationLog {
   after(offset: number, interests: readonly Interest[], limit: number): Found;
   /** The newest `limit` that concern the interest, oldest first. */
   last(interest: Interest, limit: number): Publication[];
+  /**
+   * Begins another run of numbers, because something between was lost: what is kept stays, numbers go on, but no position
+   * of before is complete any more.
+   */
+  renew(): void;
+  /** Forgets everything and goes on at a place in the numbers of a log that several nodes share. */
+  reset(epoch: string, newest: number): void;
   /** Forgets what is beyond the bounds at `now`, epoch ms. */
   trim(now: number): void;
   close(): void;
