@@ -30,15 +30,28 @@ const logLevels: Readonly<Record<string, string>> = {
   FATAL: "error",
 };
 
-const units: Readonly<Record<string, string>> = { s: "s", mi: "m", h: "h", d: "d" };
+/** Seconds of Graphite's units, which it knows by how they begin. */
+const unitForms: readonly [RegExp, number][] = [
+  [/^s/, 1],
+  [/^min/, 60],
+  [/^h/, 3600],
+  [/^d/, 86_400],
+  [/^w/, 604_800],
+  [/^mon/, 30 * 86_400],
+  [/^y/, 365 * 86_400],
+];
 
-/** A stretch of time as Graphite writes it, `10mins` or `1h`, in our form. Throws SyntaxError. */
+/** A stretch of time as Graphite writes it, `10mins`, `1h` or `1h30min`, in our form. Throws SyntaxError. */
 export function graphiteSpan(text: string): string {
-  const [, number, unit = ""] = /^-?(\d+)\s*(s|sec|seconds?|mi|min|mins|minutes?|h|hours?|d|days?)$/.exec(text) ?? [];
-  const own = units[unit.startsWith("mi") ? "mi" : unit.slice(0, 1)];
-  if (number === undefined || own === undefined)
+  const parts = [...text.matchAll(/(\d{1,9})([a-z]*)/g)];
+  const seconds = parts.map(([, number, unit = ""]) => {
+    const found = unitForms.find(([form]) => form.test(unit));
+    return Number(number) * (found?.[1] ?? Number.NaN);
+  });
+  const sum = seconds.reduce((total, each) => total + each, 0);
+  if (!/^-?(?:\d{1,9}[a-z]*)+$/.test(text) || Number.isNaN(sum))
     throw new SyntaxError(`Cannot read ${JSON.stringify(text)}: wanted a time of Graphite's such as 10mins`);
-  return `${number}${own}`;
+  return `${sum}s`;
 }
 
 const tables = z.array(z.record(z.string(), z.unknown())).max(100_000);
@@ -118,6 +131,7 @@ const fields = {
   }),
   mailFrom: text({
     summary: "Whom mail comes from.",
+    unset: "hound at the name of this machine",
     example: "hound@example.org",
     legacy: { names: ["HOUND_EMAIL_FROM"] },
   }),
@@ -136,10 +150,12 @@ const fields = {
     default: 587,
     min: 1,
     max: 65_535,
-    legacy: { names: ["HOUND_SMTP_PORT"], read: goInteger },
+    // Its own default was 0, with which it could not send anything.
+    legacy: { names: ["HOUND_SMTP_PORT"], read: (value) => (goInteger(value) === 0 ? undefined : goInteger(value)) },
   }),
   smtpSecurity: choice(["auto", "tls", "starttls", "none"], {
-    summary: "How the connection is kept private. auto: nothing on port 25, STARTTLS on 587, TLS on every other.",
+    summary:
+      "How the connection is kept private. auto: STARTTLS on 587, nothing on 25 unless somebody logs in to another machine (STARTTLS then, too), TLS on every other port.",
     default: "auto",
   }),
   smtpUser: text({ summary: "Logs in to the mail server.", legacy: { names: ["HOUND_SMTP_USER"] } }),

@@ -4,6 +4,7 @@
  */
 import { SQLiteError } from "bun:sqlite";
 import { existsSync } from "node:fs";
+import { hostname } from "node:os";
 import { join } from "node:path";
 
 import { openTargets } from "../../kit/carbon/targets.ts";
@@ -31,7 +32,7 @@ import { readRules, RuleProblems } from "./rule-file.ts";
 import { RuleSource } from "./rule-source.ts";
 import { samplesBeside } from "./samples.ts";
 import { seriesEvents } from "./series-events.ts";
-import { relayOf, ruleDefaults, settingsIn, sourceOptions, tellsAnybody } from "./settings.ts";
+import { mailFromOf, relayOf, ruleDefaults, settingsIn, sourceOptions, tellsAnybody, warningsOf } from "./settings.ts";
 import { titleOf } from "./words.ts";
 
 /** Hound. */
@@ -64,6 +65,7 @@ async function begin(context: ServiceContext<HoundOptions>, keptPath: string): P
   const defaults = ruleDefaults(options);
   const rulePath = options.file ?? (isFallback ? originalPath : undefined);
   const wanted = sourceOptions(options);
+  for (const warning of warningsOf(options)) log.warn(warning);
   const isStore = wanted.kind === "store";
   const source =
     isStore && !reach("series")
@@ -85,7 +87,7 @@ async function begin(context: ServiceContext<HoundOptions>, keptPath: string): P
     events,
     dataFolder,
     baseUrl,
-    mail: relay && options.mailFrom !== undefined ? { relay, from: options.mailFrom } : undefined,
+    mail: relay && { relay, from: mailFromOf(options, hostname()) },
     channels: channelPlans(options.channels),
     ...(source ? { source } : {}),
   });

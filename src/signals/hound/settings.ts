@@ -7,6 +7,7 @@ import { readFileSync } from "node:fs";
 import { z } from "zod";
 
 import { reasonOf } from "../../kit/fault.ts";
+import { parseMailAddress } from "../../kit/mail/address.ts";
 import type { MetricSourceOptions } from "../../kit/metric-source/open.ts";
 import { clearLogin, type MailRelay, type MailSecurity, securityOfPort } from "../../kit/mail/relay.ts";
 import { channelPlans } from "./delivery/channel-plan.ts";
@@ -79,11 +80,10 @@ export function settingsProblems(options: SettingsOptions): string[] {
     problems.push(thrown.message);
   }
   settingsIn(options, problems);
-  const { password, source, url, user } = options;
+  const { source, url } = options;
   if ((source === "graphite" || source === "prometheus") && url === undefined)
     problems.push(`source is ${source}: wanted its url, too`);
   if (source === "series" && url !== undefined) problems.push("source is series: wanted no url with it");
-  if ((user === undefined) !== (password === undefined)) problems.push("wanted user and password, or neither");
   let relay: MailRelay | undefined;
   try {
     relay = relayOf(options);
@@ -93,8 +93,21 @@ export function settingsProblems(options: SettingsOptions): string[] {
   }
   const clear = relay && clearLogin(relay);
   if (clear !== undefined) problems.push(`${clear}: smtp_clear_login = true`);
-  if (relay && options.mailFrom === undefined) problems.push("smtp_server is set: wanted mail_from, too");
   return problems;
+}
+
+/** What is odd about the options, and does not stop a start: the predecessor started with it. */
+export function warningsOf({ password, url, user }: SettingsOptions): string[] {
+  const isHalf = (user === undefined) !== (password === undefined);
+  if (!isHalf || url === undefined) return [];
+  return ["Of user and password only one is set: measurements are asked for without a login"];
+}
+
+/** Whom mail comes from; `machine` is the name of this one. */
+export function mailFromOf({ mailFrom }: Pick<SettingsOptions, "mailFrom">, machine: string): string {
+  if (mailFrom !== undefined) return mailFrom;
+  const own = `hound@${machine}`;
+  return parseMailAddress(own) ? own : "hound@localhost";
 }
 
 /** The settings in the options; what is wrong goes to `problems`. */
@@ -163,7 +176,7 @@ export function relayOf(options: SettingsOptions): MailRelay | undefined {
     smtpVerifyTls,
   } = options;
   if (host === undefined) return undefined;
-  return {
+  const relay: MailRelay = {
     host,
     port,
     security: smtpSecurity === "auto" ? securityOfPort(port) : smtpSecurity,
@@ -172,6 +185,8 @@ export function relayOf(options: SettingsOptions): MailRelay | undefined {
     ...(smtpCa === undefined ? {} : { ca: certificatesIn(smtpCa) }),
     ...(smtpUser === undefined || smtpUser === "" ? {} : { login: { user: smtpUser, password: smtpPassword ?? "" } }),
   };
+  const isExposed = smtpSecurity === "auto" && clearLogin(relay) !== undefined;
+  return isExposed ? { ...relay, security: "starttls" } : relay;
 }
 
 function certificatesIn(path: string): string {

@@ -1,0 +1,54 @@
+/** The predecessor's variables: what started there starts here, and what it made no use of stops nothing. */
+import { expect, test } from "bun:test";
+
+import { loadConfig } from "../../kit/config/load.ts";
+import { nodeSection } from "../../kit/config/node.ts";
+import { houndSection } from "./config.ts";
+import { mailFromOf, relayOf, sourceOptions, warningsOf } from "./settings.ts";
+
+async function read(environment: Record<string, string>) {
+  const config = await loadConfig({ sections: [nodeSection, houndSection], environment, legacyOf: "hound" });
+  expect(config.problems.map(({ message }) => message)).toEqual([]);
+  return config.get(houndSection);
+}
+
+const graphite = { HOUND_GRAPHITE_BASE: "https://g.example/render/" };
+
+test("houndSection: a port of 0 and no server is no mail, as it was", async () => {
+  const options = await read({ ...graphite, HOUND_SMTP_PORT: "0", HOUND_CHECK_INTERVAL: "0", HOUND_WINDOW: "2weeks" });
+  expect([options.smtpPort, relayOf(options), options.windowMs]).toEqual([587, undefined, 1_209_600_000]);
+});
+
+test("houndSection: windows as Graphite reads them", async () => {
+  for (const [window, windowMs] of [
+    ["10mins", 600_000],
+    ["1h30min", 5_400_000],
+    ["1mon", 30 * 86_400_000],
+  ] as const) {
+    expect([window, (await read({ ...graphite, HOUND_WINDOW: window })).windowMs]).toEqual([window, windowMs]);
+  }
+});
+
+test("houndSection: a user without a password is no login, and is said", async () => {
+  for (const half of ["USER", "PASSWORD"]) {
+    const options = await read({ ...graphite, [`HOUND_GRAPHITE_BASIC_AUTH_${half}`]: "x" });
+    expect(sourceOptions(options)).not.toHaveProperty("user");
+    expect(warningsOf(options).join()).toContain("user and password");
+  }
+});
+
+test("houndSection: port 25 with a login takes STARTTLS, for the password goes nowhere in the clear", async () => {
+  const mail = { HOUND_SMTP_SERVER: "mail.example", HOUND_SMTP_PORT: "25" };
+  const login = { HOUND_SMTP_USER: "u", HOUND_SMTP_PASSWORD: "p" };
+  expect(relayOf(await read({ ...graphite, ...mail }))?.security).toBe("none");
+  expect(relayOf(await read({ ...graphite, ...mail, ...login }))?.security).toBe("starttls");
+  const here = await read({ ...graphite, ...mail, ...login, HOUND_SMTP_SERVER: "127.0.0.1" });
+  expect(relayOf(here)?.security).toBe("none");
+});
+
+test("houndSection: mail comes from this machine where nobody says from whom", async () => {
+  const options = await read({ ...graphite, HOUND_SMTP_SERVER: "mail.example" });
+  expect(mailFromOf(options, "web-1")).toBe("hound@web-1");
+  expect(mailFromOf(options, "bad_name ")).toBe("hound@localhost");
+  expect(mailFromOf(await read({ ...graphite, HOUND_EMAIL_FROM: "a@b.example" }), "web-1")).toBe("a@b.example");
+});
