@@ -29,6 +29,7 @@ export interface Mount {
   handle: RunningService["handle"];
   scopeOf?: RunningService["scopeOf"];
   fromElsewhere?: RunningService["fromElsewhere"];
+  loggedPath?: RunningService["loggedPath"];
 }
 
 /** What listeners of one node share. */
@@ -129,6 +130,7 @@ export function openListener(
       sockets !== undefined,
     );
     let service = "node";
+    let logged = path;
     const finish = (response: Response): Response | undefined => {
       const took = parts.clock.monotonicMs() - startedMs;
       const method = knownMethods.has(request.method) ? request.method : "other";
@@ -137,7 +139,7 @@ export function openListener(
       if (parts.accessLog) {
         parts.log.info("Request", {
           method,
-          path: path.slice(0, 500),
+          path: logged.slice(0, 500),
           status,
           ms: Math.round(took * 10) / 10,
           from: call.address,
@@ -150,7 +152,7 @@ export function openListener(
       return response;
     };
     const fail = async (thrown: unknown): Promise<Response | undefined> =>
-      finish(await failed(thrown, request, path, call, parts));
+      finish(await failed(thrown, request, { path, logged }, call, parts));
     try {
       const own = nodePath(request, path, call, parts);
       if (own) return own instanceof Promise ? own.then(finish, fail) : finish(own);
@@ -160,6 +162,7 @@ export function openListener(
         throw new Fault("missing", "node/no-page", `Cannot find "${path.slice(0, 200)}": there is no such page`);
       ({ service } = mount);
       const below = path.slice(mount.path.length);
+      if (mount.loggedPath) logged = `${mount.path}${mount.loggedPath(below)}`;
       call.enter(parts.gate, mount.service, mount.fromElsewhere?.(request, below));
       const scope = mount.scopeOf ? mount.scopeOf(request, below) : usualScope(request.method);
       if (scope !== undefined) call.require(scope);
@@ -409,7 +412,7 @@ async function signIn(request: Request, call: Call, parts: ListenerParts): Promi
 async function failed(
   thrown: unknown,
   request: Request,
-  path: string,
+  { logged, path }: { path: string; logged: string },
   call: Call,
   parts: ListenerParts,
 ): Promise<Response> {
@@ -420,7 +423,7 @@ async function failed(
       reason: reasonOf(fault),
       ...(fault.kind === "internal" && fault.cause instanceof Error ? { stack: fault.cause.stack } : {}),
       method: request.method,
-      path: path.slice(0, 500),
+      path: logged.slice(0, 500),
       request: call.requestId,
     });
   }

@@ -134,6 +134,25 @@ describe("startNode", () => {
     await start([toy("alpha")], {}, {}, folder);
   });
 
+  test("a path that is a right is no part of any log", async () => {
+    const lines: string[] = [];
+    const log = createLog({ clock: systemClock, level: "info", format: "json", write: (line) => lines.push(line) });
+    const secretive = toy("alpha", { loggedPath: (path) => path.replace(/^\/key\/.*/, "/key/***") });
+    const failing = toy("beta", {
+      handle: () => {
+        throw new Error("a bug");
+      },
+      loggedPath: () => "/***",
+    });
+    const node = await start([secretive, failing], { log }, { access_log: "true" });
+    for (const path of ["/alpha/key/hush-1", "/alpha/plain", "/beta/hush-2"])
+      await (await fetch(`${node.url}${path}`)).text();
+    const text = lines.join("\n");
+    expect(text).not.toContain("hush");
+    for (const shown of ["/alpha/key/***", "/alpha/plain", "/beta/***"]) expect(text).toContain(JSON.stringify(shown));
+    expect(text).toContain("A request failed");
+  });
+
   test("the identity is made once and kept", async () => {
     const folder = mkdtempSync(join(tmpdir(), "warren-node-"));
     folders.push(folder);

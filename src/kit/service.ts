@@ -136,6 +136,8 @@ export interface RunningService {
    * another site. It then comes without any other rights. @default false
    */
   fromElsewhere?(request: Request, path: string): boolean;
+  /** The path, below the mount, as logs may show it: one that is itself a right is a secret. @default the path */
+  loggedPath?(path: string): string;
   health(): readonly Finding[];
   /** Short facts for the console's table, such as `blobs: 12,034`. */
   facts?(): Record<string, string>;

@@ -145,6 +145,7 @@ async function begin(context: ServiceContext<ChimneyOptions>, historyPath: strin
       return request.method === "GET" || request.method === "HEAD" ? "read" : "write";
     },
     fromElsewhere: (_, path) => isBeat(path),
+    loggedPath: (path) => (isBeat(path) ? "/beat/***" : path),
     health: () => chimneyFindings(checker.views(), source.trouble),
     facts(): Record<string, string> {
       const { down, up } = statusOf(checker.views());
