@@ -36,6 +36,11 @@ const needs = [
     package: "graphite-carbon",
     use: "the peer that series hands measurements on to and is measured beside",
   },
+  {
+    program: "haproxy",
+    package: "haproxy",
+    use: "the peer that PROXY headers are exchanged with, and that cbp is measured beside",
+  },
   { program: "openssl", package: "openssl", use: "certificates and TLS connections" },
   {
     program: "whisper",
