@@ -175,7 +175,7 @@ export const houndSamples: Record<string, OverviewView> = {
       fileTrouble: undefined,
     },
   }),
-  empty: overview([], { hasOwnGraphs: false }),
+  empty: overview([]),
   hostile: overview([hostile, ...good], { search: hostileName, failing: [titleOf(hostile)] }),
 };
 

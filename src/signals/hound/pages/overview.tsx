@@ -209,7 +209,7 @@ export function Overview(view: OverviewView) {
           {live("round")}
         </Section>
       )}
-      {view.hasOwnGraphs ? (
+      {view.hasOwnGraphs && view.boxes.length > 0 ? (
         <Section title="Course" note="Rules with errors, OK and failed, one on the other.">
           <Graph src={`${view.mountPath}/own/day.svg`} title="The last day" height={150} />
           <Graph src={`${view.mountPath}/own/week.svg`} title="The last week" height={75} />
