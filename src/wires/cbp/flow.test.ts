@@ -1,0 +1,84 @@
+/** A direction over sockets that take as much as chance wants: every byte arrives, in order, and the end after it. */
+import { describe, expect, test } from "bun:test";
+
+import { below, seededRandom } from "../../kit/random.ts";
+import { Flow, type Socket, type Stage } from "./flow.ts";
+
+class Reader implements Socket {
+  readonly got: number[] = [];
+  room = 0;
+  isShut = false;
+  isPaused = false;
+  write(bytes: Uint8Array): number {
+    if (this.isShut) throw new Error("Written after the end");
+    const taken = Math.min(this.room, bytes.length);
+    this.room -= taken;
+    this.got.push(...bytes.subarray(0, taken));
+    return taken === 0 && bytes.length > 0 ? -1 : taken;
+  }
+  shutdown(): void {
+    this.isShut = true;
+  }
+  terminate(): void {}
+  end(): void {}
+  pause(): void {
+    this.isPaused = true;
+  }
+  resume(): void {
+    this.isPaused = false;
+  }
+}
+
+/** Passes everything on as it is. */
+class Plain implements Stage {
+  readonly #flow: Flow;
+  constructor(flow: Flow) {
+    this.#flow = flow;
+  }
+  take(chunk: Uint8Array): void {
+    this.#flow.send(chunk);
+  }
+  end(): void {
+    this.#flow.finish();
+  }
+  drained(): void {}
+  stop(): void {}
+}
+
+describe("flow", () => {
+  for (const isStaged of [false, true]) {
+    test(`${isStaged ? "through a stage" : "by itself"}: passes on every byte in order, then the end, and holds the sender`, () => {
+      for (let seed = 1; seed <= 500; seed++) {
+        const random = seededRandom(seed);
+        const [from, to] = [new Reader(), new Reader()];
+        const flow = new Flow();
+        flow.from = from;
+        if (isStaged) flow.stage = new Plain(flow);
+        const sent: number[] = [];
+        let isConnected = false;
+        for (let step = 0; step < 40; step++) {
+          const action = random();
+          if (action < 0.5 && !from.isPaused) {
+            const chunk = Uint8Array.from({ length: 1 + below(random, 20) }, () => below(random, 256));
+            sent.push(...chunk);
+            flow.take(chunk);
+          } else if (action < 0.6 && !isConnected) {
+            isConnected = true;
+            flow.connect(to);
+          } else {
+            to.room += below(random, 30);
+            flow.drain();
+          }
+          expect(from.isPaused).toBe(flow.isWaiting);
+        }
+        flow.end();
+        if (!isConnected) flow.connect(to);
+        expect(to.isShut).toBe(!flow.isWaiting);
+        to.room = 10_000;
+        flow.drain();
+        expect(to.got).toEqual(sent);
+        expect([to.isShut, flow.isShut, flow.bytes]).toEqual([true, true, sent.length]);
+      }
+    });
+  }
+});

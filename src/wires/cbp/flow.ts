@@ -1,0 +1,144 @@
+/**
+ * One direction of a connection: bytes from one socket to another, in order, none lost, no faster than the receiver takes
+ * them. What the receiver's socket does not take waits here, and the sender is not read meanwhile; its end is passed on
+ * after its last byte. Without a stage a chunk costs one write and nothing else.
+ */
+
+/** What is used of a socket. */
+export interface Socket {
+  /** Bytes that were taken; fewer than given, or -1, when it can take no more now. */
+  write(bytes: Uint8Array): number;
+  /** Says that no more bytes will come, and can still be read. */
+  shutdown(): void;
+  /** Closes with a reset. */
+  terminate(): void;
+  /** Closes after what was written. */
+  end(): void;
+  pause(): void;
+  resume(): void;
+}
+
+/**
+ * Something between the ends of a direction that changes, delays or counts bytes. It is given what comes from the sender
+ * and passes on with {@link Flow.send} and {@link Flow.finish}; it may ask for a pause with {@link Flow.hold}.
+ */
+export interface Stage {
+  take(chunk: Uint8Array): void;
+  /** The sender will send no more: pass it on with {@link Flow.finish} once everything was sent. */
+  end(): void;
+  /** All that was sent has been taken by the receiver. */
+  drained(): void;
+  /** The connection is over: let go of timers. */
+  stop(): void;
+}
+
+/** A direction. */
+export class Flow {
+  /** Bytes that came from the sender. */
+  bytes = 0;
+  /** Set while something stands between the ends. */
+  stage: Stage | undefined;
+  from: Socket | undefined;
+  #to: Socket | undefined;
+  #waiting: Uint8Array[] | undefined;
+  #isEnded = false;
+  #isFinishing = false;
+  #isShut = false;
+  #holds = 0;
+
+  /** Whether the sender said that no more will come. */
+  get isEnded(): boolean {
+    return this.#isEnded;
+  }
+
+  /** Whether everything was passed on, the end too. */
+  get isShut(): boolean {
+    return this.#isShut;
+  }
+
+  /** Whether bytes wait for the receiver. */
+  get isWaiting(): boolean {
+    return this.#waiting !== undefined;
+  }
+
+  /** Bytes that came from the sender. */
+  take(chunk: Uint8Array): void {
+    this.bytes += chunk.length;
+    if (this.stage === undefined) this.send(chunk);
+    else this.stage.take(chunk);
+  }
+
+  /** The sender's end came. */
+  end(): void {
+    this.#isEnded = true;
+    if (this.stage === undefined) this.finish();
+    else this.stage.end();
+  }
+
+  /** Passes bytes on to the receiver, or keeps them until there is room. */
+  send(chunk: Uint8Array): void {
+    if (this.#to === undefined || this.#waiting !== undefined) {
+      if (this.#waiting === undefined) {
+        this.#waiting = [chunk];
+        this.hold();
+      } else this.#waiting.push(chunk);
+      return;
+    }
+    const taken = this.#to.write(chunk);
+    if (taken === chunk.length) return;
+    this.#waiting = [taken > 0 ? chunk.subarray(taken) : chunk];
+    this.hold();
+  }
+
+  /** Passes the end on, after what waits. */
+  finish(): void {
+    this.#isFinishing = true;
+    if (this.#isShut || this.#waiting !== undefined || this.#to === undefined) return;
+    this.#isShut = true;
+    this.#to.shutdown();
+  }
+
+  /** Names the receiver, and gives it what has come so far. */
+  connect(to: Socket): void {
+    this.#to = to;
+    this.drain();
+    if (this.#isFinishing) this.finish();
+  }
+
+  /** The receiver has room again. */
+  drain(): void {
+    const waiting = this.#waiting;
+    const to = this.#to;
+    if (waiting === undefined || to === undefined) return;
+    while (waiting.length > 0) {
+      const chunk = waiting[0] as Uint8Array;
+      const taken = to.write(chunk);
+      if (taken !== chunk.length) {
+        if (taken > 0) waiting[0] = chunk.subarray(taken);
+        return;
+      }
+      waiting.shift();
+    }
+    this.#waiting = undefined;
+    this.release();
+    this.stage?.drained();
+    if (this.#isFinishing) this.finish();
+  }
+
+  /** Stops reading the sender until {@link release} was called as often. */
+  hold(): void {
+    if (this.#holds++ === 0) this.from?.pause();
+  }
+
+  /** Takes back one {@link hold}. */
+  release(): void {
+    if (--this.#holds === 0) this.from?.resume();
+  }
+
+  /** The receiver is gone: what waits is dropped. */
+  disconnect(): void {
+    this.#to = undefined;
+    this.#waiting = undefined;
+    this.#isShut = true;
+  }
+}

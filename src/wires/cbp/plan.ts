@@ -1,0 +1,247 @@
+/**
+ * What is wanted of one proxy, as the configuration says it: a table with a name, where to listen, upstreams, and what
+ * differs from the section's own numbers. Reading is pure; it throws SyntaxError with the place and the wanted form.
+ */
+import { z } from "zod";
+
+import { type Address, formatAddress, parseAddress } from "../../kit/config/address.ts";
+import { parseDuration } from "../../kit/config/units.ts";
+import { type BreakerSettings, failureKinds } from "./breaker.ts";
+import type { LimitSettings } from "./limits.ts";
+
+/** How an upstream is picked among those that may be tried. */
+export const balances = ["least-connections", "hash", "first"] as const;
+/** One of {@link balances}. */
+export type Balance = (typeof balances)[number];
+
+/** How a client is told that there is nothing for it. */
+export const refusals = ["reset", "close", "http-503"] as const;
+
+/** An upstream as it is wanted. */
+export interface UpstreamPlan {
+  readonly name: string;
+  readonly address: Address;
+  /** Taken only when no other may be tried. */
+  readonly isFallback: boolean;
+  /** 0 is no limit. */
+  readonly maxConnections: number;
+}
+
+/** Checks of an upstream by ourselves. */
+export interface CheckPlan {
+  readonly everyMs: number;
+  readonly timeoutMs: number;
+  /** With a path: a GET has to be answered with 2xx or 3xx. Without: it has to take a connection. */
+  readonly httpPath: string | undefined;
+  /** So many failures in a row open the breaker; so many successes in a row are needed to try. */
+  readonly fall: number;
+}
+
+/** Everything about one proxy. */
+export interface ProxyPlan extends LimitSettings {
+  readonly name: string;
+  readonly listen: Address;
+  readonly upstreams: readonly UpstreamPlan[];
+  readonly balance: Balance;
+  readonly breaker: BreakerSettings;
+  readonly check: CheckPlan | undefined;
+  readonly refusal: (typeof refusals)[number] | { readonly bytes: Uint8Array };
+  readonly maxConnections: number;
+  readonly queue: number;
+  readonly queueMs: number;
+  readonly dialMs: number;
+  readonly slowConnectMs: number;
+  readonly firstByteMs: number;
+  readonly idleMs: number;
+  readonly keepAliveMs: number;
+  readonly healthyBytes: number;
+  readonly healthyMs: number;
+  readonly resolveMs: number;
+  /** Failures in a row that put an upstream aside while others do better; 0 for never. */
+  readonly ejectAfter: number;
+  readonly ejectMs: number;
+}
+
+/** What a table may leave out. */
+export type ProxyDefaults = Omit<ProxyPlan, "name" | "listen" | "upstreams">;
+
+const duration = z.string().transform((text, context) => {
+  try {
+    return parseDuration(text);
+  } catch (thrown) {
+    if (!(thrown instanceof SyntaxError)) throw thrown;
+    context.addIssue(thrown.message);
+    return z.NEVER;
+  }
+});
+const address = z.string().transform((text, context) => {
+  try {
+    return parseAddress(text);
+  } catch (thrown) {
+    if (!(thrown instanceof SyntaxError)) throw thrown;
+    context.addIssue(thrown.message);
+    return z.NEVER;
+  }
+});
+const count = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
+const above = z.number().int().min(1).max(1_000_000);
+
+const upstreamShape = z.union([
+  address.transform((at) => ({ address: at, name: undefined, fallback: false, max_connections: 0 })),
+  z.strictObject({
+    address,
+    name: z.string().min(1).max(64).optional(),
+    fallback: z.boolean().default(false),
+    max_connections: count.default(0),
+  }),
+]);
+
+const tableShape = z.strictObject({
+  name: z
+    .string()
+    .regex(/^[A-Za-z0-9_][A-Za-z0-9_-]{0,63}$/, "wanted letters, digits, dashes and underscores, 64 at most"),
+  listen: address,
+  upstreams: z.array(upstreamShape).min(1).max(256),
+  balance: z.enum(balances).optional(),
+  refuse_with: z.string().max(65_536).optional(),
+  failure_ratio: z.number().min(0).max(1).optional(),
+  min_samples: above.optional(),
+  window: duration.optional(),
+  window_buckets: z.number().int().min(1).max(1000).optional(),
+  failures: z.array(z.enum(failureKinds)).optional(),
+  backoff: duration.optional(),
+  backoff_factor: z.number().min(1).max(100).optional(),
+  backoff_max: duration.optional(),
+  probes: above.optional(),
+  probe_successes: above.optional(),
+  ramp: duration.optional(),
+  users_probe: z.boolean().optional(),
+  check: duration.optional(),
+  check_timeout: duration.optional(),
+  check_path: z
+    .string()
+    .regex(/^\/[^\s]*$/, "wanted a path such as /healthz")
+    .optional(),
+  check_fall: above.optional(),
+  max_connections: count.optional(),
+  max_per_client: count.optional(),
+  rate: count.optional(),
+  rate_per_client: count.optional(),
+  queue: count.optional(),
+  queue_wait: duration.optional(),
+  dial: duration.optional(),
+  slow_connect: duration.optional(),
+  first_byte: duration.optional(),
+  idle: duration.optional(),
+  keep_alive: duration.optional(),
+  healthy_bytes: above.optional(),
+  healthy: duration.optional(),
+  resolve: duration.optional(),
+  eject_after: count.optional(),
+  eject: duration.optional(),
+});
+
+/** The plans in a list of tables. Throws SyntaxError for the first that cannot be, or that stands twice. */
+export function plansIn(tables: readonly unknown[], defaults: ProxyDefaults): ProxyPlan[] {
+  const names = new Set<string>();
+  const places = new Set<string>();
+  return tables.map((table, position) => {
+    const read = tableShape.safeParse(table);
+    if (!read.success) {
+      const [issue] = read.error.issues;
+      const key = issue && issue.path.length > 0 ? issue.path.join(".") : "it";
+      throw new SyntaxError(
+        `proxies: number ${position + 1} cannot be used: ${key}: ${issue?.message ?? "unreadable"}`,
+      );
+    }
+    const plan = planOf(read.data, defaults);
+    const place = formatAddress(plan.listen);
+    if (names.has(plan.name)) throw new SyntaxError(`proxies: "${plan.name}" stands twice: wanted a name for each`);
+    if (plan.listen.port !== 0 && places.has(place))
+      throw new SyntaxError(`proxies: "${plan.name}" listens on ${place} like another: wanted an address for each`);
+    names.add(plan.name);
+    places.add(place);
+    checkPlan(plan);
+    return plan;
+  });
+}
+
+/** Throws SyntaxError for numbers that do not go together. */
+export function checkPlan(plan: ProxyPlan): void {
+  const fail = (what: string): never => {
+    throw new SyntaxError(`proxies: "${plan.name}": ${what}`);
+  };
+  if (!plan.breaker.usersProbe && plan.check === undefined)
+    fail("users_probe = false needs check, or nobody would ever probe");
+  if (plan.breaker.windowMs < 1) fail("window: wanted 1ms or more");
+  if (plan.breaker.backoffMs < 1) fail("backoff: wanted 1ms or more");
+  if (plan.dialMs < 1) fail("dial: wanted 1ms or more");
+  if (plan.check && (plan.check.everyMs < 10 || plan.check.timeoutMs < 1))
+    fail("check: wanted 10ms or more, and a timeout");
+  if (plan.upstreams.every(({ isFallback }) => isFallback)) fail("wanted an upstream that is no fallback");
+  const names = new Set(plan.upstreams.map(({ name }) => name));
+  if (names.size < plan.upstreams.length) fail("two upstreams have the same name");
+}
+
+function planOf(table: z.infer<typeof tableShape>, defaults: ProxyDefaults): ProxyPlan {
+  const { breaker } = defaults;
+  const everyMs = table.check ?? (table.check_path === undefined ? undefined : 5000) ?? defaults.check?.everyMs;
+  return {
+    name: table.name,
+    listen: table.listen,
+    upstreams: table.upstreams.map((upstream) => ({
+      name: upstream.name ?? formatAddress(upstream.address),
+      address: upstream.address,
+      isFallback: upstream.fallback,
+      maxConnections: upstream.max_connections,
+    })),
+    balance: table.balance ?? defaults.balance,
+    breaker: {
+      failureRatio: table.failure_ratio ?? breaker.failureRatio,
+      minSamples: table.min_samples ?? breaker.minSamples,
+      windowMs: table.window ?? breaker.windowMs,
+      windowBuckets: table.window_buckets ?? breaker.windowBuckets,
+      failures: table.failures ?? breaker.failures,
+      backoffMs: table.backoff ?? breaker.backoffMs,
+      backoffFactor: table.backoff_factor ?? breaker.backoffFactor,
+      backoffMaxMs: table.backoff_max ?? breaker.backoffMaxMs,
+      backoffJitter: breaker.backoffJitter,
+      probes: table.probes ?? breaker.probes,
+      probeSuccesses: table.probe_successes ?? breaker.probeSuccesses,
+      probeExpiryMs: breaker.probeExpiryMs,
+      rampMs: table.ramp ?? breaker.rampMs,
+      usersProbe: table.users_probe ?? breaker.usersProbe,
+    },
+    check:
+      everyMs === undefined || everyMs === 0
+        ? undefined
+        : {
+            everyMs,
+            timeoutMs: table.check_timeout ?? defaults.check?.timeoutMs ?? Math.min(everyMs, 2000),
+            httpPath: table.check_path ?? defaults.check?.httpPath,
+            fall: table.check_fall ?? defaults.check?.fall ?? 3,
+          },
+    refusal: table.refuse_with === undefined ? defaults.refusal : refusalOf(table.refuse_with),
+    maxConnections: table.max_connections ?? defaults.maxConnections,
+    maxPerClient: table.max_per_client ?? defaults.maxPerClient,
+    rate: table.rate ?? defaults.rate,
+    ratePerClient: table.rate_per_client ?? defaults.ratePerClient,
+    queue: table.queue ?? defaults.queue,
+    queueMs: table.queue_wait ?? defaults.queueMs,
+    dialMs: table.dial ?? defaults.dialMs,
+    slowConnectMs: table.slow_connect ?? defaults.slowConnectMs,
+    firstByteMs: table.first_byte ?? defaults.firstByteMs,
+    idleMs: table.idle ?? defaults.idleMs,
+    keepAliveMs: table.keep_alive ?? defaults.keepAliveMs,
+    healthyBytes: table.healthy_bytes ?? defaults.healthyBytes,
+    healthyMs: table.healthy ?? defaults.healthyMs,
+    resolveMs: table.resolve ?? defaults.resolveMs,
+    ejectAfter: table.eject_after ?? defaults.ejectAfter,
+    ejectMs: table.eject ?? defaults.ejectMs,
+  };
+}
+
+/** `reset`, `close`, `http-503`, or any other text as the bytes to answer with before closing. */
+export function refusalOf(text: string): ProxyPlan["refusal"] {
+  return refusals.find((word) => word === text) ?? { bytes: new TextEncoder().encode(text) };
+}

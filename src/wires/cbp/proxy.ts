@@ -1,0 +1,589 @@
+/**
+ * A proxy: takes connections, finds each an upstream that may be tried, and passes bytes on in both directions. Refusals
+ * come at once. Descriptors, queue and memory are bounded; what a limit of our own refuses is never held against an
+ * upstream.
+ *
+ * Time-outs are looked at a few times a second for all connections together, so that a chunk on its way costs nothing but
+ * its write.
+ */
+import type { Clock } from "../../kit/clock.ts";
+import { formatAddress } from "../../kit/config/address.ts";
+import { Fault, reasonOf } from "../../kit/fault.ts";
+import type { Random } from "../../kit/random.ts";
+import type { BreakerEvent, FailureKind, Transition } from "./breaker.ts";
+import { Chooser, ejectOutlier } from "./choice.ts";
+import { Connection, type Dial, type Ending } from "./connection.ts";
+import { Limits } from "./limits.ts";
+import type { ProxyPlan } from "./plan.ts";
+import type { Lookup } from "./resolver.ts";
+import { Upstream } from "./upstream.ts";
+
+/** What a proxy needs. */
+export interface ProxyParts {
+  plan: ProxyPlan;
+  clock: Clock;
+  random: Random;
+  lookup: Lookup;
+  /** Told of each breaker event. */
+  happened(proxy: Proxy, upstream: Upstream, event: BreakerEvent, openMs: number): void;
+  changed(proxy: Proxy, upstream: Upstream, transition: Transition): void;
+  /** Told when an upstream was put aside. */
+  ejected?(proxy: Proxy, upstream: Upstream): void;
+  /** Told of each connection that was taken and is over; only then is a client's address looked at. */
+  ended?(proxy: Proxy, connection: Connection): void;
+  /** Told of what ought not to be able to happen; the connection is closed. */
+  failed(thrown: unknown): void;
+  /** May put stages into a connection before anything flows. */
+  prepare?(connection: Connection): void;
+}
+
+/** What is counted from the start on. */
+export interface ProxyCounts {
+  accepted: number;
+  /** Of connections that are over; see {@link Proxy.bytes}. */
+  upBytes: number;
+  downBytes: number;
+  readonly endings: Map<Ending, number>;
+}
+
+type ClientSocket = Bun.Socket<Connection | undefined>;
+type ServerSocket = Bun.Socket<Dial>;
+
+/** Upstreams that a connection is tried at, at most. */
+const attemptsMax = 3;
+/** Clients that were told no in bytes and are waited for until they have read them. */
+const lingeringMax = 1000;
+const lingerMs = 2000;
+/** After a reset of the upstream, so long may the client's system still deliver what came before. */
+const lastBytesMs = 200;
+/** And so long may the client take to read what waits here. */
+const restMs = 30_000;
+/** Errors of a dial that are about this machine and say nothing of the upstream. */
+const ownErrors = new Set(["EMFILE", "ENFILE", "EADDRNOTAVAIL", "ENOBUFS", "ENOMEM", "EAGAIN"]);
+
+/** A proxy. */
+export class Proxy {
+  readonly plan: ProxyPlan;
+  readonly upstreams: readonly Upstream[];
+  readonly counts: ProxyCounts = { accepted: 0, upBytes: 0, downBytes: 0, endings: new Map() };
+  /** Why it does not listen; empty when it does, or should not. */
+  failure = "";
+  readonly #parts: ProxyParts;
+  readonly #clock: Clock;
+  readonly #chooser: Chooser;
+  readonly #limits: Limits;
+  readonly #isLimited: boolean;
+  readonly #looksAtAddress: boolean;
+  readonly #connections = new Set<Connection>();
+  readonly #queue = new Set<Connection>();
+  readonly #lingering = new Map<ClientSocket, number>();
+  readonly #clientHandlers: Bun.SocketHandler<Connection | undefined>;
+  readonly #serverHandlers: Bun.SocketHandler<Dial>;
+  readonly #lookMs: number;
+  readonly #emptied = new Set<() => void>();
+  #listener: Bun.TCPSocketListener<Connection | undefined> | undefined;
+  #port = 0;
+  #served = 0;
+  #abandoned = 0;
+  #isLooking = false;
+  #isDraining = false;
+  #ownFailures = 0;
+  #cancelLook: () => void = () => undefined;
+
+  constructor(parts: ProxyParts) {
+    const { clock, plan } = parts;
+    this.#parts = parts;
+    this.#clock = clock;
+    this.plan = plan;
+    this.upstreams = plan.upstreams.map(
+      (own) =>
+        new Upstream({
+          plan,
+          own,
+          clock,
+          random: parts.random,
+          lookup: parts.lookup,
+          happened: (upstream, event, openMs) => parts.happened(this, upstream, event, openMs),
+          changed: (upstream, transition) => parts.changed(this, upstream, transition),
+        }),
+    );
+    this.#chooser = new Chooser(this.upstreams, plan.balance);
+    this.#limits = new Limits(plan, clock.monotonicMs());
+    this.#isLimited = plan.rate > 0 || plan.ratePerClient > 0 || plan.maxPerClient > 0;
+    this.#looksAtAddress =
+      parts.ended !== undefined || this.#isLimited || (plan.balance === "hash" && plan.upstreams.length > 1);
+    const waits = [plan.dialMs, plan.firstByteMs, plan.idleMs, plan.healthyMs, plan.queueMs].filter((ms) => ms > 0);
+    this.#lookMs = Math.min(500, Math.max(20, Math.min(...waits) / 8));
+    this.#clientHandlers = this.#handleClients();
+    this.#serverHandlers = this.#handleServers();
+  }
+
+  /** Where it really listens. */
+  get address(): string {
+    return formatAddress({ host: this.plan.listen.host, port: this.#port || this.plan.listen.port });
+  }
+
+  /** The port it really listens on. */
+  get port(): number {
+    return this.#port;
+  }
+
+  /** Connections that are served, and those that wait in the queue. */
+  get active(): { served: number; queued: number } {
+    return { served: this.#served, queued: this.#queue.size };
+  }
+
+  /** Whether it takes connections. */
+  get isListening(): boolean {
+    return this.#listener !== undefined;
+  }
+
+  /** Whether it was told to take no more. */
+  get isDraining(): boolean {
+    return this.#isDraining;
+  }
+
+  /** Dials that failed because this machine had no more to give. */
+  get ownFailures(): number {
+    return this.#ownFailures;
+  }
+
+  /** Bytes so far, of open connections too. */
+  bytes(): { up: number; down: number } {
+    let { downBytes: down, upBytes: up } = this.counts;
+    for (const connection of this.#connections) {
+      up += connection.up.bytes;
+      down += connection.down.bytes;
+    }
+    return { up, down };
+  }
+
+  /** Looks the upstreams' names up, and again later. Never throws. */
+  async resolve(): Promise<void> {
+    await Promise.all(this.upstreams.map(({ resolver }) => resolver.start(this.plan.resolveMs)));
+  }
+
+  /** Takes connections from now on. Faults: `cbp/listen` (unavailable). */
+  listen(): void {
+    if (this.#listener) return;
+    const { host, port } = this.plan.listen;
+    try {
+      this.#listener = Bun.listen<Connection | undefined>({
+        hostname: host,
+        port: this.#port || port,
+        allowHalfOpen: true,
+        socket: this.#clientHandlers,
+      });
+    } catch (thrown) {
+      this.failure = `Cannot bind to local port: ${formatAddress(this.plan.listen)}: ${reasonOf(thrown)}`;
+      throw new Fault("unavailable", "cbp/listen", this.failure, { cause: thrown });
+    }
+    this.#port = this.#listener.port;
+    this.#isDraining = false;
+    this.failure = "";
+  }
+
+  /** Takes no more connections; resolves when the last is over, or was cut after `limitMs`. */
+  async drain(limitMs: number): Promise<void> {
+    this.#isDraining = true;
+    this.#listener?.stop(false);
+    this.#listener = undefined;
+    for (const connection of this.#queue) this.#refuse(connection, "stopped");
+    if (this.#connections.size === 0) return;
+    const cancel =
+      limitMs === Number.POSITIVE_INFINITY ? () => undefined : this.#clock.schedule(limitMs, () => this.#cutAll());
+    await new Promise<void>((resolve) => this.#emptied.add(resolve));
+    cancel();
+  }
+
+  /** Takes no more, ends what is there within `drainMs`, and looks nothing up any more. */
+  async stop(drainMs: number): Promise<void> {
+    await this.drain(drainMs);
+    for (const { resolver } of this.upstreams) resolver.stop();
+    this.#cancelLook();
+    for (const socket of this.#lingering.keys()) socket.terminate();
+  }
+
+  /** All connections, for looking at. */
+  connections(): Iterable<Connection> {
+    return this.#connections;
+  }
+
+  #handleClients(): Bun.SocketHandler<Connection | undefined> {
+    return {
+      open: (socket) => this.#accept(socket),
+      data(socket, chunk) {
+        // Of those who were told no nothing is wanted.
+        socket.data?.up.take(chunk);
+      },
+      drain(socket) {
+        socket.data?.down.drain();
+      },
+      end(socket) {
+        if (socket.data) socket.data.up.end();
+        else socket.end();
+      },
+      close: (socket, failure) => {
+        const connection = socket.data;
+        if (connection) this.#clientClosed(connection, failure !== undefined && failure !== null);
+        else this.#lingering.delete(socket);
+      },
+      error: (socket, failure) => {
+        this.#parts.failed(failure);
+        socket.terminate();
+      },
+    };
+  }
+
+  #handleServers(): Bun.SocketHandler<Dial> {
+    return {
+      open: (socket) => this.#dialed(socket),
+      data: (socket, chunk) => {
+        const { connection } = socket.data;
+        connection.down.take(chunk);
+        if (connection.firstByteMs === 0) this.#firstByte(connection);
+        if (connection.isUnjudged && connection.down.bytes >= this.plan.healthyBytes) connection.judge("success");
+      },
+      drain(socket) {
+        socket.data.connection.up.drain();
+      },
+      end(socket) {
+        const { connection } = socket.data;
+        if (connection.isUnjudged)
+          connection.judge(connection.down.bytes === 0 && !connection.up.isEnded ? "closed-early" : "success");
+        connection.down.end();
+      },
+      close: (socket, failure) => {
+        if (!socket.data.isAbandoned) this.#serverClosed(socket.data, failure !== undefined && failure !== null);
+      },
+      error: (socket, failure) => {
+        this.#parts.failed(failure);
+        socket.terminate();
+      },
+      connectError: (socket, failure) => this.#dialFailed(socket.data, failure),
+    };
+  }
+
+  #accept(socket: ClientSocket): void {
+    const nowMs = this.#clock.monotonicMs();
+    this.counts.accepted++;
+    const address = this.#looksAtAddress ? socket.remoteAddress : "";
+    const connection = new Connection(socket, address, nowMs);
+    socket.data = connection;
+    if (this.#isLimited) {
+      const against = this.#limits.enter(address, nowMs);
+      if (against !== undefined) {
+        this.#count(against);
+        this.#tellNo(connection, against);
+        return;
+      }
+    }
+    this.#connections.add(connection);
+    this.#look();
+    this.#parts.prepare?.(connection);
+    if (this.plan.maxConnections > 0 && this.#served + this.#abandoned >= this.plan.maxConnections)
+      this.#enqueue(connection);
+    else this.#serve(connection);
+  }
+
+  #enqueue(connection: Connection): void {
+    if (this.#queue.size >= this.plan.queue) this.#refuse(connection, "full");
+    else this.#queue.add(connection);
+  }
+
+  #serve(connection: Connection): void {
+    const { tried } = connection;
+    const choice = this.#chooser.choose(connection.address, tried);
+    if (choice === "full") {
+      this.#enqueue(connection);
+      return;
+    }
+    if (choice === "open") {
+      this.#refuse(connection, tried === undefined ? "open" : "dial-failed");
+      return;
+    }
+    if (!connection.isServed) {
+      connection.isServed = true;
+      this.#served++;
+    }
+    const { ticket, upstream } = choice;
+    connection.assign(upstream, ticket);
+    upstream.dials++;
+    upstream.active++;
+    const dial: Dial = { connection, upstream, startedMs: this.#clock.monotonicMs(), isAbandoned: false };
+    connection.dial = dial;
+    const hostname = upstream.resolver.next();
+    if (hostname === undefined) {
+      this.#dialFailed(dial, new Error(upstream.resolver.failure));
+      return;
+    }
+    try {
+      void Bun.connect<Dial>({
+        hostname,
+        port: upstream.plan.address.port,
+        allowHalfOpen: true,
+        data: dial,
+        socket: this.#serverHandlers,
+      });
+    } catch (thrown) {
+      this.#dialFailed(dial, thrown);
+    }
+  }
+
+  #dialed(socket: ServerSocket): void {
+    const dial = socket.data;
+    const { connection, upstream } = dial;
+    if (dial.isAbandoned) {
+      this.#abandoned--;
+      upstream.active--;
+      socket.terminate();
+      return;
+    }
+    const nowMs = this.#clock.monotonicMs();
+    const tookMs = nowMs - dial.startedMs;
+    upstream.connecting.add(nowMs, tookMs);
+    if (this.plan.slowConnectMs > 0 && tookMs > this.plan.slowConnectMs) this.#failed(connection, "slow-connect");
+    connection.connect(socket, nowMs);
+  }
+
+  #dialFailed(dial: Dial, failure: unknown): void {
+    const { connection, upstream } = dial;
+    upstream.active--;
+    if (dial.isAbandoned) {
+      this.#abandoned--;
+      return;
+    }
+    connection.dial = undefined;
+    if (ownErrors.has(codeOf(failure))) {
+      this.#ownFailures++;
+      connection.judge("void");
+      this.#refuse(connection, "own-limit");
+      return;
+    }
+    this.#failed(connection, "refused");
+    this.#again(connection, upstream);
+  }
+
+  /** After an upstream failed before anything was sent to it, the next may be tried. */
+  #again(connection: Connection, failed: Upstream): void {
+    (connection.tried ??= []).push(failed);
+    if (this.upstreams.length === 1 || connection.tried.length >= attemptsMax) this.#refuse(connection, "dial-failed");
+    else this.#serve(connection);
+  }
+
+  #firstByte(connection: Connection): void {
+    const nowMs = this.#clock.monotonicMs();
+    connection.firstByteMs = nowMs;
+    connection.upstream?.firstByte.add(nowMs, nowMs - connection.connectedMs);
+  }
+
+  #failed(connection: Connection, kind: FailureKind): void {
+    if (!connection.isUnjudged) return;
+    connection.judge(kind);
+    const { upstream } = connection;
+    if (upstream && ejectOutlier(this.upstreams, upstream, this.plan.ejectAfter)) this.#parts.ejected?.(this, upstream);
+  }
+
+  #clientClosed(connection: Connection, isReset: boolean): void {
+    // To whom we have said our own end, its end comes as a close alone.
+    if (!isReset && connection.ending === undefined && connection.down.isShut && !connection.up.isEnded)
+      connection.up.end();
+    connection.client = undefined;
+    connection.down.disconnect();
+    connection.ending ??= isReset ? "client-reset" : undefined;
+    const { dial, server } = connection;
+    if (dial !== undefined) this.#abandon(connection, dial);
+    // Had the client said that it would send no more, what waits still goes to the upstream.
+    else if (server !== undefined && (isReset || !connection.up.isEnded)) server.terminate();
+    if (connection.server === undefined) this.#over(connection);
+  }
+
+  #serverClosed({ connection, upstream }: Dial, isReset: boolean): void {
+    if (!isReset && connection.ending === undefined && connection.up.isShut && !connection.down.isEnded)
+      connection.down.end();
+    connection.server = undefined;
+    upstream.active--;
+    connection.up.disconnect();
+    const { client } = connection;
+    const isBroken = isReset || !connection.down.isEnded;
+    if (isBroken && connection.ending === undefined && client !== undefined) {
+      this.#failed(connection, connection.down.bytes === 0 ? "reset-early" : "reset");
+      connection.ending = "upstream-reset";
+    }
+    connection.judge(isBroken ? "void" : "success");
+    if (client === undefined) {
+      this.#over(connection);
+      return;
+    }
+    if (!isBroken) return;
+    if (connection.down.bytes === 0) client.terminate();
+    else connection.brokenMs = this.#clock.monotonicMs();
+  }
+
+  /** Nobody waits for a dial any more; its descriptor is free when the system gives it up. */
+  #abandon(connection: Connection, dial: Dial): void {
+    dial.isAbandoned = true;
+    this.#abandoned++;
+    connection.dial = undefined;
+    connection.judge("void");
+  }
+
+  /** Says no to a connection that was counted in. */
+  #refuse(connection: Connection, ending: Ending): void {
+    this.#queue.delete(connection);
+    this.#tellNo(connection, ending);
+    this.#over(connection);
+  }
+
+  /** Says no. The socket is no longer the connection's. */
+  #tellNo(connection: Connection, ending: Ending): void {
+    connection.ending ??= ending;
+    const socket = connection.client as ClientSocket | undefined;
+    connection.client = undefined;
+    if (!socket) return;
+    socket.data = undefined;
+    const { refusal } = this.plan;
+    if (refusal === "reset" || connection.down.bytes > 0) socket.terminate();
+    else if (refusal === "close" || this.#lingering.size >= lingeringMax) socket.end();
+    else {
+      // Closing while the client still sends would be a reset, which can overtake the answer.
+      this.#lingering.set(socket, this.#clock.monotonicMs() + lingerMs);
+      socket.resume();
+      socket.write(refusal === "http-503" ? unavailable : refusal.bytes);
+      socket.shutdown();
+      this.#look();
+    }
+  }
+
+  #over(connection: Connection): void {
+    if (!this.#connections.delete(connection)) return;
+    this.#queue.delete(connection);
+    connection.stopStages();
+    connection.judge("void");
+    this.counts.upBytes += connection.up.bytes;
+    this.counts.downBytes += connection.down.bytes;
+    if (this.#isLimited) this.#limits.leave(connection.address);
+    connection.ending ??= "done";
+    this.#count(connection.ending);
+    this.#parts.ended?.(this, connection);
+    if (connection.isServed) {
+      this.#served--;
+      if (this.#queue.size > 0) this.#serveQueue();
+    }
+    if (this.#connections.size === 0) {
+      for (const resolve of this.#emptied) resolve();
+      this.#emptied.clear();
+    }
+  }
+
+  #serveQueue(): void {
+    for (const connection of this.#queue) {
+      if (this.plan.maxConnections > 0 && this.#served + this.#abandoned >= this.plan.maxConnections) return;
+      this.#queue.delete(connection);
+      this.#serve(connection);
+      // It came back: the upstreams are full.
+      if (this.#queue.has(connection)) return;
+    }
+  }
+
+  #count(ending: Ending): void {
+    this.counts.endings.set(ending, (this.counts.endings.get(ending) ?? 0) + 1);
+  }
+
+  #cutAll(): void {
+    for (const connection of this.#connections) {
+      connection.ending ??= "stopped";
+      if (connection.dial) this.#abandon(connection, connection.dial);
+      connection.server?.terminate();
+      connection.client?.terminate();
+    }
+  }
+
+  #look(): void {
+    if (this.#isLooking) return;
+    this.#isLooking = true;
+    this.#cancelLook = this.#clock.schedule(this.#lookMs, () => {
+      this.#isLooking = false;
+      this.#lookAtAll(this.#clock.monotonicMs());
+      if (this.#connections.size > 0 || this.#lingering.size > 0) this.#look();
+    });
+  }
+
+  #lookAtAll(nowMs: number): void {
+    for (const [socket, untilMs] of this.#lingering) if (nowMs >= untilMs) socket.terminate();
+    for (const connection of this.#connections) {
+      if (connection.server !== undefined) this.#lookAt(connection, nowMs);
+      else if (connection.dial !== undefined) this.#lookAtDial(connection, connection.dial, nowMs);
+      else if (connection.brokenMs > 0) this.#lookAtRest(connection, nowMs);
+      else if (this.#queue.has(connection) && nowMs - connection.startedMs >= this.plan.queueMs)
+        this.#refuse(connection, "full");
+    }
+    if (this.#queue.size > 0) this.#serveQueue();
+  }
+
+  /** Bytes that are on their way to the client come before its reset. */
+  #lookAtRest(connection: Connection, nowMs: number): void {
+    const waitMs = connection.down.isWaiting ? restMs : lastBytesMs;
+    if (nowMs - connection.brokenMs >= waitMs) connection.client?.terminate();
+  }
+
+  #lookAtDial(connection: Connection, dial: Dial, nowMs: number): void {
+    if (nowMs - dial.startedMs < this.plan.dialMs) return;
+    this.#failed(connection, "dial-timeout");
+    this.#abandon(connection, dial);
+    this.#again(connection, dial.upstream);
+  }
+
+  #lookAt(connection: Connection, nowMs: number): void {
+    const { firstByteMs, healthyMs, idleMs, keepAliveMs } = this.plan;
+    const { down, up } = connection;
+    if (connection.firstByteMs === 0 && firstByteMs > 0 && up.bytes > 0) {
+      if (connection.askedMs === 0) connection.askedMs = nowMs;
+      else if (nowMs - connection.askedMs >= firstByteMs) {
+        this.#failed(connection, "first-byte-timeout");
+        connection.judge("void");
+        connection.ending = "first-byte-timeout";
+        const { server } = connection;
+        this.#tellNo(connection, "first-byte-timeout");
+        server?.terminate();
+        return;
+      }
+    } else if (connection.isUnjudged && nowMs - connection.connectedMs >= healthyMs) connection.judge("success");
+    const bytes = up.bytes + down.bytes;
+    if (bytes !== connection.movedBytes) {
+      connection.movedBytes = bytes;
+      connection.movedMs = nowMs;
+    } else if (idleMs > 0 && nowMs - connection.movedMs >= idleMs) {
+      connection.ending = "idle";
+      for (const socket of [connection.client, connection.server]) {
+        if (up.isWaiting || down.isWaiting) socket?.terminate();
+        else socket?.end();
+      }
+      return;
+    }
+    // Short connections do not need it, so they do not pay for it.
+    if (keepAliveMs > 0 && !connection.isKeptAlive && nowMs - connection.connectedMs >= keepAliveMs) {
+      connection.isKeptAlive = true;
+      (connection.client as ClientSocket | undefined)?.setKeepAlive(true, keepAliveMs);
+      (connection.server as ServerSocket | undefined)?.setKeepAlive(true, keepAliveMs);
+    }
+  }
+}
+
+const unavailableText = "Service Unavailable: the upstream is not answering\n";
+const unavailable = new TextEncoder().encode(
+  [
+    "HTTP/1.1 503 Service Unavailable",
+    "Content-Type: text/plain; charset=utf-8",
+    `Content-Length: ${unavailableText.length}`,
+    "Retry-After: 1",
+    "Cache-Control: no-store",
+    "Connection: close",
+    "",
+    unavailableText,
+  ].join("\r\n"),
+);
+
+function codeOf(failure: unknown): string {
+  return failure instanceof Error && "code" in failure ? String(failure.code) : "";
+}
