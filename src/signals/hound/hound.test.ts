@@ -556,3 +556,54 @@ test("round: what the disk does not keep did not happen", async () => {
   run.kept.keep = keep;
   expect((await run.round()).map(({ subject }) => subject)).toEqual(["[ALERT] load"]);
 });
+
+test("clock: set back by a day it delays nothing: repeats, for, errors and blindness go on from there", async () => {
+  const values: Record<string, Said> = { load: 12, slow: 0, odd: 1 };
+  let isAway = false;
+  const source = fakeSource((target) => {
+    if (isAway) throw new Fault("unavailable", "x/away", "away");
+    return values[target] ?? null;
+  });
+  const entries = [
+    rule,
+    { name: "slow", target: "slow", above: 10, for: "20m" },
+    { name: "odd", target: "odd", above: 10, keep_firing: "10m" },
+  ];
+  const run = new HoundTest(entries, source, { tellsErrors: true });
+  values["odd"] = 11;
+  expect(await run.pass(10 * minuteMs)).toEqual([
+    "0: [ALERT] load",
+    "0: [ALERT] odd",
+    "5: [ALERT] load",
+    "5: [ALERT] odd",
+  ]);
+  values["slow"] = 11;
+  values["odd"] = 1;
+  await run.pass(minuteMs);
+  run.clock.jump(-dayMs);
+  expect(await run.pass(40 * minuteMs)).toEqual([
+    "10: [RECOVERED] odd",
+    "20: [ALERT] slow",
+    "25: [ALERT] slow",
+    "30: [ALERT] load",
+  ]);
+  isAway = true;
+  await run.pass(2 * minuteMs);
+  run.clock.jump(-dayMs);
+  expect(await run.pass(20 * minuteMs)).toEqual(["5: [ERROR] Hound is blind", "10: [ERROR] Hound is blind"]);
+  isAway = false;
+  values["load"] = null;
+  await run.pass(2 * minuteMs);
+  run.clock.jump(-dayMs);
+  expect((await run.pass(20 * minuteMs)).filter((line) => line.includes("errors"))).toHaveLength(2);
+});
+
+test("clock: set forth by a day and back again it ends no silence before its time", async () => {
+  const run = new HoundTest([rule], saying({ load: 12 }));
+  run.hound.silence({ matcher: "name=load", untilAt: run.clock.now() + 2 * hourMs, by: "anna", comment: "" });
+  run.clock.jump(dayMs);
+  expect(run.hound.silences()).toEqual([]);
+  run.clock.jump(-dayMs);
+  expect(run.hound.silences()).toHaveLength(1);
+  expect(await run.pass(hourMs)).toEqual([]);
+});

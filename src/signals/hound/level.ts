@@ -3,7 +3,7 @@
  * its own, stands over the level and leaves it as it was, so it neither hides a failing that goes on nor makes a
  * recovery of one that never was. Leaves out what is told (telling.ts).
  */
-import type { Memory } from "./memory.ts";
+import { type Memory, notAfter } from "./memory.ts";
 import type { Rule } from "./rule.ts";
 import type { StandingState } from "./standing.ts";
 import type { Verdict } from "./verdict.ts";
@@ -35,7 +35,8 @@ export function sinceOf({ levelAt, trouble }: Memory): number {
 }
 
 /** What is remembered after a verdict at an instant. */
-export function judged(memory: Memory, verdict: Verdict, rule: Rule, at: number, limits: LevelLimits): Memory {
+export function judged(before: Memory, verdict: Verdict, rule: Rule, at: number, limits: LevelLimits): Memory {
+  const memory = notAfter(before, at);
   const { outcome } = verdict;
   if (outcome === "error") return troubled(memory, "Error", verdict.message, at);
   if (outcome === "no-data") {
@@ -66,7 +67,7 @@ function failing(seen: Memory, before: Memory, rule: Rule, at: number, limits: L
   const { goodSinceAt: _, ...memory } = seen;
   if (memory.level === "Failed") return memory;
   if (rule.forMs > 0) {
-    const isGap = before.judgedAt === undefined || at - before.judgedAt > limits.gapMs || at < memory.levelAt;
+    const isGap = before.judgedAt === undefined || at - before.judgedAt > limits.gapMs;
     if (memory.level !== "Pending" || isGap) return { ...memory, level: "Pending", levelAt: at };
     if (at - memory.levelAt < rule.forMs) return memory;
   }

@@ -42,6 +42,23 @@ export function freshMemory(at: number): Memory {
   return { level: "Unknown", levelAt: at, message: "", failures: [], toldCount: 0, toldTo: [], toldEver: 0 };
 }
 
+/** The same with no instant later than `at`: a clock that was set back must delay nothing until it is there again. */
+export function notAfter(memory: Memory, at: number): Memory {
+  const { flappingSinceAt, goodSinceAt, heldSinceAt, judgedAt, lastToldAt, levelAt, trouble } = memory;
+  const optional = { flappingSinceAt, goodSinceAt, heldSinceAt, judgedAt, lastToldAt };
+  const late = Object.entries(optional).filter(([, instant]) => instant !== undefined && instant > at);
+  const isLate =
+    late.length > 0 || levelAt > at || (trouble?.sinceAt ?? at) > at || memory.failures.some((one) => one > at);
+  if (!isLate) return memory;
+  return {
+    ...memory,
+    ...Object.fromEntries(late.map(([name]) => [name, at])),
+    levelAt: Math.min(levelAt, at),
+    ...(trouble ? { trouble: { ...trouble, sinceAt: Math.min(trouble.sinceAt, at) } } : {}),
+    failures: memory.failures.map((one) => Math.min(one, at)),
+  };
+}
+
 /** Reads what was kept; undefined when it cannot be understood. */
 export function parseMemory(text: string): Memory | undefined {
   try {

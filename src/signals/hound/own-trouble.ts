@@ -37,6 +37,16 @@ export function parseOwnTrouble(text: string): OwnTrouble {
   }
 }
 
+/** The same with no instant later than `at`, for a clock may be set back. */
+function notAfter({ blind, errors }: OwnTrouble, at: number): OwnTrouble {
+  const shifted = <Spell extends { sinceAt: number; lastToldAt?: number | undefined }>(spell: Spell): Spell => ({
+    ...spell,
+    sinceAt: Math.min(spell.sinceAt, at),
+    ...(spell.lastToldAt === undefined ? {} : { lastToldAt: Math.min(spell.lastToldAt, at) }),
+  });
+  return { ...(blind ? { blind: shifted(blind) } : {}), ...(errors ? { errors: shifted(errors) } : {}) };
+}
+
 /** How it is told. */
 export interface OwnTroubleOptions {
   at: number;
@@ -52,11 +62,12 @@ export interface OwnTroubleOptions {
 
 /** After a round in which nothing could be read. */
 export function afterBlindRound(
-  before: OwnTrouble,
+  known: OwnTrouble,
   reason: string,
   options: OwnTroubleOptions,
 ): { trouble: OwnTrouble; notices: Notice[] } {
   const { at, blindAfterMs, source } = options;
+  const before = notAfter(known, at);
   const blind = { ...(before.blind ?? { sinceAt: at, toldCount: 0 }), reason: reason.slice(0, 500) };
   if (at - blind.sinceAt < blindAfterMs || at < dueAt(blind, at)) return { trouble: { ...before, blind }, notices: [] };
   const notice = noticeOf(
@@ -71,13 +82,13 @@ export function afterBlindRound(
 
 /** After a round in which rules were judged; `troubled` are those that could not be. */
 export function afterSeeingRound(
-  before: OwnTrouble,
+  all: OwnTrouble,
   troubled: readonly Watched[],
   options: OwnTroubleOptions,
 ): { trouble: OwnTrouble; notices: Notice[] } {
   const { at, blindAfterMs, calmMs, source, tellsErrors } = options;
   const notices: Notice[] = [];
-  const { blind, errors: known } = before;
+  const { blind, errors: known } = notAfter(all, at);
   if (blind && blind.toldCount > 0)
     notices.push(noticeOf("seeing", String(blind.sinceAt), seeingWords(source, at - blind.sinceAt), options));
   if (troubled.length === 0) {

@@ -17,7 +17,7 @@ export interface Telling {
   lastToldAt?: number | undefined;
 }
 
-/** When word is due next; epoch ms. A clock that was set back makes nobody wait longer than the pause. */
+/** When word is due next; epoch ms, at most a pause from now. */
 export function dueAt({ lastToldAt, toldCount }: Telling, at: number): number {
   if (toldCount === 0 || lastToldAt === undefined) return at;
   return Math.min(lastToldAt, at) + pauseAfterMs(toldCount);

@@ -5,6 +5,8 @@ import type { KeptFile } from "./kept.ts";
 import { type Matcher, parseMatcher } from "./matcher.ts";
 import type { Silence } from "./standing.ts";
 
+const lingerMs = 7 * 86_400_000;
+
 /** Silences. */
 export class SilenceList {
   readonly #clock: Clock;
@@ -31,8 +33,9 @@ export class SilenceList {
   /** Those that have not ended, soonest to end first. */
   lasting(): Silence[] {
     const at = this.#clock.now();
-    this.#list = this.#list.filter(({ silence }) => silence.untilAt > at);
-    return this.#list.map(({ silence }) => silence);
+    // A clock may be set forth for a moment: what it ends is let go of later.
+    this.#list = this.#list.filter(({ silence }) => silence.untilAt > at - lingerMs);
+    return this.#list.map(({ silence }) => silence).filter(({ untilAt }) => untilAt > at);
   }
 
   /** Adds one. Fault `hound/silence` (invalid). */

@@ -112,6 +112,17 @@ test("dispatch: a failure is tried again after growing pauses, with one key, and
   await close(world);
 });
 
+test("dispatch: after days away nothing is given up before the network had time to be there", async () => {
+  const queue = new DeliveryQueue(":memory:");
+  const clock = new ManualClock();
+  queue.take(sampleNotice({ id: "old", recipients: ["a@b"] }), clock.now() - 3 * 86_400_000, () => undefined);
+  let attempts = 0;
+  const world = stage(() => (++attempts < 4 ? busy() : Promise.resolve("ok")), { queue });
+  world.clock.advance(600_000);
+  expect([world.gaveUp, world.queue.counts().sent]).toEqual([[], 1]);
+  await close(world);
+});
+
 test("dispatch: gives up when its time is over, at once when it is hopeless, and can be made to try again", async () => {
   const world = stage(busy, { giveUpAfterMs: 3_600_000 });
   world.take("1", "a@b");

@@ -44,6 +44,8 @@ const chanceShare = 0.2;
 const parallelMax = 16;
 const perChannelMax = 4;
 const farewellMs = 5000;
+/** So long after the start nothing is given up for its age. */
+const settleMs = 900_000;
 const unkeptPauseMs = 5000;
 /** A wait that lies further ahead than any of ours comes of a clock that was set back. */
 const aheadMs = 2 * 3_600_000;
@@ -57,6 +59,7 @@ export function pauseMs(attempts: number, random: Random): number {
 /** Starts dispatching. */
 export function startDispatch(parts: DispatchParts): Dispatch {
   const { channelOf, clock, log, metrics, queue, random } = parts;
+  const startedMs = clock.monotonicMs();
   const underWay = new Map<string, { channel: string; ended: Promise<void> }>();
   const paces = new Map<string, Pace>();
   const cutting = new AbortController();
@@ -109,7 +112,9 @@ export function startDispatch(parts: DispatchParts): Dispatch {
       if (!fault) log.error("A channel broke while sending", { channel: channel.name, reason: reasonOf(thrown) });
       const now = clock.now();
       const pause = Math.max(pauseMs(row.attempts + 1, random), fault?.retryAfterMs ?? 0);
-      const isOver = now + pause - queue.tryingSince(row.id) > parts.giveUpAfterMs;
+      // A program that was away for days, or is up before the network is, gives nothing up at the first attempt.
+      const isSettled = clock.monotonicMs() - startedMs > settleMs;
+      const isOver = isSettled && now + pause - queue.tryingSince(row.id) > parts.giveUpAfterMs;
       if (isOver || (fault && isHopeless(fault))) {
         giveUp(due, channel.name, reason);
         return;
