@@ -1,0 +1,209 @@
+/**
+ * The broker's ZeroMQ sockets on top of the hub: REP takes publications and answers each, PULL and SUB take them without
+ * an answer, PUB tells everything that has its place in the order, in two frames, address and content.
+ */
+import type { Clock } from "../../kit/clock.ts";
+import { Fault, reasonOf, toFault } from "../../kit/fault.ts";
+import type { Logger } from "../../kit/log.ts";
+import type { Random } from "../../kit/random.ts";
+import type { SocketOptions } from "../../lib/zmtp/options.ts";
+import type { Peer } from "../../lib/zmtp/peer.ts";
+import { Puller } from "../../lib/zmtp/pipeline.ts";
+import { Publisher, Subscriber } from "../../lib/zmtp/publish.ts";
+import { Replier } from "../../lib/zmtp/request.ts";
+import { parseEnvelope, publishedReply, refusedReply } from "./envelope-frame.ts";
+import { maxAddressBytes, type OrderedHub } from "./hub-ordered.ts";
+import type { Seat } from "./hub.ts";
+import type { Envelope } from "./publication.ts";
+import { type SecurityOptions, securityOf } from "./zeromq-security.ts";
+
+/** What the broker is told. */
+export interface BrokerSettings extends SecurityOptions {
+  repSocket: readonly string[];
+  pubSocket: readonly string[];
+  pullSocket: readonly string[];
+  collectFrom: readonly string[];
+  maxMessageBytes: number;
+  peers: number;
+}
+
+/** What the broker stands on. */
+export interface BrokerParts {
+  settings: BrokerSettings;
+  hub: OrderedHub;
+  clock: Clock;
+  random: Random;
+  log: Logger;
+}
+
+/** A broker that runs. */
+export interface Broker {
+  /** Where it really listens. */
+  readonly addresses: readonly { purpose: "rep" | "pub" | "pull"; address: string }[];
+  readonly counts: {
+    /** Publications that came by ZeroMQ and got their place. */
+    readonly messages: number;
+    /** Requests, or messages of PULL and SUB, that were no right envelope. */
+    readonly refused: number;
+    /** Messages that a subscriber who reads too slowly did not get. */
+    readonly dropped: number;
+    readonly requesters: number;
+    readonly subscribers: number;
+  };
+  close(): void;
+}
+
+/** Publications of PULL and SUB that may wait for the disk before no more are read, and when reading goes on. */
+const waitingMax = 20_000;
+const waitingAgain = 10_000;
+
+/** Opens the sockets. Fault `windsock/bind` (unavailable) when one cannot listen; nothing is then left open. */
+export function openBroker(parts: BrokerParts): Broker {
+  const { clock, hub, log, random, settings } = parts;
+  const counts = { messages: 0, refused: 0 };
+  const addresses: { purpose: "rep" | "pub" | "pull"; address: string }[] = [];
+  const socketOptions = (role: "server" | "client"): SocketOptions => ({
+    clock,
+    random,
+    security: securityOf(settings, role),
+    // Escapes make JSON longer than what it stands for.
+    maxMessageBytes: settings.maxMessageBytes * 2 + maxAddressBytes * 6,
+    maxPeers: settings.peers,
+    heartbeatMs: 15_000,
+    onTrouble: (endpoint, error) => log.debug("A ZeroMQ peer failed", { endpoint, reason: error.message }),
+  });
+  const refuse = (reason: string): Buffer => {
+    counts.refused++;
+    log.warn("A publication was refused", { reason });
+    return refusedReply(reason);
+  };
+  const reasonFor = (thrown: unknown): string => {
+    if (thrown instanceof SyntaxError) return thrown.message;
+    const fault = toFault(thrown);
+    if (fault.kind === "internal") log.error("A publication failed", { reason: reasonOf(thrown) });
+    return fault.message;
+  };
+
+  const closers: (() => void)[] = [];
+  const close = () => {
+    for (const end of closers.splice(0).reverse()) end();
+  };
+  const bindAll = (
+    purpose: "rep" | "pub" | "pull",
+    endpoints: readonly string[],
+    socket: { bind(endpoint: string): string; close(): void },
+  ) => {
+    closers.push(() => socket.close());
+    for (const endpoint of endpoints) {
+      try {
+        addresses.push({ purpose, address: socket.bind(endpoint) });
+      } catch (thrown) {
+        close();
+        throw new Fault(
+          "unavailable",
+          "windsock/bind",
+          `Cannot listen on "${endpoint}" for ZeroMQ: ${reasonOf(thrown)}; stop whoever has it, or set ${purpose}_socket to another one`,
+          { cause: thrown },
+        );
+      }
+    }
+  };
+
+  const publish = async (envelope: Envelope): Promise<void> => {
+    await hub.publish(envelope);
+    counts.messages++;
+  };
+  const answerAll = async (frames: readonly Buffer[]): Promise<Buffer> => {
+    if (frames.length === 0) return refuse("the request is empty");
+    // Read before the first wait, for the frames are valid only until then. Several are several publications.
+    let envelopes: Envelope[];
+    try {
+      envelopes = frames.map(parseEnvelope);
+    } catch (thrown) {
+      return refuse(reasonFor(thrown));
+    }
+    try {
+      await Promise.all(envelopes.map(publish));
+      return publishedReply;
+    } catch (thrown) {
+      return refuse(reasonFor(thrown));
+    }
+  };
+
+  let waiting = 0;
+  const held = new Set<Peer>();
+  const take = (frames: readonly Buffer[], peer?: Peer) => {
+    let envelope: Envelope;
+    try {
+      const [first, second, more] = frames;
+      if (more || !first) throw new SyntaxError("wanted two frames, address and content");
+      envelope = second ? { address: first.toString(), content: second.toString() } : parseEnvelope(first);
+    } catch (thrown) {
+      refuse(reasonFor(thrown));
+      return;
+    }
+    waiting++;
+    if (peer && waiting > waitingMax && !held.has(peer)) {
+      held.add(peer);
+      peer.hold(true);
+    }
+    publish(envelope)
+      .catch((thrown: unknown) => refuse(reasonFor(thrown)))
+      .finally(() => {
+        waiting--;
+        if (waiting >= waitingAgain || held.size === 0) return;
+        for (const one of held) one.hold(false);
+        held.clear();
+      });
+  };
+
+  const pub = settings.pubSocket.length > 0 ? new Publisher(socketOptions("server")) : undefined;
+  let seat: Seat | undefined;
+  if (pub) {
+    bindAll("pub", settings.pubSocket, pub);
+    ({ seat } = hub.sit([{ kind: "prefix", prefix: "" }], {
+      hear({ address, content }) {
+        if (pub.peers > 0) pub.send([Buffer.from(address), Buffer.from(content)]);
+      },
+      // There is no word for it in two frames.
+      gap: () => undefined,
+    }));
+    closers.push(() => seat?.leave());
+  }
+  const pull = settings.pullSocket.length > 0 ? new Puller({ ...socketOptions("server"), onMessage: take }) : undefined;
+  if (pull) bindAll("pull", settings.pullSocket, pull);
+  if (settings.collectFrom.length > 0) {
+    const sub = new Subscriber({ ...socketOptions("client"), onMessage: (frames) => take(frames) });
+    closers.push(() => sub.close());
+    sub.subscribe(new Uint8Array(0));
+    for (const endpoint of settings.collectFrom) sub.connect(endpoint);
+  }
+  const rep =
+    settings.repSocket.length > 0
+      ? new Replier({ ...socketOptions("server"), answer: async (question) => [await answerAll(question)] })
+      : undefined;
+  // Last, so that nobody publishes before all can hear.
+  if (rep) bindAll("rep", settings.repSocket, rep);
+
+  return {
+    addresses,
+    counts: {
+      get messages() {
+        return counts.messages;
+      },
+      get refused() {
+        return counts.refused + (rep?.malformed ?? 0);
+      },
+      get dropped() {
+        return pub?.dropped ?? 0;
+      },
+      get requesters() {
+        return rep?.peers ?? 0;
+      },
+      get subscribers() {
+        return pub?.peers ?? 0;
+      },
+    },
+    close,
+  };
+}

@@ -1,0 +1,48 @@
+/** What is to be said about Windsock's own state. */
+import { countOf } from "../../kit/pages/quantity.ts";
+import type { Finding } from "../../kit/service.ts";
+import type { Measured } from "./metrics.ts";
+
+/** The secret in the predecessor's published sample. */
+const sampleSecret = "6f1d916c-7761-4874-8d5b-8f8f93d20bf2";
+
+/** What findings stand on. */
+export interface FindingParts extends Measured {
+  secrets: readonly string[];
+}
+
+/** How it is, worst last. */
+export function windsockFindings({ hub, limits, secrets, sockets, uplink }: FindingParts): Finding[] {
+  const findings: Finding[] = [
+    {
+      name: "clients",
+      state: "ok",
+      sentence: `${countOf(limits.now, "client")} connected, ${countOf(hub.figures.publications, "publication")} so far`,
+    },
+  ];
+  if (uplink && !(uplink.isAsking && uplink.isHearing)) {
+    findings.push({
+      name: "broker",
+      state: "degraded",
+      sentence:
+        "The broker is away; clients stay connected, and publications fail until it is back: look at req_socket and sub_socket",
+    });
+  }
+  if (secrets.includes(sampleSecret)) {
+    findings.push({
+      name: "secret",
+      state: "degraded",
+      sentence:
+        "The secret is the one of the public sample, so anybody can sign tokens: set another one here and in the applications",
+    });
+  }
+  const crossing = sockets?.crossing;
+  if (crossing) {
+    findings.push({
+      name: "boundary",
+      state: "degraded",
+      sentence: `Clients of "${crossing.prefix}" also hear "${crossing.address}", as the predecessor had it: set boundary to segments if that is not meant`,
+    });
+  }
+  return findings;
+}
