@@ -1,7 +1,9 @@
 /**
- * One decoder as the engine sees it: a child process that does one job at a time. It is killed when a job takes too long or
- * the process too much memory, and whatever happens to it becomes an outcome of the job at hand. What it sends is held
- * against the protocol; a single wrong byte ends it. It starts when it is made, and cannot outlive this program.
+ * One decoder as the engine sees it: a child process that does one job at a time. A second one may be laid out for it, so
+ * that it goes on at once; until it gets there nothing is counted against that one, and whatever happens to the first gives
+ * it back unharmed. It is killed when a job takes too long or the process too much memory, and whatever happens to it
+ * becomes an outcome of the job at hand. What it sends is held against the protocol; a single wrong byte ends it. It starts
+ * when it is made, and cannot outlive this program.
  */
 import { readFileSync } from "node:fs";
 
@@ -11,7 +13,7 @@ import { innerCommand } from "../../kit/self.ts";
 import { encodeHead, FrameReader } from "./decoder/frame.ts";
 import { answerShape, type DecoderAnswer, type DecoderRequest } from "./decoder/message.ts";
 import type { ImageLimits } from "./engine.ts";
-import { openShelf, type Shelf } from "./engine-shelf.ts";
+import { openShelf, type Shelf, windowBytes } from "./engine-shelf.ts";
 
 /** How a job ended. */
 export type DecoderOutcome =
@@ -21,7 +23,20 @@ export type DecoderOutcome =
   /** It ended by itself. */
   | { readonly kind: "died"; readonly reason: string }
   /** It never became ready, and another one will not either. */
-  | { readonly kind: "unable"; readonly reason: string };
+  | { readonly kind: "unable"; readonly reason: string }
+  /** It did not get to this job, and will not be asked what becomes of it; `died` when it ended by itself. */
+  | { readonly kind: "given-back"; readonly died: boolean };
+
+/** A job that it has, or had: what comes of one without `settle` is of no account. */
+interface Entry {
+  readonly id: number;
+  readonly shelf: number | undefined;
+  /** Another one may be laid out behind it. */
+  readonly mayBeFollowed: boolean;
+  settle: ((outcome: DecoderOutcome) => void) | undefined;
+}
+
+type DecoderEnd = Exclude<DecoderOutcome, { kind: "answer" | "given-back" }>;
 
 /** What a decoder needs. */
 export interface DecoderOptions {
@@ -29,6 +44,8 @@ export interface DecoderOptions {
   /** Where a single executable unpacks the image library. */
   readonly folder: string;
   readonly clock: Clock;
+  /** Called when it is through with a job that it had given back before. */
+  readonly onThrough: () => void;
   /** Called once when the process is gone. */
   readonly onEnd: () => void;
   /** The words that start it. @default this program's own decoder */
@@ -39,6 +56,10 @@ export interface DecoderOptions {
 const startTimeoutMs = 15_000;
 /** Between looks at the memory of a process that works. */
 const memoryLookMs = 25;
+/** After so many looks at one job the one behind it is given back: another process may be free before. */
+const looksPatient = 4;
+/** Shelves of a decoder: for the job at hand, and for the next. */
+const shelfCount = 2;
 /** Between the end of what it says and its own end. */
 const exitTimeoutMs = 1000;
 /** What comes beside the pixels of a result in the worst of formats. */
@@ -50,21 +71,21 @@ const nothing = new Uint8Array();
 export class Decoder {
   readonly #options: DecoderOptions;
   readonly #child: Bun.Subprocess<"pipe", "pipe", "ignore">;
-  readonly #shelf: Shelf | undefined = openShelf();
+  readonly #shelves: readonly Shelf[] = openShelves();
   readonly #cancels = new Set<() => void>();
   readonly #gone = Promise.withResolvers<void>();
   #isReady = false;
   #isGone = false;
-  #end: Exclude<DecoderOutcome, { kind: "answer" }> | undefined;
-  #settle: ((outcome: DecoderOutcome) => void) | undefined;
-  #requestId = 0;
+  #end: DecoderEnd | undefined;
+  /** What it has to do, in order; it is at the first. */
+  #entries: Entry[] = [];
   #jobsDone = 0;
   #rssBytes = 0;
 
   constructor(options: DecoderOptions) {
     this.#options = options;
     this.#child = Bun.spawn([...(options.command ?? innerCommand("image-decoder", options.folder))], {
-      stdio: ["pipe", "pipe", "ignore", ...(this.#shelf ? [this.#shelf.descriptor] : [])],
+      stdio: ["pipe", "pipe", "ignore", ...this.#shelves.map(({ descriptor }) => descriptor)],
       argv0: "warren",
       // Nothing of this program's environment, which may hold secrets.
       env: {
@@ -90,7 +111,24 @@ export class Decoder {
 
   /** Has a job. */
   get isBusy(): boolean {
-    return this.#settle !== undefined;
+    return this.#entries.length > 0;
+  }
+
+  /** Whether it is at that job, and not only to come to it. */
+  isAt(id: number): boolean {
+    return this.#entries[0]?.id === id;
+  }
+
+  /** Has one job, and a second of so many bytes may be laid out for it. */
+  takesMore(sizeBytes: number): boolean {
+    const [first, second] = this.#entries;
+    if (!this.#isReady || this.isOver || second !== undefined || first?.settle === undefined) return false;
+    return first.mayBeFollowed && this.#shelves.length === shelfCount && sizeBytes <= windowBytes;
+  }
+
+  /** Jobs that wait for it to come to them. */
+  get waiting(): number {
+    return this.#entries.slice(1).filter(({ settle }) => settle).length;
   }
 
   /** Takes no more jobs. */
@@ -108,16 +146,18 @@ export class Decoder {
     return this.#rssBytes;
   }
 
-  /** Does one job; never rejects. Only for one that is not busy and not over. */
-  run(request: DecoderRequest, source: Uint8Array): Promise<DecoderOutcome> {
+  /** Does one job; never rejects. Only for one that is not over, and not busy unless it {@link takesMore}. */
+  run(request: DecoderRequest, source: Uint8Array, mayBeFollowed = false): Promise<DecoderOutcome> {
     const { promise, resolve } = Promise.withResolvers<DecoderOutcome>();
-    this.#settle = resolve;
-    this.#requestId = request.id;
-    if (this.#isReady) this.#watch();
-    if (this.#shelf?.put(source)) {
-      void this.#send(encodeHead({ ...request, sharedSizeBytes: source.byteLength }, 0), nothing);
-    } else {
+    const taken = this.#entries[0]?.shelf;
+    const free = this.#shelves.findIndex((_shelf, at) => at !== taken);
+    const shelf = this.#shelves[free]?.put(source) ? free : undefined;
+    this.#entries.push({ id: request.id, shelf, mayBeFollowed, settle: resolve });
+    if (this.#isReady && this.#entries.length === 1) this.#watch();
+    if (shelf === undefined) {
       void this.#send(encodeHead(request, source.byteLength), source);
+    } else {
+      void this.#send(encodeHead({ ...request, shared: { shelf, sizeBytes: source.byteLength } }, 0), nothing);
     }
     return promise;
   }
@@ -163,7 +203,9 @@ export class Decoder {
   #watch(): void {
     const { limits } = this.#options;
     this.#after(limits.timeMs, () => this.#finish({ kind: "too-slow" }));
+    let looks = 0;
     const look = () => {
+      if (++looks === looksPatient) this.#giveBack(false);
       if (residentBytes(this.pid) > limits.memoryBytes) this.#finish({ kind: "too-large" });
       else this.#after(memoryLookMs, look);
     };
@@ -206,21 +248,32 @@ export class Decoder {
       if (this.#isReady) throw new RangeError("it said twice that it is ready");
       this.#isReady = true;
       this.#stopWatching();
-      if (this.#settle) this.#watch();
+      if (this.isBusy) this.#watch();
       return;
     }
-    const settle = this.#settle;
-    if (!settle || answer.id !== this.#requestId) throw new RangeError("it answered what nobody asked");
+    const [entry] = this.#entries;
+    if (entry?.id !== answer.id) throw new RangeError("it answered what nobody asked");
     this.#stopWatching();
-    this.#settle = undefined;
-    this.#shelf?.clear();
+    this.#entries.shift();
+    if (entry.shelf !== undefined) this.#shelves[entry.shelf]?.clear();
     this.#jobsDone++;
     this.#rssBytes = answer.rssBytes;
-    settle({ kind: "answer", answer, body });
+    // It has begun with the next.
+    if (this.isBusy) this.#watch();
+    if (entry.settle) entry.settle({ kind: "answer", answer, body });
+    else this.#options.onThrough();
+  }
+
+  /** Others may do what it did not come to. What it makes of that all the same is of no account. */
+  #giveBack(died: boolean): void {
+    for (const entry of this.#entries.slice(1)) {
+      entry.settle?.({ kind: "given-back", died });
+      entry.settle = undefined;
+    }
   }
 
   /** Ends the process; what is at hand ends as `end` when the process is really gone, so that its memory is free by then. */
-  #finish(end: Exclude<DecoderOutcome, { kind: "answer" }>): void {
+  #finish(end: DecoderEnd): void {
     if (this.isOver) return;
     this.#end = end;
     this.#stopWatching();
@@ -230,13 +283,24 @@ export class Decoder {
   #exited(how: string): void {
     this.#isGone = true;
     this.#stopWatching();
-    this.#shelf?.close();
+    for (const shelf of this.#shelves) shelf.close();
     this.#end ??= { kind: "died", reason: `it ended ${how}` };
-    this.#settle?.(this.#end);
-    this.#settle = undefined;
+    this.#entries[0]?.settle?.(this.#end);
+    this.#giveBack(this.#end.kind === "died");
+    this.#entries = [];
     this.#options.onEnd();
     this.#gone.resolve();
   }
+}
+
+function openShelves(): Shelf[] {
+  const shelves: Shelf[] = [];
+  for (let at = 0; at < shelfCount; at++) {
+    const shelf = openShelf();
+    if (shelf === undefined) break;
+    shelves.push(shelf);
+  }
+  return shelves;
 }
 
 /** Resident memory of a process, where the system tells it, else 0. */

@@ -52,7 +52,13 @@ describe("hostile files", () => {
 
   test("loaders of other formats are shut, even when the first look is passed by", async () => {
     const answers = async (source: Uint8Array) => {
-      const decoder = new Decoder({ limits: usualLimits, folder: "", clock: systemClock, onEnd: () => undefined });
+      const decoder = new Decoder({
+        limits: usualLimits,
+        folder: "",
+        clock: systemClock,
+        onThrough: () => undefined,
+        onEnd: () => undefined,
+      });
       const outcome = await decoder.run({ id: 1, kind: "probe", limits: usualLimits }, source);
       decoder.kill();
       await decoder.gone();

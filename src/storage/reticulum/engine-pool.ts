@@ -13,6 +13,7 @@ import type { DecoderAnswer, DecoderRequest } from "./decoder/message.ts";
 import type { Engine, EngineState, ImageFacts, ImageLimits, Rendered, RenderJob } from "./engine.ts";
 import { Decoder, type DecoderOutcome } from "./engine-decoder.ts";
 import { estimateMs } from "./engine-estimate.ts";
+import { closing, faultOf } from "./engine-fault.ts";
 import { EngineQueue } from "./engine-queue.ts";
 import { requireImage } from "./sniff.ts";
 
@@ -59,6 +60,8 @@ interface Job {
   /** Set while it runs. */
   decoder: Decoder | undefined;
   deaths: number;
+  /** A process ended with it: it shares none any more, so that it is known whose fault it is when that happens again. */
+  isAlone: boolean;
   /** Nobody waits for it any more. */
   isAbandoned: boolean;
   readonly settle: (result: { answer: Answer; body: Uint8Array } | Error) => void;
@@ -66,6 +69,8 @@ interface Job {
 
 /** A running job that nobody wants any more may go on for so long before its process is ended. */
 const abandonedMs = 500;
+/** A job of so much work at most may be laid out behind another such: a longer one would have others wait in its shadow. */
+const followedMsMax = 30;
 
 /** Starts nothing until the first job comes. */
 export function createEngine(options: EngineOptions): ProcessEngine {
@@ -120,7 +125,7 @@ export class ProcessEngine implements Engine {
     return {
       processes: decoders.length,
       busy: decoders.filter((decoder) => decoder.isBusy).length,
-      waiting: this.#queue.waiting + this.#queue.idle,
+      waiting: decoders.reduce((sum, { waiting }) => sum + waiting, this.#queue.waiting + this.#queue.idle),
       waitingMax: this.#waitingMax,
       restarts: this.#restarts,
       done: this.#done,
@@ -171,6 +176,7 @@ export class ProcessEngine implements Engine {
       idle,
       decoder: undefined,
       deaths: 0,
+      isAlone: false,
       isAbandoned: false,
       settle: (result) => {
         signal?.removeEventListener("abort", abandon);
@@ -211,11 +217,23 @@ export class ProcessEngine implements Engine {
     while (!this.#isClosed) {
       const idlers = [...this.#decoders].filter((decoder) => !decoder.isBusy && !decoder.isOver);
       const hasRoom = this.#decoders.size < this.#options.processes;
-      if (idlers.length === 0 && !hasRoom) return;
+      if (idlers.length === 0 && !hasRoom) {
+        this.#layOut();
+        return;
+      }
       const job = this.#queue.take(this.#mayIdle());
       if (job === undefined) return;
       const decoder = idlers[0] ?? this.#start();
       void this.#run(decoder, job);
+    }
+  }
+
+  /** Gives short jobs to those that will be done with one soon: they would rest while the next is fetched. */
+  #layOut(): void {
+    for (const decoder of this.#decoders) {
+      if (this.#isWorn(decoder, 1)) continue;
+      const job = this.#queue.take(false, (next) => isShort(next) && decoder.takesMore(next.sizeBytes));
+      if (job) void this.#run(decoder, job);
     }
   }
 
@@ -232,6 +250,10 @@ export class ProcessEngine implements Engine {
       folder,
       clock,
       ...(command && { command }),
+      onThrough: () => {
+        this.#tend(decoder);
+        this.#pump();
+      },
       onEnd: () => {
         this.#decoders.delete(decoder);
         this.#wake(decoder);
@@ -245,27 +267,35 @@ export class ProcessEngine implements Engine {
   async #run(decoder: Decoder, job: Job): Promise<void> {
     this.#wake(decoder);
     job.decoder = decoder;
-    const outcome = await decoder.run(job.request, job.source);
+    const outcome = await decoder.run(job.request, job.source, isShort(job));
     job.decoder = undefined;
     this.#tend(decoder);
-    if (outcome.kind === "died" && ++job.deaths < 2 && !job.isAbandoned && !this.#isClosed) {
-      this.#options.log.warn("A decoder died; its job is tried once more", { reason: outcome.reason });
-      this.#restarts++;
-      this.#queue.putBack(job);
-      this.#pump();
-      return;
+    if (this.#isTriedAgain(job, outcome)) this.#queue.putBack(job);
+    else {
+      this.#queue.release(job);
+      if (!job.isAbandoned) job.settle(this.#resultOf(outcome));
     }
-    this.#queue.release(job);
-    if (!job.isAbandoned) job.settle(this.#resultOf(outcome));
     this.#pump();
+  }
+
+  #isTriedAgain(job: Job, outcome: DecoderOutcome): boolean {
+    if (outcome.kind !== "died" && outcome.kind !== "given-back") return false;
+    // It may have been at the next one when it ended, with its answer to the one before still on its way.
+    job.isAlone ||= outcome.kind === "died" || outcome.died;
+    if (job.isAbandoned || this.#isClosed) return false;
+    if (outcome.kind === "given-back") return true;
+    if (++job.deaths >= 2) return false;
+    this.#options.log.warn("A decoder died; its job is tried once more", { reason: outcome.reason });
+    this.#restarts++;
+    return true;
   }
 
   /** What becomes of a process after a job. */
   #tend(decoder: Decoder): void {
-    if (decoder.isOver) return;
-    const { jobsPerProcess, limits, clock, restMs } = this.#options;
-    // Half of what it may have at most: the next large image would find no room otherwise.
-    if (decoder.jobsDone >= jobsPerProcess || decoder.rssBytes > limits.memoryBytes / 2) {
+    if (decoder.isOver || decoder.isBusy) return;
+    this.#wake(decoder);
+    const { clock, restMs } = this.#options;
+    if (this.#isWorn(decoder, 0)) {
       this.#restarts++;
       decoder.retire();
       return;
@@ -279,6 +309,13 @@ export class ProcessEngine implements Engine {
     );
   }
 
+  /** Whether it is to be replaced after what it has at hand, `jobs` of them. */
+  #isWorn(decoder: Decoder, jobs: number): boolean {
+    const { jobsPerProcess, limits } = this.#options;
+    // Half of what it may have at most: the next large image would find no room otherwise.
+    return decoder.jobsDone + jobs >= jobsPerProcess || decoder.rssBytes > limits.memoryBytes / 2;
+  }
+
   #wake(decoder: Decoder): void {
     this.#rests.get(decoder)?.();
     this.#rests.delete(decoder);
@@ -290,7 +327,7 @@ export class ProcessEngine implements Engine {
       return { answer: outcome.answer as Answer, body: outcome.body };
     }
     this.#failed++;
-    if (outcome.kind !== "answer" && outcome.kind !== "cancelled") {
+    if (outcome.kind !== "answer" && outcome.kind !== "cancelled" && outcome.kind !== "given-back") {
       if (outcome.kind !== "died") this.#restarts++;
       this.#options.log.warn("A decoder was lost", {
         why: outcome.kind,
@@ -307,7 +344,8 @@ export class ProcessEngine implements Engine {
     job.settle(reason instanceof Error ? reason : new DOMException("The job was abandoned", "AbortError"));
     if (this.#queue.remove(job) || !decoder) return;
     this.#options.clock.schedule(abandonedMs, () => {
-      if (job.decoder === decoder && !decoder.isOver) {
+      // One that it did not come to yet harms nobody.
+      if (job.decoder === decoder && !decoder.isOver && decoder.isAt(job.request.id)) {
         this.#restarts++;
         decoder.kill();
       }
@@ -315,58 +353,6 @@ export class ProcessEngine implements Engine {
   }
 }
 
-function closing(): Fault {
-  return new Fault("unavailable", "reticulum/busy", "Cannot make the image now: the program is stopping", {
-    retryAfterMs: 5000,
-  });
-}
-
-function faultOf(outcome: DecoderOutcome, limits: ImageLimits): Fault {
-  switch (outcome.kind) {
-    case "too-slow":
-      return new Fault(
-        "timeout",
-        "reticulum/too-slow",
-        `Cannot make the image: it takes more than ${limits.timeMs / 1000} s`,
-      );
-    case "too-large":
-      return new Fault(
-        "too-large",
-        "reticulum/too-large",
-        `Cannot make the image: it needs more than ${Math.round(limits.memoryBytes / 2 ** 20)} MiB of memory`,
-      );
-    case "cancelled":
-      return closing();
-    case "died":
-    case "unable":
-      return new Fault(
-        "unavailable",
-        "reticulum/engine-died",
-        "Cannot make the image: the decoder ended unexpectedly",
-        {
-          cause: outcome.reason,
-          retryAfterMs: 5000,
-        },
-      );
-    case "answer":
-      return refusalOf(outcome.answer);
-  }
-}
-
-function refusalOf(answer: DecoderAnswer): Fault {
-  if (answer.kind !== "refused") throw new TypeError(`A decoder's answer "${answer.kind}" is no refusal`);
-  const { code, message, reason } = answer;
-  const options = { cause: reason };
-  switch (code) {
-    case "damaged":
-      return new Fault("invalid", "reticulum/damaged", message, { ...options, status: 422 });
-    case "unsupported-format":
-      return new Fault("invalid", "reticulum/unsupported-format", message, { ...options, status: 415 });
-    case "too-large":
-      return new Fault("too-large", "reticulum/too-large", message, options);
-    case "result-too-large":
-      return new Fault("invalid", "reticulum/result-too-large", message, options);
-    case "failed":
-      return new Fault("internal", "reticulum/failed", message, options);
-  }
+function isShort(job: Job): boolean {
+  return !job.isAlone && !job.idle && job.estimateMs <= followedMsMax;
 }

@@ -58,6 +58,15 @@ describe("EngineQueue", () => {
     expect(queue.take(true)?.name).toBe("idle");
   });
 
+  test("the next job stays when it does not suit, and no other goes in its place", () => {
+    const queue = queueOf();
+    queue.add(job("first", 5), 0);
+    queue.add(job("long", 500), 0);
+    expect(queue.take(false, ({ name }) => name === "long")).toBeUndefined();
+    expect(queue.take(false, ({ name }) => name === "first")?.name).toBe("first");
+    expect(queue.waiting).toBe(1);
+  });
+
   test("a job put back is the next", () => {
     const queue = queueOf();
     const first = job("first", 900);

@@ -75,8 +75,11 @@ export class EngineQueue<Job extends Waiting> {
     (job.idle ? this.#idle : this.#wanted).set(job, -Infinity);
   }
 
-  /** Takes the next one out; idle ones only when `withIdle` and nothing else waits. Its bytes count until {@link release}. */
-  take(withIdle: boolean): Job | undefined {
+  /**
+   * Takes the next one out; idle ones only when `withIdle` and nothing else waits. None when `suits` does not like that very
+   * one. Its bytes count until {@link release}.
+   */
+  take(withIdle: boolean, suits?: (job: Job) => boolean): Job | undefined {
     const line = this.#wanted.size > 0 || !withIdle ? this.#wanted : this.#idle;
     let next: Job | undefined;
     let least = Infinity;
@@ -85,7 +88,8 @@ export class EngineQueue<Job extends Waiting> {
       next = job;
       least = rank;
     }
-    if (next !== undefined) line.delete(next);
+    if (next === undefined || suits?.(next) === false) return undefined;
+    line.delete(next);
     return next;
   }
 

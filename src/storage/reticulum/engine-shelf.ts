@@ -1,5 +1,6 @@
 /**
- * A piece of memory that this program and one decoder both see. The source of a job is laid there with one copy, instead of
+ * A piece of memory that this program and one decoder both see; a decoder has some, as the next source is laid out while it
+ * is at work on the one before. The source of a job is laid there with one copy, instead of
  * being pushed through a pipe in pieces and gathered again, which for a photograph took a tenth of the time of a thumbnail.
  * Only Linux has it; elsewhere, and when memory is refused, sources travel through the pipe.
  */
@@ -7,7 +8,7 @@ import { dlopen, FFIType } from "bun:ffi";
 import { closeSync, ftruncateSync, writeSync } from "node:fs";
 
 /** So much is seen by this program as memory of its own; what lies beyond is written there by calls. */
-const windowBytes = 4 * 2 ** 20;
+export const windowBytes = 4 * 2 ** 20;
 /** Grown in steps, so that a decoder seldom has to look at it anew. */
 const stepBytes = 2 ** 20;
 /** What is larger than this is given back after its job. */
@@ -20,7 +21,7 @@ const sealShrink = 2;
 const punchHole = 2;
 const keepSize = 1;
 
-/** Memory shared with one decoder, which finds it as its file descriptor {@link shelfDescriptor}. */
+/** Memory shared with one decoder, which finds its shelves as file descriptors from {@link shelfDescriptor} on. */
 export class Shelf {
   readonly descriptor: number;
   readonly #system: System;
@@ -74,7 +75,7 @@ export class Shelf {
   }
 }
 
-/** Where a decoder finds what its engine shares with it. */
+/** Where a decoder finds the first of what its engine shares with it. */
 export const shelfDescriptor = 3;
 
 /** What is asked of the system beyond what the runtime knows. */

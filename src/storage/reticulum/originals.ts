@@ -160,13 +160,15 @@ export class Originals {
 
 /** All chunks in one piece of memory; fewer than `maxBytes` are fine, more are not. */
 async function gather(chunks: AsyncGenerator<Uint8Array, void>, maxBytes: number): Promise<Uint8Array> {
-  const held = new Uint8Array(maxBytes);
+  let held: Uint8Array | undefined;
   let sizeBytes = 0;
   for await (const chunk of chunks) {
     if (sizeBytes + chunk.byteLength > maxBytes)
       throw new Fault("too-large", "reticulum/too-large", `Cannot read the image: it has more than ${maxBytes} bytes`);
-    held.set(chunk, sizeBytes);
+    // Within one program a blob comes in one piece of memory, which is as good.
+    if (chunk.byteLength === maxBytes && chunk.buffer.byteLength === maxBytes) held = chunk;
+    else (held ??= new Uint8Array(maxBytes)).set(chunk, sizeBytes);
     sizeBytes += chunk.byteLength;
   }
-  return held.subarray(0, sizeBytes);
+  return held?.subarray(0, sizeBytes) ?? new Uint8Array();
 }

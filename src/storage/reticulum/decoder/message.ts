@@ -10,8 +10,8 @@ import type { ImageLimits, RenderJob } from "../engine.ts";
 export type DecoderRequest = {
   /** Stands in the answer again. */
   readonly id: number;
-  /** Set when the source lies in memory that is shared, and not in the body. */
-  readonly sharedSizeBytes?: number;
+  /** Set when the source lies in memory that is shared, and not in the body: on which shelf, from 0, and how long it is. */
+  readonly shared?: { readonly shelf: number; readonly sizeBytes: number };
   readonly limits: Pick<ImageLimits, "inputPixels" | "pages" | "outputSide" | "outputPixels">;
 } & (
   | { readonly kind: "probe" }

@@ -50,19 +50,21 @@ export async function runDecoder([folder = ""]: readonly string[]): Promise<void
     const body = buffer.subarray(0, bodySizeBytes);
     if (!fill(head) || !fill(body)) process.exit(0);
     const request = JSON.parse(new TextDecoder().decode(head)) as DecoderRequest;
-    const source = request.sharedSizeBytes === undefined ? body : sharedSource(request.sharedSizeBytes);
+    const source = request.shared === undefined ? body : sharedSource(request.shared);
     const { answer, bytes } = await work(sharp, request, source);
     write(answer, bytes);
     if (buffer.byteLength > keptSizeBytes) buffer = new Uint8Array(2 ** 20);
   }
 }
 
-let shared: Uint8Array | undefined;
+const shelves: Uint8Array[] = [];
 
-/** The beginning of the memory that the engine shares with this process; it is looked at anew when it has grown. */
-function sharedSource(sizeBytes: number): Uint8Array {
-  if (shared === undefined || shared.byteLength < sizeBytes) shared = Bun.mmap(`/proc/self/fd/${shelfDescriptor}`);
-  return shared.subarray(0, sizeBytes);
+/** The beginning of memory that the engine shares with this process; it is looked at anew when it has grown. */
+function sharedSource({ shelf, sizeBytes }: { shelf: number; sizeBytes: number }): Uint8Array {
+  let seen = shelves[shelf];
+  if (seen === undefined || seen.byteLength < sizeBytes)
+    seen = shelves[shelf] = Bun.mmap(`/proc/self/fd/${shelfDescriptor + shelf}`);
+  return seen.subarray(0, sizeBytes);
 }
 
 async function work(
