@@ -3,6 +3,7 @@
  * said goes into the cause, for the log, and to nobody else.
  */
 import { Fault } from "../../kit/fault.ts";
+import type { DecoderAnswer } from "./decoder/message.ts";
 import type { ImageLimits } from "./engine.ts";
 import type { DecoderOutcome } from "./engine-decoder.ts";
 
