@@ -557,6 +557,19 @@ test("round: what the disk does not keep did not happen", async () => {
   expect((await run.round()).map(({ subject }) => subject)).toEqual(["[ALERT] load"]);
 });
 
+test("tell: a notice about thousands stays of a size that can be sent", async () => {
+  const entries = Array.from({ length: 3000 }, (_, number) => ({
+    name: `r${number}`,
+    target: "load",
+    above: number / 1e6,
+  }));
+  const run = new HoundTest(entries, saying({ load: 5 }), { groupFrom: 5, throttle: 10 });
+  const [only, ...more] = await run.round();
+  expect([more.length, only?.subject]).toEqual([0, "[ALERT] 3000 metrics: r0, r1, r2 and 2997 more"]);
+  expect(only?.rules.length).toBe(1000);
+  expect(only?.text.length).toBeLessThan(20_000);
+});
+
 test("clock: set back by a day it delays nothing: repeats, for, errors and blindness go on from there", async () => {
   const values: Record<string, Said> = { load: 12, slow: 0, odd: 1 };
   let isAway = false;

@@ -61,6 +61,9 @@ export interface Told {
   recoveriesSent: number;
 }
 
+/** A notice names so many rules for programs; of more it says only how many there are. */
+const rulesMax = 1000;
+
 /** One thing to tell about one rule. */
 interface Item {
   watched: Watched;
@@ -259,7 +262,7 @@ function noticeOf(
     createdAt: at,
     recipients,
     ...words,
-    rules: watched.map(noticeRule),
+    rules: watched.slice(0, rulesMax).map(noticeRule),
     ...(only?.memory.value === undefined ? {} : { value: only.memory.value }),
     graphs: isDrawn
       ? [

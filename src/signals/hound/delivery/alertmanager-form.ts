@@ -37,7 +37,7 @@ export function alertmanagerForm(notice: Notice, receiver: string, externalUrl: 
     receiver,
     groupLabels,
     commonLabels: commonOf(alerts.map(({ labels }) => labels)),
-    commonAnnotations: commonOf(alerts.map(({ annotations }) => annotations)),
+    commonAnnotations: { ...commonOf(alerts.map(({ annotations }) => annotations)), description: notice.text },
     externalURL: externalUrl,
     alerts,
   };
@@ -68,7 +68,12 @@ function labelsOf(rule: NoticeRule): Record<string, string> {
 }
 
 function annotationsOf(notice: Notice, rule: NoticeRule | undefined): Record<string, string> {
-  const annotations: Record<string, string> = { summary: notice.subject, description: notice.text };
+  // The text of many is about all of them: said once for each, it would make megabytes.
+  const isShared = notice.rules.length > 1;
+  const annotations: Record<string, string> = {
+    summary: notice.subject,
+    ...(isShared ? {} : { description: notice.text }),
+  };
   if (rule?.runbookUrl !== undefined) annotations["runbook_url"] = rule.runbookUrl;
   if (notice.value !== undefined) annotations["value"] = String(notice.value);
   return annotations;

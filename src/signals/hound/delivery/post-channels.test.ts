@@ -113,6 +113,17 @@ describe("webhook", () => {
     expect(resolved["alerts"]).toMatchObject([{ status: "resolved", endsAt: "2030-01-01T00:00:00.000Z" }]);
   });
 
+  test("alertmanager: the text of many is said once, however many they are", async () => {
+    const [rule] = sampleNotice().rules;
+    if (!rule) throw new Error("the sample has no rule");
+    const rules = Array.from({ length: 1000 }, (_, number) => ({ ...rule, name: `r${number}` }));
+    await send({ kind: "alertmanager", url: `${base}/in` }, { text: "x".repeat(50_000), rules });
+    const form = bodyOf();
+    expect(form["alerts"]).toHaveLength(1000);
+    expect(form["commonAnnotations"]).toHaveProperty("description");
+    expect(JSON.stringify(form).length).toBeLessThan(1_000_000);
+  });
+
   test("alertmanager: what hound says of itself is an alert, too", async () => {
     await send({ kind: "alertmanager", url: `${base}/in` }, { kind: "blind", rules: [] });
     expect(bodyOf()).toMatchObject({ alerts: [{ labels: { alertname: "HoundBlind", severity: "error" } }] });
