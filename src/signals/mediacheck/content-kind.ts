@@ -104,12 +104,14 @@ export function frameObjections(answer: Judged, pageUrl: string): Objection[] {
   const allowed = policy === null ? undefined : new Policies([policy], answer.url).mayBeWithin(pageUrl);
   if (allowed === false) return [{ isHard: true, sentence: "Its frame-ancestors forbid this page to show it" }];
   if (allowed === true) return [];
-  const words = (answer.headers.get("x-frame-options") ?? "")
-    .toLowerCase()
-    .split(",")
-    .map((word) => word.trim());
+  const words = new Set(
+    (answer.headers.get("x-frame-options") ?? "")
+      .toLowerCase()
+      .split(",")
+      .map((word) => word.trim()),
+  );
   const isForeign = originOf(pageUrl) !== originOf(answer.url);
-  if (words.includes("deny") || (words.includes("sameorigin") && isForeign)) {
+  if (words.has("deny") || (words.has("sameorigin") && isForeign)) {
     return [{ isHard: true, sentence: "Its X-Frame-Options forbid this page to show it" }];
   }
   return [];
