@@ -3,7 +3,7 @@
  * original-file.ts.
  */
 import { type OptionsOf, section } from "../../kit/config/declaration.ts";
-import { address, choice, count, duration, flag, list, secret, size, text } from "../../kit/config/fields.ts";
+import { address, choice, count, duration, file, flag, list, secret, size, text } from "../../kit/config/fields.ts";
 import { goPort } from "../../kit/config/legacy.ts";
 import { parseBindEndpoint, parseConnectEndpoint } from "../../lib/zmtp/endpoint.ts";
 import { decodeZ85 } from "../../lib/zmtp/z85.ts";
@@ -159,10 +159,11 @@ const fields = {
     example: "127.0.0.1:8081",
     legacy: { names: ["BROKER_EXPVAR_PORT", "EXPVAR_PORT"], read: goPort },
   }),
-  originalConfig: text({
+  originalConfig: file({
     summary:
-      "The predecessor's windsock.json or broker.json that was named when started in its place; kept for its error, if it cannot be read.",
+      "The predecessor's windsock.json or broker.json, where started in its place: the secret is taken from it. Its other keys count when it is named by -config.",
     unset: "none",
+    example: "/etc/windsock/windsock.json",
   }),
 } as const;
 

@@ -67,7 +67,6 @@ function wordsOf(file: OriginalFile, role: "windsock" | "broker"): string[] {
   return [
     "--role",
     role,
-    ...set("secret", file.secret),
     ...set("req_socket", file.reqsocket),
     ...set("sub_socket", file.subsocket),
     ...set("sub_key", file.subkey),
@@ -118,7 +117,8 @@ export function originalFlags(words: readonly string[]): string[] {
     return ["--role", role, ...usualSockets, ...own, ...out];
   }
   try {
-    return [...wordsOf(readOriginalFile(path), role), ...own, ...out];
+    // Its secret is read at the start, for secrets are not taken on command lines.
+    return [...wordsOf(readOriginalFile(path), role), "--original-config", path, ...own, ...out];
   } catch (thrown) {
     if (!(thrown instanceof Fault)) throw thrown;
     // Told by the start, as every other reason why it cannot be.

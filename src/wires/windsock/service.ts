@@ -47,14 +47,14 @@ const brokerVars = { host: "0.0.0.0", port: 8081 };
 
 async function start(context: ServiceContext<WindsockOptions>): Promise<RunningService> {
   const { clock, log, mountPath, options, random } = context;
-  if (options.originalConfig !== undefined) readOriginalFile(options.originalConfig);
+  const original = options.originalConfig === undefined ? {} : readOriginalFile(options.originalConfig);
   const startedMs = clock.monotonicMs();
   const closers: (() => void)[] = [];
   const closeAll = () => {
     for (const close of closers.splice(0).reverse()) close();
   };
   try {
-    const secret = options.secret ?? "";
+    const secret = options.secret ?? original.secret ?? "";
     // An empty one, which the predecessor took, would let everybody in.
     const secrets = [secret === "" ? await keptSecret(context.dataFolder) : secret, ...options.formerSecrets];
     const hub = openHub({
