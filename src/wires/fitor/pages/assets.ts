@@ -1,0 +1,9 @@
+/** Styles and script of Fitor's pages: register them at start, name them in each page. */
+import { asset } from "../../../kit/pages/assets.ts";
+import fitorStyles from "./fitor.css" with { type: "text" };
+import roomScript from "./room.browser.js" with { type: "text" };
+
+/** Styles that all pages of Fitor link. */
+export const fitorStyleAsset = asset("fitor.css", fitorStyles);
+/** What makes the page of a room live. */
+export const roomScriptAsset = asset("fitor-room.js", roomScript);

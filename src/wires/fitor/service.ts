@@ -1,0 +1,153 @@
+/**
+ * Fitor as a service of the node: opens what is kept, connects to the networks and to the broker, and serves the page. Wiring
+ * only; every decision is made elsewhere. Without a network it opens nothing but its file.
+ */
+import { SQLiteError } from "bun:sqlite";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { databaseFault } from "../../kit/disk/sqlite.ts";
+import { Fault, reasonOf } from "../../kit/fault.ts";
+import type { RunningService, Service, ServiceContext } from "../../kit/service.ts";
+import { startWorker } from "../../kit/worker.ts";
+import { systemDial } from "../../lib/irc/dial.ts";
+import { Bridge, roomKey } from "./bridge.ts";
+import { type Bus, type BusEvents, ZeromqBus } from "./bus.ts";
+import { fitorCommands } from "./commands.ts";
+import { type FitorOptions, fitorSection, networkPlans } from "./config.ts";
+import { fitorFindings } from "./findings.ts";
+import { History } from "./history.ts";
+import { fitorRoutes } from "./http.ts";
+import { fitorMetrics } from "./metrics.ts";
+import { Network } from "./network.ts";
+import type { NetworkPlan } from "./plan.ts";
+import { statusOf } from "./status.ts";
+import { fitorPages } from "./views.ts";
+
+/** Fitor. */
+export const fitor: Service<FitorOptions> = { name: "fitor", config: fitorSection, start, commands: fitorCommands };
+
+const forgetMs = 600_000;
+
+async function start(context: ServiceContext<FitorOptions>): Promise<RunningService> {
+  const path = join(context.dataFolder, "history.sqlite");
+  try {
+    return begin(context, path);
+  } catch (thrown) {
+    throw thrown instanceof SQLiteError ? databaseFault(path, thrown) : thrown;
+  }
+}
+
+function begin(context: ServiceContext<FitorOptions>, historyPath: string): RunningService {
+  const { clock, events, log, mountPath, options, random } = context;
+  const plans = networkPlans(options);
+  const dials = plans.map((plan) => systemDial(tlsOf(plan)));
+  const history = new History(historyPath);
+  const bridge = new Bridge({
+    clock,
+    history,
+    bridged: new Set(options.bridge),
+    privateMessages: options.privateMessages,
+    formatting: options.formatting,
+    maxLines: options.maxLines,
+    segments: options.segments,
+    happened(level, sentence) {
+      events.add("fitor", level, sentence);
+      log[level === "bad" ? "error" : level === "warn" ? "warn" : "info"]("News of a network", { sentence });
+    },
+  });
+  const networks = plans.map((plan, index) => {
+    const network = new Network(plan, {
+      clock,
+      random,
+      dial: dials[index] ?? systemDial(tlsOf(plan)),
+      version: options.versionReply,
+      quitMessage: options.quitMessage,
+      flood: { lineMs: options.floodLineMs, bytesPerSecond: options.floodBytes, burstMs: options.floodBurstMs },
+      pingMs: options.pingMs,
+      reconnectMs: options.reconnectMs,
+      reconnectMaxMs: options.reconnectMaxMs,
+      rejoinMs: options.rejoinMs,
+      regainMs: options.regainMs,
+      hold: options.hold,
+      holdForMs: options.holdForMs,
+      markNicks: options.markNicks,
+      breakMentions: options.breakMentions,
+      relaymsg: options.relaymsg,
+      lastAt: (channel) => history.newest(roomKey(plan.name, channel.name))?.at,
+      tell: (event, from) => bridge.take(event, from),
+    });
+    bridge.add(network);
+    return network;
+  });
+  const bus =
+    networks.length === 0 ? undefined : openBus(context, plans, (address, content) => bridge.hear(address, content));
+  if (bus) bridge.useBus(bus);
+  fitorMetrics(context.metrics, { networks, bridge, bus: () => bus });
+  for (const network of networks) network.open();
+
+  const workers = [
+    startWorker(
+      {
+        name: "forget",
+        summary: "Forgets lines that are old enough, or too many",
+        async step() {
+          const more = history.forget(clock.now() - options.keepForMs, options.keepLines);
+          return { waitMs: more ? 100 : forgetMs };
+        },
+      },
+      { clock, log },
+    ),
+  ];
+  const pages = fitorPages({ bridge, history, clock, shell: context.shell, mountPath });
+  return {
+    handle: fitorRoutes({ bridge, history, clock, mountPath, pages, status: () => statusOf(networks, bus, bridge) }),
+    scopeOf: (request, path) =>
+      request.method === "GET" || request.method === "HEAD" ? "read" : path.startsWith("/network/") ? "admin" : "write",
+    health: () => fitorFindings(networks, bus),
+    facts(): Record<string, string> {
+      if (networks.length === 0) return { networks: "none" };
+      const up = networks.filter(({ state }) => state === "up").length;
+      return { networks: `${up} of ${networks.length}`, channels: String(bridge.rooms.length) };
+    },
+    workers,
+    async stop() {
+      for (const network of networks) network.close();
+      bus?.close();
+      await Promise.all(workers.map((worker) => worker.stop()));
+      history.close();
+    },
+  };
+}
+
+function openBus(
+  context: ServiceContext<FitorOptions>,
+  plans: readonly NetworkPlan[],
+  heard: BusEvents["heard"],
+): Bus | undefined {
+  const { clock, log, options, random } = context;
+  if (options.bus === "none") return undefined;
+  const prefixes = plans.flatMap(({ channels }) => channels.map(({ address }) => address));
+  return new ZeromqBus(
+    { reqSocket: options.reqSocket, subSocket: options.subSocket, prefixes, clock, random },
+    { heard, lost: (reason) => log.warn("A publication was lost", { reason }) },
+  );
+}
+
+function tlsOf(plan: NetworkPlan) {
+  const { tlsCa, tlsCertificate, tlsKey } = plan;
+  return {
+    verify: plan.tlsVerify,
+    ...(tlsCa === undefined ? {} : { ca: pemIn(tlsCa) }),
+    ...(tlsCertificate === undefined ? {} : { certificate: pemIn(tlsCertificate) }),
+    ...(tlsKey === undefined ? {} : { key: pemIn(tlsKey) }),
+  };
+}
+
+function pemIn(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (thrown) {
+    throw new Fault("invalid", "fitor/pem", `Cannot read "${path}": ${reasonOf(thrown)}`);
+  }
+}
