@@ -210,7 +210,8 @@ function planOf(table: z.infer<typeof tableShape>, defaults: ProxyDefaults): Pro
       probeSuccesses: table.probe_successes ?? breaker.probeSuccesses,
       probeExpiryMs: breaker.probeExpiryMs,
       rampMs: table.ramp ?? breaker.rampMs,
-      usersProbe: table.users_probe ?? breaker.usersProbe,
+      // Where checks can probe, no user has to.
+      usersProbe: table.users_probe ?? (everyMs === undefined || everyMs === 0),
     },
     check:
       everyMs === undefined || everyMs === 0

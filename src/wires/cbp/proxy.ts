@@ -175,8 +175,10 @@ export class Proxy {
         socket: this.#clientHandlers,
       });
     } catch (thrown) {
-      this.failure = `Cannot bind to local port: ${formatAddress(this.plan.listen)}: ${reasonOf(thrown)}`;
-      throw new Fault("unavailable", "cbp/listen", this.failure, { cause: thrown });
+      const reason = `${formatAddress(this.plan.listen)}: ${codeOf(thrown) || reasonOf(thrown)}`;
+      this.failure = `Cannot listen on ${reason}`;
+      // In the words of the predecessor, which scripts may look for.
+      throw new Fault("unavailable", "cbp/listen", `cannot bind to local port: ${reason}`, { cause: thrown });
     }
     this.#port = this.#listener.port;
     this.#isDraining = false;
