@@ -219,3 +219,13 @@ describe("checkSite", () => {
     );
   }, 60_000);
 });
+
+test("checkSite: what was not looked at is not good", async () => {
+  const many = Array.from({ length: 30 }, (_, number) => `<img src="/${number}.png">`).join("");
+  const files = Object.fromEntries(Array.from({ length: 30 }, (_, number) => [`a.example/${number}.png`, "png"]));
+  const report = await look({ ...files, "a.example/": many }, undefined, { maxResources: 10 });
+  expect([report.isGood, report.limits.length]).toEqual([false, 1]);
+  const long = await look({ "a.example/": `<img src="/none.png">${" ".repeat(9 * 1024 * 1024)}` });
+  expect(long.isGood).toBe(false);
+  expect((await look({ ...files, "a.example/": many })).isGood).toBe(true);
+});

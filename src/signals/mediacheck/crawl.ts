@@ -191,7 +191,8 @@ class Crawl {
     const type = typeOf(answer.headers);
     if (type !== "" && type !== "text/html" && type !== "application/xhtml+xml") return;
     if (answer.body.length > readMaxBytes) {
-      entry.hold({ isHard: false, sentence: "It is too long to be looked through" });
+      // Of a page that was asked for nothing would be checked, and all would look well.
+      entry.hold({ isHard: within === 0, sentence: "It is too long to be looked through" });
       return;
     }
     const html = decodeText(answer.body, answer.headers);
@@ -414,9 +415,13 @@ class Crawl {
     const { maxResources, skip } = this.#parts.settings;
     const isNew = this.#ledger.find(url) === undefined;
     if (isNew && (this.#ledger.size >= maxResources || this.#loads.keptBytes > keptMaxBytes)) {
-      this.#limits.add(
-        `There is more than a run looks at: ${maxResources} addresses, and 256 MiB of text; the others were left out`,
-      );
+      const sentence = `There is more than a run looks at: ${maxResources} addresses, and 256 MiB of text; the others were left out`;
+      this.#limits.add(sentence);
+      // Nobody may take for good what was not looked at; how far links are followed is the operator's to bound.
+      if (use.kind !== "page")
+        this.#ledger
+          .find(use.page)
+          ?.hold({ isHard: true, sentence: "Not all that it asks for was looked at: there is too much" });
       return undefined;
     }
     const entry = this.#ledger.entry(url);

@@ -39,7 +39,19 @@ export class LedgerEntry {
   }
 
   hold(trouble: Trouble): void {
-    if (this.#troubles.size < troublesMax) this.#troubles.set(trouble.sentence, trouble);
+    const { isHard, sentence } = trouble;
+    const known = this.#troubles.get(sentence);
+    if (known) {
+      if (isHard && !known.isHard) this.#troubles.set(sentence, trouble);
+      return;
+    }
+    if (this.#troubles.size >= troublesMax) {
+      // What decides the verdict takes the place of what does not.
+      const soft = isHard ? this.#troubles.values().find((one) => !one.isHard) : undefined;
+      if (!soft) return;
+      this.#troubles.delete(soft.sentence);
+    }
+    this.#troubles.set(sentence, trouble);
   }
 
   skip(): void {

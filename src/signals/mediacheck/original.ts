@@ -142,6 +142,7 @@ export async function runOriginal(
         resourceMs: Math.max(1, flags.timeoutMs),
         verifyTls: flags.verifySsl,
         maxPages: 1,
+        maxResources: 200_000,
       },
       read(_, references) {
         if (isRead) return;
