@@ -1,0 +1,350 @@
+import { expect, test } from "bun:test";
+
+import fc from "fast-check";
+
+import { systemClock } from "../../kit/clock.ts";
+import { silentLog } from "../../kit/log.ts";
+import { until } from "../../kit/testing/child-node.ts";
+import { curveKeys } from "../../lib/zmtp/curve.ts";
+import type { Security } from "../../lib/zmtp/mechanism.ts";
+import { Dealer, Pusher } from "../../lib/zmtp/pipeline.ts";
+import { Publisher, Subscriber } from "../../lib/zmtp/publish.ts";
+import { Requester } from "../../lib/zmtp/request.ts";
+import { encodeZ85 } from "../../lib/zmtp/z85.ts";
+import { type BrokerSettings, openBroker } from "./broker.ts";
+import { parseEnvelope } from "./envelope-frame.ts";
+import { openHub, type OrderedHub } from "./hub-ordered.ts";
+import { openUplink, type UplinkSettings } from "./uplink.ts";
+
+const zmq = { clock: systemClock, random: Math.random, reconnectMs: 10, reconnectMaxMs: 50 };
+
+const settings: BrokerSettings = {
+  repSocket: ["tcp://127.0.0.1:*"],
+  pubSocket: ["tcp://127.0.0.1:*"],
+  pullSocket: ["tcp://127.0.0.1:*"],
+  collectFrom: [],
+  maxMessageBytes: 10_000,
+  peers: 100,
+  security: "null",
+  plainUsers: [],
+  curveSecretKey: undefined,
+  curveServerKey: undefined,
+  curveClients: [],
+};
+
+function makeHub(): OrderedHub {
+  const bounds = { count: 100_000, sizeBytes: 100_000_000, ageMs: 3_600_000 };
+  return openHub({ clock: systemClock, maxMessageBytes: 10_000, bounds });
+}
+
+/** A broker with a hub of its own. */
+function makeBroker(given: Partial<BrokerSettings> = {}) {
+  const hub = makeHub();
+  const broker = openBroker({
+    settings: { ...settings, ...given },
+    hub,
+    clock: systemClock,
+    random: Math.random,
+    log: silentLog,
+  });
+  const at = (purpose: "rep" | "pub" | "pull") =>
+    broker.addresses.find((address) => address.purpose === purpose)?.address ?? "";
+  return {
+    hub,
+    broker,
+    at,
+    [Symbol.dispose]() {
+      broker.close();
+      hub.close();
+    },
+  };
+}
+
+/** Subscribes to everything and waits until the broker knows. */
+async function hearAll(endpoint: string, subscribers: () => number, security?: Security) {
+  const heard: string[][] = [];
+  const subscriber = new Subscriber({
+    ...zmq,
+    ...(security ? { security } : {}),
+    onMessage: (frames) => void heard.push(frames.map((frame) => frame.toString())),
+  });
+  subscriber.subscribe(new Uint8Array(0));
+  const before = subscribers();
+  subscriber.connect(endpoint);
+  await until("the broker knows its subscriber", () => subscribers() > before);
+  return { heard, [Symbol.dispose]: () => subscriber.close() };
+}
+
+test("broker: right envelopes are published and answered; others are refused, and nothing of a former one is told", async () => {
+  using made = makeBroker();
+  using ear = await hearAll(made.at("pub"), () => made.broker.counts.subscribers);
+  const requester = new Requester(zmq);
+  requester.connect(made.at("rep"));
+  const ask = async (...frames: string[]) =>
+    (
+      await requester.request(
+        frames.map((frame) => Buffer.from(frame)),
+        3000,
+      )
+    ).map((frame) => frame.toString());
+  const good = '{"address":"a.b","content":"secret"}';
+  // The subscription itself may still be on its way.
+  await until("something is heard", async () => {
+    await ask(good);
+    return ear.heard.length > 0;
+  });
+  ear.heard.length = 0;
+  const bad = [
+    "not json",
+    "",
+    "[]",
+    "null",
+    '"text"',
+    '{"address":"gobot.only"}',
+    '{"content":"only"}',
+    '{"address":5,"content":"x"}',
+    '{"address":"a","content":null}',
+    '{"address":"a","content":{"b":1}}',
+    `{"address":"${"a".repeat(2000)}","content":""}`,
+    `{"address":"a","content":"${"x".repeat(10_001)}"}`,
+  ];
+  for (const frame of bad) {
+    const [reply = "", ...more] = await ask(frame);
+    expect(reply).toStartWith("refused: ");
+    expect(reply).not.toContain("secret");
+    expect(more).toEqual([]);
+  }
+  expect(made.broker.counts.refused).toBe(bad.length);
+  expect(await ask('{"Address":"x","CONTENT":"y","more":{"address":"z"}}')).toEqual(["published"]);
+  expect(await ask('{"address":"1","content":""}', '{"address":"2","content":"b"}')).toEqual(["published"]);
+  expect((await ask('{"address":"3","content":""}', "nonsense"))[0]).toStartWith("refused: ");
+  expect(await ask(good)).toEqual(["published"]);
+  await until("the last was heard", () => ear.heard.length === 4);
+  expect(ear.heard).toEqual([
+    ["x", "y"],
+    ["1", ""],
+    ["2", "b"],
+    ["a.b", "secret"],
+  ]);
+  requester.close();
+});
+
+test("parseEnvelope: whatever comes, it gives an envelope or throws SyntaxError", () => {
+  fc.assert(
+    fc.property(
+      fc.oneof(
+        fc.uint8Array(),
+        fc.json().map((text) => Buffer.from(text)),
+      ),
+      (bytes) => {
+        try {
+          const { address, content } = parseEnvelope(bytes);
+          expect([typeof address, typeof content]).toEqual(["string", "string"]);
+        } catch (thrown) {
+          expect(thrown).toBeInstanceOf(SyntaxError);
+        }
+      },
+    ),
+  );
+  fc.assert(
+    fc.property(fc.string({ unit: "grapheme" }), fc.string({ unit: "grapheme" }), (address, content) => {
+      expect(parseEnvelope(Buffer.from(JSON.stringify({ address, content })))).toEqual({ address, content });
+    }),
+  );
+});
+
+test("broker: an application that leaves without its answer harms nobody, and its message is told", async () => {
+  using made = makeBroker();
+  using ear = await hearAll(made.at("pub"), () => made.broker.counts.subscribers);
+  for (let round = 0; round < 20; round++) {
+    const dealer = new Dealer({ ...zmq, onMessage: () => undefined });
+    dealer.connect(made.at("rep"));
+    await until("it is sent", () =>
+      dealer.send([Buffer.alloc(0), Buffer.from(`{"address":"a","content":"${round}"}`)]),
+    );
+    await Promise.resolve();
+    dealer.close();
+  }
+  await until("all were published", () => made.hub.figures.publications === 20);
+  await until("all were heard", () => ear.heard.length === 20);
+  expect(ear.heard.map(([, content]) => Number(content)).sort((left, right) => left - right)).toEqual(
+    Array.from({ length: 20 }, (_, at) => at),
+  );
+});
+
+test("broker: PULL and SUB take messages without an answer, as two frames or as one envelope", async () => {
+  const source = new Publisher(zmq);
+  const endpoint = source.bind("tcp://127.0.0.1:*");
+  using made = makeBroker({ collectFrom: [endpoint] });
+  const heard: string[] = [];
+  made.hub.sit([{ kind: "prefix", prefix: "" }], {
+    hear: ({ address, content }) => void heard.push(`${address}=${content}`),
+    gap: () => undefined,
+  });
+  await until("it subscribed", () => source.send([Buffer.from("s"), Buffer.from("0")]) > 0);
+  const pusher = new Pusher(zmq);
+  pusher.connect(made.at("pull"));
+  await until("it is sent", () => pusher.send([Buffer.from("p"), Buffer.from("1")]));
+  pusher.send([Buffer.from('{"address":"q","content":"2"}')]);
+  pusher.send([Buffer.from("too"), Buffer.from("many"), Buffer.from("frames")]);
+  pusher.send([Buffer.from("p"), Buffer.from("3")]);
+  await until("all came", () => heard.includes("p=3") && heard.includes("s=0"));
+  expect(heard.filter((one) => !one.startsWith("s"))).toEqual(["p=1", "q=2", "p=3"]);
+  expect(made.broker.counts.refused).toBe(1);
+  pusher.close();
+  source.close();
+});
+
+test("broker: with PLAIN and with CURVE only those who can prove themselves come in", async () => {
+  const [server, client, stranger] = [curveKeys(), curveKeys(), curveKeys()];
+  const cases: { given: Partial<BrokerSettings>; good: Security; bad: Security }[] = [
+    {
+      given: { security: "plain", plainUsers: ["app:right", "b:c"] },
+      good: { mechanism: "PLAIN", role: "client", user: "app", password: "right" },
+      bad: { mechanism: "PLAIN", role: "client", user: "app", password: "wrong" },
+    },
+    {
+      given: {
+        security: "curve",
+        curveSecretKey: encodeZ85(server.secretKey),
+        curveClients: [encodeZ85(client.publicKey)],
+      },
+      good: { mechanism: "CURVE", role: "client", serverKey: server.publicKey, ...client },
+      bad: { mechanism: "CURVE", role: "client", serverKey: server.publicKey, ...stranger },
+    },
+  ];
+  for (const { bad, given, good } of cases) {
+    using made = makeBroker(given);
+    const [right, wrong, none] = [good, bad, undefined].map((security) => {
+      const requester = new Requester({ ...zmq, ...(security ? { security } : {}) });
+      requester.connect(made.at("rep"));
+      return requester;
+    });
+    const frame = Buffer.from('{"address":"a","content":"b"}');
+    expect((await right?.request([frame], 3000))?.toString()).toBe("published");
+    expect(await wrong?.request([frame], 300).catch(() => "late")).toBe("late");
+    expect(await none?.request([frame], 300).catch(() => "late")).toBe("late");
+    expect(made.hub.figures.publications).toBe(1);
+    for (const one of [right, wrong, none]) one?.close();
+  }
+});
+
+test("broker: an endpoint that is taken is said by name, and leaves nothing open", () => {
+  using first = makeBroker();
+  const taken = first.at("rep");
+  expect(() => makeBroker({ repSocket: [taken] })).toThrow(taken);
+  using again = makeBroker({ pubSocket: ["tcp://127.0.0.1:*"] });
+  expect(again.at("pub")).not.toBe("");
+});
+
+/** A windsock that stands on a broker elsewhere. */
+function makeUplink(req: string, sub: string, given: Partial<UplinkSettings> = {}) {
+  const hub = makeHub();
+  const heard: string[] = [];
+  hub.sit([{ kind: "prefix", prefix: "" }], {
+    hear: ({ address, content }) => void heard.push(`${address}=${content}`),
+    gap: () => void heard.push("-"),
+  });
+  const uplink = openUplink({
+    settings: {
+      ...settings,
+      reqSocket: [req],
+      subSocket: [sub],
+      subKey: "",
+      brokerTimeoutMs: 500,
+      maxMessageBytes: 10_000,
+      ...given,
+    },
+    hub,
+    clock: systemClock,
+    random: Math.random,
+    log: silentLog,
+  });
+  return {
+    hub,
+    heard,
+    uplink,
+    [Symbol.dispose]() {
+      uplink.close();
+      hub.close();
+    },
+  };
+}
+
+test("uplink: what is published goes out, and is heard when it comes back, by all in one order", async () => {
+  using made = makeBroker();
+  using one = makeUplink(made.at("rep"), made.at("pub"));
+  using two = makeUplink(made.at("rep"), made.at("pub"), { subKey: "room" });
+  await until("both hear", () => made.broker.counts.subscribers === 2 && one.uplink.isAsking && two.uplink.isAsking);
+  await until("their subscriptions have come", async () => {
+    await one.hub.publish({ address: "room", content: "?" });
+    return one.heard.length > 0 && two.heard.length > 0;
+  });
+  const at = two.heard.length;
+  await Promise.all([
+    one.hub.publish({ address: "room", content: "1" }),
+    two.hub.publish({ address: "room", content: "2" }),
+    two.hub.publish({ address: "hall", content: "3" }),
+  ]);
+  await until("all came", () => one.heard.includes("hall=3") && two.heard.length === at + 2);
+  expect(two.heard.slice(at)).toEqual(one.heard.slice(-3).filter((text) => text !== "hall=3"));
+  expect(await one.hub.publish({ address: "a", content: "x".repeat(9990) }).catch(() => "refused")).toMatchObject({
+    address: "a",
+  });
+});
+
+test("uplink: a broker that restarts in the middle harms nothing: the loss is told, and all goes on", async () => {
+  let made = makeBroker();
+  const [rep, pub] = [made.at("rep"), made.at("pub")];
+  using up = makeUplink(rep, pub);
+  await until("it hears", async () => {
+    await up.hub.publish({ address: "a", content: "?" }).catch(() => undefined);
+    return up.heard.length > 0;
+  });
+  const before = up.hub.position;
+  let failed = 0;
+  let taken = 0;
+  const over = new AbortController();
+  const publishing = (async () => {
+    for (let at = 0; !over.signal.aborted; at++) {
+      await up.hub.publish({ address: "a", content: String(at) }).then(
+        () => taken++,
+        (thrown: { code: string }) => {
+          expect(thrown.code).toBe("windsock/away");
+          failed++;
+        },
+      );
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  })();
+  for (let round = 0; round < 3; round++) {
+    const takenBefore = taken;
+    await until("some are published", () => taken > takenBefore + 20);
+    made[Symbol.dispose]();
+    await until("it is noticed", () => !up.uplink.isHearing);
+    made = makeBroker({ repSocket: [rep], pubSocket: [pub] });
+    await until("the gap was told", () => up.heard.filter((text) => text === "-").length === round + 1);
+  }
+  const takenBefore = taken;
+  await until("it goes on", () => taken > takenBefore + 20);
+  over.abort();
+  await publishing;
+  await until("the last one came", async () => {
+    await up.hub.publish({ address: "a", content: "last" });
+    return up.heard.includes("a=last");
+  });
+  expect(failed).toBeLessThan(taken);
+  // Whoever comes back from before it is told, too.
+  const late: string[] = [];
+  const { recovery } = await up.hub.listen(
+    [{ kind: "prefix", prefix: "" }],
+    { hear: () => undefined, gap: () => void late.push("-") },
+    { since: before },
+  );
+  expect(recovery?.isComplete).toBe(false);
+  // Nothing is heard twice, and what is heard is in order.
+  const numbers = up.heard.filter((text) => /^a=\d+$/.test(text)).map((text) => Number(text.slice(2)));
+  expect(numbers).toEqual(numbers.toSorted((left, right) => left - right));
+  expect(new Set(numbers).size).toBe(numbers.length);
+  made[Symbol.dispose]();
+});
