@@ -42,6 +42,8 @@ const site = Bun.serve({
     if (pathname === "/missing/") return html('<img src="/a.gif"><img srcset="/gone.gif 2x">');
     if (pathname === "/changing/") return html(isBroken ? '<img src="/gone.gif">' : '<img src="/a.gif">');
     if (pathname === "/a.gif") return gif();
+    if (pathname === "/many-missing/")
+      return html(Array.from({ length: 1500 }, (_, n) => `<img src="/none/${"x".repeat(100)}/${n}.gif">`).join(""));
     if (pathname === "/empty") return new Response(null, { status: 204 });
     if (pathname === "/busy.gif") {
       const times = asked.filter(({ path }) => path === "/busy.gif").length;
@@ -467,4 +469,14 @@ url = "${at}/good/"
     const broken = '[[mediacheck.sites]]\nname = "shop"\nurl = "https://shop.example/"\nstatus = "999:good"\n';
     expect(startChild({ config: broken })).rejects.toThrow(/Cannot use the site "shop": status/);
   });
+});
+
+test("mediacheck check: what is bad is bad, also for who reads only the first line", async () => {
+  const program = [process.execPath, join(import.meta.dir, "../../src/main.ts")].join(" ");
+  const child = Bun.spawn(
+    ["bash", "-c", `set -o pipefail; ${program} mediacheck check ${at}/many-missing/ | head -n 1`],
+    { stdout: "pipe", stderr: "ignore" },
+  );
+  expect(await new Response(child.stdout).text()).toStartWith("bad ");
+  expect(await child.exited).toBe(1);
 });

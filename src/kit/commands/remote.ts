@@ -126,7 +126,7 @@ async function run(screen: Screen, action: () => Promise<number>): Promise<void>
   try {
     exitCode = await action();
   } catch (thrown) {
-    if (isClosedPipe(thrown)) process.exit(0);
+    if (isClosedPipe(thrown)) process.exit(process.exitCode ?? 0);
     screen.draw("");
     if (!(thrown instanceof Fault)) throw thrown;
     screen.note(plainText(thrown.message));
@@ -140,7 +140,8 @@ async function run(screen: Screen, action: () => Promise<number>): Promise<void>
 function processScreen(): Screen {
   // Who reads our output may have had enough, as `head` does.
   process.stdout.on("error", (failure) => {
-    if (isClosedPipe(failure)) process.exit(0);
+    // A verb that has reached its verdict keeps it.
+    if (isClosedPipe(failure)) process.exit(process.exitCode ?? 0);
     throw failure;
   });
   return createScreen(process.stdout, process.stderr);

@@ -98,6 +98,8 @@ export async function checkVerb(screen: Screen, urls: readonly string[], flags: 
     process.off("SIGINT", leave);
   }
   screen.draw("");
+  // Whoever reads the report may leave before its end, and the exit code counts all the same.
+  process.exitCode = report.isGood ? 0 : 1;
   show(screen, report, flags);
   const isSent = await send(screen, report, { flags, starts, graphite, clock });
   return report.isGood && isSent ? 0 : 1;

@@ -46,6 +46,12 @@ interface Job {
 
 const waitingMax = 20;
 const idleMs = 3_600_000;
+/** An interval may be so much longer by chance. */
+const chanceShare = 0.05;
+
+function longestMs(intervalMs: number): number {
+  return intervalMs * (1 + chanceShare) + 1;
+}
 
 /** The runs of a service. */
 export class Runner {
@@ -66,7 +72,8 @@ export class Runner {
       const lastAt = store.last(site.name)?.askedAt;
       // Not all at once after a start, and not long until the first look.
       const soonAt = clock.now() + below(random, Math.min(site.intervalMs, 10_000));
-      this.#dueAt.set(site.name, lastAt === undefined ? soonAt : Math.max(soonAt, lastAt + site.intervalMs));
+      const nextAt = lastAt === undefined ? soonAt : Math.max(soonAt, lastAt + site.intervalMs);
+      this.#dueAt.set(site.name, nextAt - clock.now() > longestMs(site.intervalMs) ? soonAt : nextAt);
     }
     this.workers = [
       startWorker(
@@ -174,8 +181,9 @@ export class Runner {
     const site = name === undefined ? undefined : this.#sites.get(name);
     if (site?.intervalMs === undefined || dueAt === undefined) return { waitMs: idleMs };
     const leftMs = dueAt - clock.now();
-    if (leftMs > 0) return { waitMs: Math.min(leftMs, idleMs) };
-    this.#dueAt.set(site.name, clock.now() + site.intervalMs + below(random, Math.ceil(site.intervalMs / 20)));
+    // What lies further ahead than any interval comes of a clock that was set back.
+    if (leftMs > 0 && leftMs <= longestMs(site.intervalMs)) return { waitMs: Math.min(leftMs, idleMs) };
+    this.#dueAt.set(site.name, clock.now() + site.intervalMs + below(random, Math.ceil(site.intervalMs * chanceShare)));
     const { pages, settings, sitemaps } = site;
     const about = {
       site: site.name,
