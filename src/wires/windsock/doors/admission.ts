@@ -1,0 +1,131 @@
+/**
+ * Who may come in by the newer doors: from which page, with which token, or by the node's own tokens; how many; and what
+ * the application says, where it is asked. One place, so that all doors judge alike.
+ */
+import type { Clock } from "../../../kit/clock.ts";
+import { Fault } from "../../../kit/fault.ts";
+import type { Caller } from "../../../kit/service.ts";
+import type { Limits } from "../limits.ts";
+import type { Rights, TokenDesk } from "./rights.ts";
+import type { Entry, Roster } from "./roster.ts";
+import type { Webhooks } from "./webhooks.ts";
+
+/** What is asked. */
+export interface AdmissionParts {
+  desk: TokenDesk;
+  limits: Limits;
+  roster: Roster;
+  webhooks: Webhooks | undefined;
+  /** Origins whose pages may come, `https://*.example` for all below; empty for all. */
+  origins: readonly string[];
+  clock: Clock;
+  addressOf(request: Request, caller: Caller): string;
+}
+
+/** The header that carries a token where a query would end in logs. */
+export const tokenHeader = "X-Windsock-Token";
+
+const everything = [{ kind: "prefix" as const, prefix: "" }];
+
+/** See the file's head. */
+export class Admission {
+  readonly #parts: AdmissionParts;
+
+  constructor(parts: AdmissionParts) {
+    this.#parts = parts;
+  }
+
+  get clock(): Clock {
+    return this.#parts.clock;
+  }
+
+  /** Fault `windsock/origin` (forbidden) for a page of a site that is not among those that may come. */
+  requireOrigin(request: Request): void {
+    const origin = request.headers.get("origin");
+    const { origins } = this.#parts;
+    if (origin === null || origins.length === 0 || isOwn(origin, request)) return;
+    if (origins.some((allowed) => fitsOrigin(origin, allowed))) return;
+    throw new Fault(
+      "forbidden",
+      "windsock/origin",
+      `Cannot let you in: pages of "${origin.slice(0, 200)}" are not among those that may connect`,
+    );
+  }
+
+  /** The token that a request shows, or none. */
+  tokenOf(request: Request, query: URLSearchParams): string | undefined {
+    return request.headers.get(tokenHeader) ?? query.get("token") ?? undefined;
+  }
+
+  /**
+   * What a token allows or, where none is shown, what the node's own tokens do: `write` to publish anywhere, `admin` to
+   * hear everything. Faults of {@link TokenDesk.read}.
+   */
+  rights(token: string | undefined, caller: Caller): Rights {
+    if (token !== undefined || !caller.may("write")) return this.#parts.desk.read(token ?? "");
+    const mayHear = caller.may("admin");
+    return {
+      user: "",
+      subscribe: mayHear ? everything : [],
+      publish: everything,
+      stillGood: () => caller.may(mayHear ? "admin" : "write"),
+    };
+  }
+
+  /** A token read again, for a connection that goes on. */
+  renewed(token: string): Rights {
+    return this.#parts.desk.read(token);
+  }
+
+  /**
+   * Lets a connection in and enters it; the function that it gives takes it out again. Faults: `windsock/too-many`,
+   * `windsock/refused`, `windsock/webhook`.
+   */
+  async enter(entry: Entry): Promise<() => void> {
+    const { clock, limits, roster, webhooks } = this.#parts;
+    const { address, connection, transport, user } = entry;
+    const leave = limits.enter(user, address);
+    try {
+      await webhooks?.mayConnect({ connection, user, address, transport });
+    } catch (thrown) {
+      leave();
+      throw thrown;
+    }
+    const exit = roster.enter(entry);
+    return () => {
+      leave();
+      exit();
+      // A poll comes and goes every time.
+      if (transport !== "poll") webhooks?.tell({ kind: "disconnect", at: clock.now(), user, connection });
+    };
+  }
+
+  addressOf(request: Request, caller: Caller): string {
+    return this.#parts.addressOf(request, caller);
+  }
+}
+
+/** A name for a connection that nobody guesses. */
+export function newConnection(): string {
+  return Buffer.from(crypto.getRandomValues(new Uint8Array(12))).toString("hex");
+}
+
+function isOwn(origin: string, request: Request): boolean {
+  const host = request.headers.get("host");
+  const parsed = URL.parse(origin);
+  return parsed !== null && host !== null && parsed.host === host.toLowerCase();
+}
+
+/** Whether an origin is the one, or one of those, that are allowed. */
+export function fitsOrigin(origin: string, allowed: string): boolean {
+  if (origin.toLowerCase() === allowed.toLowerCase().replace(/\/$/, "")) return true;
+  const match = /^(https?:\/\/)\*(\.[^/]+?)\/?$/i.exec(allowed);
+  if (match?.[1] === undefined || match[2] === undefined) return false;
+  const [, scheme, rest] = match;
+  const lower = origin.toLowerCase();
+  return (
+    lower.startsWith(scheme.toLowerCase()) &&
+    lower.endsWith(rest.toLowerCase()) &&
+    /^[\w.-]+$/.test(lower.slice(scheme.length, lower.length - rest.length))
+  );
+}

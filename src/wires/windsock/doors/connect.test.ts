@@ -1,0 +1,170 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+
+import { signToken } from "../token.ts";
+import { type Fixture, openDoors, RawClient, secret } from "./fixture.ts";
+
+const all = { sub: "ann", subscribe: ["#"], publish: ["#"] };
+
+describe("the newer websocket", () => {
+  let doors: Fixture;
+  beforeAll(() => {
+    doors = openDoors();
+  });
+  afterAll(() => doors[Symbol.asyncDispose]());
+  const connect = async (claims: Record<string, unknown> = all, on = doors) => {
+    const client = new RawClient(`${on.url}/connect/`);
+    const welcome = await client.ask("connect", { token: on.token(claims) });
+    return { client, welcome };
+  };
+
+  test("Connection: several topics and patterns, each publication once, with its position", async () => {
+    const { client, welcome } = await connect();
+    expect(welcome).toMatchObject({ user: "ann", pingMs: 25_000 });
+    const answer = await client.ask("subscribe", { topics: ["m.1", "m.*", { prefix: "m" }] });
+    expect(answer).toMatchObject({ recoverable: true });
+    await client.ask("publish", { address: "m.1", content: "one" });
+    await client.ask("publish", { address: "other", content: "two" });
+    const { position } = (await client.ask("publish", { address: "m.2", content: "three" })) as { position: string };
+    await client.until(() => client.pushes.length === 2);
+    expect(client.pushes.map(({ content }) => content)).toEqual(["one", "three"]);
+    expect(client.pushes[1]?.position).toBe(position);
+    await client.ask("unsubscribe", { topics: ["m.1", "m.*", { prefix: "m" }] });
+    await client.ask("publish", { address: "m.1", content: "unheard" });
+    await client.ask("ping", {});
+    expect(client.pushes).toHaveLength(2);
+    client.close();
+  });
+
+  test("Connection: history before what comes, nothing of it twice", async () => {
+    const { client } = await connect();
+    for (const content of ["a", "b", "c"]) await client.ask("publish", { address: "h", content });
+    const answer = await client.ask("subscribe", { topics: ["h"], history: 2 });
+    expect((answer["history"] as { content: string }[]).map(({ content }) => content)).toEqual(["b", "c"]);
+    await client.ask("publish", { address: "h", content: "d" });
+    await client.until(() => client.pushes.length === 1);
+    expect(client.pushes[0]?.content).toBe("d");
+    const found = await client.ask("history", { topic: "h", limit: 1 });
+    expect(found["publications"]).toMatchObject([{ content: "d" }]);
+    client.close();
+  });
+
+  test("Connection: presence, who comes and who goes", async () => {
+    const { client } = await connect({ ...all, info: { nick: "Ann" } });
+    const { client: other } = await connect({ ...all, sub: "bob" });
+    await client.ask("presence", { address: "room", enter: true, watch: true });
+    await other.ask("presence", { address: "room", enter: true });
+    await client.until(() => client.heard.some(({ change }) => change !== undefined));
+    expect(await client.ask("stats", { address: "room" })).toEqual({ connections: 2, users: 2 });
+    const { clients } = (await other.ask("presence", { address: "room" })) as {
+      clients: { user: string; info?: string }[];
+    };
+    expect(clients.map(({ info, user }) => [user, info])).toEqual([
+      ["ann", '{"nick":"Ann"}'],
+      ["bob", undefined],
+    ]);
+    other.close();
+    await client.until(() => client.heard.filter(({ change }) => change !== undefined).length >= 2);
+    expect(client.heard.at(-1)).toMatchObject({ change: { address: "room", kind: "leave", who: { user: "bob" } } });
+    client.close();
+  });
+
+  test("Connection: every refusal has a code and a sentence, and the connection goes on", async () => {
+    const { client } = await connect({ sub: "ann", subscribe: ["a.#"], publish: ["a"] });
+    const code = async (verb: string, input: object) =>
+      ((await client.ask(verb, input))["error"] as { code: string }).code;
+    expect(await code("subscribe", { topics: ["b"] })).toBe("windsock/subscribe-right");
+    expect(await code("subscribe", { topics: ["#"] })).toBe("windsock/subscribe-right");
+    expect(await code("publish", { address: "a.b", content: "" })).toBe("windsock/publish-right");
+    expect(await code("publish", { content: "" })).toBe("windsock/address");
+    expect(await code("publish", { address: "a", content: 7 })).toBe("windsock/command");
+    expect(await code("history", { topic: "a", limit: 1e6 })).toBe("windsock/history");
+    expect(await code("subscribe", { topics: ["a", "a.b"], history: 3 })).toBe("windsock/history");
+    expect(await code("dance", {})).toBe("windsock/command");
+    expect(await code("connect", {})).toBe("windsock/connected");
+    client.close();
+  });
+
+  test("Connection: codes tell a client what to do", async () => {
+    const codeFor = async (send: (client: RawClient) => void) => {
+      const client = new RawClient(`${doors.url}/connect/`);
+      await client.open();
+      send(client);
+      return (await client.closed).code;
+    };
+    expect(await codeFor((client) => client.send('{"id":1,"connect":{"token":"no"}}'))).toBe(3500);
+    expect(await codeFor((client) => client.send("nonsense"))).toBe(3501);
+    expect(await codeFor((client) => client.send('{"ping":{}}'.padEnd(2_000_000)))).toBe(3508);
+    const seconds = Date.now() / 1000 - 300;
+    const stale = signToken(
+      { user: "u", subPrefix: "", pubPrefix: "", atSeconds: seconds, salt: "", address: "" },
+      secret,
+    );
+    expect(await codeFor((client) => client.send(JSON.stringify({ id: 1, connect: { token: stale } })))).toBe(3005);
+    const { client, welcome } = await connect();
+    doors.hub.disconnect({ connection: String(welcome["connection"]) }, "go away");
+    expect(await client.closed).toEqual({ code: 3503, reason: "go away" });
+  });
+
+  test("Connection: a wrong token in the address is refused before the upgrade, as JSON", async () => {
+    const answer = await fetch(`${doors.url}/connect/?token=1:2:3`, { headers: { Upgrade: "websocket" } });
+    expect(answer.status).toBe(401);
+    expect(await answer.json()).toMatchObject({ error: { code: "windsock/token", close: 3500, reconnect: false } });
+    expect((await fetch(`${doors.url}/connect/`)).status).toBe(400);
+  });
+
+  test("Connection: a refresh takes topics away, and the end of a token ends it", async () => {
+    const now = Date.now() / 1000;
+    // Within the leeway that tokens have.
+    const { client, welcome } = await connect({ ...all, exp: now - 59.5 });
+    expect(Number(welcome["expiresInMs"])).toBeLessThan(600);
+    await client.ask("subscribe", { topics: ["x", "y"] });
+    const narrower = doors.token({ ...all, subscribe: ["x"], exp: now - 59 });
+    expect(await client.ask("refresh", { token: narrower })).toHaveProperty("expiresInMs");
+    expect(client.heard.find(({ dropped }) => dropped)).toEqual({ dropped: { topics: ["y"] } });
+    expect(await client.ask("refresh", { token: doors.token({ ...all, sub: "bob" }) })).toMatchObject({
+      error: { code: "windsock/other-user" },
+    });
+    expect((await client.closed).code).toBe(3005);
+  });
+
+  test("Connection: limits of topics, of rate and of connections", async () => {
+    await using narrow = openDoors({
+      bounds: { topics: 2, messagesPerSecond: 1, messagesBurst: 4 },
+      connectionsPerUser: 1,
+    });
+    const { client } = await connect(all, narrow);
+    expect(await client.ask("subscribe", { topics: ["a", "b", "c"] })).toMatchObject({
+      error: { code: "windsock/topics" },
+    });
+    expect(await client.ask("subscribe", { topics: ["a", "b"] })).toHaveProperty("position");
+    const answers = [];
+    for (let at = 0; at < 3; at++) answers.push(await client.ask("publish", { address: "a", content: "x" }));
+    expect(answers.at(-1)).toMatchObject({ error: { code: "windsock/limited" } });
+    const second = new RawClient(`${narrow.url}/connect/`);
+    expect(await second.ask("connect", { token: narrow.token(all) })).toMatchObject({
+      error: { code: "windsock/too-many" },
+    });
+    expect((await second.closed).code).toBe(3504);
+    client.close();
+  });
+
+  test("Connection: the stop of the server asks to come again", async () => {
+    const own = openDoors();
+    const { client } = await connect(all, own);
+    own.doors.stop();
+    expect((await client.closed).code).toBe(3000);
+    await own[Symbol.asyncDispose]();
+  });
+
+  test("Connection: beats tell how far the order has come", async () => {
+    await using quick = openDoors({ pingMs: 100 });
+    const { client } = await connect(all, quick);
+    await client.until(() => client.heard.some(({ ping }) => ping !== undefined));
+    await client.ask("subscribe", { topics: ["quiet"] });
+    for (let at = 0; at < 3; at++) await quick.hub.publish({ address: "loud", content: "" });
+    await client.until(() =>
+      client.heard.some(({ ping }) => (ping as { position?: string })?.position === quick.hub.position),
+    );
+    client.close();
+  });
+});

@@ -1,0 +1,364 @@
+/**
+ * One connection of the newer websocket: commands in, answers and pushes out. Commands are done one after the other, so
+ * that what they say of topics holds in the order in which they were said. It ends with a code that tells the client
+ * what to do; who takes messages too slowly is ended, and goes on from its position.
+ */
+import { Fault, toFault } from "../../../kit/fault.ts";
+import type { Socket, SocketHandler } from "../../../kit/http/socket.ts";
+import type { PresenceChange } from "../hub.ts";
+import { Pace } from "../limits.ts";
+import type { Publication } from "../publication.ts";
+import { closeCodeOf, closeCodes, closeReason } from "./close-codes.ts";
+import { type Command, faultJson, infoText, publicationJson, readCommand } from "./command.ts";
+import { newConnection } from "./admission.ts";
+import type { NewerParts } from "./newer-parts.ts";
+import { Outbox } from "./outbox.ts";
+import { requirePublish, type Rights } from "./rights.ts";
+import { Subscriber } from "./subscriber.ts";
+import { parseTopic, topicOf } from "./topic.ts";
+
+/** Who opened it. */
+export interface Opener {
+  address: string;
+  /** The rights that were shown with the handshake, if any. */
+  rights: Rights | undefined;
+  /** What a token allows; without one, what the caller may. */
+  rightsOf(token: string | undefined): Rights;
+}
+
+/** A connection has to say who it is within this time. */
+const helloMs = 10_000;
+/** Bytes given to the runtime at a time; the rest waits here, where it is counted. */
+const windowBytes = 262_144;
+const portionBytes = 65_536;
+/** Commands that wait for those before them, and what they take. */
+const maxQueued = 1000;
+const maxQueuedBytes = 4 * 1024 * 1024;
+/** Commands over the rate that are answered before the connection is ended. */
+const patience = 1000;
+
+/** See the file's head. */
+export class Connection implements SocketHandler {
+  readonly connection = newConnection();
+  readonly #parts: NewerParts;
+  readonly #opener: Opener;
+  readonly #since: number;
+  readonly #pace: Pace;
+  readonly #outbox: Outbox;
+  #subscriber: Subscriber | undefined;
+  #socket: Socket | undefined;
+  #work: Promise<void> = Promise.resolve();
+  #queued = 0;
+  #queuedBytes = 0;
+  #room: (() => void) | undefined;
+  #over = 0;
+  #isFlushing = false;
+  #isEnding = false;
+  #leave: (() => void) | undefined;
+  #stopPulse: (() => void) | undefined;
+  #cancelHello: () => void = () => undefined;
+  #cancelExpiry: () => void = () => undefined;
+
+  constructor(parts: NewerParts, opener: Opener) {
+    const { clock, limits } = parts;
+    this.#parts = parts;
+    this.#opener = opener;
+    this.#since = clock.now();
+    this.#pace = new Pace(clock, limits.messagesPerSecond, limits.messagesBurst);
+    this.#outbox = new Outbox(
+      limits.waitingBytes,
+      () => this.#flushSoon(),
+      () => this.#end(closeCodes.slow, "you take messages too slowly; go on from the last one you saw"),
+    );
+  }
+
+  opened(socket: Socket): void {
+    this.#socket = socket;
+    this.#parts.connections.add(this);
+    this.#cancelHello = this.#parts.clock.schedule(helloMs, () => {
+      this.#end(closeCodes.nonsense, `no connect command came within ${helloMs / 1000} s`);
+    });
+  }
+
+  received(_: Socket, message: string | Buffer): void {
+    const text = typeof message === "string" ? message : message.toString("utf8");
+    const { commandBytes } = this.#parts.limits;
+    if (text.length > commandBytes) {
+      this.#end(closeCodes.large, `a message has more than ${commandBytes} bytes`);
+      return;
+    }
+    for (const line of text.split("\n")) if (line !== "" && !this.#isEnding) this.#queue(line);
+  }
+
+  drained(): void {
+    this.#flush();
+  }
+
+  closed(): void {
+    this.#isEnding = true;
+    this.#socket = undefined;
+    this.#parts.connections.delete(this);
+    this.#cancelHello();
+    this.#cancelExpiry();
+    this.#stopPulse?.();
+    this.#subscriber?.leave();
+    this.#leave?.();
+    this.#outbox.end();
+    this.#makeRoom();
+  }
+
+  /** The server stops. */
+  stop(): void {
+    this.#end(closeCodes.leaving, "the server stops");
+  }
+
+  #queue(line: string): void {
+    const { limits } = this.#parts;
+    if (this.#queued >= maxQueued || this.#queuedBytes > Math.max(maxQueuedBytes, limits.commandBytes)) {
+      this.#end(closeCodes.hasty, `${this.#queued} commands wait already`);
+      return;
+    }
+    this.#queued++;
+    this.#queuedBytes += line.length;
+    this.#work = this.#work.then(async () => {
+      // Who does not take the answers gets to ask no more.
+      while (this.#outbox.askedBytes > limits.waitingBytes && !this.#isEnding) {
+        await new Promise<void>((resolve) => {
+          this.#room = resolve;
+        });
+      }
+      this.#queued--;
+      this.#queuedBytes -= line.length;
+      if (!this.#isEnding) await this.#hear(line);
+    });
+  }
+
+  async #hear(line: string): Promise<void> {
+    let command: Command | undefined;
+    try {
+      command = readCommand(line);
+      if (!this.#pace.take()) this.#hasten();
+      await this.#do(command);
+    } catch (thrown) {
+      const fault = toFault(thrown);
+      if (fault.kind === "internal") this.#parts.log.error("A command failed", { reason: String(thrown) });
+      const id = command?.id ?? fault.details["id"];
+      this.#say({ ...(id === undefined ? {} : { id }), error: faultJson(fault) });
+      // Without a connection nothing else can be done.
+      if (!this.#subscriber && (!command || command.connect)) this.#end(closeCodeOf(fault), fault.message);
+    }
+  }
+
+  #hasten(): void {
+    const { messagesPerSecond } = this.#parts.limits;
+    if (++this.#over > patience) this.#end(closeCodes.hasty, `more than ${messagesPerSecond} commands a second`);
+    throw new Fault(
+      "limited",
+      "windsock/limited",
+      `Cannot take that: more than ${messagesPerSecond} commands a second`,
+      {
+        retryAfterMs: 1000,
+      },
+    );
+  }
+
+  async #do(command: Command): Promise<void> {
+    const { id } = command;
+    const answer = (verb: string, result: object) => {
+      if (id !== undefined) this.#say({ id, [verb]: result });
+    };
+    if (command.connect) {
+      answer("connect", await this.#connect(command.connect));
+      return;
+    }
+    const subscriber = this.#subscriber;
+    if (!subscriber) throw new Fault("unauthorized", "windsock/connect", "Cannot do that: say connect first");
+    const { hub } = this.#parts;
+    if (command.publish) {
+      // Not waited for: what is published next keeps its order, and a slow disk must not hold back other commands.
+      this.#publish(subscriber, command.publish).then(
+        (position) => answer("publish", { position }),
+        (thrown: unknown) => {
+          const fault = toFault(thrown);
+          this.#say({ ...(id === undefined ? {} : { id }), error: faultJson(fault) });
+        },
+      );
+    } else if (command.subscribe) {
+      const { history, since, topics } = command.subscribe;
+      answer("subscribe", await subscriber.subscribe(topics.map(parseTopic), { history, since }));
+    } else if (command.unsubscribe) {
+      subscriber.unsubscribe(command.unsubscribe.topics.map(parseTopic));
+      answer("unsubscribe", {});
+    } else if (command.history) {
+      const { limit = 100, topic } = command.history;
+      const { position } = hub;
+      answer("history", { publications: await subscriber.history(parseTopic(topic), limit), position });
+    } else if (command.presence) {
+      const { address, enter, watch } = command.presence;
+      if (enter === true) subscriber.enter(address);
+      else if (enter === false) subscriber.exit(address);
+      if (watch === false) subscriber.unwatch(address);
+      answer("presence", { clients: watch === true ? subscriber.watch(address) : subscriber.presence(address) });
+    } else if (command.stats) {
+      answer("stats", statsOf(subscriber.presence(command.stats.address)));
+    } else if (command.refresh) answer("refresh", this.#refresh(subscriber, command.refresh.token));
+    else answer("ping", { position: hub.position });
+  }
+
+  async #connect(said: NonNullable<Command["connect"]>): Promise<object> {
+    if (this.#subscriber) throw new Fault("invalid", "windsock/connected", "Cannot connect: this connection stands");
+    const { admission, hub, limits, pulse, roster } = this.#parts;
+    const rights =
+      said.token === undefined && this.#opener.rights ? this.#opener.rights : this.#opener.rightsOf(said.token);
+    const info = infoText(said.info);
+    const { address } = this.#opener;
+    const leave = await admission.enter({
+      connection: this.connection,
+      user: rights.user,
+      address,
+      transport: "websocket",
+      since: this.#since,
+      topics: () => this.#subscriber?.words() ?? [],
+      waitingBytes: () => this.#outbox.waitingBytes + (this.#socket?.getBufferedAmount() ?? 0),
+      end: (reason) => this.#end(closeCodes.ended, reason),
+    });
+    if (this.#isEnding) {
+      leave();
+      throw new Fault("unavailable", "windsock/leaving", "Cannot connect: the connection ends");
+    }
+    this.#leave = leave;
+    this.#cancelHello();
+    const { connection } = this;
+    const outlet = {
+      publication: (publication: Publication, isMissed: boolean) => this.#push(publication, isMissed),
+      gap: () => this.#say({ gap: { position: hub.position } }),
+      presence: (at: string, { kind, who }: PresenceChange) => this.#sayLive({ change: { address: at, kind, who } }),
+    };
+    this.#subscriber = new Subscriber({ hub, roster, limits, connection, outlet }, rights, info);
+    this.#stopPulse = pulse.join(() => this.#beat());
+    this.#expireAt(rights);
+    return {
+      connection,
+      user: rights.user,
+      position: hub.position,
+      pingMs: this.#parts.pingMs,
+      may: { subscribe: rights.subscribe.map(topicOf), publish: rights.publish.map(topicOf) },
+      ...(rights.home === undefined ? {} : { home: rights.home }),
+      ...this.#expiresIn(rights),
+      limits: { topics: limits.topics, commandBytes: limits.commandBytes, messagesPerSecond: limits.messagesPerSecond },
+    };
+  }
+
+  async #publish(subscriber: Subscriber, said: { address?: string | undefined; content: string }): Promise<string> {
+    const address = said.address ?? subscriber.rights.home;
+    if (address === undefined) {
+      throw new Fault("invalid", "windsock/address", "Cannot publish: no address was given, and the token names none");
+    }
+    requirePublish(subscriber.rights, address);
+    return (await this.#parts.publish({ address, content: said.content }, subscriber.rights.user)).position;
+  }
+
+  #refresh(subscriber: Subscriber, token: string): object {
+    const rights = this.#parts.admission.renewed(token);
+    if (rights.user !== subscriber.rights.user) {
+      throw new Fault("forbidden", "windsock/other-user", "Cannot refresh: the token is of another user");
+    }
+    const lost = subscriber.refresh(rights);
+    if (lost.length > 0) this.#say({ dropped: { topics: lost.map(topicOf) } });
+    this.#expireAt(rights);
+    return this.#expiresIn(rights);
+  }
+
+  #expiresIn({ expiresAt }: Rights): object {
+    return expiresAt === undefined ? {} : { expiresInMs: Math.max(0, expiresAt - this.#parts.clock.now()) };
+  }
+
+  #expireAt({ expiresAt }: Rights): void {
+    this.#cancelExpiry();
+    if (expiresAt === undefined) return;
+    this.#cancelExpiry = this.#parts.clock.schedule(expiresAt - this.#parts.clock.now(), () => {
+      this.#end(closeCodes.expired, "the token has expired; connect again with a fresh one");
+    });
+  }
+
+  #beat(): void {
+    if (this.#subscriber && !this.#parts.isGood(this.#subscriber.rights)) {
+      this.#end(closeCodes.token, "the token is good no more");
+      return;
+    }
+    // Who has something to read sees by it that we live.
+    if (this.#outbox.isEmpty) this.#sayLive({ ping: { position: this.#parts.hub.position } });
+  }
+
+  #push(publication: Publication, isMissed: boolean): void {
+    this.#outbox.put({
+      text: () => `{"push":${publicationJson(publication)}}`,
+      sizeBytes: publication.address.length + publication.content.length + 100,
+      isAsked: isMissed,
+    });
+  }
+
+  #sayLive(value: object): void {
+    const text = JSON.stringify(value);
+    this.#outbox.put({ text: () => text, sizeBytes: text.length, isAsked: false });
+  }
+
+  #say(value: object): void {
+    const text = JSON.stringify(value);
+    this.#outbox.put({ text: () => text, sizeBytes: text.length, isAsked: true });
+  }
+
+  /** What one turn of the event loop brings goes out in one message. */
+  #flushSoon(): void {
+    if (this.#isFlushing) return;
+    this.#isFlushing = true;
+    setImmediate(() => {
+      this.#isFlushing = false;
+      this.#flush();
+    });
+  }
+
+  #flush(): void {
+    const socket = this.#socket;
+    if (!socket) return;
+    while (socket.getBufferedAmount() < windowBytes) {
+      const text = this.#outbox.take(portionBytes);
+      if (text === undefined) return;
+      if (this.#socket !== socket) return;
+      socket.send(text, this.#parts.deflate);
+      this.#makeRoom();
+    }
+  }
+
+  #makeRoom(): void {
+    const room = this.#room;
+    this.#room = undefined;
+    room?.();
+  }
+
+  #end(code: number, reason: string): void {
+    if (this.#isEnding) return;
+    this.#isEnding = true;
+    // What was said before, an error above all, goes out first, unless nothing is taken.
+    if (code !== closeCodes.slow) this.#flush();
+    this.#outbox.end();
+    this.#subscriber?.leave();
+    const socket = this.#socket;
+    socket?.close(code, closeReason(reason));
+    // Who does not read does not read this either.
+    this.#parts.clock.schedule(5000, () => {
+      if (this.#socket) socket?.terminate();
+    });
+  }
+}
+
+/** How many are there, by how many connections. */
+export function statsOf(present: readonly { connection: string; user: string }[]): {
+  connections: number;
+  users: number;
+} {
+  const named = new Set(present.map(({ user }) => user).filter((user) => user !== ""));
+  // Who is nobody in particular counts by connection.
+  const nameless = present.filter(({ user }) => user === "").length;
+  return { connections: present.length, users: named.size + nameless };
+}

@@ -1,0 +1,205 @@
+/**
+ * The same topics as server-sent events: `GET /events?topic=…&prefix=…&token=…`. Each publication is an event whose id is
+ * its position, so that the browser's own Last-Event-ID goes on from there; beats are comments with the id of the place
+ * that the order has reached, which a browser keeps without any event. Beside `message` there are the events `welcome`,
+ * `subscribed`, `gap`, `change` and, last of all, `end` with a code of close-codes.ts. Source: WHATWG HTML, section 9.2.
+ */
+import type { Caller } from "../../../kit/service.ts";
+import type { PresenceChange } from "../hub.ts";
+import type { Publication } from "../publication.ts";
+import { newConnection } from "./admission.ts";
+import { crossOrigin } from "./answers.ts";
+import { infoOf, sinceOf, topicsOf } from "./asked.ts";
+import { closeCodes, mayReconnect } from "./close-codes.ts";
+import { infoText, publicationJson } from "./command.ts";
+import type { NewerParts } from "./newer-parts.ts";
+import { Outbox } from "./outbox.ts";
+import type { Rights } from "./rights.ts";
+import { Subscriber } from "./subscriber.ts";
+
+const retryMs = 2000;
+const portionBytes = 65_536;
+/** Who is told to go has so long to take it. */
+const farewellMs = 5000;
+
+/** Answers with a stream of events. Faults as of Admission.enter and Subscriber.subscribe. */
+export async function openEvents(
+  parts: NewerParts,
+  request: Request,
+  caller: Caller,
+  query: URLSearchParams,
+  rights: Rights,
+): Promise<Response> {
+  const stream = new EventStream(parts, rights, infoText(infoOf(query)));
+  await stream.open(request, caller, query);
+  return new Response(stream.body(caller.keepOpen()), {
+    headers: { ...crossOrigin, "Content-Type": "text/event-stream; charset=utf-8", "X-Accel-Buffering": "no" },
+  });
+}
+
+class EventStream {
+  readonly connection = newConnection();
+  readonly #parts: NewerParts;
+  readonly #rights: Rights;
+  readonly #outbox: Outbox;
+  readonly #subscriber: Subscriber;
+  readonly #encoder = new TextEncoder();
+  #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
+  #wake: (() => void) | undefined;
+  /** What is said at the end, once there is one. */
+  #farewell: string | undefined;
+  #isOver = false;
+  #leave: () => void = () => undefined;
+  #undo: (() => void)[] = [];
+
+  constructor(parts: NewerParts, rights: Rights, info: string | undefined) {
+    const { hub, limits, roster } = parts;
+    this.#parts = parts;
+    this.#rights = rights;
+    this.#outbox = new Outbox(
+      limits.waitingBytes,
+      () => this.#stir(),
+      () => this.#finish(closeCodes.slow, "you take messages too slowly; go on from the last one you saw"),
+    );
+    const outlet = {
+      publication: (publication: Publication, isMissed: boolean) =>
+        this.#outbox.put({
+          text: () => `id: ${publication.position}\ndata: ${publicationJson(publication)}\n\n`,
+          sizeBytes: publication.address.length + publication.content.length + 120,
+          isAsked: isMissed,
+        }),
+      gap: () => this.#put(eventText("gap", { position: hub.position }), true),
+      presence: (address: string, change: PresenceChange) => this.#put(eventText("change", { address, ...change })),
+    };
+    this.#subscriber = new Subscriber({ hub, roster, limits, connection: this.connection, outlet }, rights, info);
+  }
+
+  /** Enters, and goes back to where the client was. */
+  async open(request: Request, caller: Caller, query: URLSearchParams): Promise<void> {
+    const { admission, clock, pingMs } = this.#parts;
+    const subscriber = this.#subscriber;
+    const { user } = this.#rights;
+    this.#leave = await admission.enter({
+      connection: this.connection,
+      user,
+      address: admission.addressOf(request, caller),
+      transport: "sse",
+      since: clock.now(),
+      topics: () => subscriber.words(),
+      waitingBytes: () => this.#outbox.waitingBytes,
+      end: (reason) => this.#finish(closeCodes.ended, reason),
+    });
+    try {
+      const since = sinceOf(request, query);
+      this.#put(`retry: ${retryMs}\n\n${eventText("welcome", { connection: this.connection, user, pingMs })}`, true);
+      const { position, recovered } = await subscriber.subscribe(topicsOf(query, this.#rights), { since });
+      // After what was missed: whoever has this id has that, too.
+      const subscribed = eventText("subscribed", { position, ...(since === undefined ? {} : { recovered }) });
+      this.#put(`id: ${position}\n${subscribed}`, true);
+      for (const address of query.getAll("enter")) subscriber.enter(address);
+      for (const address of query.getAll("watch")) subscriber.watch(address);
+    } catch (thrown) {
+      this.#end();
+      throw thrown;
+    }
+  }
+
+  /** What is sent until the reader leaves, or has to. */
+  body(signal: AbortSignal): ReadableStream<Uint8Array> {
+    const { clock, connections, pulse } = this.#parts;
+    const { expiresAt } = this.#rights;
+    const end = () => this.#end();
+    const stoppable = { stop: () => this.#finish(closeCodes.leaving, "the server stops") };
+    connections.add(stoppable);
+    this.#undo.push(
+      () => connections.delete(stoppable),
+      () => signal.removeEventListener("abort", end),
+      pulse.join(() => this.#beat()),
+    );
+    if (expiresAt !== undefined) {
+      this.#undo.push(
+        clock.schedule(expiresAt - clock.now(), () => {
+          this.#finish(closeCodes.expired, "the token has expired; connect again with a fresh one");
+        }),
+      );
+    }
+    if (signal.aborted) end();
+    else signal.addEventListener("abort", end, { once: true });
+    return new ReadableStream<Uint8Array>(
+      {
+        start: (controller) => {
+          this.#controller = controller;
+        },
+        pull: (controller) => this.#send(controller),
+        cancel: end,
+      },
+      { highWaterMark: 0 },
+    );
+  }
+
+  async #send(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
+    if (!this.#isOver && this.#farewell === undefined && this.#outbox.isEmpty) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+    const text = this.#outbox.take(portionBytes, "");
+    if (text !== undefined) {
+      controller.enqueue(this.#encoder.encode(text));
+      return;
+    }
+    if (this.#farewell !== undefined && !this.#isOver) controller.enqueue(this.#encoder.encode(this.#farewell));
+    this.#controller = undefined;
+    controller.close();
+    this.#end();
+  }
+
+  #beat(): void {
+    const { clock, hub } = this.#parts;
+    if (!this.#parts.isGood(this.#rights)) {
+      const hasExpired = (this.#rights.expiresAt ?? Infinity) < clock.now();
+      this.#finish(hasExpired ? closeCodes.expired : closeCodes.token, "the token is good no more");
+    } else if (this.#outbox.isEmpty) this.#put(`: still here\nid: ${hub.position}\n\n`);
+  }
+
+  #put(text: string, isAsked = false): void {
+    this.#outbox.put({ text: () => text, sizeBytes: text.length, isAsked });
+  }
+
+  #stir(): void {
+    const wake = this.#wake;
+    this.#wake = undefined;
+    wake?.();
+  }
+
+  /** Says why, after what waits; who does not take it is cut off. */
+  #finish(code: number, reason: string): void {
+    if (this.#isOver || this.#farewell !== undefined) return;
+    this.#farewell = eventText("end", { code, reason, reconnect: mayReconnect(code) });
+    this.#subscriber.leave();
+    this.#stir();
+    this.#undo.push(
+      this.#parts.clock.schedule(farewellMs, () => {
+        const controller = this.#controller;
+        this.#controller = undefined;
+        this.#end();
+        controller?.error(new Error(reason));
+      }),
+    );
+  }
+
+  #end(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    for (const undo of this.#undo) undo();
+    this.#undo = [];
+    this.#subscriber.leave();
+    this.#outbox.end();
+    this.#leave();
+    this.#stir();
+  }
+}
+
+function eventText(name: string, data: object): string {
+  return `event: ${name}\ndata: ${JSON.stringify(data)}\n\n`;
+}

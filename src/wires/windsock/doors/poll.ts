@@ -1,0 +1,106 @@
+/**
+ * The same topics by long poll: `GET /poll?topic=…&since=…&token=…` answers at once with what came since, or waits for it.
+ */
+import type { Caller } from "../../../kit/service.ts";
+import type { Publication } from "../publication.ts";
+import { newConnection } from "./admission.ts";
+import { json, numberOf } from "./answers.ts";
+import { sinceOf, topicsOf } from "./asked.ts";
+import { closeCodes, mayReconnect } from "./close-codes.ts";
+import type { NewerParts } from "./newer-parts.ts";
+import type { Rights } from "./rights.ts";
+import { Subscriber } from "./subscriber.ts";
+
+const maxWaitSeconds = 60;
+/** A poll answers with about so many bytes, and the rest the next time. */
+const pollBytes = 1_048_576;
+
+/**
+ * Answers `{publications, position, gap, more}` when there is something, or after `wait` seconds; without `since` at once, so
+ * that one knows where to begin.
+ */
+export async function poll(
+  parts: NewerParts,
+  request: Request,
+  caller: Caller,
+  query: URLSearchParams,
+  rights: Rights,
+): Promise<Response> {
+  const { admission, clock, hub, limits, roster } = parts;
+  const interests = topicsOf(query, rights);
+  const waitMs = numberOf(query, "wait", 25, maxWaitSeconds) * 1000;
+  const since = sinceOf(request, query);
+  const connection = newConnection();
+  const publications: Publication[] = [];
+  let sizeBytes = 0;
+  let isGap = false;
+  let ending: { code: number; reason: string } | undefined;
+  let wake: (() => void) | undefined;
+  const stir = () => wake?.();
+  const outlet = {
+    publication(publication: Publication) {
+      publications.push(publication);
+      sizeBytes += publication.content.length;
+      stir();
+    },
+    gap() {
+      isGap = true;
+      stir();
+    },
+    presence: () => undefined,
+  };
+  const subscriber = new Subscriber({ hub, roster, limits, connection, outlet }, rights);
+  const finish = (code: number, reason: string) => {
+    ending = { code, reason };
+    stir();
+  };
+  const leave = await admission.enter({
+    connection,
+    user: rights.user,
+    address: admission.addressOf(request, caller),
+    transport: "poll",
+    since: clock.now(),
+    topics: () => subscriber.words(),
+    waitingBytes: () => sizeBytes,
+    end: (reason) => finish(closeCodes.ended, reason),
+  });
+  const stoppable = { stop: () => finish(closeCodes.leaving, "the server stops") };
+  try {
+    const subscribed = await subscriber.subscribe(interests, { since });
+    let { position } = subscribed;
+    if (since !== undefined && publications.length === 0 && !isGap && ending === undefined && waitMs > 0) {
+      parts.connections.add(stoppable);
+      const signal = caller.keepOpen();
+      await new Promise<void>((resolve) => {
+        const cancel = clock.schedule(waitMs, resolve);
+        // What one turn brings is told together.
+        wake = () => {
+          wake = undefined;
+          cancel();
+          setImmediate(resolve);
+        };
+        if (signal.aborted) resolve();
+        signal.addEventListener("abort", stir, { once: true });
+      });
+      ({ position } = hub);
+    }
+    if (ending) return json({ end: { ...ending, reconnect: mayReconnect(ending.code) } }, 409);
+    let told = publications;
+    if (sizeBytes > pollBytes) {
+      let bytes = 0;
+      const cut = publications.findIndex(({ content }) => (bytes += content.length) > pollBytes);
+      told = publications.slice(0, Math.max(1, cut));
+    }
+    const more = told.length < publications.length;
+    return json({
+      publications: told.map(({ address, at, content, position }) => ({ address, content, position, at })),
+      position: more ? told.at(-1)?.position : position,
+      gap: isGap,
+      more,
+    });
+  } finally {
+    parts.connections.delete(stoppable);
+    subscriber.leave();
+    leave();
+  }
+}

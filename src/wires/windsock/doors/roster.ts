@@ -1,0 +1,129 @@
+/**
+ * Who is connected by which door, for pages and orders to end; and which topics somebody hears, so that the
+ * application can be told when one is occupied and when it is vacated. A topic counts as vacated only when nobody came
+ * back for a while, so that a reconnection is no news.
+ */
+import type { Clock } from "../../../kit/clock.ts";
+import type { Hub } from "../hub.ts";
+import { type Interest, interestKey } from "../publication.ts";
+
+/** One connection as pages and the API see it. */
+export interface Entry {
+  readonly connection: string;
+  readonly user: string;
+  /** IP address. */
+  readonly address: string;
+  /** `websocket`, `sse`, `poll`, or that of another door. */
+  readonly transport: string;
+  /** Epoch ms. */
+  readonly since: number;
+  /** What it hears, in words. */
+  topics(): readonly string[];
+  /** What waits for it, in bytes. */
+  waitingBytes(): number;
+  end(reason: string): void;
+}
+
+/** What the roster needs. */
+export interface RosterParts {
+  hub: Pick<Hub, "attach">;
+  clock: Clock;
+  /** The first began to hear a topic, or the last ceased. */
+  told(kind: "occupied" | "vacated", interest: Interest): void;
+}
+
+/** How long a topic may be unheard before it counts as vacated. */
+const graceMs = 5000;
+
+/** See the file's head. */
+export class Roster {
+  readonly #parts: RosterParts;
+  readonly #entries = new Map<string, Entry>();
+  readonly #heard = new Map<string, { interest: Interest; count: number; cancel: (() => void) | undefined }>();
+
+  constructor(parts: RosterParts) {
+    this.#parts = parts;
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** Enters a connection until the function is called. */
+  enter(entry: Entry): () => void {
+    const { connection, user } = entry;
+    this.#entries.set(connection, entry);
+    const detach = this.#parts.hub.attach({ connection, user, end: (reason) => entry.end(reason) });
+    let isOver = false;
+    return () => {
+      if (isOver) return;
+      isOver = true;
+      detach();
+      this.#entries.delete(connection);
+    };
+  }
+
+  /** Somebody hears a topic until the function is called. */
+  hear(interest: Interest): () => void {
+    const key = interestKey(interest);
+    let heard = this.#heard.get(key);
+    if (heard) {
+      heard.cancel?.();
+      heard.cancel = undefined;
+      heard.count++;
+    } else {
+      heard = { interest, count: 1, cancel: undefined };
+      this.#heard.set(key, heard);
+      this.#parts.told("occupied", interest);
+    }
+    const held = heard;
+    let isOver = false;
+    return () => {
+      if (isOver) return;
+      isOver = true;
+      if (--held.count > 0) return;
+      held.cancel = this.#parts.clock.schedule(graceMs, () => {
+        this.#heard.delete(key);
+        this.#parts.told("vacated", interest);
+      });
+    };
+  }
+
+  /** Connections, oldest first, at most `limit`; of one user where one is named. */
+  list(limit: number, user?: string): Entry[] {
+    const found: Entry[] = [];
+    for (const entry of this.#entries.values()) {
+      if (found.length === limit) break;
+      if (user === undefined || entry.user === user) found.push(entry);
+    }
+    return found;
+  }
+
+  /** What is heard, by how many, most first. */
+  topics(limit: number): { interest: Interest; count: number }[] {
+    return [...this.#heard.values()]
+      .filter(({ count }) => count > 0)
+      .map(({ count, interest }) => ({ interest, count }))
+      .sort((left, right) => right.count - left.count)
+      .slice(0, limit);
+  }
+
+  /** Distinct topics that are heard. */
+  get topicCount(): number {
+    let count = 0;
+    for (const heard of this.#heard.values()) if (heard.count > 0) count++;
+    return count;
+  }
+
+  /** Ends all connections whose entries fit. How many. */
+  endAll(fits: (entry: Entry) => boolean, reason: string): number {
+    const chosen = [...this.#entries.values()].filter(fits);
+    for (const entry of chosen) entry.end(reason);
+    return chosen.length;
+  }
+
+  /** Forgets what waits. */
+  close(): void {
+    for (const { cancel } of this.#heard.values()) cancel?.();
+  }
+}

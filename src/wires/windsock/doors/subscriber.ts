@@ -1,0 +1,245 @@
+/**
+ * What one connection hears and where it is present: the one model under the newer websocket, SSE and the long poll. All
+ * topics of a connection hang on one seat, so each publication comes once however many of them it meets, and one position
+ * is enough to go on from. Rights are asked here and nowhere else.
+ */
+import { Fault } from "../../../kit/fault.ts";
+import type { Hub, Presence, PresenceChange, Seat } from "../hub.ts";
+import { type Interest, interestKey, type Publication } from "../publication.ts";
+import type { DoorLimits } from "./limits.ts";
+import { maySubscribe, requireSubscribe, type Rights } from "./rights.ts";
+import type { Roster } from "./roster.ts";
+import { topicWords } from "./topic.ts";
+
+/** The hub with the place that its order has reached: all that comes before it was heard by everyone who listens. */
+export type PlacedHub = Hub & { readonly position: string };
+
+/** What takes news to the client. None of it may wait. */
+export interface Outlet {
+  /** `isMissed` for what was published while the client was away. */
+  publication(publication: Publication, isMissed: boolean): void;
+  gap(): void;
+  presence(address: string, change: PresenceChange): void;
+}
+
+/** What a subscriber stands on. */
+export interface SubscriberParts {
+  hub: PlacedHub;
+  roster: Roster;
+  limits: DoorLimits;
+  connection: string;
+  outlet: Outlet;
+}
+
+/** What became of a subscription. */
+export interface Subscribed {
+  /** What comes later is heard. */
+  position: string;
+  /** Whether one can go back to positions at all. */
+  recoverable: true;
+  /** With `since`: whether everything in between was told. */
+  recovered?: boolean;
+  /** With `history`: the newest before the position, oldest first; nothing of it is told again. */
+  history?: readonly Publication[];
+}
+
+/** See the file's head. */
+export class Subscriber {
+  readonly #parts: SubscriberParts;
+  readonly #topics = new Map<string, { interest: Interest; forget: () => void }>();
+  readonly #places = new Map<string, () => void>();
+  readonly #watches = new Map<string, () => void>();
+  /** Positions that were told while a question for history is under way. */
+  #told: Set<string> | undefined;
+  #seat: Seat | undefined;
+  #isMissed = false;
+  #isOver = false;
+  #info: string | undefined;
+  #rights: Rights;
+
+  constructor(parts: SubscriberParts, rights: Rights, info?: string) {
+    this.#parts = parts;
+    this.#rights = rights;
+    this.#info = info;
+  }
+
+  get rights(): Rights {
+    return this.#rights;
+  }
+
+  get interests(): Interest[] {
+    return [...this.#topics.values()].map(({ interest }) => interest);
+  }
+
+  /**
+   * Hears more topics. `since` is for the first subscription of a connection, `history` for a single topic. Faults:
+   * `windsock/subscribe-right`, `windsock/topics` (limited), `windsock/since` and `windsock/history` (invalid).
+   */
+  async subscribe(
+    interests: readonly Interest[],
+    options: { since?: string | undefined; history?: number | undefined } = {},
+  ): Promise<Subscribed> {
+    const { hub, limits, outlet } = this.#parts;
+    for (const interest of interests) requireSubscribe(this.#rights, interest);
+    const fresh = interests.filter((interest) => !this.#topics.has(interestKey(interest)));
+    this.#requireRoom(this.#topics.size + fresh.length);
+    const { history, since } = options;
+    if (history !== undefined && interests.length !== 1) {
+      throw new Fault("invalid", "windsock/history", "Cannot tell the history of several topics in one: ask for each");
+    }
+    if (since !== undefined && this.#seat) {
+      throw new Fault("invalid", "windsock/since", "Cannot go back now: only the first subscription may say since");
+    }
+    const told = history === undefined ? undefined : new Set<string>();
+    this.#told = told;
+    let recovered: boolean | undefined;
+    try {
+      if (this.#seat) for (const interest of fresh) this.#seat.add(interest);
+      else {
+        this.#isMissed = since !== undefined;
+        const listener = {
+          hear: (publication: Publication) => {
+            this.#told?.add(publication.position);
+            outlet.publication(publication, this.#isMissed);
+          },
+          gap: () => outlet.gap(),
+        };
+        const limit = limits.resumeCount;
+        const seated = hub.listen(fresh, listener, { limit, ...(since === undefined ? {} : { since }) });
+        const { recovery, seat } = await seated;
+        this.#isMissed = false;
+        this.#seat = seat;
+        recovered = recovery?.isComplete;
+      }
+      for (const interest of fresh) {
+        this.#topics.set(interestKey(interest), { interest, forget: this.#parts.roster.hear(interest) });
+      }
+      if (this.#isOver) this.leave();
+      const { position } = this.#seat;
+      const [only] = interests;
+      const found = history === undefined || !only ? undefined : await this.#historyOf(only, history);
+      return {
+        position,
+        recoverable: true,
+        ...(since === undefined ? {} : { recovered: recovered ?? false }),
+        ...(found ? { history: found.filter(({ position }) => !told?.has(position)) } : {}),
+      };
+    } finally {
+      this.#told = undefined;
+      this.#isMissed = false;
+    }
+  }
+
+  /** Hears topics no more. */
+  unsubscribe(interests: readonly Interest[]): void {
+    for (const interest of interests) {
+      const key = interestKey(interest);
+      const topic = this.#topics.get(key);
+      if (!topic) continue;
+      this.#topics.delete(key);
+      topic.forget();
+      this.#seat?.remove(interest);
+    }
+  }
+
+  /** The newest publications, oldest first. Faults: `windsock/subscribe-right`, `windsock/history`. */
+  history(interest: Interest, limit: number): Promise<readonly Publication[]> {
+    requireSubscribe(this.#rights, interest);
+    return this.#historyOf(interest, limit);
+  }
+
+  /** Who is at an address. Fault `windsock/subscribe-right`. */
+  presence(address: string): readonly Presence[] {
+    requireSubscribe(this.#rights, { kind: "exact", address });
+    return this.#parts.hub.presence(address);
+  }
+
+  /** Is at an address from now on, for others to see. Faults: `windsock/subscribe-right`, `windsock/topics`. */
+  enter(address: string): void {
+    requireSubscribe(this.#rights, { kind: "exact", address });
+    if (this.#places.has(address)) return;
+    this.#requireRoom(this.#places.size + 1);
+    const info = this.#rights.info ?? this.#info;
+    const who = {
+      connection: this.#parts.connection,
+      user: this.#rights.user,
+      ...(info === undefined ? {} : { info }),
+    };
+    this.#places.set(address, this.#parts.hub.enter(address, who));
+  }
+
+  /** Is there no more. */
+  exit(address: string): void {
+    this.#places.get(address)?.();
+    this.#places.delete(address);
+  }
+
+  /** Hears who comes and goes; gives who is there. Faults: `windsock/subscribe-right`, `windsock/topics`. */
+  watch(address: string): readonly Presence[] {
+    requireSubscribe(this.#rights, { kind: "exact", address });
+    if (!this.#watches.has(address)) {
+      this.#requireRoom(this.#watches.size + 1);
+      const { hub, outlet } = this.#parts;
+      this.#watches.set(
+        address,
+        hub.watch(address, (change) => outlet.presence(address, change)),
+      );
+    }
+    return this.#parts.hub.presence(address);
+  }
+
+  /** Hears of it no more. */
+  unwatch(address: string): void {
+    this.#watches.get(address)?.();
+    this.#watches.delete(address);
+  }
+
+  /** Other rights count from now on; gives the topics that they do not cover, which are heard no more. */
+  refresh(rights: Rights): Interest[] {
+    this.#rights = rights;
+    const lost = this.interests.filter((interest) => !maySubscribe(rights, interest));
+    this.unsubscribe(lost);
+    for (const address of [...this.#places.keys(), ...this.#watches.keys()]) {
+      if (maySubscribe(rights, { kind: "exact", address })) continue;
+      this.exit(address);
+      this.unwatch(address);
+    }
+    return lost;
+  }
+
+  /** What it hears, in words. */
+  words(): string[] {
+    return this.interests.map(topicWords);
+  }
+
+  /** Hears nothing any more, and is nowhere. */
+  leave(): void {
+    this.#isOver = true;
+    this.#seat?.leave();
+    for (const { forget } of this.#topics.values()) forget();
+    for (const exit of [...this.#places.values(), ...this.#watches.values()]) exit();
+    this.#topics.clear();
+    this.#places.clear();
+    this.#watches.clear();
+  }
+
+  async #historyOf(interest: Interest, limit: number): Promise<readonly Publication[]> {
+    const { historyCount } = this.#parts.limits;
+    if (limit <= historyCount) return this.#parts.hub.history(interest, limit);
+    throw new Fault(
+      "invalid",
+      "windsock/history",
+      `Cannot tell the last ${limit} publications: at most ${historyCount} may be asked for`,
+    );
+  }
+
+  #requireRoom(count: number): void {
+    const { topics } = this.#parts.limits;
+    if (count <= topics) return;
+    throw new Fault(
+      "limited",
+      "windsock/topics",
+      `Cannot take more: one connection may have ${topics} topics, and be at or watch as many addresses`,
+    );
+  }
+}
