@@ -77,6 +77,13 @@ export const services: readonly ServiceEntry[] = [
     byDefault: true,
     load: async () => (await import("./signals/mediacheck/service.ts")).mediacheck,
   },
+  {
+    name: "windsock",
+    group: "wires",
+    summary: "pushes messages to browsers over websockets, with a broker for back ends",
+    byDefault: true,
+    load: async () => (await import("./wires/windsock/service.ts")).windsock,
+  },
 ];
 
 /** Loads what answers at `/`: the console. */

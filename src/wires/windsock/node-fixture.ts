@@ -92,7 +92,7 @@ export async function startWindsock(
 
 /** A fresh token. */
 export function freshToken(user: string, subPrefix: string, pubPrefix = `${subPrefix}.${user}`): string {
-  const atSeconds = Math.floor(Date.now() / 1000);
+  const atSeconds = Math.floor(systemClock.now() / 1000);
   return signToken({ user, subPrefix, pubPrefix, atSeconds, salt: "7", address: "127.0.0.1" }, fixtureSecret);
 }
 
