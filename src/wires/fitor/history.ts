@@ -131,15 +131,14 @@ export class History {
     );
   }
 
-  /** How many of a room's lines after one were said by somebody. */
-  unread(room: string, afterId: number): number {
-    return (
-      this.#database
-        .query<{ count: number }, [string, number]>(
-          "SELECT count(*) AS count FROM (SELECT 1 FROM lines WHERE room = ? AND id > ? AND kind IN ('message', 'action', 'notice') LIMIT 100)",
-        )
-        .get(room, afterId)?.count ?? 0
-    );
+  /** The id of the newest line of a room that somebody said; 0 without any. */
+  newestSaid(room: string): number {
+    const row = this.#database
+      .query<{ id: number }, [string]>(
+        "SELECT id FROM lines WHERE room = ? AND kind IN ('message', 'action', 'notice') ORDER BY id DESC LIMIT 1",
+      )
+      .get(room);
+    return row?.id ?? 0;
   }
 
   /** The newest id; 0 without lines. */

@@ -170,6 +170,6 @@ function linkOf(room: BridgeRoom, isCurrent: boolean, mountPath: string, history
     isCurrent,
     state,
     reason: isUp ? (standing?.reason ?? "") : network.reason,
-    newestId: history.newest(key)?.id ?? 0,
+    newestId: history.newestSaid(key),
   };
 }

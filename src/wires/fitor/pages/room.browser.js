@@ -65,7 +65,8 @@ function elementOf(html) {
 /** @param {{ room: string, id: number, kind: string, html: string }} line */
 function take({ html, id, kind, room }) {
   if (room !== here || !isNow) {
-    if (["message", "action", "notice"].includes(kind)) unread.set(room, (unread.get(room) ?? 0) + 1);
+    if (!["message", "action", "notice"].includes(kind)) return;
+    unread.set(room, (unread.get(room) ?? 0) + 1);
     rooms?.querySelector(`[data-room="${CSS.escape(room)}"]`)?.setAttribute("data-newest", String(id));
     showUnread();
     return;

@@ -177,7 +177,15 @@ function Speak({ view }: { view: RoomView }) {
       ) : (
         <label class="speak-nick">
           <span class="unseen">Your name</span>
-          <input name="nick" value={view.nick} maxlength={32} autocomplete="nickname" autocapitalize="none" required />
+          <input
+            name="nick"
+            value={view.nick}
+            maxlength={32}
+            autocomplete="nickname"
+            autocapitalize="none"
+            placeholder="Your name"
+            required
+          />
         </label>
       )}
       <label class="speak-words">

@@ -12,7 +12,7 @@ export interface RoomLink {
   state: "in" | "coming" | "out";
   /** Why, where it is not `in`; for people. */
   reason: string;
-  /** The newest line, for unread marks; 0 without any. */
+  /** The newest line that somebody said, for unread marks; 0 without any. */
   newestId: number;
 }
 
