@@ -32,6 +32,7 @@ export type Ending =
   | "client-rate"
   | "client-connections"
   | "own-limit"
+  | "toxic"
   | "stopped";
 
 /** A connection. */

@@ -21,6 +21,7 @@ const endings: readonly Ending[] = [
   "client-rate",
   "client-connections",
   "own-limit",
+  "toxic",
   "stopped",
 ];
 const states = ["closed", "half-open", "open", "forced-closed", "forced-open", "disabled"] as const;

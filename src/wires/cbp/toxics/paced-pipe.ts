@@ -28,6 +28,8 @@ export class PacedPipe implements Pipe {
   #head = 0;
   /** When the last piece that came may go. */
   #lastMs: number;
+  /** When the last piece went. */
+  #sentMs = Number.NEGATIVE_INFINITY;
   #isEnded = false;
   #isStopped = false;
   #cancel: (() => void) | undefined;
@@ -98,8 +100,9 @@ export class PacedPipe implements Pipe {
     for (;;) {
       const next = this.#waiting[this.#head];
       if (next === undefined) break;
-      if (next.dueMs > nowMs) {
-        this.#cancel = this.#clock.schedule(next.dueMs - nowMs, () => {
+      const goesMs = Math.max(next.dueMs, this.#sentMs + this.#pacing.gapMs);
+      if (goesMs > nowMs) {
+        this.#cancel = this.#clock.schedule(goesMs - nowMs, () => {
           this.#cancel = undefined;
           this.#go();
         });
@@ -107,6 +110,7 @@ export class PacedPipe implements Pipe {
       }
       this.#head++;
       this.waitingBytes -= next.piece.length;
+      this.#sentMs = nowMs;
       this.#out.send(next.piece);
       // What it was given to may have cut the connection.
       if (this.#isStopped) return;

@@ -11,6 +11,8 @@ export interface Pacing {
   pieces(chunk: Uint8Array): Iterable<Uint8Array>;
   /** When a piece may go that came at `cameMs`, where the one before it may go at `lastMs`; never before either. */
   dueMs(cameMs: number, lastMs: number, sizeBytes: number): number;
+  /** At least so long after one piece has really gone the next may go; 0 lets late ones catch up. */
+  readonly gapMs: number;
   /** How much may wait before the sender should pause. */
   readonly limitBytes: number;
 }
@@ -31,6 +33,7 @@ export function latencyPacing(attributes: Attributes, random: Random): Pacing {
       const delayMs = jitter > 0 ? latency - jitter + 2 * jitter * random() : latency;
       return Math.max(lastMs, cameMs + Math.max(0, delayMs));
     },
+    gapMs: 0,
     limitBytes: longLimitBytes,
   };
 }
@@ -42,6 +45,7 @@ export function bandwidthPacing(attributes: Attributes): Pacing {
   return {
     pieces: (chunk) => slices(chunk, () => rate * trickleMs),
     dueMs: (cameMs, lastMs, sizeBytes) => Math.max(cameMs, lastMs) + sizeBytes / rate,
+    gapMs: 0,
     limitBytes: Math.max(smallLimitBytes, rate * trickleMs),
   };
 }
@@ -57,6 +61,8 @@ export function slicerPacing(attributes: Attributes, random: Random): Pacing {
       isFirst = false;
       return Math.max(dueMs, lastMs);
     },
+    // Timers are no finer than a millisecond; with less between them slices go by the clock, several at a time.
+    gapMs: delay >= 1000 ? delay / 1000 : 0,
     limitBytes: smallLimitBytes,
   };
 }
