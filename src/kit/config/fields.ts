@@ -169,7 +169,10 @@ export function choice<const Words extends readonly string[], Default extends Wo
 
 /** A URL, by default http or https; the value is its text without trailing slashes. */
 export function url<Default extends string | undefined = undefined>(
-  options: FieldOptions<Default> & { protocols?: readonly string[] } = {},
+  options: FieldOptions<Default> & {
+    protocols?: readonly string[];
+    /** Slashes at the end stay. */ keepsSlash?: boolean;
+  } = {},
 ): Field<string | (Default & undefined)> {
   const protocols = options.protocols ?? ["http", "https"];
   const wanted = options.wanted ?? `a URL such as "${protocols[0] ?? "http"}://host.example"`;
@@ -193,7 +196,7 @@ export function url<Default extends string | undefined = undefined>(
             line.replace(/\/\/[^/]*@/, "//***@"),
             "a URL without user and password, for it is shown and logged",
           );
-        return parsed.search === "" ? line.replace(/\/+$/, "") : line;
+        return parsed.search === "" && !options.keepsSlash ? line.replace(/\/+$/, "") : line;
       },
     },
     options,

@@ -52,3 +52,14 @@ test("houndSection: mail comes from this machine where nobody says from whom", a
   expect(mailFromOf(options, "bad_name ")).toBe("hound@localhost");
   expect(mailFromOf(await read({ ...graphite, HOUND_EMAIL_FROM: "a@b.example" }), "web-1")).toBe("a@b.example");
 });
+
+test("houndSection: a login in the address of the Graphite is the login", async () => {
+  const options = await read({ HOUND_GRAPHITE_BASE: "https://me:p%40ss@g.example/render/" });
+  expect(sourceOptions(options)).toMatchObject({ url: "https://g.example/render/", user: "me", password: "p@ss" });
+  const own = await read({
+    HOUND_GRAPHITE_BASE: "https://me:pass@g.example/render/",
+    HOUND_GRAPHITE_BASIC_AUTH_USER: "u",
+    HOUND_GRAPHITE_BASIC_AUTH_PASSWORD: "p",
+  });
+  expect(sourceOptions(own)).toMatchObject({ url: "https://g.example/render/", user: "u", password: "p" });
+});

@@ -54,6 +54,24 @@ export function graphiteSpan(text: string): string {
   return `${sum}s`;
 }
 
+/** An address without the login that stands in it, and that login; undefined where none does. */
+function loginIn(value: string): { url: string; user: string; password: string } | undefined {
+  const parsed = URL.parse(value);
+  if (parsed === null || (parsed.username === "" && parsed.password === "")) return undefined;
+  const [user, password] = [decodedPart(parsed.username), decodedPart(parsed.password)];
+  parsed.username = parsed.password = "";
+  return { url: parsed.href, user, password };
+}
+
+function decodedPart(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch (thrown) {
+    if (thrown instanceof URIError) return text;
+    throw thrown;
+  }
+}
+
 const tables = z.array(z.record(z.string(), z.unknown())).max(100_000);
 const windowWords = 'tables such as { days = "mon-fri", from = "22:00", until = "07:00" }';
 
@@ -79,13 +97,24 @@ const fields = {
   url: url({
     summary: "Where the Graphite, Prometheus or VictoriaMetrics is that measurements are read from.",
     example: "https://graphite.example/render/",
+    // What stands before a Graphite may know the address only with its slash.
+    keepsSlash: true,
     unset: "none: the store series is read",
-    legacy: { names: ["HOUND_GRAPHITE_BASE"] },
+    legacy: { names: ["HOUND_GRAPHITE_BASE"], read: (value) => loginIn(value)?.url ?? value },
   }),
-  user: text({ summary: "The user of that address.", legacy: { names: ["HOUND_GRAPHITE_BASIC_AUTH_USER"] } }),
+  user: text({
+    summary: "The user of that address.",
+    legacy: {
+      names: ["HOUND_GRAPHITE_BASIC_AUTH_USER", "HOUND_GRAPHITE_BASE"],
+      read: (value, { HOUND_GRAPHITE_BASIC_AUTH_USER: own = "" }) => (own === "" ? loginIn(value)?.user : own),
+    },
+  }),
   password: secret({
     summary: "The password of that address.",
-    legacy: { names: ["HOUND_GRAPHITE_BASIC_AUTH_PASSWORD"] },
+    legacy: {
+      names: ["HOUND_GRAPHITE_BASIC_AUTH_PASSWORD", "HOUND_GRAPHITE_BASE"],
+      read: (value, { HOUND_GRAPHITE_BASIC_AUTH_PASSWORD: own = "" }) => (own === "" ? loginIn(value)?.password : own),
+    },
   }),
   token: secret({ summary: "A bearer token for that address, instead of user and password." }),
   verifyTls: flag({ summary: "Whether the certificate of that address has to be good.", default: true }),

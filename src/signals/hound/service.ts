@@ -314,7 +314,8 @@ function graphBaseOf(
 ): string | undefined {
   if (language !== "graphite") return undefined;
   if (url === undefined) return store && `${store}/render/`;
-  return url.endsWith("/render") ? `${url}/` : `${url}/render/`;
+  const bare = url.replace(/\/+$/, "");
+  return bare.endsWith("/render") ? `${bare}/` : `${bare}/render/`;
 }
 
 function ruleWanted(wanted: string | Record<string, unknown>, rules: readonly Rule[], options: HoundOptions): Rule {
