@@ -69,6 +69,14 @@ const fields = {
     default: "4s",
     max: "1h",
   }),
+  toxics: flag({
+    summary:
+      "Take faults for connections over Toxiproxy's API. Whoever reaches it can make proxies to anywhere: for tests, not for what is in use.",
+  }),
+  toxicsListen: address({
+    summary: "Where that API listens.",
+    default: "127.0.0.1:8474",
+  }),
   accessLog: file({
     summary: "A file that gets a line of JSON for each connection. It may be moved away at any time.",
     unset: "none",
@@ -137,7 +145,26 @@ export const cbpSection = section(
 
 /** The proxies that are wanted. With none, `alone` gives the predecessor's own. Throws SyntaxError. */
 export function plansOf(options: CbpOptions, alone: boolean): ProxyPlan[] {
-  const defaults: ProxyDefaults = {
+  const defaults = defaultsOf(options);
+  const plans = plansIn(options.proxies, defaults);
+  const isOriginal = alone && plans.length === 0;
+  if (options.local === undefined && options.remote === undefined && !isOriginal) return plans;
+  const remote: Address = options.remote ?? { host: "localhost", port: 80 };
+  const single: ProxyPlan = {
+    ...defaults,
+    name: "cbp",
+    listen: options.local ?? { host: "localhost", port: 9999 },
+    upstreams: [{ name: `${remote.host}:${remote.port}`, address: remote, isFallback: false, maxConnections: 0 }],
+  };
+  checkPlan(single);
+  if (plans.some(({ name }) => name === single.name))
+    throw new SyntaxError('proxies: "cbp" is the name of the one given by local and remote: wanted another');
+  return [...plans, single];
+}
+
+/** The numbers that a proxy gets where its own table says nothing. Throws SyntaxError. */
+export function defaultsOf(options: CbpOptions): ProxyDefaults {
+  return {
     ...proxyDefaults,
     breaker: {
       ...breakerDefaults,
@@ -156,18 +183,4 @@ export function plansOf(options: CbpOptions, alone: boolean): ProxyPlan[] {
     keepAliveMs: options.keepAliveMs,
     resolveMs: options.resolveMs,
   };
-  const plans = plansIn(options.proxies, defaults);
-  const isOriginal = alone && plans.length === 0;
-  if (options.local === undefined && options.remote === undefined && !isOriginal) return plans;
-  const remote: Address = options.remote ?? { host: "localhost", port: 80 };
-  const single: ProxyPlan = {
-    ...defaults,
-    name: "cbp",
-    listen: options.local ?? { host: "localhost", port: 9999 },
-    upstreams: [{ name: `${remote.host}:${remote.port}`, address: remote, isFallback: false, maxConnections: 0 }],
-  };
-  checkPlan(single);
-  if (plans.some(({ name }) => name === single.name))
-    throw new SyntaxError('proxies: "cbp" is the name of the one given by local and remote: wanted another');
-  return [...plans, single];
 }

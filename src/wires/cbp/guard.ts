@@ -28,6 +28,8 @@ export interface GuardParts {
   ejected(proxy: Proxy, upstream: Upstream): void;
   failed(thrown: unknown): void;
   ended?(proxy: Proxy, connection: Connection): void;
+  /** May put stages into a connection before anything flows. */
+  prepare?(proxy: Proxy, connection: Connection): void;
 }
 
 /** What is counted second by second. */
@@ -57,11 +59,11 @@ export class Guard {
   events = 0;
 
   constructor(parts: GuardParts) {
-    const { check, clock } = parts;
+    const { check, clock, prepare } = parts;
     this.#lookup = parts.lookup;
     this.#clock = clock;
     this.#guarded = parts.plans.map((plan) => {
-      const proxy = new Proxy({
+      const proxy: Proxy = new Proxy({
         plan,
         clock,
         random: parts.random,
@@ -74,6 +76,7 @@ export class Guard {
         ejected: parts.ejected,
         failed: parts.failed,
         ...(parts.ended ? { ended: parts.ended } : {}),
+        ...(prepare ? { prepare: (connection: Connection) => prepare(proxy, connection) } : {}),
       });
       const wanted = plan.check;
       const checks = new Map(

@@ -7,21 +7,24 @@ import { lookup } from "node:dns/promises";
 import { openTargets } from "../../kit/carbon/targets.ts";
 import { formatAddress } from "../../kit/config/address.ts";
 import { reasonOf } from "../../kit/fault.ts";
-import type { RunningService, Service, ServiceContext } from "../../kit/service.ts";
+import type { Finding, RunningService, Service, ServiceContext } from "../../kit/service.ts";
 import { SeriesClient } from "../../signals/series/client.ts";
 import { AccessLog } from "./access-log.ts";
 import type { Transition } from "./breaker.ts";
 import { networkCheck } from "./checks.ts";
 import { cbpCommands } from "./commands.ts";
-import { type CbpOptions, cbpSection, plansOf } from "./config.ts";
+import { type CbpOptions, cbpSection, defaultsOf, plansOf } from "./config.ts";
 import { cbpFindings } from "./findings.ts";
 import { Guard } from "./guard.ts";
 import { cbpRoutes } from "./http.ts";
 import { cbpMetrics } from "./metrics.ts";
 import { turnFlags } from "./original-flags.ts";
 import { pointsOf } from "./points.ts";
+import { Proxy } from "./proxy.ts";
 import { proxyStatus } from "./status.ts";
 import { type EventSender, openEventSender } from "./statsd.ts";
+import { type RunningToxicApi, serveToxics } from "./toxics/api.ts";
+import { Yard } from "./toxics/yard.ts";
 
 /** cbp. */
 export const cbp: Service<CbpOptions> = {
@@ -49,11 +52,13 @@ async function start(context: ServiceContext<CbpOptions>): Promise<RunningServic
       .catch((thrown: unknown) => log.debug("An event was not taken by the store", { reason: reasonOf(thrown) }));
   };
 
+  const failed = (thrown: unknown) => log.error("A connection could not be handled", { reason: reasonOf(thrown) });
+  let yard: Yard | undefined;
   const guard = new Guard({
     plans,
     clock,
     random,
-    lookup: async (host) => (await lookup(host, { all: true })).map(({ address }) => address),
+    lookup: lookUp,
     check: networkCheck(clock),
     happened: ({ plan }, _upstream, event, openMs) => sender?.send(event, openMs, isOne ? undefined : plan.name),
     changed({ plan }, upstream, transition) {
@@ -64,7 +69,8 @@ async function start(context: ServiceContext<CbpOptions>): Promise<RunningServic
     ejected({ plan }, upstream) {
       events.add("cbp", "warn", `${plan.name}: ${upstream.plan.name} is put aside, as it fails and others do not`);
     },
-    failed: (thrown) => log.error("A connection could not be handled", { reason: reasonOf(thrown) }),
+    failed,
+    ...(options.toxics ? { prepare: (proxy, connection) => yard?.prepare(proxy, connection) } : {}),
     ...(accessLog || options.verbose
       ? {
           ended(proxy, connection) {
@@ -80,9 +86,15 @@ async function start(context: ServiceContext<CbpOptions>): Promise<RunningServic
         }
       : {}),
   });
+  let toxicApi: RunningToxicApi | undefined;
   const statuses = () => guard.all.map((guarded) => proxyStatus(guarded, clock));
   try {
     await guard.start({ isStrict: alone, mustResolve: options.mustResolve });
+    if (options.toxics) {
+      yard = openYard(context, guard, failed);
+      const wanted = (sentence: string) => events.add("cbp", "info", sentence);
+      toxicApi = serveToxics(options.toxicsListen, { yard, log, wanted });
+    }
   } catch (thrown) {
     await guard.stop(0);
     sender?.close();
@@ -113,18 +125,48 @@ async function start(context: ServiceContext<CbpOptions>): Promise<RunningServic
       wanted: (sentence) => events.add("cbp", "info", sentence),
     }),
     scopeOf: ({ method }) => (method === "GET" || method === "HEAD" ? "read" : "write"),
-    health: () => cbpFindings(statuses(), accessLog),
+    health: () => [...cbpFindings(statuses(), accessLog), ...toxicFindings(yard)],
     facts: () => ({ proxies: String(plans.length) }),
     workers: [],
-    addresses: guard.all.map(({ proxy }) => ({ purpose: `cbp ${proxy.plan.name}`, address: proxy.address })),
+    addresses: [
+      ...guard.all.map(({ proxy }) => ({ purpose: `cbp ${proxy.plan.name}`, address: proxy.address })),
+      ...(toxicApi ? [{ purpose: "cbp toxics", address: formatAddress(toxicApi.address) }] : []),
+    ],
     async stop() {
       cancelPoints();
+      await toxicApi?.stop();
+      await yard?.stop();
       await stopProxies();
       await accessLog?.flush();
       sender?.close();
       await sink?.close();
     },
   };
+}
+
+function toxicFindings(yard: Yard | undefined): Finding[] {
+  const sentence = "Faults are put into its connections, as somebody wanted it over the API of toxics";
+  return (yard?.afflicted ?? []).map((name) => ({ name: `cbp ${name} toxics`, state: "degraded", sentence }));
+}
+
+async function lookUp(host: string): Promise<string[]> {
+  return (await lookup(host, { all: true })).map(({ address }) => address);
+}
+
+function openYard(
+  { clock, options, random }: ServiceContext<CbpOptions>,
+  guard: Guard,
+  failed: (thrown: unknown) => void,
+): Yard {
+  const untold = () => undefined;
+  return new Yard({
+    clock,
+    random,
+    configured: guard.all.map(({ proxy }) => proxy),
+    defaults: defaultsOf(options),
+    make: (plan, prepare) =>
+      new Proxy({ plan, clock, random, lookup: lookUp, happened: untold, changed: untold, failed, prepare }),
+  });
 }
 
 function eventSender({ log, options }: ServiceContext<CbpOptions>): EventSender | undefined {

@@ -72,10 +72,7 @@ beforeAll(async () => {
     defaults: proxyDefaults,
     make,
   });
-  api = serveToxics(
-    { host: "127.0.0.1", port: 0 },
-    { yard, clock: systemClock, log: quiet, wanted: (sentence) => said.push(sentence) },
-  );
+  api = serveToxics({ host: "127.0.0.1", port: 0 }, { yard, log: quiet, wanted: (sentence) => said.push(sentence) });
   url = `http://127.0.0.1:${api.address.port}`;
   client = new Toxiproxy(url);
 });

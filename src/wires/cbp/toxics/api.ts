@@ -3,7 +3,6 @@
  * has no accounts, as Toxiproxy has none, and can make proxies to anywhere; therefore it has an address of its own, is off
  * unless switched on, and refuses browsers.
  */
-import type { Clock } from "../../../kit/clock.ts";
 import type { Address } from "../../../kit/config/address.ts";
 import { Fault, reasonOf } from "../../../kit/fault.ts";
 import type { Logger } from "../../../kit/log.ts";
@@ -18,7 +17,6 @@ const maxBodyBytes = 1 << 20;
 /** What the API needs. */
 export interface ToxicApiParts {
   readonly yard: Yard;
-  readonly clock: Clock;
   readonly log: Logger;
   /** Told in a sentence what somebody changed. */
   wanted(sentence: string): void;

@@ -77,6 +77,11 @@ export class Yard {
     return [...this.#faulty.values()].map(viewOf);
   }
 
+  /** Names of those that have toxics. */
+  get afflicted(): readonly string[] {
+    return this.all.filter(({ toxics }) => toxics.length > 0).map(({ name }) => name);
+  }
+
   /** The proxies that clients made. */
   get made(): readonly Proxy[] {
     return [...this.#faulty.values()].filter(({ isConfigured }) => !isConfigured).map(({ proxy }) => proxy);
