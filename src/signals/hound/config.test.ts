@@ -33,7 +33,7 @@ test("houndSection: a user without a password is no login, and is said", async (
   for (const half of ["USER", "PASSWORD"]) {
     const options = await read({ ...graphite, [`HOUND_GRAPHITE_BASIC_AUTH_${half}`]: "x" });
     expect(sourceOptions(options)).not.toHaveProperty("user");
-    expect(warningsOf(options).join()).toContain("user and password");
+    expect(warningsOf(options, "https://w.example/hound").join()).toContain("user and password");
   }
 });
 
@@ -62,4 +62,14 @@ test("houndSection: a login in the address of the Graphite is the login", async 
     HOUND_GRAPHITE_BASIC_AUTH_PASSWORD: "p",
   });
   expect(sourceOptions(own)).toMatchObject({ url: "https://g.example/render/", user: "u", password: "p" });
+});
+
+test("warningsOf: links that nobody else can open are said, where there is mail", async () => {
+  const mail = { ...graphite, HOUND_SMTP_SERVER: "mail.example", HOUND_EMAIL_TO: "a@b.example" };
+  const at = async (environment: Record<string, string>, url: string) =>
+    warningsOf(await read(environment), url).join();
+  expect(await at(mail, "http://127.0.0.1:4100/hound")).toContain("node.advertise");
+  expect(await at(mail, "http://[::1]:4100/hound")).toContain("node.advertise");
+  expect(await at(mail, "https://w.example/hound")).toBe("");
+  expect(await at(graphite, "http://127.0.0.1:4100/hound")).toBe("");
 });

@@ -65,7 +65,7 @@ async function begin(context: ServiceContext<HoundOptions>, keptPath: string): P
   const defaults = ruleDefaults(options);
   const rulePath = options.file ?? (isFallback ? originalPath : undefined);
   const wanted = sourceOptions(options);
-  for (const warning of warningsOf(options)) log.warn(warning);
+  for (const warning of warningsOf(options, baseUrl)) log.warn(warning);
   const isStore = wanted.kind === "store";
   const source =
     isStore && !reach("series")

@@ -6,6 +6,7 @@ import { readFileSync } from "node:fs";
 
 import { z } from "zod";
 
+import { isLoopback } from "../../kit/auth/address.ts";
 import { reasonOf } from "../../kit/fault.ts";
 import { parseMailAddress } from "../../kit/mail/address.ts";
 import type { MetricSourceOptions } from "../../kit/metric-source/open.ts";
@@ -96,11 +97,16 @@ export function settingsProblems(options: SettingsOptions): string[] {
   return problems;
 }
 
-/** What is odd about the options, and does not stop a start: the predecessor started with it. */
-export function warningsOf({ password, url, user }: SettingsOptions): string[] {
-  const isHalf = (user === undefined) !== (password === undefined);
-  if (!isHalf || url === undefined) return [];
-  return ["Of user and password only one is set: measurements are asked for without a login"];
+/** What is odd about the options, and does not stop a start. `baseUrl` is where links in mails lead. */
+export function warningsOf(options: SettingsOptions, baseUrl: string): string[] {
+  const { password, smtpServer, url, user } = options;
+  const warnings: string[] = [];
+  // The predecessor started with it.
+  if ((user === undefined) !== (password === undefined) && url !== undefined)
+    warnings.push("Of user and password only one is set: measurements are asked for without a login");
+  if (smtpServer !== undefined && tellsAnybody(options) && isLoopback(URL.parse(baseUrl)?.hostname ?? ""))
+    warnings.push(`Links in mails lead to ${baseUrl}, which only this machine can open: node.advertise says another`);
+  return warnings;
 }
 
 /** Whom mail comes from; `machine` is the name of this one. */
