@@ -84,6 +84,13 @@ export const services: readonly ServiceEntry[] = [
     byDefault: true,
     load: async () => (await import("./wires/windsock/service.ts")).windsock,
   },
+  {
+    name: "fitor",
+    group: "wires",
+    summary: "stands in IRC channels, and passes on what is said there and in browsers",
+    byDefault: true,
+    load: async () => (await import("./wires/fitor/service.ts")).fitor,
+  },
 ];
 
 /** Loads what answers at `/`: the console. */

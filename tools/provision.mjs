@@ -60,6 +60,7 @@ const needs = [
     package: "python3-zmq",
     use: "the peer that ZeroMQ's wire protocol is spoken with",
   },
+  { program: "ngircd", package: "ngircd", use: "the IRC server that the bridge is proved against" },
   { program: "php", package: "php-cli", use: "the sample in PHP that signs the address of an image" },
   { program: "wrk", package: "wrk", use: "the load of the benches, which run with a tiny input" },
   { program: "git", package: "git", use: "the check that a fresh clone starts" },

@@ -8,12 +8,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { systemClock } from "../../kit/clock.ts";
+import { systemRandom } from "../../kit/random.ts";
 import { until } from "../../kit/testing/child-node.ts";
 import { Publisher } from "../../lib/zmtp/publish.ts";
 import { Replier } from "../../lib/zmtp/request.ts";
 
 /** The server, or undefined where it is not installed. */
-export const ngircd = Bun.which("ngircd", { PATH: `${process.env.PATH ?? ""}:/usr/sbin` });
+export const ngircd = Bun.which("ngircd") ?? Bun.which("ngircd", { PATH: "/usr/sbin:/sbin" });
 
 /** A server that runs. */
 export interface IrcServer extends AsyncDisposable {
@@ -160,13 +161,13 @@ export interface SmallBroker extends Disposable {
 /** Starts a broker on free ports. */
 export function startBroker(): SmallBroker {
   const published: [string, unknown][] = [];
-  const publisher = new Publisher({ clock: systemClock, random: Math.random });
+  const publisher = new Publisher({ clock: systemClock, random: systemRandom });
   const publish = (address: string, content: string) => {
     publisher.send([Buffer.from(address), Buffer.from(content)]);
   };
   const replier = new Replier({
     clock: systemClock,
-    random: Math.random,
+    random: systemRandom,
     answer([question]) {
       const { address, content } = JSON.parse(question?.toString() ?? "") as { address: string; content: string };
       published.push([address, JSON.parse(content)]);
