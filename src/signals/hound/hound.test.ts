@@ -2,6 +2,7 @@
 import { expect, test } from "bun:test";
 
 import { Fault } from "../../kit/fault.ts";
+import { readRules } from "./rule-file.ts";
 import { fakeSource, type Said, seriesOf } from "./testing/fake-source.ts";
 import { HoundTest } from "./testing/test-hound.ts";
 
@@ -555,6 +556,26 @@ test("round: what the disk does not keep did not happen", async () => {
   expect(run.hound.standings()[0]?.state).not.toBe("Failed");
   run.kept.keep = keep;
   expect((await run.round()).map(({ subject }) => subject)).toEqual(["[ALERT] load"]);
+});
+
+test("round: rules that change while it asks are judged in the same round", async () => {
+  const rules = (name: string) =>
+    readRules([{ name, target: name, above: 1 }], undefined, {
+      windowMs: minuteMs,
+      graceMs: undefined,
+      forMs: 0,
+      keepFiringMs: 0,
+      zone: "UTC",
+    });
+  let asked = 0;
+  const run: HoundTest = new HoundTest(
+    [{ name: "old", target: "old", above: 1 }],
+    fakeSource(() => {
+      if (asked++ === 0) run.hound.setRules(rules("new"));
+      return 5;
+    }),
+  );
+  expect((await run.round()).map(({ subject }) => subject)).toEqual(["[ALERT] new"]);
 });
 
 test("tell: a notice about thousands stays of a size that can be sent", async () => {

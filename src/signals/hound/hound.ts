@@ -126,8 +126,8 @@ export class Hound implements HoundView {
     if (!source || rules.length === 0) return idle;
     const { askBatch: batch = 1000, askTimeoutMs: timeoutMs = 10_000 } = this.#parts;
     const answers = await askAll(source, rules, Math.floor(at / 1000), { clock, signal, batch, timeoutMs });
-    // Rules that came meanwhile were not asked for; the next round is theirs.
-    if (rules !== this.#slots.rules) return idle;
+    // Rules that came meanwhile were not asked for: a round over nothing would pass for one in which all is well.
+    if (rules !== this.#slots.rules) return this.round(signal);
     const own: OwnTroubleOptions = { ...policy, at, everybody: policy.everybody, source: source.name };
     let report: RoundReport;
     if (answers.blind !== undefined) {
