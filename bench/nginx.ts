@@ -22,6 +22,8 @@ export interface NginxExtras {
   modules: readonly string[];
   workers: number;
   locations: readonly string[];
+  /** Of one worker. @default 1024 */
+  connections?: number;
 }
 
 const nothing: NginxExtras = { modules: [], workers: 1, locations: [] };
@@ -88,7 +90,7 @@ function configurationText(
   files: string,
   port: number,
   cacheOpenFiles: boolean,
-  { modules, workers, locations }: NginxExtras,
+  { connections = 1024, modules, workers, locations }: NginxExtras,
 ): string {
   const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(
     (name) => `  ${name}_temp_path ${folder}/${name};`,
@@ -96,7 +98,8 @@ function configurationText(
   return [
     ...modules.map((path) => `load_module ${path};`),
     `daemon off; worker_processes ${workers}; pid ${folder}/nginx.pid;${process.getuid?.() === 0 ? " user root;" : ""}`,
-    "events { worker_connections 1024; }",
+    `worker_rlimit_nofile ${connections * 2 + 100};`,
+    `events { worker_connections ${connections}; }`,
     "http {",
     ...temporary,
     "  access_log off; sendfile on; tcp_nopush on; keepalive_requests 1000000000;",

@@ -103,6 +103,11 @@ export const benches: readonly Bench[] = [
     run: async (effort) => (await import("./series.bench.ts")).run(effort),
   },
   {
+    name: "windsock",
+    summary: "one message to thousands of websockets beside nchan; idle memory; messages by ZeroMQ beside libzmq",
+    run: async (effort) => (await import("./windsock.bench.ts")).run(effort),
+  },
+  {
     name: "chunker",
     summary: "cutting content into chunks, beside SHA-256",
     run: async (effort) => (await import("./chunker.bench.ts")).run(effort),
