@@ -8,6 +8,7 @@ import type { Reach } from "../../kit/reach.ts";
 import type { RoundReport } from "./hound.ts";
 import { titleOf } from "./words.ts";
 
+const titleMax = 400;
 const manyChanges = 20;
 
 /** Makes the poster. `reach` is asked at each round, as the store may start later. */
@@ -30,12 +31,12 @@ export function seriesEvents(parts: {
           },
         ]
       : changes.map(({ to, watched }) => ({
-          what: `${titleOf(watched)} ${to === "Failed" ? "fails" : "is good again"}`,
+          what: `${shortened(titleOf(watched))} ${to === "Failed" ? "fails" : "is good again"}`,
           tags: ["hound", to === "Failed" ? "alert" : "recovery", watched.rule.id],
           data: to === "Failed" ? watched.memory.message : "",
         }));
-    try {
-      for (const event of events) {
+    for (const event of events) {
+      try {
         const answer = await way.fetch(`${way.baseUrl}/events`, {
           method: "POST",
           headers: { "Content-Type": "application/json" },
@@ -43,9 +44,15 @@ export function seriesEvents(parts: {
           signal,
         });
         if (!answer.ok) throw new Error(`The store answered ${answer.status}: ${(await answer.text()).slice(0, 200)}`);
+      } catch (thrown) {
+        if (signal.aborted) return;
+        log.warn("An alert could not be noted in the store", { reason: reasonOf(thrown) });
       }
-    } catch (thrown) {
-      if (!signal.aborted) log.warn("An alert could not be noted in the store", { reason: reasonOf(thrown) });
     }
   };
+}
+
+/** A title of a length that the store takes. */
+function shortened(title: string): string {
+  return title.length <= titleMax ? title : `${title.slice(0, titleMax)}…`;
 }

@@ -126,7 +126,8 @@ export function houndPages(parts: HoundPageParts): HoundPages {
       silences: hound
         .silences()
         .filter(({ matcher }) => matcher === matcherOf(rule.id, series) || matcher === `id=${rule.id}`),
-      canDraw: source !== undefined,
+      // What cannot be answered cannot be drawn.
+      canDraw: source !== undefined && standing.state !== "Error",
     };
   };
 
