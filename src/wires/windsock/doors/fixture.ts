@@ -32,6 +32,8 @@ export interface FixtureOptions {
   kept?: number;
   pingMs?: number;
   connectionsPerUser?: number;
+  /** Paths that are not let through, as a proxy may do. */
+  barred?: Set<string>;
 }
 
 /** Doors that are open. */
@@ -73,6 +75,7 @@ export function openDoors(options: FixtureOptions = {}): Fixture {
     log: silentLog,
     addressOf: (_, caller) => caller.address,
   });
+  const streams = new Set<() => void>();
   const sockets = new Set<Bun.ServerWebSocket<SocketHandler>>();
   const handlers = socketHandlers({
     maxMessageBytes: 1 << 21,
@@ -96,6 +99,7 @@ export function openDoors(options: FixtureOptions = {}): Fixture {
       },
     },
     async fetch(request, server) {
+      if (options.barred?.has(pathOf(request.url))) return new Response("barred", { status: 502 });
       const upgraded = new Response();
       const caller: Caller = {
         address: "127.0.0.1",
@@ -107,7 +111,7 @@ export function openDoors(options: FixtureOptions = {}): Fixture {
           server.upgrade(request, { data: handler }) ? upgraded : new Response(null, { status: 400 }),
       };
       const response = await doors.handle(request, caller, pathOf(request.url));
-      return response === upgraded ? undefined : response;
+      return response === upgraded ? undefined : cuttable(response, streams);
     },
   });
   return {
@@ -117,6 +121,7 @@ export function openDoors(options: FixtureOptions = {}): Fixture {
     token: (claims) => signClaims({ exp: clock.now() / 1000 + 3600, ...claims }, key),
     cut() {
       for (const socket of sockets) socket.terminate();
+      for (const cut of streams) cut();
     },
     async [Symbol.asyncDispose]() {
       doors.stop();
@@ -124,6 +129,34 @@ export function openDoors(options: FixtureOptions = {}): Fixture {
       hub.close();
     },
   };
+}
+
+/** A stream that can be cut from outside. */
+function cuttable(response: Response, streams: Set<() => void>): Response {
+  if (!response.headers.get("content-type")?.startsWith("text/event-stream") || !response.body) return response;
+  const reader = response.body.getReader();
+  let cut = () => {};
+  const body = new ReadableStream<Uint8Array>({
+    start(controller) {
+      cut = () => {
+        streams.delete(cut);
+        controller.close();
+        void reader.cancel();
+      };
+      streams.add(cut);
+    },
+    async pull(controller) {
+      const next = await reader.read();
+      if (!streams.has(cut)) return;
+      if (next.done) controller.close();
+      else controller.enqueue(next.value);
+    },
+    async cancel() {
+      streams.delete(cut);
+      await reader.cancel();
+    },
+  });
+  return new Response(body, { status: response.status, headers: response.headers });
 }
 
 /** A client of the newer websocket that a test drives by hand. */
