@@ -1,0 +1,153 @@
+/**
+ * Fitor's page in a real browser, over a real node and a real ngircd: lines as they are said, marks of unread rooms, the list of
+ * who is there, search, speaking by keyboard, coming back after a lost connection, narrow and dark, and all of it without script.
+ */
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+
+import type { Browser, Page } from "playwright-core";
+
+import { type ChildNode, startChild, until } from "../../src/kit/testing/child-node.ts";
+import { type IrcServer, ngircd, OtherClient, startIrcServer } from "../../src/wires/fitor/peers-fixture.ts";
+import { chromiumMissing, startChromium, watch } from "./chromium.ts";
+import contrastScript from "./contrast.browser.js" with { type: "text" };
+
+setDefaultTimeout(60_000);
+
+describe.skipIf(chromiumMissing !== undefined || ngircd === null)("fitor", () => {
+  let browser: Browser;
+  let node: ChildNode;
+  let server: IrcServer;
+  let anna: OtherClient;
+
+  beforeAll(async () => {
+    server = await startIrcServer();
+    node = await startChild({
+      config: `[[fitor.networks]]
+name = "test"
+server = "127.0.0.1"
+port = ${server.port}
+channels = ["#one", "#two"]
+[fitor]
+bus = "none"
+flood_line = "0s"
+flood_bytes = 0
+reconnect = "100ms"
+`,
+    });
+    browser = await startChromium();
+    anna = await OtherClient.join(server.port, "anna", "#one,#two");
+    await until(
+      "the bridge is in both",
+      () =>
+        anna.lines.filter((line) => line.startsWith(":gobot!") && line.includes("JOIN")).length === 2 ||
+        anna.lines.filter((line) => / 353 .*gobot/.test(line)).length === 2,
+    );
+  });
+  afterAll(async () => {
+    await browser.close();
+    anna[Symbol.dispose]();
+    await node[Symbol.asyncDispose]();
+    await server[Symbol.asyncDispose]();
+  });
+
+  const open = async (path: string, options: Parameters<Browser["newPage"]>[0] = {}) => {
+    const page = await browser.newPage({ viewport: { width: 1280, height: 800 }, ...options });
+    const misdeeds = watch(page, node.url);
+    await page.goto(`${node.url}/fitor${path}`);
+    return { page, misdeeds };
+  };
+  const sees = (page: Page, text: string) => page.getByRole("log").getByText(text, { exact: false }).first().waitFor();
+  const live = (page: Page) => page.locator("[data-chat-state]", { hasText: "Live" }).waitFor();
+
+  test("two browsers and a client of IRC talk with each other, and an unread room is marked", async () => {
+    const one = await open("/room/test/%23one/");
+    const two = await open("/room/test/%23two/");
+    await Promise.all([live(one.page), live(two.page)]);
+    await one.page.getByPlaceholder("Your name").fill("bea");
+    await one.page.getByPlaceholder("Say something in #one").fill("hello <b>from</b> the page");
+    await one.page.keyboard.press("Enter");
+    await anna.sees(/PRIVMSG #one :bea: hello <b>from<\/b> the page$/);
+    await sees(one.page, "hello <b>from</b> the page");
+    anna.send("PRIVMSG #one :welcome https://example.org/x.", "PRIVMSG #one :\u0001ACTION nods\u0001");
+    await sees(one.page, "welcome");
+    await sees(one.page, "nods");
+    expect(await one.page.getByRole("link", { name: "https://example.org/x" }).getAttribute("href")).toBe(
+      "https://example.org/x",
+    );
+    const mark = two.page.locator('[data-room="test/#one"] .room-unread');
+    await mark.filter({ hasText: "3" }).waitFor();
+    expect(await two.page.getByRole("log").getByText("welcome").count()).toBe(0);
+    await two.page.keyboard.press("Alt+ArrowUp");
+    await sees(two.page, "welcome");
+    expect(two.page.url()).toEndWith("/room/test/%23one/");
+    await one.page.locator("[data-people]").getByText("anna").waitFor();
+    anna.send("TOPIC #one :Tea at four");
+    await one.page.locator("[data-head]").getByText("Tea at four").waitFor();
+    expect(one.misdeeds).toEqual({ complaints: [], strangers: [] });
+    await Promise.all([one.page.close(), two.page.close()]);
+  });
+
+  test("search finds by words, and leads to the place", async () => {
+    anna.send("PRIVMSG #two :the ferret sleeps");
+    const { misdeeds, page } = await open("/room/test/%23two/");
+    await sees(page, "ferret");
+    await page.getByPlaceholder("Search").fill("sleeps ferr");
+    await page.keyboard.press("Enter");
+    await page.getByText("What was found").waitFor();
+    expect(await page.locator("[data-lines] .line").count()).toBe(1);
+    await page.getByRole("link", { name: "in its place" }).click();
+    await sees(page, "the ferret sleeps");
+    await page.getByRole("link", { name: "Back to now" }).click();
+    await live(page);
+    expect(misdeeds).toEqual({ complaints: [], strangers: [] });
+    await page.close();
+  });
+
+  test("what is missed while the line is cut comes afterwards, once", async () => {
+    const { page } = await open("/room/test/%23one/");
+    await live(page);
+    await page.context().setOffline(true);
+    await page.getByPlaceholder("Your name").fill("bea");
+    await page.getByPlaceholder("Say something in #one").fill("not lost");
+    await page.keyboard.press("Enter");
+    await page.getByText("The server cannot be reached").waitFor();
+    expect(await page.getByPlaceholder("Say something in #one").inputValue()).toBe("not lost");
+    anna.send("PRIVMSG #one :while you were away");
+    await page.context().setOffline(false);
+    await sees(page, "while you were away");
+    expect(await page.getByRole("log").getByText("while you were away").count()).toBe(1);
+    await page.close();
+  });
+
+  test("without script it reads, speaks, and keeps what could not be said", async () => {
+    const { page } = await open("/room/test/%23two/", { javaScriptEnabled: false });
+    await page.getByPlaceholder("Your name").fill("eva");
+    await page.getByPlaceholder("Say something in #two").fill("no script here");
+    await page.getByRole("button", { name: "Say", exact: true }).click();
+    await sees(page, "no script here");
+    expect(await page.getByPlaceholder("Your name").inputValue()).toBe("eva");
+    await page.getByPlaceholder("Say something in #two").fill("/nick x");
+    await page.getByRole("button", { name: "Say", exact: true }).click();
+    await page.getByText("the only command here is /me").waitFor();
+    expect(await page.getByPlaceholder("Say something in #two").inputValue()).toBe("/nick x");
+    await page.close();
+  });
+
+  for (const colorScheme of ["light", "dark"] as const) {
+    for (const width of [1280, 390]) {
+      test(`reads well: ${width} pixels, ${colorScheme}`, async () => {
+        const { misdeeds, page } = await open("/room/test/%23one/", { viewport: { width, height: 800 }, colorScheme });
+        await live(page);
+        expect(await page.evaluate<number>("document.documentElement.scrollWidth - innerWidth")).toBeLessThanOrEqual(0);
+        const { low } = await page.evaluate<{ low: unknown[] }>(contrastScript);
+        expect(low).toEqual([]);
+        const field = page.getByPlaceholder("Say something in #one");
+        const box = await field.boundingBox();
+        expect((box?.y ?? 0) + (box?.height ?? 0)).toBeLessThanOrEqual(800);
+        expect(box?.width ?? 0).toBeGreaterThan(120);
+        expect(misdeeds).toEqual({ complaints: [], strangers: [] });
+        await page.close();
+      });
+    }
+  }
+});
