@@ -114,6 +114,18 @@ describe("createMailer", () => {
     }
   });
 
+  test("send: no line is longer than servers take, whatever a subject or a text holds", async () => {
+    for (const long of ["x".repeat(5000), "é".repeat(5000), `${"a b ".repeat(2000)}😀`]) {
+      const heard: string[] = [];
+      const relay = await serverOf(usual, heard);
+      const headers = { "X-Odd": long };
+      const what = { subject: `[ALERT] ${long}`, text: long, html: `<p>${long}</p>`, headers };
+      await createMailer(relay, { clock: systemClock }).send({ ...message, ...what });
+      expect(Math.max(...heard.map((line) => Buffer.byteLength(line)))).toBeLessThanOrEqual(998);
+      expect(heard.find((line) => line.startsWith("Subject: "))).toBeDefined();
+    }
+  });
+
   test("send: what is worth trying again is told from what is not", async () => {
     const codes: [string, string, string][] = [];
     for (const [at, words] of [

@@ -56,6 +56,7 @@ export interface Mailer {
 }
 
 const usualTimeoutMs = 30_000;
+const headerMaxLength = 400;
 
 type Transport = Transporter<SMTPSentMessageInfo, SMTPTransportOptions>;
 
@@ -133,7 +134,7 @@ function mailOf(message: MailMessage, from: MailAddress, to: readonly MailAddres
   return {
     from,
     to: [...to],
-    subject: oneLine(message.subject),
+    subject: shortened(message.subject),
     text: message.text,
     // Neither long lines nor trailing spaces may be touched on the way, and links must stay whole.
     encoding: "quoted-printable",
@@ -143,7 +144,7 @@ function mailOf(message: MailMessage, from: MailAddress, to: readonly MailAddres
       // A machine wrote it: neither absence notes nor other machines should answer.
       "Auto-Submitted": "auto-generated",
       "X-Auto-Response-Suppress": "All",
-      ...Object.fromEntries(Object.entries(message.headers ?? {}).map(([name, value]) => [name, oneLine(value)])),
+      ...Object.fromEntries(Object.entries(message.headers ?? {}).map(([name, value]) => [name, shortened(value)])),
     },
     ...(message.html === undefined ? {} : { html: message.html }),
     attachments: (message.pictures ?? []).map(({ bytes, id, mediaType, title }) => ({
@@ -154,6 +155,13 @@ function mailOf(message: MailMessage, from: MailAddress, to: readonly MailAddres
       filename: `${oneLine(title).replace(/[^\p{L}\p{N} .-]/gu, "-")}.${mediaType.replace(/^.*\/|\+.*$/g, "")}`,
     })),
   };
+}
+
+/** Text for a header. A word without spaces cannot be folded, and servers refuse lines of more than 998 bytes. */
+function shortened(text: string): string {
+  const line = oneLine(text.toWellFormed());
+  if (line.length <= headerMaxLength) return line;
+  return `${line.slice(0, headerMaxLength).replace(/[\ud800-\udbff]$/, "")}…`;
 }
 
 function requireAddress(text: string): MailAddress {
