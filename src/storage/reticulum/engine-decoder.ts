@@ -91,6 +91,8 @@ export class Decoder {
       env: {
         UV_THREADPOOL_SIZE: "2",
         MALLOC_ARENA_MAX: "2",
+        // Small pieces are not gathered for later: each large one that is freed would have them all put together first.
+        GLIBC_TUNABLES: "glibc.malloc.mxfast=0",
         BUN_ENABLE_CRASH_REPORTING: "0",
         DO_NOT_TRACK: "1",
         VIPS_WARNING: "1",

@@ -236,6 +236,7 @@ describe("processes", () => {
       expect(environment.map((entry) => entry.split("=")[0])).toEqual([
         "BUN_ENABLE_CRASH_REPORTING",
         "DO_NOT_TRACK",
+        "GLIBC_TUNABLES",
         "MALLOC_ARENA_MAX",
         "TMPDIR",
         "UV_THREADPOOL_SIZE",

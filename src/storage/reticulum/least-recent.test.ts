@@ -17,6 +17,11 @@ test("LeastRecent: keeps to its bounds and forgets what was unused for longest",
   expect([memory.count, memory.sizeBytes]).toEqual([2, 20]);
 });
 
+test("LeastRecent: keeps a single value as large as it was told, and none larger than all", () => {
+  const memory = new LeastRecent<string>(80, 3, 100);
+  expect([memory.set("a", "a", 80), memory.set("b", "b", 81), memory.get("a")]).toEqual([true, false, "a"]);
+});
+
 test("LeastRecent: does what a list does", () => {
   const step = fc.record({
     name: fc.constantFrom("aa", "ab", "b", "c", "d"),

@@ -1,6 +1,6 @@
 /**
  * A bounded memory of values by name: bounded by the bytes that each is said to take and by their number, and what was
- * unused for longest goes first. Nothing larger than an eighth of the whole is kept, or one value would cost all others.
+ * unused for longest goes first. Nothing larger than a share of the whole is kept, or one value would cost all others.
  */
 
 interface Held<V> {
@@ -13,10 +13,12 @@ export class LeastRecent<V> {
   readonly #held = new Map<string, Held<V>>();
   readonly #maxBytes: number;
   readonly #maxCount: number;
+  readonly #largestBytes: number;
   #sizeBytes = 0;
 
-  constructor(maxBytes: number, maxCount: number) {
+  constructor(maxBytes: number, maxCount: number, largestBytes: number = maxBytes / 8) {
     this.#maxBytes = maxBytes;
+    this.#largestBytes = Math.min(maxBytes, largestBytes);
     this.#maxCount = maxCount;
   }
 
@@ -40,7 +42,7 @@ export class LeastRecent<V> {
   /** Remembers a value; whether it is kept. */
   set(name: string, value: V, sizeBytes: number): boolean {
     this.delete(name);
-    if (sizeBytes > this.#maxBytes / 8 || this.#maxCount < 1) return false;
+    if (sizeBytes > this.#largestBytes || this.#maxCount < 1) return false;
     this.#held.set(name, { value, sizeBytes });
     this.#sizeBytes += sizeBytes;
     for (const [oldest] of this.#held) {

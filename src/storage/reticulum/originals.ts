@@ -24,13 +24,18 @@ export interface OriginalsParts {
 
 /** So much of a file is looked at to see what it is. */
 const headBytes = 4096;
+/** Of the memory, so much is for those that were read once: many that are asked for once push out no others. */
+const onceShare = 1 / 8;
 /** Originals at work take no more than so many of the largest size. */
 const largestInUse = 4;
 
 /** The originals. */
 export class Originals {
   readonly #parts: OriginalsParts;
+  /** Those that were uploaded, or asked for again. */
   readonly #memory: LeastRecent<Uint8Array>;
+  /** Those that were read once. */
+  readonly #once: LeastRecent<Uint8Array>;
   readonly #reading = new Flights<Uint8Array>();
   readonly #meeting = new Flights<KnownImage | undefined>();
   readonly #probing = new Flights<ImageFacts>();
@@ -42,7 +47,9 @@ export class Originals {
 
   constructor(parts: OriginalsParts) {
     this.#parts = parts;
-    this.#memory = new LeastRecent(parts.memoryBytes, 4096);
+    const onceBytes = parts.memoryBytes * onceShare;
+    this.#memory = new LeastRecent(parts.memoryBytes - onceBytes, 4096, onceBytes);
+    this.#once = new LeastRecent(onceBytes, 4096, onceBytes);
   }
 
   /**
@@ -80,7 +87,7 @@ export class Originals {
 
   /** All bytes of an original, hashed to its key. Faults: `reticulum/too-large` and those of Cask. */
   async bytes(image: KnownImage, signal?: AbortSignal): Promise<Uint8Array> {
-    const held = this.#inUse.get(image.key)?.bytes ?? this.#memory.get(image.key);
+    const held = this.#inUse.get(image.key)?.bytes ?? this.#memory.get(image.key) ?? this.#again(image.key);
     if (held !== undefined) return held;
     if (image.sizeBytes > this.#parts.maxBytes) {
       throw new Fault(
@@ -92,9 +99,16 @@ export class Originals {
     return this.#reading.join(image.key, signal, async (ownSignal) => {
       const reading = await this.#parts.cask.get(image.key, { signal: ownSignal });
       const bytes = await gather(reading.bytes, Math.min(reading.sizeBytes, this.#parts.maxBytes));
-      this.remember(image.key, bytes);
+      this.#once.set(image.key, bytes, bytes.byteLength);
       return bytes;
     });
+  }
+
+  /** One that was read before is now among those that are asked for again. */
+  #again(key: Key): Uint8Array | undefined {
+    const bytes = this.#once.get(key);
+    if (bytes) this.remember(key, bytes);
+    return bytes;
   }
 
   /**
@@ -129,6 +143,7 @@ export class Originals {
   /** Keeps an original at hand that will be asked for again soon. */
   remember(key: Key, bytes: Uint8Array): void {
     this.#strangers.delete(key);
+    this.#once.delete(key);
     this.#memory.set(key, bytes, bytes.byteLength);
   }
 
