@@ -61,6 +61,8 @@ const needs = [
     use: "the peer that ZeroMQ's wire protocol is spoken with",
   },
   { program: "ngircd", package: "ngircd", use: "the IRC server that the bridge is proved against" },
+  { program: "nats-server", package: "nats-server", use: "what carries messages between nodes of windsock" },
+  { program: "redis-server", package: "redis-server", use: "what carries messages between nodes of windsock" },
   { program: "php", package: "php-cli", use: "the sample in PHP that signs the address of an image" },
   { program: "wrk", package: "wrk", use: "the load of the benches, which run with a tiny input" },
   { program: "git", package: "git", use: "the check that a fresh clone starts" },

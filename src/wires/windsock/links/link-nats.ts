@@ -1,0 +1,275 @@
+/**
+ * The link over NATS. With JetStream, publications are the messages of one stream, whose sequence is the order of all nodes;
+ * what a node missed it reads from there, also after a restart. Without it they go by plain subjects, numbered by each
+ * node, and the rules of the mesh ask for what is missing. Presence and orders to end always go the latter way.
+ */
+import {
+  type ConsumerMessages,
+  DeliverPolicy,
+  DiscardPolicy,
+  jetstream,
+  JetStreamApiError,
+  jetstreamManager,
+  type JetStreamManager,
+  RetentionPolicy,
+  StorageType,
+} from "@nats-io/jetstream";
+import { connect, type NatsConnection } from "@nats-io/transport-node";
+
+import { type Clock, sleep } from "../../../kit/clock.ts";
+import { Fault, reasonOf } from "../../../kit/fault.ts";
+import type { Logger } from "../../../kit/log.ts";
+import type { OrderedHub } from "../hub-ordered.ts";
+import type { Envelope } from "../publication.ts";
+import { usualEntryBounds } from "./entry-log.ts";
+import { Mesh, type MeshTimes, usualTimes } from "./mesh.ts";
+import type { NodeLink } from "./node-link.ts";
+import { type Batch, Outbox } from "./outbox.ts";
+import { type LogStanding, SharedOrder } from "./shared-order.ts";
+
+/** What the link stands on. */
+export interface NatsLinkParts {
+  hub: OrderedHub;
+  clock: Clock;
+  log: Logger;
+  /** Such as `nats://user:password@nats:4222`. */
+  servers: readonly string[];
+  /** Begins the subjects, and names the stream; Windsocks with the same one are one. Letters, digits, dashes. */
+  prefix: string;
+  /** Of this node. */
+  nodeId: string;
+  /** Whether JetStream keeps the publications. */
+  usesStream: boolean;
+  /** How many publications, and for how long (ms), a stream that does not exist yet is made to keep. */
+  keep: number;
+  keepMs: number;
+  /** How long a publication may wait for NATS. */
+  patienceMs: number;
+  /** @default {@link usualTimes} */
+  times?: MeshTimes;
+}
+
+const firstPauseMs = 100;
+const longestPauseMs = 2000;
+const answerMs = 3000;
+const openMs = 5000;
+/** The stream is looked at this often, for one that was replaced behind our back. */
+const lookEveryMs = 2000;
+const streamNotFound = 10_059;
+const usualPayloadBytes = 1024 * 1024;
+/** What stands around content in a message between nodes. */
+const marginBytes = 2048;
+
+/** Opens the link. Resolves when NATS was reached and read, or after five seconds without that: it is tried on. */
+export async function openNatsLink(parts: NatsLinkParts): Promise<NodeLink> {
+  const { clock, hub, log, prefix, usesStream } = parts;
+  const over = new AbortController();
+  const order = new SharedOrder(hub, parts.keep);
+  const outbox = new Outbox(clock, parts.patienceMs);
+  const run = crypto.randomUUID();
+  const subjects = { log: `${prefix}.log`, nodes: `${prefix}.nodes` };
+  let connection: NatsConnection | undefined;
+  let failure: string | undefined = "NATS was not reached yet";
+  let maxPayloadBytes = usualPayloadBytes;
+
+  const mesh = new Mesh({
+    hub,
+    clock,
+    id: parts.nodeId,
+    run,
+    times: parts.times ?? usualTimes,
+    bounds: usualEntryBounds,
+    carriesPublications: !usesStream,
+    // Everybody hears everything; what is for one node says so itself. What is lost is asked for.
+    send: (_to, text) => {
+      try {
+        connection?.publish(subjects.nodes, text);
+      } catch (thrown) {
+        log.debug("A message to other nodes was not taken by NATS", { reason: reasonOf(thrown) });
+      }
+    },
+  });
+
+  const standing = async (manager: JetStreamManager): Promise<LogStanding> => {
+    const { created, state } = await streamOf(manager, parts, subjects.log);
+    const epoch = new Bun.CryptoHasher("sha256").update(`${prefix} ${created}`).digest("hex").slice(0, 16);
+    // The first of an empty stream is named 0 by some versions.
+    return { epoch, newest: state.last_seq, oldest: state.messages === 0 ? state.last_seq + 1 : state.first_seq };
+  };
+  const write = async (to: NatsConnection, { envelopes, number }: Batch): Promise<void> => {
+    const stream = jetstream(to, { timeout: answerMs });
+    await Promise.all(
+      envelopes.map((envelope, index) =>
+        stream.publish(subjects.log, writeEnvelope(envelope), {
+          msgID: `${run} ${number} ${index}`,
+          timeout: answerMs,
+        }),
+      ),
+    );
+  };
+
+  const carry = (envelope: Envelope): Promise<void> => {
+    if (Buffer.byteLength(writeEnvelope(envelope)) > maxPayloadBytes - marginBytes) {
+      const reason = `NATS takes messages of at most ${maxPayloadBytes} bytes`;
+      return Promise.reject(new Fault("too-large", "windsock/too-large", `Cannot publish: ${reason}`));
+    }
+    return usesStream ? outbox.add(envelope) : mesh.carry(envelope);
+  };
+
+  const { promise: firstFill, resolve: filled } = Promise.withResolvers<void>();
+  const liveByStream = async (to: NatsConnection, signal: AbortSignal): Promise<void> => {
+    const manager = await jetstreamManager(to, { timeout: answerMs });
+    const { newest, ...rest } = await standing(manager);
+    const from = order.begin({ newest, ...rest });
+    const consumer = await jetstream(to, { timeout: answerMs }).consumers.get(prefix, {
+      deliver_policy: DeliverPolicy.StartSequence,
+      opt_start_seq: from,
+    });
+    let tellFilled: () => void = () => undefined;
+    const isFilled = new Promise<void>((resolve) => (tellFilled = resolve));
+    if (order.has(newest)) tellFilled();
+    const messages: ConsumerMessages = await consumer.consume({
+      max_messages: 1000,
+      callback: (message) => {
+        if (signal.aborted) return;
+        const envelope = readEnvelope(message.string());
+        if (envelope) order.take(message.seq, envelope, message.time.getTime());
+        else order.skip(message.seq);
+        if (order.has(newest)) tellFilled();
+      },
+    });
+    try {
+      await Promise.race([isFilled, sleep(clock, openMs, signal)]);
+      failure = undefined;
+      filled();
+      const looking = async () => {
+        while (!signal.aborted) {
+          await sleep(clock, lookEveryMs, signal);
+          if (signal.aborted) return;
+          const found = await standing(manager);
+          if (found.epoch !== order.epoch) throw new Error("another stream took the place of ours");
+          // What was removed from the middle never comes; it would be waited for until the next message.
+          if (found.oldest > order.next) order.begin(found);
+        }
+      };
+      const writing = async () => {
+        for (let batch = await outbox.next(signal); batch; batch = await outbox.next(signal)) {
+          await write(to, batch);
+          outbox.done(batch);
+        }
+      };
+      await Promise.race([looking(), writing()]);
+    } finally {
+      messages.stop();
+    }
+  };
+  /** Works until something fails. */
+  const live = async (): Promise<void> => {
+    const ending = new AbortController();
+    const stop = () => ending.abort();
+    over.signal.addEventListener("abort", stop, { once: true });
+    // Coming back is our own affair, so that nothing is read on a way that changed unseen.
+    const to = await connect({
+      servers: [...parts.servers],
+      reconnect: false,
+      timeout: answerMs,
+      pingInterval: 5000,
+      maxPingOut: 2,
+    });
+    void to.closed().then(stop);
+    maxPayloadBytes = to.info?.max_payload ?? usualPayloadBytes;
+    try {
+      const ears = to.subscribe(subjects.nodes, {
+        callback: (error, message) => {
+          if (!error) mesh.hear(message.string());
+        },
+      });
+      await to.flush();
+      connection = to;
+      mesh.met();
+      log.info("NATS carries messages between nodes", { server: to.getServer() });
+      if (usesStream) await liveByStream(to, ending.signal);
+      else {
+        failure = undefined;
+        filled();
+        await new Promise<void>((resolve) => ending.signal.addEventListener("abort", () => resolve(), { once: true }));
+      }
+      ears.unsubscribe();
+    } finally {
+      connection = undefined;
+      ending.abort();
+      over.signal.removeEventListener("abort", stop);
+      await to.close();
+    }
+  };
+  const keepAlive = async (): Promise<void> => {
+    let pauseMs = firstPauseMs;
+    while (!over.signal.aborted) {
+      const sinceMs = clock.monotonicMs();
+      try {
+        await live();
+        failure = "the connection to NATS was lost";
+      } catch (thrown) {
+        failure = reasonOf(thrown);
+      }
+      if (over.signal.aborted) return;
+      log.warn("NATS, which carries messages between nodes, is away; trying again", { reason: failure });
+      if (clock.monotonicMs() - sinceMs > longestPauseMs) pauseMs = firstPauseMs;
+      await sleep(clock, pauseMs, over.signal);
+      pauseMs = Math.min(longestPauseMs, pauseMs * 2);
+    }
+  };
+  const living = keepAlive();
+  await Promise.race([firstFill, sleep(clock, openMs, over.signal)]);
+
+  return {
+    kind: "nats",
+    carrier: { carry },
+    state: () => ({ isUp: connection !== undefined && failure === undefined, failure, nodes: mesh.nodes() }),
+    async stop() {
+      mesh.stop();
+      outbox.close();
+      await connection
+        ?.flush()
+        .catch((thrown: unknown) => log.debug("The farewell did not leave", { reason: reasonOf(thrown) }));
+      over.abort();
+      await living;
+    },
+  };
+}
+
+/** The stream, made where there is none. */
+async function streamOf(manager: JetStreamManager, { keep, keepMs, prefix }: NatsLinkParts, subject: string) {
+  try {
+    return await manager.streams.info(prefix);
+  } catch (thrown) {
+    if (!(thrown instanceof JetStreamApiError) || thrown.code !== streamNotFound) throw thrown;
+    return manager.streams.add({
+      name: prefix,
+      subjects: [subject],
+      retention: RetentionPolicy.Limits,
+      storage: StorageType.File,
+      discard: DiscardPolicy.Old,
+      max_msgs: keep,
+      max_age: keepMs * 1_000_000,
+    });
+  }
+}
+
+function writeEnvelope({ address, content }: Envelope): string {
+  return JSON.stringify([address, content]);
+}
+
+/** Reads a message of the stream; undefined for anything else. */
+export function readEnvelope(text: string): Envelope | undefined {
+  let raw: unknown;
+  try {
+    raw = JSON.parse(text);
+  } catch (thrown) {
+    if (thrown instanceof SyntaxError || thrown instanceof RangeError) return undefined;
+    throw thrown;
+  }
+  if (!Array.isArray(raw) || raw.length !== 2) return undefined;
+  const [address, content]: unknown[] = raw;
+  return typeof address === "string" && typeof content === "string" ? { address, content } : undefined;
+}

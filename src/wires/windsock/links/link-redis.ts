@@ -1,0 +1,269 @@
+/**
+ * The link over Redis: publications are the entries of one stream, numbered without holes by a script that knows a batch it
+ * has taken before; every node reads the stream from where it was. Presence and orders to end go by publish/subscribe, with
+ * the rules of the mesh. A Redis that comes back empty is a gap, one that comes back whole is none.
+ */
+import { RedisClient } from "bun";
+
+import { type Clock, sleep } from "../../../kit/clock.ts";
+import { reasonOf } from "../../../kit/fault.ts";
+import type { Logger } from "../../../kit/log.ts";
+import type { OrderedHub } from "../hub-ordered.ts";
+import { newEpoch } from "../publication-log.ts";
+import { usualEntryBounds } from "./entry-log.ts";
+import { Mesh, type MeshTimes, usualTimes } from "./mesh.ts";
+import type { NodeLink } from "./node-link.ts";
+import { type Batch, Outbox } from "./outbox.ts";
+import { type LogStanding, SharedOrder } from "./shared-order.ts";
+
+/** What the link stands on. */
+export interface RedisLinkParts {
+  hub: OrderedHub;
+  clock: Clock;
+  log: Logger;
+  /** Such as `redis://:password@redis:6379/0`. */
+  url: string;
+  /** Begins all its keys; Windsocks with the same one are one. */
+  prefix: string;
+  /** Of this node. */
+  nodeId: string;
+  /** How many publications the stream keeps, about. */
+  keep: number;
+  /** How long a publication may wait for Redis. */
+  patienceMs: number;
+  /** @default {@link usualTimes} */
+  times?: MeshTimes;
+}
+
+const firstPauseMs = 100;
+const longestPauseMs = 2000;
+const readAtOnce = 500;
+const blockMs = 500;
+/** An answer that takes longer does not come. */
+const answerMs = 5000;
+const openMs = 5000;
+/** Batches are known again for so long. */
+const rememberSeconds = 3600;
+
+/** Takes a batch once. Keys: stream, state, origin. Gives epoch and the newest number. */
+const appendScript = `
+local epoch = redis.call('HGET', KEYS[2], 'epoch')
+if not epoch then
+  epoch = ARGV[1]
+  redis.call('DEL', KEYS[1])
+  redis.call('HSET', KEYS[2], 'epoch', epoch, 'newest', 0)
+end
+local taken = redis.call('GET', KEYS[3])
+if not taken or tonumber(taken) < tonumber(ARGV[2]) then
+  for at = 5, #ARGV, 2 do
+    local number = redis.call('HINCRBY', KEYS[2], 'newest', 1)
+    redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[3], number .. '-0', 'a', ARGV[at], 'c', ARGV[at + 1], 't', ARGV[4], 'e', epoch)
+  end
+  redis.call('SET', KEYS[3], ARGV[2], 'EX', ${rememberSeconds})
+end
+return {epoch, redis.call('HGET', KEYS[2], 'newest')}`;
+
+/** What the stream says of itself, made where there is none. Keys: stream, state. */
+const standingScript = `
+local epoch = redis.call('HGET', KEYS[2], 'epoch')
+if not epoch then
+  epoch = ARGV[1]
+  redis.call('DEL', KEYS[1])
+  redis.call('HSET', KEYS[2], 'epoch', epoch, 'newest', 0)
+end
+local first = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)
+return {epoch, redis.call('HGET', KEYS[2], 'newest'), first[1] and first[1][1] or ''}`;
+
+/** Opens the link. Resolves when Redis was reached and read, or after five seconds without that: it is tried on. */
+export async function openRedisLink(parts: RedisLinkParts): Promise<NodeLink> {
+  const { clock, hub, log, patienceMs, prefix, url } = parts;
+  const over = new AbortController();
+  const order = new SharedOrder(hub, parts.keep);
+  const outbox = new Outbox(clock, patienceMs);
+  const run = crypto.randomUUID();
+  // In braces, so that a cluster of Redis keeps them together.
+  const keys = { stream: `{${prefix}}:log`, state: `{${prefix}}:state`, origin: `{${prefix}}:origin:${run}` };
+  const channel = `{${prefix}}:nodes`;
+  let writer: RedisClient | undefined;
+  let failure: string | undefined = "Redis was not reached yet";
+
+  const mesh = new Mesh({
+    hub,
+    clock,
+    id: parts.nodeId,
+    run,
+    times: parts.times ?? usualTimes,
+    bounds: usualEntryBounds,
+    carriesPublications: false,
+    // Everybody hears everything; what is for one node says so itself. What is lost is asked for.
+    send: (_to, text) => {
+      writer?.send("PUBLISH", [channel, text]).catch((thrown: unknown) => {
+        log.debug("A message to other nodes was not taken by Redis", { reason: reasonOf(thrown) });
+      });
+    },
+  });
+
+  const answerOf = (client: RedisClient, command: string, words: string[]): Promise<unknown> => {
+    const { promise, reject } = Promise.withResolvers<never>();
+    const cancel = clock.schedule(answerMs, () =>
+      reject(new Error(`Redis did not answer ${command} within ${answerMs} ms`)),
+    );
+    return Promise.race([client.send(command, words), promise]).finally(cancel);
+  };
+  const standing = async (client: RedisClient): Promise<LogStanding> => {
+    const said = await answerOf(client, "EVAL", [standingScript, "2", keys.stream, keys.state, newEpoch()]);
+    const [epoch, newest, first] = textsOf(said);
+    const top = Number(newest);
+    if (epoch === undefined || !Number.isSafeInteger(top)) throw new Error(`the keys ${prefix} hold something else`);
+    return { epoch, newest: top, oldest: first ? Number.parseInt(first, 10) : top + 1 };
+  };
+  const readSome = async (client: RedisClient, wait: number): Promise<number> => {
+    const from = `${order.next - 1}-0`;
+    const block = wait > 0 ? ["BLOCK", String(wait)] : [];
+    const said = await answerOf(client, "XREAD", ["COUNT", String(readAtOnce), ...block, "STREAMS", keys.stream, from]);
+    const entries = entriesOf(said, keys.stream);
+    for (const { address, at, content, epoch, number } of entries) {
+      if (epoch !== order.epoch) throw new Error("another log has begun");
+      if (address === undefined || content === undefined) order.skip(number);
+      else order.take(number, { address, content }, at);
+    }
+    return entries.length;
+  };
+  const write = async (client: RedisClient, batch: Batch): Promise<void> => {
+    const words = batch.envelopes.flatMap(({ address, content }) => [address, content]);
+    await answerOf(client, "EVAL", [
+      appendScript,
+      "3",
+      keys.stream,
+      keys.state,
+      keys.origin,
+      newEpoch(),
+      String(batch.number),
+      String(parts.keep),
+      String(clock.now()),
+      ...words,
+    ]);
+    outbox.done(batch);
+  };
+
+  const { promise: firstFill, resolve: filled } = Promise.withResolvers<void>();
+  /** Works until something fails. */
+  const live = async (): Promise<void> => {
+    const ending = new AbortController();
+    const clients: RedisClient[] = [];
+    const stop = () => ending.abort();
+    over.signal.addEventListener("abort", stop, { once: true });
+    const connect = async (): Promise<RedisClient> => {
+      const client = new RedisClient(url, { autoReconnect: false, connectionTimeout: answerMs });
+      client.onclose = stop;
+      clients.push(client);
+      await client.connect();
+      return client;
+    };
+    try {
+      const reader = await connect();
+      const ears = await connect();
+      await ears.subscribe(channel, (text) => mesh.hear(text));
+      const hand = await connect();
+      const { newest, ...rest } = await standing(reader);
+      order.begin({ newest, ...rest });
+      while (!order.has(newest) && !ending.signal.aborted) {
+        if ((await readSome(reader, 0)) === 0) break;
+      }
+      writer = hand;
+      failure = undefined;
+      filled();
+      mesh.met();
+      log.info("Redis carries messages between nodes", { stream: keys.stream });
+      const reading = async () => {
+        while (!ending.signal.aborted) {
+          // Of what was published elsewhere nothing may be missing, even where Redis came back as another.
+          if ((await readSome(reader, blockMs)) === 0) order.begin(await standing(reader));
+        }
+      };
+      const writing = async () => {
+        for (let batch = await outbox.next(ending.signal); batch; batch = await outbox.next(ending.signal)) {
+          await write(hand, batch);
+        }
+      };
+      await Promise.race([reading(), writing()]);
+    } finally {
+      writer = undefined;
+      ending.abort();
+      over.signal.removeEventListener("abort", stop);
+      for (const client of clients) client.close();
+    }
+  };
+  const keepAlive = async (): Promise<void> => {
+    let pauseMs = firstPauseMs;
+    while (!over.signal.aborted) {
+      const sinceMs = clock.monotonicMs();
+      try {
+        await live();
+        failure = "the connection to Redis was lost";
+      } catch (thrown) {
+        failure = reasonOf(thrown);
+      }
+      if (over.signal.aborted) return;
+      log.warn("Redis, which carries messages between nodes, is away; trying again", { reason: failure });
+      if (clock.monotonicMs() - sinceMs > longestPauseMs) pauseMs = firstPauseMs;
+      await sleep(clock, pauseMs, over.signal);
+      pauseMs = Math.min(longestPauseMs, pauseMs * 2);
+    }
+  };
+  const living = keepAlive();
+  await Promise.race([firstFill, sleep(clock, openMs, over.signal)]);
+
+  return {
+    kind: "redis",
+    carrier: { carry: (envelope) => outbox.add(envelope) },
+    state: () => ({ isUp: writer !== undefined, failure, nodes: mesh.nodes() }),
+    async stop() {
+      mesh.stop();
+      outbox.close();
+      // The farewell has to leave before the connection does.
+      await sleep(clock, 20);
+      over.abort();
+      await living;
+    },
+  };
+}
+
+interface StreamEntry {
+  number: number;
+  address: string | undefined;
+  content: string | undefined;
+  epoch: string | undefined;
+  at: number;
+}
+
+/** The texts of an answer that is a list. */
+function textsOf(said: unknown): string[] {
+  return Array.isArray(said) ? said.map(String) : [];
+}
+
+/** The entries of an answer to XREAD; what has no number is passed over. */
+export function entriesOf(said: unknown, stream: string): StreamEntry[] {
+  if (typeof said !== "object" || said === null || !(stream in said)) return [];
+  const list: unknown = Object.entries(said).find(([name]) => name === stream)?.[1];
+  if (!Array.isArray(list)) return [];
+  return list.flatMap((entry: unknown) => {
+    if (!Array.isArray(entry)) return [];
+    const [id, words] = entry as [unknown, unknown];
+    const match = /^(\d{1,15})-0$/.exec(String(id));
+    if (!match) return [];
+    const texts = textsOf(words);
+    const fields = new Map<string, string>();
+    for (let at = 0; at + 1 < texts.length; at += 2) fields.set(texts[at] ?? "", texts[at + 1] ?? "");
+    const at = Number(fields.get("t"));
+    return [
+      {
+        number: Number(match[1]),
+        address: fields.get("a"),
+        content: fields.get("c"),
+        epoch: fields.get("e"),
+        at: Number.isFinite(at) ? at : 0,
+      },
+    ];
+  });
+}
