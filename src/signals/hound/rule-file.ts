@@ -138,18 +138,28 @@ export function withoutSpace(target: string): string {
 
 function tied(drafts: readonly Draft[], problems: string[]): Rule[] {
   const taken = new Set<string>();
+  const twins = new Map<string, number>();
   const ids = drafts.map((draft) => {
     const id = idOf(draft);
-    const named = `${id}-${shortHash(draft.rule.name, 4)}`;
-    const candidates = [id, named, ...Array.from({ length: drafts.length }, (_, twin) => `${named}-${twin + 2}`)];
-    const free = taken.has(id) ? (candidates.find((candidate) => !taken.has(candidate)) ?? id) : id;
+    let free = id;
+    if (taken.has(free)) {
+      const named = `${id}-${shortHash(draft.rule.name, 4)}`;
+      let twin = twins.get(named) ?? 0;
+      do {
+        twin++;
+        free = twin === 1 ? named : `${named}-${twin}`;
+      } while (taken.has(free));
+      twins.set(named, twin);
+    }
     taken.add(free);
     return free;
   });
   const byName = new Map<string, string[]>();
   for (const [position, { rule }] of drafts.entries()) {
-    const same = byName.get(rule.name) ?? [];
-    byName.set(rule.name, [...same, ids[position] ?? ""]);
+    const same = byName.get(rule.name);
+    const id = ids[position] ?? "";
+    if (same) same.push(id);
+    else byName.set(rule.name, [id]);
   }
   const rules = drafts.map((draft, position): Rule => {
     const dependsOn = draft.dependsOnNames.flatMap((name) => {
