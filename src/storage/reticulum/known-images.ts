@@ -7,6 +7,7 @@ import type { Database } from "bun:sqlite";
 import { closeDatabase, openDatabase } from "../../kit/disk/sqlite.ts";
 import { type Key, requireKey } from "../cask/client.ts";
 import { type ImageFacts, type ImageFormat, imageFormats } from "./engine.ts";
+import { LeastRecent } from "./least-recent.ts";
 import { isWriteRefused } from "./write-refused.ts";
 
 /** An image that was seen. */
@@ -39,10 +40,15 @@ interface Row {
   uploaded_at: number | null;
 }
 
-/** The images this node knows. */
+/** Images that were asked for a moment ago are held in memory: so many, each taken for so many bytes. */
+const heldMax = 4096;
+const heldBytes = 1024;
+
+/** The images this node knows. Nobody else writes into the file. */
 export class KnownImages {
   readonly #database: Database;
   readonly #refused: (thrown: unknown) => void;
+  readonly #held = new LeastRecent<KnownImage>(heldMax * heldBytes, heldMax);
 
   /**
    * Opens the file at `path`, or `:memory:`. `refused` is told when the disk does not take what was learnt, which is then
@@ -54,12 +60,18 @@ export class KnownImages {
   }
 
   find(key: Key): KnownImage | undefined {
+    const held = this.#held.get(key);
+    if (held !== undefined) return held;
     const row = this.#database.query<Row, [string]>("SELECT * FROM images WHERE key = ?").get(key);
-    return row === null ? undefined : fromRow(row);
+    if (row === null) return undefined;
+    const image = fromRow(row);
+    this.#held.set(key, image, heldBytes);
+    return image;
   }
 
   /** Adds what is known; what is not given stays as it was. Of several names and times of upload the newest count. */
   learn(image: Omit<KnownImage, "name"> & { name?: string }): void {
+    this.#held.delete(image.key);
     try {
       this.#write(image);
     } catch (thrown) {
@@ -87,6 +99,7 @@ export class KnownImages {
 
   /** Forgets an image; what is in Cask stays. */
   forget(key: Key): void {
+    this.#held.delete(key);
     this.#database.query<unknown, [string]>("DELETE FROM images WHERE key = ?").run(key);
   }
 
