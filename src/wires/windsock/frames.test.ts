@@ -1,0 +1,163 @@
+/** The frames of RFC 6455 as a client may, and may not, send them; after the groups of Autobahn's cases. */
+import { expect, test } from "bun:test";
+import { connect, type Socket } from "node:net";
+
+import fc from "fast-check";
+
+import { until } from "../../kit/testing/child-node.ts";
+import { freshToken, listen, startWindsock, type WindsockNode } from "./node-fixture.ts";
+
+interface FrameOptions {
+  isLast?: boolean;
+  reserved?: number;
+  isMasked?: boolean;
+  /** Says so instead of the true length. */
+  length?: number;
+}
+
+/** A frame of a client, masked by a fixed mask. */
+function frame(opcode: number, payload: Uint8Array | string, options: FrameOptions = {}): Buffer {
+  const { isLast = true, isMasked = true, reserved = 0 } = options;
+  const bytes = Buffer.from(payload);
+  const length = options.length ?? bytes.length;
+  const head = [(isLast ? 0x80 : 0) | (reserved << 4) | opcode];
+  const size = Buffer.alloc(length < 126 ? 0 : length < 65_536 ? 2 : 8);
+  if (size.length === 2) size.writeUInt16BE(length);
+  if (size.length === 8) size.writeBigUInt64BE(BigInt(length));
+  head.push((isMasked ? 0x80 : 0) | (size.length === 0 ? length : size.length === 2 ? 126 : 127));
+  if (!isMasked) return Buffer.concat([Buffer.from(head), size, bytes]);
+  const mask = [0x37, 0xfa, 0x21, 0x3d];
+  return Buffer.concat([
+    Buffer.from(head),
+    size,
+    Buffer.from(mask),
+    bytes.map((byte, at) => byte ^ (mask[at % 4] ?? 0)),
+  ]);
+}
+
+/** A connection by hand; what came after the handshake, and whether it is over. */
+async function open(node: WindsockNode) {
+  const { hostname, port } = new URL(node.url);
+  const socket: Socket = connect(Number(port), hostname);
+  const state = { got: Buffer.alloc(0), isOver: false };
+  socket.on("error", () => undefined);
+  socket.on("close", () => (state.isOver = true));
+  const token = freshToken("client", "nowhere", "room");
+  socket.write(
+    `GET /socket/?token=${token} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n`,
+  );
+  await new Promise<void>((resolve) => socket.once("data", () => resolve()));
+  socket.on("data", (bytes: Buffer) => (state.got = Buffer.concat([state.got, bytes])));
+  return { socket, state };
+}
+
+const text = 1;
+const binary = 2;
+const close = 8;
+const ping = 9;
+const pong = 10;
+
+test("frames: what is right is taken, whole, however it is cut", async () => {
+  await using node = await startWindsock({ max_message: "1MiB" });
+  const ear = await listen(node.url, { token: freshToken("ear", "room") });
+  const content = (one: string) => (JSON.parse(one) as { content: string }).content;
+  let count = 0;
+  const long = "é".repeat(40_000);
+  const cases: [Buffer[], string][] = [
+    [[frame(text, "hello")], "hello"],
+    [[frame(text, "")], ""],
+    [[frame(text, "x".repeat(125))], "x".repeat(125)],
+    [[frame(text, "x".repeat(126))], "x".repeat(126)],
+    [[frame(text, "x".repeat(65_535))], "x".repeat(65_535)],
+    [[frame(text, "x".repeat(65_536))], "x".repeat(65_536)],
+    [[frame(binary, new Uint8Array([0, 97]))], "\0a"],
+    [[frame(text, "a", { isLast: false }), frame(0, "", { isLast: false }), frame(0, "b")], "ab"],
+    // A character in two fragments, and a ping between them.
+    [
+      [
+        frame(text, Buffer.from("é").subarray(0, 1), { isLast: false }),
+        frame(ping, "x"),
+        frame(0, Buffer.from("é").subarray(1)),
+      ],
+      "é",
+    ],
+    [[frame(pong, "nobody asked"), frame(text, "after a pong")], "after a pong"],
+    [[frame(text, long)], long],
+  ];
+  const { socket } = await open(node);
+  for (const [frames, wanted] of cases) {
+    for (const one of frames) socket.write(one);
+    count++;
+    expect(content((await ear.until(count)).at(-1) ?? "")).toBe(wanted);
+  }
+  const bytes = frame(text, "byte by byte");
+  for (const byte of bytes) {
+    socket.write(Buffer.from([byte]));
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  count++;
+  expect(content((await ear.until(count)).at(-1) ?? "")).toBe("byte by byte");
+  socket.write(Buffer.concat(Array.from({ length: 500 }, (_, at) => frame(text, String(at)))));
+  expect((await ear.until(count + 500)).slice(count).map(content)).toEqual(
+    Array.from({ length: 500 }, (_, at) => String(at)),
+  );
+  socket.destroy();
+});
+
+test("frames: a ping is answered with what it held, and a close with a close", async () => {
+  await using node = await startWindsock();
+  const { socket, state } = await open(node);
+  socket.write(frame(ping, "are you there"));
+  await until("a pong came", () => state.got.includes("are you there"));
+  expect(state.got[0]).toBe(0x80 | pong);
+  const before = state.got.length;
+  socket.write(frame(close, Buffer.concat([Buffer.from([0x03, 0xe8]), Buffer.from("bye")])));
+  await until("it is over", () => state.isOver);
+  expect(state.got.subarray(before, before + 4)).toEqual(Buffer.from([0x88, 5, 0x03, 0xe8]));
+});
+
+test("frames: what is wrong ends the connection, and nothing of it is published", async () => {
+  await using node = await startWindsock({ max_message: "1KiB" });
+  const ear = await listen(node.url, { token: freshToken("ear", "room") });
+  const wrong: Record<string, Buffer[]> = {
+    "not masked": [frame(text, "x", { isMasked: false })],
+    "reserved bit": [frame(text, "x", { reserved: 4 })],
+    "reserved bits": [frame(text, "x", { reserved: 3 })],
+    "unknown opcode": [frame(3, "x")],
+    "unknown control opcode": [frame(11, "x")],
+    "long ping": [frame(ping, "x".repeat(126))],
+    "fragmented ping": [frame(ping, "x", { isLast: false })],
+    "continuation of nothing": [frame(0, "x")],
+    "beginning within a message": [frame(text, "a", { isLast: false }), frame(text, "b")],
+    "text that is no UTF-8": [frame(text, new Uint8Array([0xce, 0xba, 0xe1, 0xff]))],
+    "text that ends in the middle": [frame(text, Buffer.from("é").subarray(0, 1))],
+    "longer than allowed": [frame(text, "x".repeat(1025))],
+    "said to be huge": [frame(text, "x", { length: 2 ** 40 })],
+    "too long in all": [frame(text, "x".repeat(800), { isLast: false }), frame(0, "x".repeat(800))],
+  };
+  for (const [name, frames] of Object.entries(wrong)) {
+    const { socket, state } = await open(node);
+    for (const one of frames) socket.write(one);
+    await until(`it is over: ${name}`, () => state.isOver);
+  }
+  const { socket } = await open(node);
+  socket.write(frame(text, "still well"));
+  expect(await ear.until(1)).toEqual(['{"address":"room","content":"still well"}']);
+  socket.destroy();
+});
+
+test("frames: whatever comes, the others go on", async () => {
+  await using node = await startWindsock({ max_message: "1KiB" });
+  const ear = await listen(node.url, { token: freshToken("ear", "hall") });
+  await fc.assert(
+    fc.asyncProperty(fc.uint8Array({ minLength: 1, maxLength: 200 }), async (bytes) => {
+      const { socket, state } = await open(node);
+      socket.end(bytes);
+      await until("it is over", () => state.isOver);
+    }),
+    { numRuns: 60 },
+  );
+  const speaker = await listen(node.url, { token: freshToken("speaker", "hall") });
+  speaker.socket.send("still well");
+  expect(await ear.until(1)).toEqual(['{"address":"hall.speaker","content":"still well"}']);
+});
