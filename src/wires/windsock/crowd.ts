@@ -103,6 +103,9 @@ export class Crowds {
       : (publication: Publication) => this.#tell(crowd, publication);
     const { seat } = hub.sit(interests, {
       hear,
+      get clients() {
+        return members.size;
+      },
       gap: () => {
         const { position } = hub;
         crowd.newest = position;

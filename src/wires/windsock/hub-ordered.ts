@@ -376,10 +376,12 @@ export class OrderedHub implements Hub {
       .map(({ address, perMinute }) => ({ address, listeners: this.listenersOf(address), perMinute }));
   }
 
-  /** How many listeners hear an address. */
+  /** How many clients hear an address. */
   listenersOf(address: string): number {
-    const found = this.#audience.find(address);
-    return found.length === 1 ? (found[0]?.size ?? 0) : new Set(found.flatMap((members) => [...members])).size;
+    const members = new Set(this.#audience.find(address).flatMap((found) => [...found]));
+    let count = 0;
+    for (const { listener } of members) count += listener.clients ?? 1;
+    return count;
   }
 
   /** Writes what waits and closes the log; nothing may be published any more. */
@@ -440,7 +442,7 @@ export class OrderedHub implements Hub {
       for (const member of members) {
         if (member.lastOffset >= offset) continue;
         member.lastOffset = offset;
-        this.#deliveries++;
+        this.#deliveries += member.listener.clients ?? 1;
         try {
           member.listener.hear(publication);
         } catch (thrown) {

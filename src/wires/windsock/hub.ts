@@ -14,6 +14,8 @@ export interface Listener {
   hear(publication: Publication): void;
   /** The order was broken: what was published in between is lost. The listener tells its client so. */
   gap(): void;
+  /** How many clients it stands for, for figures. @default 1 */
+  readonly clients?: number;
 }
 
 /** What became of going back to a position. What is named here was heard already, after a {@link Listener.gap} if any. */

@@ -32,6 +32,11 @@ export function windsockMetrics(metrics: Metrics, { broker, hub, limits, sockets
     gauge(metrics, { name: `warren_windsock_${name}`, help, read });
 
   rising("publications_total", "Publications that got their place in the order", () => hub.figures.publications);
+  rising(
+    "deliveries_total",
+    "Publications given to clients: each counts once for everyone who hears it",
+    () => hub.figures.deliveries,
+  );
   rising("gaps_total", "Times that listeners were told that something is missing", () => hub.figures.gaps);
   standing("listeners", "Listeners; websockets with the same interests are one", () => hub.figures.listeners);
   standing("history_publications", "Publications that are kept to go back to", () => hub.kept.count);

@@ -74,6 +74,8 @@ export class SocketConnection implements SocketHandler, CrowdMember, Party {
   #stuckSinceMs = 0;
   /** Its own publications that are not to be heard. */
   #own: string[] | undefined;
+  /** Where each is heard by itself: what this turn brought, to be written together at its end. */
+  #gathered: Publication[] | undefined;
 
   constructor(parts: ConnectionParts, wishes: Wishes) {
     this.#parts = parts;
@@ -161,6 +163,7 @@ export class SocketConnection implements SocketHandler, CrowdMember, Party {
   }
 
   gap(position: string): void {
+    this.#sendGathered();
     if (this.#behindAt !== undefined) this.#isLost = true;
     // Those who have no word for it go on as they always did; closing all of them at once would help nobody.
     else if (this.#dialect === "positions") this.#say({ gap: { position } });
@@ -250,12 +253,27 @@ export class SocketConnection implements SocketHandler, CrowdMember, Party {
   }
 
   #hearOthers(publication: Publication): void {
-    if (this.waitingBytes > this.#parts.door.options.waitingBytes) {
-      // What it does not get now is found again after the one before it.
-      this.fellBehind(this.#before(publication));
+    if (this.#gathered) {
+      this.#gathered.push(publication);
       return;
     }
-    this.#sendPublication(publication);
+    this.#gathered = [publication];
+    setImmediate(() => this.#sendGathered());
+  }
+
+  #sendGathered(): void {
+    const gathered = this.#gathered ?? [];
+    this.#gathered = undefined;
+    const [first] = gathered;
+    if (!first) return;
+    if (this.waitingBytes > this.#parts.door.options.waitingBytes || gathered.length > catchUpAtOnce) {
+      // What it does not get now is found again after the one before it.
+      this.fellBehind(this.#before(first));
+      return;
+    }
+    this.#socket?.cork(() => {
+      for (const publication of gathered) this.#sendPublication(publication);
+    });
   }
 
   /** A position from which this publication is found again. */

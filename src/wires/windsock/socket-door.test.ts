@@ -126,6 +126,17 @@ test("socket: what is no handshake is answered as it was; sub-paths and sub-prot
   expect((await raw(url, deflate)).toLowerCase()).not.toContain("permessage-deflate");
 });
 
+test("socket: messages are compressed for whoever can, where that is chosen", async () => {
+  await using node = await startWindsock({ ...broker, deflate: "true" });
+  using app = backEnd(node);
+  const token = freshToken("anna", "a");
+  const offer = handshake(`/socket/?token=${token}`, "Sec-WebSocket-Extensions: permessage-deflate");
+  expect((await raw(node.url, offer)).toLowerCase()).toContain("sec-websocket-extensions: permessage-deflate");
+  const ear = await listen(node.url, { token });
+  expect(await app.publish("a", "x".repeat(10_000))).toBe("published");
+  expect(JSON.parse((await ear.until(1))[0] ?? "")).toEqual({ address: "a", content: "x".repeat(10_000) });
+});
+
 test("socket: whoever may not come is told why before the upgrade", async () => {
   await using node = await startWindsock({
     origins: "https://app.example,https://*.nice.example",
@@ -214,6 +225,10 @@ test("socket: who asks for it does not hear itself, and only itself", async () =
   loud.socket.send("from loud");
   expect(await loud.until(2)).toHaveLength(2);
   expect(await quiet.until(1)).toEqual(['{"address":"room.loud","content":"from loud"}']);
+  // What a turn brought is written together, in its order.
+  for (let round = 0; round < 3000; round++) loud.socket.send(String(round));
+  const heard = (await quiet.until(3001)).slice(1).map((text) => (JSON.parse(text) as { content: string }).content);
+  expect(heard).toEqual(Array.from({ length: 3000 }, (_, round) => String(round)));
 });
 
 test("socket: who comes back with its position hears what it missed, once and in order, or of a gap", async () => {
