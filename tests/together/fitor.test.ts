@@ -6,7 +6,7 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync } from "node:fs";
 
 import { runProgram, startChild, until } from "../../src/kit/testing/child-node.ts";
-import { ngircd, OtherClient, startIrcServer } from "../../src/wires/fitor/peers-fixture.ts";
+import { freePort, ngircd, OtherClient, startIrcServer } from "../../src/wires/fitor/peers-fixture.ts";
 
 setDefaultTimeout(60_000);
 
@@ -36,13 +36,6 @@ socket.connect(sys.argv[1])
 socket.send(json.dumps({"address": "gobot.browser.bob", "content": json.dumps({"message_type": "message", "nick": "bob", "content": sys.argv[2]})}).encode())
 socket.recv()
 `;
-
-function freePort(): number {
-  const held = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
-  const { port } = held;
-  held.stop(true);
-  return port;
-}
 
 describe.skipIf(ngircd === null || !hasZmq)("fitor", () => {
   test("stands between ngircd and windsock's broker; libzmq hears and speaks; people read, write and search by command", async () => {

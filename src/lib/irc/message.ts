@@ -35,6 +35,9 @@ export class IrcLineError extends Error {
   override readonly name = "IrcLineError";
 }
 
+/** Commands whose last parameter is words; a colon stands before it also where none is needed, as everybody writes it. */
+const wordy = new Set(["PRIVMSG", "NOTICE", "RELAYMSG", "TOPIC", "QUIT"]);
+
 const escapes: Readonly<Record<string, string>> = { ":": ";", s: " ", "\\": "\\", r: "\r", n: "\n" };
 const escaped: Readonly<Record<string, string>> = { ";": "\\:", " ": "\\s", "\\": "\\\\", "\r": "\\r", "\n": "\\n" };
 
@@ -84,7 +87,8 @@ export function formatMessage(message: IrcMessage, limits: LineLimits = {}): str
   parts.push(command);
   params.forEach((param, index) => {
     const isLast = index === params.length - 1;
-    if (isLast && (param === "" || param.includes(" ") || param.startsWith(":"))) parts.push(`:${param}`);
+    if (isLast && (wordy.has(command) || param === "" || param.includes(" ") || param.startsWith(":")))
+      parts.push(`:${param}`);
     else parts.push(middle(param));
   });
   const line = parts.join(" ");

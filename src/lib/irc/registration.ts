@@ -140,7 +140,7 @@ export class Registration {
       this.#nick = params[0] ?? this.#nick;
       return false;
     } else if (nickFailures.has(command) && !this.#isDone) this.#tryNextNick(params.at(-1) ?? "");
-    else return nickFailures.has(command);
+    else return nickFailures.has(command) && command !== "437";
     return true;
   }
 

@@ -3,6 +3,8 @@
  * in the channel. Each line takes exactly one way, so nothing comes back to where it was said: what the bridge publishes lies
  * below `<address>.fitor`, and what lies there is not heard.
  */
+import { SQLiteError } from "bun:sqlite";
+
 import type { Clock } from "../../kit/clock.ts";
 import { Fault } from "../../kit/fault.ts";
 import type { IrcEvent } from "../../lib/irc/event.ts";
@@ -53,6 +55,7 @@ export class Bridge {
   readonly #rooms = new Map<string, Room>();
   readonly #listeners = new Set<(news: BridgeNews) => void>();
   #bus: Bus | undefined;
+  #cannotKeep = false;
 
   constructor(options: BridgeOptions) {
     this.#options = options;
@@ -69,6 +72,11 @@ export class Bridge {
   /** Says where publications go. */
   useBus(bus: Bus): void {
     this.#bus = bus;
+  }
+
+  /** Whether the newest line could not be kept. */
+  get cannotKeep(): boolean {
+    return this.#cannotKeep;
   }
 
   /** The rooms, in the order of the configuration. */
@@ -273,7 +281,18 @@ export class Bridge {
   }
 
   #keep(room: Room, line: Omit<NewLine, "room">): Line | undefined {
-    const kept = this.#options.history.add({ ...line, room: room.key });
+    const whole = { ...line, room: room.key };
+    let kept: Line | undefined;
+    try {
+      kept = this.#options.history.add(whole);
+      this.#cannotKeep = false;
+    } catch (thrown) {
+      if (!(thrown instanceof SQLiteError)) throw thrown;
+      // A full disk must not silence the room: the line goes its way without being kept.
+      if (!this.#cannotKeep) this.#options.happened("bad", `Lines cannot be kept: ${thrown.message}`);
+      this.#cannotKeep = true;
+      return { ...whole, id: 0 };
+    }
     if (kept) this.#tell({ kind: "line", line: kept });
     return kept;
   }

@@ -5,7 +5,7 @@ import type { Bus } from "./bus.ts";
 import type { Network } from "./network.ts";
 
 /** The findings, worst last. */
-export function fitorFindings(networks: readonly Network[], bus: Bus | undefined): Finding[] {
+export function fitorFindings(networks: readonly Network[], bus: Bus | undefined, cannotKeep: boolean): Finding[] {
   if (networks.length === 0) return [{ name: "networks", state: "ok", sentence: "No network is configured" }];
   const findings: Finding[] = networks.map((network) => {
     const { name } = network.plan;
@@ -27,6 +27,10 @@ export function fitorFindings(networks: readonly Network[], bus: Bus | undefined
       sentence: `On ${name} as ${network.nick}, ${countOf(network.plan.channels.length, "channel")}`,
     };
   });
+  if (cannotKeep) {
+    const sentence = "What is said cannot be kept: look whether the disk is full. It is passed on all the same";
+    findings.push({ name: "history", state: "degraded", sentence });
+  }
   if (bus) {
     findings.push(
       bus.isUp

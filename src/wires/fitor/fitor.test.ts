@@ -14,9 +14,10 @@ import { until } from "../../kit/testing/child-node.ts";
 import { systemDial } from "../../lib/irc/dial.ts";
 import { Bridge, type BridgeOptions, roomKey } from "./bridge.ts";
 import { ZeromqBus } from "./bus.ts";
+import { fitorFindings } from "./findings.ts";
 import { History } from "./history.ts";
 import { Network, type NetworkParts } from "./network.ts";
-import { ngircd, OtherClient, type SmallBroker, startBroker, startIrcServer } from "./peers-fixture.ts";
+import { freePort, ngircd, OtherClient, type SmallBroker, startBroker, startIrcServer } from "./peers-fixture.ts";
 import type { ChannelPlan } from "./plan.ts";
 
 setDefaultTimeout(30_000);
@@ -32,7 +33,7 @@ interface World extends Disposable {
 async function world(
   port: number,
   options: Partial<BridgeOptions> &
-    Partial<NetworkParts> & { nick?: string; channels?: ChannelPlan[]; password?: string } = {},
+    Partial<NetworkParts> & { nick?: string; channels?: ChannelPlan[]; password?: string; tls?: boolean } = {},
 ): Promise<World> {
   const folder = mkdtempSync(join(tmpdir(), "warren-fitor-"));
   const history = new History(join(folder, "history.sqlite"));
@@ -49,13 +50,13 @@ async function world(
     happened: (level, sentence) => events.add("fitor", level, sentence),
     ...options,
   });
-  const { nick = "gobot", channels = [{ name: "#room", address: "gobot" }], password } = options;
+  const { nick = "gobot", channels = [{ name: "#room", address: "gobot" }], password, tls = false } = options;
   const network: Network = new Network(
     {
       name: "test",
       host: "127.0.0.1",
       port,
-      tls: false,
+      tls,
       tlsVerify: true,
       identity: {
         nick,
@@ -300,6 +301,55 @@ describe.concurrent.skipIf(ngircd === null)("fitor over ngircd", () => {
     expect(made.network.retryAt).toBeUndefined();
     made.network.open();
     await until("it is refused again", () => made.network.state === "barred");
+  });
+
+  test("a ban while it is there sends it away for good", async () => {
+    await using server = await startIrcServer();
+    using made = await world(server.port);
+    await until("it is in", () => isIn(made));
+    using anna = await OtherClient.join(server.port, "anna", "#room");
+    anna.send("OPER op op", "KLINE gobot!*@* 600 :go away");
+    await until("it is away", () => made.network.state !== "up");
+    await until("it is barred", () => made.network.state === "barred");
+    expect(made.network.reason).toContain("go away");
+    const [finding] = fitorFindings([made.network], undefined, false);
+    expect(finding).toMatchObject({
+      state: "degraded",
+      sentence: expect.stringContaining("warren fitor connect test"),
+    });
+  });
+
+  test("TLS: a certificate that nobody vouches for is refused, one that is vouched for is taken, and both for its name", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "warren-fitor-tls-"));
+    try {
+      const [key, cert] = [join(folder, "key.pem"), join(folder, "cert.pem")];
+      const request = [
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:prime256v1",
+        "-nodes",
+        "-days",
+        "2",
+      ];
+      const names = ["-subj", "/CN=irc.test.local", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"];
+      await Bun.spawn(["openssl", ...request, "-keyout", key, "-out", cert, ...names], { stderr: "ignore" }).exited;
+      const tlsPort = freePort();
+      await using server = await startIrcServer(`[SSL]\nCertFile = ${cert}\nKeyFile = ${key}\nPorts = ${tlsPort}\n`);
+      expect(server.port).toBeGreaterThan(0);
+      using stranger = await world(tlsPort, { tls: true, reconnectMs: 60_000 });
+      await until("it is refused", () => stranger.network.state === "waiting");
+      expect(stranger.network.reason).toMatch(/self.signed/i);
+      const ca = await Bun.file(cert).text();
+      using made = await world(tlsPort, { tls: true, dial: systemDial({ verify: true, ca }) });
+      await until("it is in", () => isIn(made));
+      using careless = await world(tlsPort, { tls: true, dial: systemDial({ verify: false }), nick: "gobot3" });
+      await until("it is in, too", () => isIn(careless));
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
   });
 
   test("a publication of many lines is cut, and a flood of publications loses lines instead of the connection", async () => {

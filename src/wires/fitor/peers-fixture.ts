@@ -25,7 +25,8 @@ export interface IrcServer extends AsyncDisposable {
   end(): Promise<void>;
 }
 
-function freePort(): number {
+/** A port that nobody listens at, a moment ago. */
+export function freePort(): number {
   const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
   const { port } = listener;
   listener.stop(true);

@@ -104,7 +104,7 @@ function begin(context: ServiceContext<FitorOptions>, historyPath: string): Runn
     handle: fitorRoutes({ bridge, history, clock, mountPath, pages, status: () => statusOf(networks, bus, bridge) }),
     scopeOf: (request, path) =>
       request.method === "GET" || request.method === "HEAD" ? "read" : path.startsWith("/network/") ? "admin" : "write",
-    health: () => fitorFindings(networks, bus),
+    health: () => fitorFindings(networks, bus, bridge.cannotKeep),
     facts(): Record<string, string> {
       if (networks.length === 0) return { networks: "none" };
       const up = networks.filter(({ state }) => state === "up").length;
