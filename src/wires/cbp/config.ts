@@ -9,6 +9,7 @@ import { type OptionsOf, section } from "../../kit/config/declaration.ts";
 import { address, count, duration, file, flag, ratio, shape, text } from "../../kit/config/fields.ts";
 import { breakerDefaults } from "./breaker.ts";
 import { checkPlan, plansIn, type ProxyDefaults, type ProxyPlan, refusalOf } from "./plan.ts";
+import { bareEdge } from "./tls/edge-plan.ts";
 
 const fields = {
   proxies: shape(z.array(z.record(z.string(), z.unknown())).max(1000), {
@@ -125,6 +126,7 @@ export const proxyDefaults: ProxyDefaults = {
   resolveMs: 30_000,
   ejectAfter: 5,
   ejectMs: 30_000,
+  edge: bareEdge,
 };
 
 /** The section `[cbp]`. */

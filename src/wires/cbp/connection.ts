@@ -16,6 +16,8 @@ export interface Dial {
   readonly startedMs: number;
   /** Nobody waits for it any more: when it succeeds, it is closed. */
   isAbandoned: boolean;
+  /** Set while TLS is being agreed upon: until then it has not succeeded. */
+  shaking?: Socket | undefined;
 }
 
 /** Why a connection ended, for the access log and the counts. */
@@ -71,6 +73,8 @@ export class Connection {
     this.startedMs = nowMs;
     this.movedMs = nowMs;
     this.up.from = client;
+    this.up.reverse = this.down;
+    this.down.reverse = this.up;
     this.down.connect(client);
   }
 

@@ -6,6 +6,7 @@ import { isIP } from "node:net";
 
 import type { Clock } from "../../kit/clock.ts";
 import { Fault, reasonOf } from "../../kit/fault.ts";
+import type { Logger } from "../../kit/log.ts";
 import type { Random } from "../../kit/random.ts";
 import type { BreakerEvent, BreakerMode, Transition } from "./breaker.ts";
 import { type Check, Checks } from "./checks.ts";
@@ -27,6 +28,7 @@ export interface GuardParts {
   changed(proxy: Proxy, upstream: Upstream, transition: Transition): void;
   ejected(proxy: Proxy, upstream: Upstream): void;
   failed(thrown: unknown): void;
+  log: Logger;
   ended?(proxy: Proxy, connection: Connection): void;
   /** May put stages into a connection before anything flows. */
   prepare?(proxy: Proxy, connection: Connection): void;
@@ -75,6 +77,7 @@ export class Guard {
         changed: parts.changed,
         ejected: parts.ejected,
         failed: parts.failed,
+        log: parts.log,
         ...(parts.ended ? { ended: parts.ended } : {}),
         ...(prepare ? { prepare: (connection: Connection) => prepare(proxy, connection) } : {}),
       });

@@ -8,6 +8,7 @@ import { type Address, formatAddress, parseAddress } from "../../kit/config/addr
 import { parseDuration } from "../../kit/config/units.ts";
 import { type BreakerSettings, failureKinds } from "./breaker.ts";
 import type { LimitSettings } from "./limits.ts";
+import { type EdgePlan, edgeOf, edgeShape } from "./tls/edge-plan.ts";
 
 /** How an upstream is picked among those that may be tried. */
 export const balances = ["least-connections", "hash", "first"] as const;
@@ -60,6 +61,8 @@ export interface ProxyPlan extends LimitSettings {
   /** Failures in a row that put an upstream aside while others do better; 0 for never. */
   readonly ejectAfter: number;
   readonly ejectMs: number;
+  /** TLS and PROXY headers. */
+  readonly edge: EdgePlan;
 }
 
 /** What a table may leave out. */
@@ -139,6 +142,7 @@ const tableShape = z.strictObject({
   resolve: duration.optional(),
   eject_after: count.optional(),
   eject: duration.optional(),
+  ...edgeShape,
 });
 
 /** The plans in a list of tables. Throws SyntaxError for the first that cannot be, or that stands twice. */
@@ -239,6 +243,7 @@ function planOf(table: z.infer<typeof tableShape>, defaults: ProxyDefaults): Pro
     resolveMs: table.resolve ?? defaults.resolveMs,
     ejectAfter: table.eject_after ?? defaults.ejectAfter,
     ejectMs: table.eject ?? defaults.ejectMs,
+    edge: edgeOf(table),
   };
 }
 

@@ -4,6 +4,7 @@ import { connect, createServer, type Server, type Socket } from "node:net";
 
 import { systemClock } from "../../kit/clock.ts";
 import { parseAddress } from "../../kit/config/address.ts";
+import { silentLog } from "../../kit/log.ts";
 import { seededRandom } from "../../kit/random.ts";
 import { until } from "../../kit/testing/child-node.ts";
 import { breakerDefaults, type BreakerEvent, type BreakerSettings } from "./breaker.ts";
@@ -76,6 +77,7 @@ async function proxied(wanted: Wanted, parts: Partial<ProxyParts> = {}) {
     happened: (_proxy, _upstream, event) => events.push(event),
     changed: () => undefined,
     failed: (thrown) => failed.push(thrown),
+    log: silentLog,
     ...parts,
   });
   await proxy.resolve();

@@ -9,13 +9,18 @@
 import type { Clock } from "../../kit/clock.ts";
 import { formatAddress } from "../../kit/config/address.ts";
 import { Fault, reasonOf } from "../../kit/fault.ts";
+import type { Logger } from "../../kit/log.ts";
 import type { Random } from "../../kit/random.ts";
 import type { BreakerEvent, FailureKind, Transition } from "./breaker.ts";
 import { Chooser, ejectOutlier } from "./choice.ts";
+import type { ClientHandlers, ClientSocket } from "./client-socket.ts";
 import { Connection, type Dial, type Ending } from "./connection.ts";
 import { Limits } from "./limits.ts";
 import type { ProxyPlan } from "./plan.ts";
 import type { Lookup } from "./resolver.ts";
+import { Front } from "./tls/front.ts";
+import { headerFor } from "./tls/header-out.ts";
+import { Origination } from "./tls/origination.ts";
 import { Upstream } from "./upstream.ts";
 
 /** What a proxy needs. */
@@ -33,6 +38,8 @@ export interface ProxyParts {
   ended?(proxy: Proxy, connection: Connection): void;
   /** Told of what ought not to be able to happen; the connection is closed. */
   failed(thrown: unknown): void;
+  /** For what a front has to tell. */
+  log: Logger;
   /** May put stages into a connection before anything flows. */
   prepare?(connection: Connection): void;
 }
@@ -46,7 +53,7 @@ export interface ProxyCounts {
   readonly endings: Map<Ending, number>;
 }
 
-type ClientSocket = Bun.Socket<Connection | undefined>;
+type Client = ClientSocket<Connection>;
 type ServerSocket = Bun.Socket<Dial>;
 
 /** Upstreams that a connection is tried at, at most. */
@@ -76,12 +83,16 @@ export class Proxy {
   readonly #looksAtAddress: boolean;
   readonly #connections = new Set<Connection>();
   readonly #queue = new Set<Connection>();
-  readonly #lingering = new Map<ClientSocket, number>();
-  readonly #clientHandlers: Bun.SocketHandler<Connection | undefined>;
+  readonly #lingering = new Map<Client, number>();
+  readonly #clientHandlers: ClientHandlers<Connection>;
   readonly #serverHandlers: Bun.SocketHandler<Dial>;
   readonly #lookMs: number;
   readonly #emptied = new Set<() => void>();
-  #listener: Bun.TCPSocketListener<Connection | undefined> | undefined;
+  #listener: { stop(): void } | undefined;
+  /** Where clients meet more than TCP. */
+  readonly #front: Front | undefined;
+  /** Where upstreams are spoken to with TLS. */
+  readonly #origination: Origination | undefined;
   #port = 0;
   #served = 0;
   #abandoned = 0;
@@ -116,6 +127,11 @@ export class Proxy {
     this.#lookMs = Math.min(500, Math.max(20, Math.min(...waits) / 8));
     this.#clientHandlers = this.#handleClients();
     this.#serverHandlers = this.#handleServers();
+    const { edge } = plan;
+    const handlers = this.#clientHandlers;
+    const { log } = parts;
+    this.#front = edge.tls || edge.headersFrom ? new Front({ edge, clock, log, handlers }) : undefined;
+    this.#origination = edge.upstreamTls && new Origination(edge.upstreamTls);
   }
 
   /** Where it really listens. */
@@ -168,27 +184,37 @@ export class Proxy {
     if (this.#listener) return;
     const { host, port } = this.plan.listen;
     try {
-      this.#listener = Bun.listen<Connection | undefined>({
-        hostname: host,
-        port: this.#port || port,
-        allowHalfOpen: true,
-        socket: this.#clientHandlers,
-      });
+      this.#listener = this.#open(host, this.#port || port);
     } catch (thrown) {
       const reason = `${formatAddress(this.plan.listen)}: ${codeOf(thrown) || reasonOf(thrown)}`;
       this.failure = `Cannot listen on ${reason}`;
       // In the words of the predecessor, which scripts may look for.
       throw new Fault("unavailable", "cbp/listen", `cannot bind to local port: ${reason}`, { cause: thrown });
     }
-    this.#port = this.#listener.port;
     this.#isDraining = false;
     this.failure = "";
+  }
+
+  #open(hostname: string, port: number): { stop(): void } {
+    const front = this.#front;
+    if (front) {
+      this.#port = front.listen(hostname, port);
+      return { stop: () => front.close() };
+    }
+    const listener = Bun.listen<Connection | undefined>({
+      hostname,
+      port,
+      allowHalfOpen: true,
+      socket: this.#clientHandlers,
+    });
+    this.#port = listener.port;
+    return { stop: () => listener.stop(false) };
   }
 
   /** Takes no more connections; resolves when the last is over, or was cut after `limitMs`. */
   async drain(limitMs: number): Promise<void> {
     this.#isDraining = true;
-    this.#listener?.stop(false);
+    this.#listener?.stop();
     this.#listener = undefined;
     for (const connection of this.#queue) this.#refuse(connection, "stopped");
     if (this.#connections.size === 0) return;
@@ -203,6 +229,7 @@ export class Proxy {
     await this.drain(drainMs);
     for (const { resolver } of this.upstreams) resolver.stop();
     this.#cancelLook();
+    this.#front?.stop();
     for (const socket of this.#lingering.keys()) socket.terminate();
   }
 
@@ -211,7 +238,7 @@ export class Proxy {
     return this.#connections;
   }
 
-  #handleClients(): Bun.SocketHandler<Connection | undefined> {
+  #handleClients(): ClientHandlers<Connection> {
     return {
       open: (socket) => this.#accept(socket),
       data(socket, chunk) {
@@ -239,7 +266,19 @@ export class Proxy {
 
   #handleServers(): Bun.SocketHandler<Dial> {
     return {
-      open: (socket) => this.#dialed(socket),
+      open: (socket) => {
+        if (this.#origination) socket.data.shaking = socket;
+        else this.#dialed(socket);
+      },
+      handshake: (socket, isDone) => {
+        if (!this.#origination) return;
+        // One that was refused is closed soon, and only then is the dial over.
+        if (!isDone) socket.terminate();
+        else {
+          socket.data.shaking = undefined;
+          this.#dialed(socket);
+        }
+      },
       data: (socket, chunk) => {
         const { connection } = socket.data;
         connection.down.take(chunk);
@@ -247,16 +286,24 @@ export class Proxy {
         if (connection.isUnjudged && connection.down.bytes >= this.plan.healthyBytes) connection.judge("success");
       },
       drain(socket) {
-        socket.data.connection.up.drain();
+        if (!socket.data.shaking) socket.data.connection.up.drain();
       },
       end(socket) {
-        const { connection } = socket.data;
+        const { connection, shaking } = socket.data;
+        if (shaking) {
+          socket.terminate();
+          return;
+        }
         if (connection.isUnjudged)
           connection.judge(connection.down.bytes === 0 && !connection.up.isEnded ? "closed-early" : "success");
         connection.down.end();
       },
       close: (socket, failure) => {
-        if (!socket.data.isAbandoned) this.#serverClosed(socket.data, failure !== undefined && failure !== null);
+        const dial = socket.data;
+        if (dial.shaking) {
+          dial.shaking = undefined;
+          this.#dialFailed(dial, failure);
+        } else if (!dial.isAbandoned) this.#serverClosed(dial, failure !== undefined && failure !== null);
       },
       error: (socket, failure) => {
         this.#parts.failed(failure);
@@ -266,7 +313,7 @@ export class Proxy {
     };
   }
 
-  #accept(socket: ClientSocket): void {
+  #accept(socket: Client): void {
     const nowMs = this.#clock.monotonicMs();
     this.counts.accepted++;
     const address = this.#looksAtAddress ? socket.remoteAddress : "";
@@ -320,16 +367,37 @@ export class Proxy {
       return;
     }
     try {
-      void Bun.connect<Dial>({
-        hostname,
-        port: upstream.plan.address.port,
-        allowHalfOpen: true,
-        data: dial,
-        socket: this.#serverHandlers,
-      });
+      this.#connect(dial, hostname);
     } catch (thrown) {
       this.#dialFailed(dial, thrown);
     }
+  }
+
+  #connect(dial: Dial, hostname: string): void {
+    const { host, port } = dial.upstream.plan.address;
+    const at = { hostname, port, allowHalfOpen: true, data: dial };
+    const tls = this.#origination?.optionsFor(host, (dial.connection.client as Client | undefined)?.notes);
+    if (!tls) void Bun.connect<Dial>({ ...at, socket: this.#serverHandlers });
+    else if (!this.plan.edge.sendHeader) void Bun.connect<Dial>({ ...at, tls, socket: this.#serverHandlers });
+    else {
+      // The header comes before the handshake. What the bare socket tells afterwards is told by the other one, too.
+      const socket: Bun.SocketHandler<Dial> = {
+        open: (bare) => {
+          this.#sendHeader(bare);
+          bare.upgradeTLS({ data: dial, tls, socket: this.#serverHandlers });
+        },
+        data: () => undefined,
+        connectError: (_, failure) => this.#dialFailed(dial, failure),
+      };
+      void Bun.connect<Dial>({ ...at, socket });
+    }
+  }
+
+  #sendHeader(socket: ServerSocket): void {
+    const { sendHeader } = this.plan.edge;
+    const client = socket.data.connection.client as Client | undefined;
+    // On a socket that is new there is room for it.
+    if (sendHeader && client) socket.write(headerFor(client, sendHeader));
   }
 
   #dialed(socket: ServerSocket): void {
@@ -345,6 +413,7 @@ export class Proxy {
     const tookMs = nowMs - dial.startedMs;
     upstream.connecting.add(nowMs, tookMs);
     if (this.plan.slowConnectMs > 0 && tookMs > this.plan.slowConnectMs) this.#failed(connection, "slow-connect");
+    if (!this.#origination) this.#sendHeader(socket);
     connection.connect(socket, nowMs);
   }
 
@@ -425,6 +494,7 @@ export class Proxy {
   /** Nobody waits for a dial any more; its descriptor is free when the system gives it up. */
   #abandon(connection: Connection, dial: Dial): void {
     dial.isAbandoned = true;
+    dial.shaking?.terminate();
     this.#abandoned++;
     connection.dial = undefined;
     connection.judge("void");
@@ -440,7 +510,7 @@ export class Proxy {
   /** Says no. The socket is no longer the connection's. */
   #tellNo(connection: Connection, ending: Ending): void {
     connection.ending ??= ending;
-    const socket = connection.client as ClientSocket | undefined;
+    const socket = connection.client as Client | undefined;
     connection.client = undefined;
     if (!socket) return;
     socket.data = undefined;
@@ -566,7 +636,7 @@ export class Proxy {
     // Short connections do not need it, so they do not pay for it.
     if (keepAliveMs > 0 && !connection.isKeptAlive && nowMs - connection.connectedMs >= keepAliveMs) {
       connection.isKeptAlive = true;
-      (connection.client as ClientSocket | undefined)?.setKeepAlive(true, keepAliveMs);
+      (connection.client as Client | undefined)?.setKeepAlive(true, keepAliveMs);
       (connection.server as ServerSocket | undefined)?.setKeepAlive(true, keepAliveMs);
     }
   }

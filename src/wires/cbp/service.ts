@@ -70,6 +70,7 @@ async function start(context: ServiceContext<CbpOptions>): Promise<RunningServic
       events.add("cbp", "warn", `${plan.name}: ${upstream.plan.name} is put aside, as it fails and others do not`);
     },
     failed,
+    log,
     ...(options.toxics ? { prepare: (proxy, connection) => yard?.prepare(proxy, connection) } : {}),
     ...(accessLog || options.verbose
       ? {
@@ -154,7 +155,7 @@ async function lookUp(host: string): Promise<string[]> {
 }
 
 function openYard(
-  { clock, options, random }: ServiceContext<CbpOptions>,
+  { clock, log, options, random }: ServiceContext<CbpOptions>,
   guard: Guard,
   failed: (thrown: unknown) => void,
 ): Yard {
@@ -165,7 +166,7 @@ function openYard(
     configured: guard.all.map(({ proxy }) => proxy),
     defaults: defaultsOf(options),
     make: (plan, prepare) =>
-      new Proxy({ plan, clock, random, lookup: lookUp, happened: untold, changed: untold, failed, prepare }),
+      new Proxy({ plan, clock, random, lookup: lookUp, happened: untold, changed: untold, failed, log, prepare }),
   });
 }
 
