@@ -641,3 +641,10 @@ test("clock: set forth by a day and back again it ends no silence before its tim
   expect(run.hound.silences()).toHaveLength(1);
   expect(await run.pass(hourMs)).toEqual([]);
 });
+
+test("silence: one that ends in thousands of years is refused, for no calendar has that day", () => {
+  const run = new HoundTest([rule], saying({ load: 1 }), { tellsSilences: true });
+  const wanted = { matcher: "name=load", untilAt: 9_000_000_000_000_000, by: "anna", comment: "" };
+  expect(() => run.hound.silence(wanted)).toThrow("within ten years");
+  expect(run.hound.silences()).toEqual([]);
+});

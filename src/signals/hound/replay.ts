@@ -5,6 +5,7 @@
  */
 import { type Clock, sleep } from "../../kit/clock.ts";
 import { Fault } from "../../kit/fault.ts";
+import { formatSpan } from "../../kit/pages/quantity.ts";
 import type { Logger } from "../../kit/log.ts";
 import type { MetricSource, SourceSeries, TargetAnswer } from "../../kit/metric-source/source.ts";
 import { Hound, type HoundPolicy } from "./hound.ts";
@@ -27,6 +28,8 @@ export interface Replay {
 }
 
 const roundsMax = 50_000;
+/** Rounds of a long past may lie so much further apart than those of every day. */
+const coarsestFactor = 4;
 const roundsAtOnce = 100;
 
 /** Runs a rule from `fromAt` until `untilAt`, epoch ms. Faults: `hound/replay` (invalid), and what the source throws. */
@@ -44,13 +47,17 @@ export async function replay(
     signal: AbortSignal;
   },
 ): Promise<Replay> {
-  const { clock, everyMs, fromAt, log, policy, signal, source, untilAt } = options;
+  const { clock, fromAt, log, policy, signal, source, untilAt } = options;
+  const everyMs = Math.min(
+    Math.max(options.everyMs, Math.ceil((untilAt - fromAt) / roundsMax)),
+    options.everyMs * coarsestFactor,
+  );
   const rounds = Math.floor((untilAt - fromAt) / everyMs);
   if (!(rounds >= 1 && rounds <= roundsMax))
     throw new Fault(
       "invalid",
       "hound/replay",
-      `Cannot run ${rounds} rounds: wanted 1 to ${roundsMax}; each is ${everyMs} ms`,
+      `Cannot run ${rounds} rounds: wanted 1 to ${roundsMax}, and each is ${everyMs} ms; the past may be ${formatSpan(roundsMax * everyMs)} at most`,
     );
   const past = await pastOf(rule, source, Math.floor(fromAt / 1000), Math.ceil(untilAt / 1000), signal);
   let now = fromAt;
@@ -68,7 +75,14 @@ export async function replay(
           report.told.push({ at: createdAt, subject });
         },
       },
-      policy: { ...policy, warmsUp: false, actionsOf: () => [], everybody: ["somebody"], tellsErrors: false },
+      policy: {
+        ...policy,
+        level: { ...policy.level, gapMs: Math.max(policy.level.gapMs, 5 * everyMs + 60_000) },
+        warmsUp: false,
+        actionsOf: () => [],
+        everybody: ["somebody"],
+        tellsErrors: false,
+      },
       makeId: () => "00000000",
     });
     // Those that it depends on are not looked at: they would have held it back at most.

@@ -5,6 +5,7 @@ import type { KeptFile } from "./kept.ts";
 import { type Matcher, parseMatcher } from "./matcher.ts";
 import type { Silence } from "./standing.ts";
 
+const longestMs = 3660 * 86_400_000;
 const lingerMs = 7 * 86_400_000;
 
 /** Silences. */
@@ -44,6 +45,8 @@ export class SilenceList {
     const matcher = matcherOf(wanted.matcher);
     if (!(wanted.untilAt > fromAt) || !Number.isSafeInteger(wanted.untilAt))
       throw new Fault("invalid", "hound/silence", "Cannot silence: wanted an end that is later than now");
+    if (wanted.untilAt - fromAt > longestMs)
+      throw new Fault("invalid", "hound/silence", "Cannot silence: wanted an end within ten years");
     const silence: Silence = {
       id: this.#makeId(),
       matcher: wanted.matcher,

@@ -6,6 +6,7 @@ import { createShell } from "../../../kit/pages/shell.ts";
 import type { Caller } from "../../../kit/service.ts";
 import { ManualClock } from "../../../kit/testing/manual-clock.ts";
 import { type ActionLinks, createActionLinks } from "../delivery/action-links.ts";
+import { parseMatcher } from "../matcher.ts";
 import type { HoundView, RuleStanding, StandingState } from "../standing.ts";
 import { houndPages, type HoundPages } from "./hound-pages.ts";
 
@@ -188,5 +189,18 @@ test("pages: whoever may only read gets no forms", async () => {
   for (const path of ["/", `/alert/${encodeURIComponent(id)}/`, "/silences/", "/deliveries/"]) {
     const page = await world.get(path);
     expect([path, page.includes("<h1>"), page.includes('method="post"')]).toEqual([path, true, false]);
+  }
+});
+
+test("links: a series of any name can be silenced", async () => {
+  const world = stage();
+  for (const [series, shown] of [
+    ['a"b\nc', 'series="a*b*c"'],
+    ["x".repeat(5000), `series="${"x".repeat(1500)}*"`],
+  ] as const) {
+    world.standing = { ...world.standing, series };
+    await world.post(`/act/${world.links.make({ do: "silence", standingId: id, forMs: 1000 }).split("/act/")[1]}`);
+    expect(world.done.at(-1)).toContain(shown);
+    expect(() => parseMatcher(`id=22138d2e6b,${shown}`)).not.toThrow();
   }
 });

@@ -67,6 +67,7 @@ const formBytesMax = 8192;
 const silenceMaxMs = 366 * 86_400_000;
 const daySeconds = 86_400;
 const drawMs = 10_000;
+const seriesMaxLength = 1500;
 
 /** Makes the pages. */
 export function houndPages(parts: HoundPageParts): HoundPages {
@@ -356,7 +357,10 @@ function stateOfAct(
 
 /** A silence for one rule, or for one series of it. */
 function matcherOf(ruleId: string, series: string | undefined): string {
-  return series === undefined ? `id=${ruleId}` : `id=${ruleId},series="${series.replaceAll('"', "*")}"`;
+  if (series === undefined) return `id=${ruleId}`;
+  // A matcher is one line of a bounded length; what it cannot hold is left open.
+  const name = series.replaceAll(/["\n\r\u2028\u2029]/g, "*");
+  return `id=${ruleId},series="${name.length > seriesMaxLength ? `${name.slice(0, seriesMaxLength)}*` : name}"`;
 }
 
 function ownTarget(path: string, source: MetricSource | undefined): string {
