@@ -3,13 +3,28 @@
  * original-file.ts.
  */
 import { type OptionsOf, section } from "../../kit/config/declaration.ts";
-import { address, choice, count, duration, file, flag, list, secret, size, text } from "../../kit/config/fields.ts";
+import {
+  address,
+  choice,
+  count,
+  duration,
+  file,
+  flag,
+  list,
+  secret,
+  size,
+  text,
+  url,
+} from "../../kit/config/fields.ts";
 import { goPort } from "../../kit/config/legacy.ts";
 import { parseBindEndpoint, parseConnectEndpoint } from "../../lib/zmtp/endpoint.ts";
 import { decodeZ85 } from "../../lib/zmtp/z85.ts";
 
 /** The predecessors' own words for how much to log; anything else was INFO. */
 const logLevels: Readonly<Record<string, string>> = { DEBUG: "debug", WARN: "warn", ERROR: "error", FATAL: "error" };
+
+/** What an application may be told of. */
+const webhookKinds = ["connect", "disconnect", "publish", "occupied", "vacated"];
 
 const bindable = (summary: string, example: string) =>
   list(text({ wanted: 'an endpoint such as "tcp://*:5555"', accepts: isBindable, example }), { summary });
@@ -36,6 +51,28 @@ const fields = {
     default: "60s",
     max: "3650d",
   }),
+  tokenKeys: list(secret({ example: "2026:a long random text" }), {
+    summary:
+      "Keys of the newer tokens (JWT, HS256), each id:secret, where the id is what a token's kid says, or a secret alone. Several are good at a time.",
+  }),
+  tokenAudience: text({ summary: "What aud in a newer token has to name.", unset: "nothing is asked for" }),
+  apiSecrets: list(secret({ example: "a long random text" }), {
+    summary: "Secrets by which back ends sign what they ask of /api/; without any they show a token of this node.",
+  }),
+  webhookUrl: url({
+    summary: "Where the application is told of what happens, and asked whether somebody may connect.",
+    unset: "nobody is told",
+    example: "https://app.example/windsock",
+  }),
+  webhookEvents: list(
+    text({
+      wanted: webhookKinds.join(", "),
+      accepts: (value) => webhookKinds.some((kind) => kind === value),
+      example: "publish",
+    }),
+    { summary: "What it is told: connect (it is asked), disconnect, publish, occupied and vacated topics." },
+  ),
+  webhookSecret: secret({ summary: "Signs what webhook_url is told.", unset: "unsigned" }),
   singleUse: flag({
     summary: "A token lets in only once. The predecessor, and its clients, use one as often as it is fresh.",
   }),
@@ -184,6 +221,8 @@ export const windsockSection = section(
       faults.push(`role is "${options.role}", but req_socket names a broker elsewhere: wanted role windsock`);
     if (options.role === "broker" && options.repSocket.length + options.pullSocket.length === 0)
       faults.push("role is broker, but nobody could publish: wanted rep_socket or pull_socket");
+    if (options.webhookEvents.length > 0 !== (options.webhookUrl !== undefined))
+      faults.push("webhook_url and webhook_events stand together: wanted both or neither");
     if (options.security === "plain" && options.plainUsers.some((user) => !user.includes(":")))
       faults.push("plain_users is not of the form user:password");
     if (options.security === "plain" && options.plainUsers.length === 0)

@@ -15,12 +15,14 @@ import { type WindsockOptions, windsockSection } from "./config.ts";
 import { type VarsParts, varsResponse } from "./debug-vars.ts";
 import type { Door, DoorParts } from "./door.ts";
 import { createDoorkeeper } from "./doorkeeper.ts";
+import { openNewerDoors } from "./doors/open-newer.ts";
 import { windsockFindings } from "./findings.ts";
 import { openHub } from "./hub-ordered.ts";
 import { keptSecret } from "./kept-secret.ts";
 import { Limits } from "./limits.ts";
 import { type Measured, windsockMetrics } from "./metrics.ts";
 import { originalFlags, readOriginalFile } from "./original-file.ts";
+import { PagesDoor } from "./pages/pages-door.ts";
 import { openSocketDoor } from "./socket-door.ts";
 import { openUplink } from "./uplink.ts";
 
@@ -88,7 +90,12 @@ async function start(context: ServiceContext<WindsockOptions>): Promise<RunningS
       addressOf: (request, caller) => clientAddress(request, caller, options.forwarded),
     };
     const sockets = options.role === "broker" ? undefined : openSocketDoor(doorParts);
+    const newer = options.role === "broker" ? undefined : openNewerDoors(doorParts, context.dataFolder, secrets);
     const doors: Door[] = sockets ? [sockets] : [];
+    if (newer) {
+      const { doors: own } = newer;
+      doors.push(own, new PagesDoor({ hub, limits, doors: own, clock, log, shell: context.shell, mountPath }));
+    }
     closers.push(() => {
       for (const door of doors) door.stop?.();
     });
@@ -131,7 +138,7 @@ async function start(context: ServiceContext<WindsockOptions>): Promise<RunningS
         clients: formatCount(limits.now),
         publications: formatCount(hub.figures.publications),
       }),
-      workers: [],
+      workers: newer?.workers ?? [],
       get addresses() {
         return [
           ...(broker?.addresses ?? []).map(({ address, purpose }) => ({ purpose: `windsock ${purpose}`, address })),
@@ -145,9 +152,9 @@ async function start(context: ServiceContext<WindsockOptions>): Promise<RunningS
             : []),
         ];
       },
-      stop() {
+      async stop() {
+        await Promise.all((newer?.workers ?? []).map((worker) => worker.stop()));
         closeAll();
-        return Promise.resolve();
       },
     };
   } catch (thrown) {

@@ -61,8 +61,8 @@ export class Admission {
    * What a token allows or, where none is shown, what the node's own tokens do: `write` to publish anywhere, `admin` to
    * hear everything. Faults of {@link TokenDesk.read}.
    */
-  rights(token: string | undefined, caller: Caller): Rights {
-    if (token !== undefined || !caller.may("write")) return this.#parts.desk.read(token ?? "");
+  rights(token: string | undefined, caller: Caller, address: string): Rights {
+    if (token !== undefined || !caller.may("write")) return this.#parts.desk.read(token ?? "", address);
     const mayHear = caller.may("admin");
     return {
       user: "",
@@ -73,8 +73,8 @@ export class Admission {
   }
 
   /** A token read again, for a connection that goes on. */
-  renewed(token: string): Rights {
-    return this.#parts.desk.read(token);
+  renewed(token: string, address: string): Rights {
+    return this.#parts.desk.read(token, address);
   }
 
   /**

@@ -259,7 +259,7 @@ export class Connection implements SocketHandler {
   }
 
   #refresh(subscriber: Subscriber, token: string): object {
-    const rights = this.#parts.admission.renewed(token);
+    const rights = this.#parts.admission.renewed(token, this.#opener.address);
     if (rights.user !== subscriber.rights.user) {
       throw new Fault("forbidden", "windsock/other-user", "Cannot refresh: the token is of another user");
     }

@@ -145,7 +145,7 @@ export class NewerDoors {
     if (!reads) return notAllowed("GET");
     const token = admission.tokenOf(request, query);
     if (path === "/connect" || path === "/connect/") return this.#connect(request, caller, token);
-    const rights = admission.rights(token, caller);
+    const rights = admission.rights(token, caller, admission.addressOf(request, caller));
     switch (path) {
       case "/events":
         return openEvents(this.#parts, request, caller, query, rights);
@@ -163,12 +163,9 @@ export class NewerDoors {
     if (!caller.upgrade || request.headers.get("upgrade")?.toLowerCase() !== "websocket") {
       throw new Fault("invalid", "windsock/no-websocket", "Cannot connect: this is the address of a websocket");
     }
-    const rights = token === undefined ? undefined : admission.rights(token, caller);
-    const opener = {
-      address: admission.addressOf(request, caller),
-      rights,
-      rightsOf: (shown: string | undefined) => admission.rights(shown, caller),
-    };
+    const address = admission.addressOf(request, caller);
+    const rightsOf = (shown: string | undefined) => admission.rights(shown, caller, address);
+    const opener = { address, rights: token === undefined ? undefined : rightsOf(token), rightsOf };
     return caller.upgrade(new Connection(this.#parts, opener));
   }
 
@@ -196,7 +193,7 @@ export class NewerDoors {
       throw new Fault("invalid", "windsock/command", 'Cannot publish: wanted {"address": "…", "content": "…"}');
     }
     const shown = admission.tokenOf(request, query) ?? said.token;
-    const rights = admission.rights(shown, caller);
+    const rights = admission.rights(shown, caller, admission.addressOf(request, caller));
     const address = said.address ?? rights.home;
     if (address === undefined) {
       throw new Fault("invalid", "windsock/address", "Cannot publish: no address was given, and the token names none");

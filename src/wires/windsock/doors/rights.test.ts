@@ -37,7 +37,7 @@ describe("signed claims", () => {
       { sub: "ann", exp: nowSeconds + 10, subscribe: ["room.1.#", "news"], publish: ["room.1"], info: { nick: "Ann" } },
       key,
     );
-    const rights = desk().read(token);
+    const rights = desk().read(token, "127.0.0.1");
     expect(rights).toMatchObject({ user: "ann", info: '{"nick":"Ann"}' });
     expect(maySubscribe(rights, { kind: "exact", address: "room.1.typing" })).toBe(true);
     expect(maySubscribe(rights, { kind: "exact", address: "room.10" })).toBe(false);
@@ -85,7 +85,7 @@ describe("signed claims", () => {
     fc.assert(
       fc.property(fc.oneof(fc.string(), fc.stringMatching(/^[\w-]{0,40}\.[\w-]{0,40}\.[\w-]{0,40}$/)), (text) => {
         try {
-          desk().read(text);
+          desk().read(text, "127.0.0.1");
           throw new Error("it was taken");
         } catch (thrown) {
           expect(thrown).toBeInstanceOf(Fault);
@@ -98,7 +98,7 @@ describe("signed claims", () => {
 
   test("TokenDesk: expired, early, for others, without an end, too wide: each is told", () => {
     const read = (claims: Record<string, unknown>, audience?: string) =>
-      codeOf(() => desk(audience === undefined ? {} : { audience }).read(signClaims(claims, key)));
+      codeOf(() => desk(audience === undefined ? {} : { audience }).read(signClaims(claims, key), "127.0.0.1"));
     expect(read({ exp: nowSeconds - 61 })).toBe("windsock/stale");
     expect(read({ exp: nowSeconds - 59 })).toBe("none");
     expect(read({ exp: nowSeconds + 600, nbf: nowSeconds + 61 })).toBe("windsock/future");
@@ -119,7 +119,7 @@ describe("signed claims", () => {
       salt: "7",
       address: "::1",
     };
-    const rights = desk().read(signToken(fields, "shared"));
+    const rights = desk().read(signToken(fields, "shared"), "127.0.0.1");
     expect(maySubscribe(rights, { kind: "prefix", prefix: "app.1" })).toBe(true);
     expect(maySubscribe(rights, { kind: "exact", address: "app.2" })).toBe(false);
     expect(codeOf(() => requirePublish(rights, "app.1.u"))).toBe("none");
@@ -141,14 +141,14 @@ describe("revocations", () => {
       const other = signClaims({ sub: "bob", exp: seconds() + 9e5, jti: "t2" }, key);
       await first.revoke({ user: "ann" }, 100);
       await first.revoke({ tokenId: "t2" }, 200);
-      expect(codeOf(() => make().read(old))).toBe("windsock/revoked");
-      expect(codeOf(() => make().read(other))).toBe("windsock/revoked");
+      expect(codeOf(() => make().read(old, "127.0.0.1"))).toBe("windsock/revoked");
+      expect(codeOf(() => make().read(other, "127.0.0.1"))).toBe("windsock/revoked");
       time.advance(5000);
       const fresh = signClaims({ sub: "ann", iat: seconds(), exp: seconds() + 600 }, key);
-      expect(codeOf(() => make().read(fresh))).toBe("none");
+      expect(codeOf(() => make().read(fresh, "127.0.0.1"))).toBe("none");
       time.advance(150_000);
-      expect(codeOf(() => make().read(old))).toBe("none");
-      expect(codeOf(() => make().read(other))).toBe("windsock/revoked");
+      expect(codeOf(() => make().read(old, "127.0.0.1"))).toBe("none");
+      expect(codeOf(() => make().read(other, "127.0.0.1"))).toBe("windsock/revoked");
       writeFileSync(path, "{");
       expect(codeOf(make)).toBe("windsock/revocations");
     } finally {

@@ -10,6 +10,7 @@ import { z } from "zod";
 
 import type { Clock } from "../../../kit/clock.ts";
 import { Fault } from "../../../kit/fault.ts";
+import type { Doorkeeper } from "../doorkeeper.ts";
 import { concerns, type Interest } from "../publication.ts";
 import { readToken, type TokenRules } from "../token.ts";
 import { looksSigned, readClaims, signClaims, type TokenKey } from "./jwt.ts";
@@ -46,6 +47,8 @@ export interface TokenDeskOptions {
   audience?: string;
   /** Whether prefixes of tokens of seven fields end where a part of an address does. @default false */
   isSegmented?: boolean;
+  /** Looks at what tokens of seven fields say beyond their proof: used once already, or given to another address. */
+  doorkeeper?: Pick<Doorkeeper, "admit">;
   revocations: Revocations;
   clock: Clock;
 }
@@ -87,11 +90,11 @@ export class TokenDesk {
   }
 
   /**
-   * What a token allows. Faults (unauthorized): those of readToken and readClaims, `windsock/claims`, `windsock/stale`
+   * What a token, shown by an address, allows. Faults (unauthorized): those of readToken and readClaims, `windsock/claims`, `windsock/stale`
    * (expired: get a fresh one), `windsock/future`, `windsock/audience`, `windsock/revoked`.
    */
-  read(token: string): Rights {
-    const rights = looksSigned(token) ? this.#ofClaims(token) : this.#ofFields(token);
+  read(token: string, address: string): Rights {
+    const rights = looksSigned(token) ? this.#ofClaims(token) : this.#ofFields(token, address);
     this.#options.revocations.check(rights);
     return rights;
   }
@@ -107,9 +110,10 @@ export class TokenDesk {
     return signClaims(claims, this.#own);
   }
 
-  #ofFields(token: string): Rights {
-    const { clock, isSegmented, rules } = this.#options;
+  #ofFields(token: string, address: string): Rights {
+    const { clock, doorkeeper, isSegmented, rules } = this.#options;
     const fields = readToken(token, rules, clock.now() / 1000);
+    doorkeeper?.admit(token, address);
     return {
       user: fields.user,
       subscribe: [{ kind: isSegmented ? "segment" : "prefix", prefix: fields.subPrefix }],

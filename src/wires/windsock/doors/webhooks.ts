@@ -13,7 +13,9 @@ import { type Work, type WorkOutcome } from "../../../kit/worker.ts";
 import { signatureHeader, signRequest } from "./signature.ts";
 
 /** What is told; `connect` is asked. */
-export type WebhookKind = "connect" | "disconnect" | "publish" | "occupied" | "vacated";
+export const webhookKinds = ["connect", "disconnect", "publish", "occupied", "vacated"] as const;
+/** One of {@link webhookKinds}. */
+export type WebhookKind = (typeof webhookKinds)[number];
 
 /** One piece of news. */
 export interface News {

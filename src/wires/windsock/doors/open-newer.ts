@@ -1,0 +1,80 @@
+/**
+ * Makes the newer doors of what the service has: options to settings, nothing else.
+ */
+import { join } from "node:path";
+
+import { type Worker, startWorker } from "../../../kit/worker.ts";
+import type { WindsockOptions } from "../config.ts";
+import type { DoorParts } from "../door.ts";
+import type { TokenKey } from "./jwt.ts";
+import { NewerDoors } from "./newer-doors.ts";
+import { Revocations } from "./revocations.ts";
+import { TokenDesk } from "./rights.ts";
+import { webhookKinds, Webhooks } from "./webhooks.ts";
+
+/** The doors and what works for them. */
+export interface OpenedDoors {
+  readonly doors: NewerDoors;
+  readonly workers: readonly Worker[];
+}
+
+/** Opens them. `secrets` are those of tokens of seven fields. Fault `windsock/revocations` for a damaged list. */
+export function openNewerDoors(parts: DoorParts, dataFolder: string, secrets: readonly string[]): OpenedDoors {
+  const { addressOf, clock, doorkeeper, hub, limits, log, options } = parts;
+  const revocations = new Revocations(clock, join(dataFolder, "revocations.json"));
+  const desk = new TokenDesk({
+    rules: { secrets, maxAgeSeconds: options.tokenAgeMs / 1000, maxAheadSeconds: options.tokenAheadMs / 1000 },
+    keys: options.tokenKeys.map(keyOf),
+    ...(options.tokenAudience === undefined ? {} : { audience: options.tokenAudience }),
+    isSegmented: options.boundary === "segments",
+    doorkeeper,
+    revocations,
+    clock,
+  });
+  const webhooks = webhooksOf(options, parts);
+  const worker = webhooks && startWorker(webhooks.work(), { clock, log });
+  if (webhooks && worker) webhooks.wake = () => worker.wake();
+  const doors = new NewerDoors({
+    hub,
+    limits,
+    desk,
+    revocations,
+    webhooks,
+    bounds: {
+      topics: options.subscriptions,
+      messagesPerSecond: options.messagesPerSecond,
+      messagesBurst: options.messagesBurst,
+      commandBytes: options.maxMessageBytes,
+      waitingBytes: options.waitingBytes,
+    },
+    apiSecrets: options.apiSecrets,
+    origins: options.origins,
+    deflate: options.deflate,
+    // As much as JSON may make of a message, and as a batch may hold.
+    bodyBytes: Math.max(options.maxMessageBytes * 2, 4 * 1024 * 1024),
+    clock,
+    log,
+    addressOf,
+  });
+  return { doors, workers: worker ? [worker] : [] };
+}
+
+function webhooksOf(options: WindsockOptions, { clock, log }: DoorParts): Webhooks | undefined {
+  const { webhookEvents, webhookSecret, webhookUrl } = options;
+  if (webhookUrl === undefined) return undefined;
+  const kinds = webhookKinds.filter((kind) => webhookEvents.includes(kind));
+  return new Webhooks({
+    url: webhookUrl,
+    kinds,
+    ...(webhookSecret === undefined ? {} : { secret: webhookSecret }),
+    clock,
+    log,
+  });
+}
+
+/** A key as it is configured: `id:secret`, or a secret alone. */
+function keyOf(text: string): TokenKey {
+  const match = /^([\w-]{1,40}):(.+)$/s.exec(text);
+  if (match?.[1] === undefined || match[2] === undefined) return { secret: text };
+  return { id: match[1], secret: match[2] };
+}
