@@ -141,7 +141,10 @@ flood_line = "10ms"
     const answer = await post(writer, say);
     expect([answer.status, await answer.json()]).toEqual([
       201,
-      { line: expect.objectContaining({ nick: "wim", text: "hello", origin: "web" }) },
+      {
+        outcome: expect.stringMatching(/^(?:sent|held)$/),
+        line: expect.objectContaining({ nick: "wim", text: "hello", origin: "web" }),
+      },
     ]);
     const byForm = await post(writer, say, "text/html");
     expect([byForm.status, byForm.headers.get("location")]).toEqual([303, "/fitor/room/irc/%23ccnmtl/"]);

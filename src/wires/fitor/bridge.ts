@@ -120,8 +120,11 @@ export class Bridge {
     });
   }
 
-  /** Says something for somebody on the page. Faults: `fitor/empty`, `fitor/away`. */
-  say(room: Room, nick: string, text: string): Line | undefined {
+  /**
+   * Says something for somebody on the page, now or, where the channel is away, when it is back. Faults: `fitor/command`,
+   * `fitor/empty` (invalid), `fitor/away` (unavailable).
+   */
+  say(room: Room, nick: string, text: string): { outcome: "sent" | "held"; line: Line | undefined } {
     const isAction = /^\/me\s/i.test(text);
     if (/^\/(?!\/)/.test(text) && !isAction) {
       throw new Fault(
@@ -138,7 +141,8 @@ export class Bridge {
     });
     if (lines.length === 0) throw new Fault("invalid", "fitor/empty", "Cannot say nothing: wanted some words");
     const how = isAction ? "action" : "message";
-    if (room.network.say(room.channel, { nick, how, lines }) === "lost") {
+    const outcome = room.network.say(room.channel, { nick, how, lines });
+    if (outcome === "lost") {
       throw new Fault(
         "unavailable",
         "fitor/away",
@@ -151,13 +155,14 @@ export class Bridge {
     this.counts.fromWeb++;
     const clean = cleanNick(nick);
     this.#publish(room.channel, clean, isAction ? "action" : "message", lines.join("\n"));
-    return this.#keep(room, {
+    const line = this.#keep(room, {
       kind: how,
       nick: clean,
       text: lines.join("\n"),
       origin: "web",
       at: this.#options.clock.now(),
     });
+    return { outcome, line };
   }
 
   /** Takes what happened on a network. */

@@ -43,8 +43,8 @@ export function fitorRoutes(parts: HttpParts): (request: Request, caller: Caller
     const text = form.get("text") ?? "";
     const isPage = preferredType(request.headers.get("accept"), ["application/json", "text/html"]) === "text/html";
     try {
-      const line = bridge.say(room, nick, text);
-      if (!isPage) return Response.json({ line }, { status: 201, headers: noStore });
+      const said = bridge.say(room, nick, text);
+      if (!isPage) return Response.json(said, { status: 201, headers: noStore });
     } catch (thrown) {
       if (!(thrown instanceof Fault) || !isPage) throw thrown;
       const query = { ...queryOf(request, caller, ""), nick, unsaid: text.slice(0, 4000), problem: thrown.message };

@@ -41,6 +41,13 @@ async function start(context: ServiceContext<FitorOptions>): Promise<RunningServ
 function begin(context: ServiceContext<FitorOptions>, historyPath: string): RunningService {
   const { clock, events, log, mountPath, options, random } = context;
   const plans = networkPlans(options);
+  for (const { identity, name, tls } of plans) {
+    if (!tls && identity.credentials?.mechanism === "PLAIN") {
+      log.warn("The password of an account goes over the network unencrypted: tls = true would hide it", {
+        network: name,
+      });
+    }
+  }
   const dials = plans.map((plan) => systemDial(tlsOf(plan)));
   const history = new History(historyPath);
   const bridge = new Bridge({
@@ -51,10 +58,7 @@ function begin(context: ServiceContext<FitorOptions>, historyPath: string): Runn
     formatting: options.formatting,
     maxLines: options.maxLines,
     segments: options.segments,
-    happened(level, sentence) {
-      events.add("fitor", level, sentence);
-      log[level === "bad" ? "error" : level === "warn" ? "warn" : "info"]("News of a network", { sentence });
-    },
+    happened: (level, sentence) => events.add("fitor", level, sentence),
   });
   const networks = plans.map((plan, index) => {
     const network = new Network(plan, {

@@ -135,9 +135,12 @@ if (form instanceof HTMLFormElement) {
     const body = new URLSearchParams([...new FormData(form)].map(([name, value]) => [name, String(value)]));
     field.value = "";
     let reason = "";
+    let isHeld = false;
     try {
       const answer = await fetch(form.action, { method: "POST", body, headers: { Accept: "application/json" } });
-      if (!answer.ok) reason = (await answer.json()).detail ?? `The server answered ${answer.status}`;
+      const told = await answer.json();
+      isHeld = told.outcome === "held";
+      if (!answer.ok) reason = told.detail ?? `The server answered ${answer.status}`;
     } catch {
       reason = "The server cannot be reached";
     }
@@ -145,7 +148,10 @@ if (form instanceof HTMLFormElement) {
       // What could not be said is not lost.
       if (field.value === "") field.value = words;
       tell(reason, "warn");
-    } else toEnd();
+    } else {
+      if (isHeld) tell("The channel is away: it will be said there when it is back", "warn");
+      toEnd();
+    }
   });
   if (isNow && matchMedia("(hover: hover)").matches && field instanceof HTMLElement) field.focus();
 }
