@@ -480,3 +480,28 @@ test("mediacheck check: what is bad is bad, also for who reads only the first li
   expect(await new Response(child.stdout).text()).toStartWith("bad ");
   expect(await child.exited).toBe(1);
 });
+
+test("mediacheck check: one that is ended says what it found, and is not good", async () => {
+  let isAsked = false;
+  await using slow = Bun.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    fetch({ url }) {
+      if (new URL(url).pathname === "/") return html('<img src="/slow.gif">');
+      isAsked = true;
+      return new Promise<Response>(() => undefined);
+    },
+  });
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    isAsked = false;
+    const program = [process.execPath, join(import.meta.dir, "../../src/main.ts")];
+    const child = Bun.spawn([...program, "mediacheck", "check", `http://127.0.0.1:${slow.port}/`], {
+      stdout: "pipe",
+      stderr: "ignore",
+    });
+    await until("the slow picture is asked for", () => isAsked || undefined, 20_000);
+    child.kill(signal);
+    expect(await new Response(child.stdout).text()).toContain("Not answered when the run was ended");
+    expect(await child.exited).toBe(1);
+  }
+});

@@ -75,7 +75,8 @@ export async function checkVerb(screen: Screen, urls: readonly string[], flags: 
   const draw = () => screen.draw(`${seen.done} of ${seen.asked} answered`);
   const told = new AbortController();
   const leave = () => told.abort();
-  process.once("SIGINT", leave);
+  // What ends a run says what was found until then: from a keyboard, or from a build that ran out of time.
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, leave);
   let report: SiteReport;
   try {
     report = await checkSite(
@@ -95,7 +96,7 @@ export async function checkVerb(screen: Screen, urls: readonly string[], flags: 
       told.signal,
     );
   } finally {
-    process.off("SIGINT", leave);
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.off(signal, leave);
   }
   screen.draw("");
   // Whoever reads the report may leave before its end, and the exit code counts all the same.
