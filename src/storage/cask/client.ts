@@ -24,7 +24,7 @@ import {
 } from "./client-answers.ts";
 import { type BucketListing, bucketListing } from "./client-listing.ts";
 import { type BlobSource, SentDigest, uploadBody } from "./client-upload.ts";
-import { digestBeside } from "./digest.ts";
+import { digestShared } from "./digest.ts";
 import { type Algorithm, algorithmOf, bucketCount, digestOf, type Key, parseKey } from "./key.ts";
 
 export type { CaskStatus, VerifyVerdict } from "./client-answers.ts";
@@ -231,7 +231,7 @@ export class CaskClient {
             if (at + chunk.byteLength > last) throw wrongBytes(key, "there are more of them than the node announced");
             const isAll = hash !== undefined && at === 0 && chunk.byteLength === last;
             // All of it at once is checked before it is given, else while it comes.
-            if (isAll && (await digestBeside(algorithm, chunk)) !== digestOf(key)) throw wrongHash(key);
+            if (isAll && (await digestShared(algorithm, chunk)) !== digestOf(key)) throw wrongHash(key);
             if (isAll) isRight = true;
             else hash?.update(chunk);
             at += chunk.byteLength;
