@@ -91,6 +91,13 @@ export const services: readonly ServiceEntry[] = [
     byDefault: true,
     load: async () => (await import("./wires/fitor/service.ts")).fitor,
   },
+  {
+    name: "cbp",
+    group: "wires",
+    summary: "guards connections: a TCP proxy that stops trying what fails",
+    byDefault: true,
+    load: async () => (await import("./wires/cbp/service.ts")).cbp,
+  },
 ];
 
 /** Loads what answers at `/`: the console. */
