@@ -35,8 +35,8 @@ interface Plotted extends PlotSeries {
   readonly trace: Trace;
 }
 
-/** Points that one picture may hold; with more series, each has fewer. */
-const maxPoints = 250_000;
+/** Points that one picture may hold; with more series, each has fewer. Drawing so many takes about a tenth of a second. */
+const maxPoints = 120_000;
 
 /** A plot that is ready to be drawn. */
 export class Plot {
