@@ -273,7 +273,7 @@ export class Proxy {
       handshake: (socket, isDone) => {
         if (!this.#origination) return;
         // One that was refused is closed soon, and only then is the dial over.
-        if (!isDone) socket.terminate();
+        if (!this.#origination.accepts(socket, isDone)) socket.terminate();
         else {
           socket.data.shaking = undefined;
           this.#dialed(socket);
@@ -494,10 +494,11 @@ export class Proxy {
   /** Nobody waits for a dial any more; its descriptor is free when the system gives it up. */
   #abandon(connection: Connection, dial: Dial): void {
     dial.isAbandoned = true;
-    dial.shaking?.terminate();
     this.#abandoned++;
     connection.dial = undefined;
     connection.judge("void");
+    // Who takes a connection but never agrees on TLS would keep it for ever.
+    dial.shaking?.terminate();
   }
 
   /** Says no to a connection that was counted in. */

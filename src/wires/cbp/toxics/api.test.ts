@@ -5,7 +5,7 @@ import { connect, createServer, type Server, type Socket } from "node:net";
 import { Toxiproxy } from "toxiproxy-node-client";
 
 import { systemClock } from "../../../kit/clock.ts";
-import type { Logger } from "../../../kit/log.ts";
+import { silentLog } from "../../../kit/log.ts";
 import { seededRandom } from "../../../kit/random.ts";
 import { until as untilThat } from "../../../kit/testing/child-node.ts";
 import { proxyDefaults } from "../config.ts";
@@ -15,8 +15,6 @@ import { Proxy } from "../proxy.ts";
 import { type RunningToxicApi, serveToxics } from "./api.ts";
 import { Yard } from "./yard.ts";
 
-const nothing = () => undefined;
-const quiet: Logger = { debug: nothing, info: nothing, warn: nothing, error: nothing, child: () => quiet };
 const until = (look: () => boolean) => untilThat("it is so", look, 4000);
 const failed: unknown[] = [];
 const said: string[] = [];
@@ -30,6 +28,7 @@ function make(plan: ProxyPlan, prepare: (connection: Connection) => void): Proxy
     happened: () => undefined,
     changed: () => undefined,
     failed: (thrown) => failed.push(thrown),
+    log: silentLog,
     prepare,
   });
 }
@@ -72,7 +71,10 @@ beforeAll(async () => {
     defaults: proxyDefaults,
     make,
   });
-  api = serveToxics({ host: "127.0.0.1", port: 0 }, { yard, log: quiet, wanted: (sentence) => said.push(sentence) });
+  api = serveToxics(
+    { host: "127.0.0.1", port: 0 },
+    { yard, log: silentLog, wanted: (sentence) => said.push(sentence) },
+  );
   url = `http://127.0.0.1:${api.address.port}`;
   client = new Toxiproxy(url);
 });

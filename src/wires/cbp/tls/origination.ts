@@ -1,0 +1,78 @@
+/** TLS towards upstreams: what a dial needs for it, with files read anew when they have changed. */
+import { readFileSync, statSync } from "node:fs";
+import { isIP } from "node:net";
+
+import { Fault, reasonOf } from "../../../kit/fault.ts";
+import type { ProxyNotes } from "../../../lib/proxy-protocol/tlv.ts";
+import type { OriginationPlan } from "./edge-plan.ts";
+
+interface Kept {
+  stamp: string;
+  text: string;
+}
+
+/** Options of TLS for one proxy's dials. */
+export class Origination {
+  readonly #plan: OriginationPlan;
+  readonly #files = new Map<string, Kept>();
+
+  /** Reads the files once. Faults: `tls/unreadable` (invalid). */
+  constructor(plan: OriginationPlan) {
+    this.#plan = plan;
+    for (const path of [plan.caPath, plan.certificatePath, plan.keyPath]) if (path !== undefined) this.#read(path);
+  }
+
+  /** Looks whether files have changed; what cannot be read stays as it was. Gives the reasons. */
+  look(): string[] {
+    return [...this.#files.keys()].flatMap((path) => {
+      try {
+        this.#read(path);
+        return [];
+      } catch (thrown) {
+        return [reasonOf(thrown)];
+      }
+    });
+  }
+
+  /** What a dial to `host` is to use, for a client of which `notes` are known. */
+  optionsFor(host: string, notes: Partial<ProxyNotes> | undefined): Bun.TLSOptions {
+    const { alpn, caPath, certificatePath, isVerified, keyPath, name } = this.#plan;
+    const wanted = name === "client" ? (notes?.authority ?? host) : (name ?? host);
+    const offered = alpn === "client" ? (notes?.alpn === undefined ? [] : [notes.alpn]) : alpn;
+    return {
+      rejectUnauthorized: isVerified,
+      // An address is no name to ask for, but it is what the certificate has to be for.
+      ...(isIP(wanted) === 0 || isVerified ? { serverName: wanted } : {}),
+      ...(caPath === undefined ? {} : { ca: this.#text(caPath) }),
+      ...(certificatePath === undefined || keyPath === undefined
+        ? {}
+        : { cert: this.#text(certificatePath), key: this.#text(keyPath) }),
+      ...(offered.length === 0 ? {} : { ALPNProtocols: protocolList(offered) }),
+    };
+  }
+
+  /** Whether a handshake is good enough to go on; `isDone` is what the runtime thinks of it. */
+  accepts(socket: Pick<Bun.Socket, "authorized" | "getCipher">, isDone: boolean): boolean {
+    // Where nobody verifies, the runtime calls a handshake failed that has led to a cipher all the same.
+    return this.#plan.isVerified ? isDone && socket.authorized : isDone || Boolean(socket.getCipher().name);
+  }
+
+  #text(path: string): string {
+    return this.#files.get(path)?.text ?? "";
+  }
+
+  #read(path: string): void {
+    try {
+      const { mtimeMs, size } = statSync(path);
+      const stamp = `${mtimeMs} ${size}`;
+      if (this.#files.get(path)?.stamp !== stamp) this.#files.set(path, { stamp, text: readFileSync(path, "utf8") });
+    } catch (thrown) {
+      throw new Fault("invalid", "tls/unreadable", `Cannot read "${path}": ${reasonOf(thrown)}`, { cause: thrown });
+    }
+  }
+}
+
+/** Protocols as TLS writes them: each with its length before it. */
+export function protocolList(protocols: readonly string[]): Buffer {
+  return Buffer.concat(protocols.map((name) => Buffer.from(`${String.fromCharCode(name.length)}${name}`, "latin1")));
+}
