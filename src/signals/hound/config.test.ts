@@ -4,7 +4,7 @@ import { expect, test } from "bun:test";
 import { loadConfig } from "../../kit/config/load.ts";
 import { nodeSection } from "../../kit/config/node.ts";
 import { houndSection } from "./config.ts";
-import { mailFromOf, relayOf, sourceOptions, warningsOf } from "./settings.ts";
+import { graphBaseOf, mailFromOf, relayOf, sourceOptions, warningsOf } from "./settings.ts";
 
 async function read(environment: Record<string, string>) {
   const config = await loadConfig({ sections: [nodeSection, houndSection], environment, legacyOf: "hound" });
@@ -72,4 +72,16 @@ test("warningsOf: links that nobody else can open are said, where there is mail"
   expect(await at(mail, "http://[::1]:4100/hound")).toContain("node.advertise");
   expect(await at(mail, "https://w.example/hound")).toBe("");
   expect(await at(graphite, "http://127.0.0.1:4100/hound")).toBe("");
+});
+
+test("graphBaseOf: links begin at the render URL, however the address is written", () => {
+  for (const url of [
+    "https://g.example",
+    "https://g.example/",
+    "https://g.example/render",
+    "https://g.example/render/?org=1",
+  ])
+    expect([url, graphBaseOf(url, "graphite", undefined)]).toEqual([url, "https://g.example/render/"]);
+  expect(graphBaseOf(undefined, "graphite", "http://w.example/series")).toBe("http://w.example/series/render/");
+  expect(graphBaseOf("https://p.example", "promql", undefined)).toBeUndefined();
 });

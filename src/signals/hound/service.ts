@@ -306,18 +306,6 @@ function reloadWorker(
   );
 }
 
-/** The render URL for links in mails; a Prometheus has none. */
-function graphBaseOf(
-  url: string | undefined,
-  language: string | undefined,
-  store: string | undefined,
-): string | undefined {
-  if (language !== "graphite") return undefined;
-  if (url === undefined) return store && `${store}/render/`;
-  const bare = url.replace(/\/+$/, "");
-  return bare.endsWith("/render") ? `${bare}/` : `${bare}/render/`;
-}
-
 function ruleWanted(wanted: string | Record<string, unknown>, rules: readonly Rule[], options: HoundOptions): Rule {
   if (typeof wanted === "string") {
     const found = rules.find(({ id, name }) => name === wanted || id === wanted);

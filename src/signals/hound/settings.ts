@@ -210,3 +210,15 @@ function certificatesIn(path: string): string {
 export function tellsAnybody(options: SettingsOptions): boolean {
   return options.mailTo.length > 0 || options.routes.length > 0;
 }
+
+/** The render URL for links in mails; a Prometheus has none. */
+export function graphBaseOf(
+  url: string | undefined,
+  language: string | undefined,
+  store: string | undefined,
+): string | undefined {
+  if (language !== "graphite") return undefined;
+  if (url === undefined) return store && `${store}/render/`;
+  const bare = url.replace(/[?#].*$/s, "").replace(/\/+$/, "");
+  return bare.endsWith("/render") ? `${bare}/` : `${bare}/render/`;
+}
