@@ -18,7 +18,7 @@ import type { ConnectionRow, OverviewView } from "./view.ts";
 function sentenceOf(view: OverviewView): string {
   if (view.clients === 0 && view.publications === 0) return "Nobody is connected, and nothing was published yet.";
   const heard = view.perMinute === 0 ? "nothing in the last minute" : `${countOf(view.perMinute, "message")} a minute`;
-  return `${countOf(view.clients, "client")} connected, ${heard}.`;
+  return `${view.clients === 0 ? "Nobody is" : countOf(view.clients, "client")} connected, ${heard}.`;
 }
 
 /** The page's live parts, by name. */
@@ -32,7 +32,7 @@ export function overviewParts(view: OverviewView): Record<string, Html> {
         of={[
           ["Clients", formatCount(view.clients)],
           ["Published", formatCount(view.publications), "since the start"],
-          ["Delivered", formatCount(view.deliveries), "to groups of equal listeners"],
+          ["Delivered", formatCount(view.deliveries)],
           ["Kept", formatCount(view.keptCount), `${formatSize(view.keptBytes)}, to go back to`],
           ["Gaps", formatCount(view.gaps), view.gaps > 0 ? "listeners were told" : undefined],
         ]}
@@ -64,9 +64,13 @@ export function overviewParts(view: OverviewView): Record<string, Html> {
         caption="Connections"
         rows={view.connections}
         empty={
-          <>
-            Nobody is connected. The <a href={`${mountPath}/chat/lobby`}>chat room</a> shows how a page connects.
-          </>
+          view.mayTap ? (
+            <>
+              Nobody is connected. The <a href={`${mountPath}/chat/lobby`}>chat room</a> shows how a page connects.
+            </>
+          ) : (
+            "Who is connected is for tokens with scope windsock:admin."
+          )
         }
         columns={[
           { title: "User", kind: "main", cell: ({ user }) => user || <span class="aside">nobody in particular</span> },
@@ -141,10 +145,7 @@ export function Overview(view: OverviewView) {
           <p class="empty">Publishing needs a token with scope windsock:write.</p>
         )}
       </Section>
-      <Section
-        title="Connections"
-        note={`The ${view.connections.length === 100 ? "first 100" : "newer doors"} in full.`}
-      >
+      <Section title="Connections" note={view.connections.length === 100 ? "The first 100." : undefined}>
         <Live name="connections">{parts["connections"]}</Live>
       </Section>
     </>

@@ -76,7 +76,7 @@ export interface ChatLine {
 /** Tabs of all pages. */
 export function windsockTabs(mountPath: string, current: "overview" | "tap" | "chat") {
   return [
-    { title: "Topics and connections", href: `${mountPath}/`, current: current === "overview" },
+    { title: "Topics", href: `${mountPath}/`, current: current === "overview" },
     { title: "Message tap", href: `${mountPath}/tap`, current: current === "tap" },
     { title: "Chat room", href: `${mountPath}/chat/lobby`, current: current === "chat" },
   ];
