@@ -32,7 +32,16 @@ import { readRules, RuleProblems } from "./rule-file.ts";
 import { RuleSource } from "./rule-source.ts";
 import { samplesBeside } from "./samples.ts";
 import { seriesEvents } from "./series-events.ts";
-import { mailFromOf, relayOf, ruleDefaults, settingsIn, sourceOptions, tellsAnybody, warningsOf } from "./settings.ts";
+import {
+  graphBaseOf,
+  mailFromOf,
+  relayOf,
+  ruleDefaults,
+  settingsIn,
+  sourceOptions,
+  tellsAnybody,
+  warningsOf,
+} from "./settings.ts";
 import { titleOf } from "./words.ts";
 
 /** Hound. */
