@@ -19,6 +19,7 @@ import {
 import { goPort } from "../../kit/config/legacy.ts";
 import { parseBindEndpoint, parseConnectEndpoint } from "../../lib/zmtp/endpoint.ts";
 import { decodeZ85 } from "../../lib/zmtp/z85.ts";
+import { parseApplication } from "./pusher/application.ts";
 
 /** The predecessors' own words for how much to log; anything else was INFO. */
 const logLevels: Readonly<Record<string, string>> = { DEBUG: "debug", WARN: "warn", ERROR: "error", FATAL: "error" };
@@ -73,6 +74,29 @@ const fields = {
     { summary: "What it is told: connect (it is asked), disconnect, publish, occupied and vacated topics." },
   ),
   webhookSecret: secret({ summary: "Signs what webhook_url is told.", unset: "unsigned" }),
+  pusherApps: list(secret({ example: "shop:shop-key:shop-secret" }), {
+    summary: "Applications whose clients speak the protocol of Pusher Channels, each id:key:secret.",
+  }),
+  pusherWebhooks: list(text({ example: "shop=https://shop.example/hook" }), {
+    summary: "Where such an application is told of its channels, each id=URL.",
+  }),
+  link: choice(["none", "direct", "nats", "redis"], {
+    summary:
+      "What carries messages between several nodes: nothing, the nodes of the cluster themselves, NATS, or Redis.",
+    default: "none",
+  }),
+  natsServers: list(secret({ example: "nats://nats:4222" }), { summary: "With link nats: where its servers are." }),
+  natsStream: flag({
+    summary: "With link nats: JetStream keeps the publications, in one order for all nodes.",
+    default: true,
+  }),
+  redisUrl: secret({ summary: "With link redis: where it is.", example: "redis://redis:6379/0" }),
+  linkPrefix: text({
+    summary: "With link nats or redis: begins subjects and keys. Windsocks with the same one are one.",
+    wanted: "letters, digits, dashes and underscores",
+    accepts: (value) => /^[\w-]{1,64}$/.test(value),
+    default: "windsock",
+  }),
   singleUse: flag({
     summary: "A token lets in only once. The predecessor, and its clients, use one as often as it is fresh.",
   }),
@@ -223,6 +247,17 @@ export const windsockSection = section(
       faults.push("role is broker, but nobody could publish: wanted rep_socket or pull_socket");
     if (options.webhookEvents.length > 0 !== (options.webhookUrl !== undefined))
       faults.push("webhook_url and webhook_events stand together: wanted both or neither");
+    if (hasUplink && options.link !== "none")
+      faults.push(`link is "${options.link}", but req_socket names a broker elsewhere: wanted one of both`);
+    if (options.link === "nats" && options.natsServers.length === 0) faults.push("link is nats: wanted nats_servers");
+    if (options.link === "redis" && options.redisUrl === undefined) faults.push("link is redis: wanted redis_url");
+    if ((options.link === "nats" || options.link === "redis") && options.historyStore === "disk")
+      faults.push(`link is "${options.link}", which keeps the history itself: wanted history_store memory`);
+    if (!isRead(() => options.pusherApps.map(parseApplication)))
+      faults.push("pusher_apps is not of the form id:key:secret, id and key of letters, digits, - and _");
+    for (const hook of options.pusherWebhooks) {
+      if (!/^[\w-]+=https?:\/\/\S+$/.test(hook)) faults.push(`pusher_webhooks has "${hook}": wanted id=URL`);
+    }
     if (options.security === "plain" && options.plainUsers.some((user) => !user.includes(":")))
       faults.push("plain_users is not of the form user:password");
     if (options.security === "plain" && options.plainUsers.length === 0)

@@ -16,7 +16,7 @@ export interface CrowdMember {
   /** Begins or ends to get what is put into a topic. */
   hearTopic(topic: string, isOn: boolean): void;
   /** Bytes that it has not taken yet. */
-  readonly waitingBytes: number;
+  waitingBytes(): number;
   /** It has too much to take, and gets no more by the topic; `position` is the newest that was put into it. */
   fellBehind(position: string): void;
   /** The order was broken here. */
@@ -47,6 +47,8 @@ export interface CrowdParts {
   /** Whoever has more than this to take has fallen behind. */
   maxWaitingBytes: number;
   compress: boolean;
+  /** An interest is somebody's until the function is called. */
+  heard(interest: Interest): () => void;
   /** Runs something when the turn of the event loop is over. @default setImmediate */
   later?(callback: () => void): void;
 }
@@ -112,6 +114,7 @@ export class Crowds {
         for (const member of members) member.gap(position);
       },
     });
+    const ceased = interests.map((interest) => this.#parts.heard(interest));
     const crowd: Crowd = {
       key,
       topic,
@@ -121,7 +124,10 @@ export class Crowds {
       newest: seat.position,
       bytes: 0,
       isLookDue: false,
-      leave: () => seat.leave(),
+      leave() {
+        seat.leave();
+        for (const cease of ceased) cease();
+      },
     };
     this.#crowds.set(key, crowd);
     return crowd;
@@ -147,7 +153,7 @@ export class Crowds {
     crowd.isLookDue = false;
     crowd.bytes = 0;
     for (const member of crowd.members) {
-      if (member.waitingBytes > this.#parts.maxWaitingBytes) member.fellBehind(crowd.newest);
+      if (member.waitingBytes() > this.#parts.maxWaitingBytes) member.fellBehind(crowd.newest);
     }
   }
 

@@ -15,6 +15,8 @@ export interface DoorkeeperSettings extends TokenRules {
   isSingleUse: boolean;
   /** The address in the token has to be that of the caller. */
   checksAddress: boolean;
+  /** Throws for tokens that were called back. */
+  refuse?(token: { user: string; madeAtSeconds: number; tokenId: string }): void;
 }
 
 /** Lets people in. */
@@ -45,6 +47,7 @@ export function createDoorkeeper(settings: DoorkeeperSettings, clock: Clock): Do
     admit(token, address) {
       const nowSeconds = Math.floor(clock.now() / 1000);
       const fields = readToken(token, settings, nowSeconds);
+      settings.refuse?.({ user: fields.user, madeAtSeconds: fields.atSeconds, tokenId: fields.salt });
       // Behind proxies the application saw a list, the client first.
       if (settings.checksAddress && plain((fields.address.split(",")[0] ?? "").trim()) !== plain(address)) {
         throw new Fault(

@@ -12,7 +12,7 @@ export interface FindingParts extends Measured {
 }
 
 /** How it is, worst last. */
-export function windsockFindings({ hub, limits, secrets, sockets, uplink }: FindingParts): Finding[] {
+export function windsockFindings({ hub, limits, link, secrets, sockets, uplink }: FindingParts): Finding[] {
   const findings: Finding[] = [
     {
       name: "clients",
@@ -26,6 +26,14 @@ export function windsockFindings({ hub, limits, secrets, sockets, uplink }: Find
       state: "degraded",
       sentence:
         "The broker is away; clients stay connected, and publications fail until it is back: look at req_socket and sub_socket",
+    });
+  }
+  const standing = link?.state();
+  if (standing && (!standing.isUp || standing.failure !== undefined)) {
+    findings.push({
+      name: "link",
+      state: "degraded",
+      sentence: `Other nodes are not heard, or do not hear this one: ${standing.failure ?? "what carries messages is away"}`,
     });
   }
   if (secrets.includes(sampleSecret)) {

@@ -3,6 +3,7 @@ import { counter, gauge, type Metrics } from "../../kit/metrics.ts";
 import type { Broker } from "./broker.ts";
 import type { OrderedHub } from "./hub-ordered.ts";
 import type { Limits } from "./limits.ts";
+import type { NodeLink } from "./links/node-link.ts";
 import type { SocketDoor } from "./socket-door.ts";
 import type { Uplink } from "./uplink.ts";
 
@@ -13,10 +14,11 @@ export interface Measured {
   sockets: SocketDoor | undefined;
   broker: Broker | undefined;
   uplink: Uplink | undefined;
+  link: NodeLink | undefined;
 }
 
 /** Declares the metrics; all are read at each scrape. */
-export function windsockMetrics(metrics: Metrics, { broker, hub, limits, sockets, uplink }: Measured): void {
+export function windsockMetrics(metrics: Metrics, { broker, hub, limits, link, sockets, uplink }: Measured): void {
   const rising = (name: string, help: string, read: () => number) => {
     const declared = counter(metrics, { name: `warren_windsock_${name}`, help });
     let reported = 0;
@@ -60,6 +62,14 @@ export function windsockMetrics(metrics: Metrics, { broker, hub, limits, sockets
     rising("zeromq_dropped_total", "Messages that slow subscribers did not get", () => broker.counts.dropped);
     standing("zeromq_requesters", "REQ sockets that are connected", () => broker.counts.requesters);
     standing("zeromq_subscribers", "SUB sockets that are connected", () => broker.counts.subscribers);
+  }
+  if (link) {
+    standing("link_up", "1 while what carries messages between nodes is reachable", () => (link.state().isUp ? 1 : 0));
+    standing(
+      "link_nodes",
+      "Other nodes that are there",
+      () => link.state().nodes.filter(({ isThere }) => isThere).length,
+    );
   }
   if (uplink) {
     rising("broker_messages_total", "Messages that came from the broker", () => uplink.messages);

@@ -15,15 +15,20 @@ import { type WindsockOptions, windsockSection } from "./config.ts";
 import { type VarsParts, varsResponse } from "./debug-vars.ts";
 import type { Door, DoorParts } from "./door.ts";
 import { createDoorkeeper } from "./doorkeeper.ts";
-import { openNewerDoors } from "./doors/open-newer.ts";
+import { type OpenedDoors, openNewerDoors } from "./doors/open-newer.ts";
 import { windsockFindings } from "./findings.ts";
 import { openHub } from "./hub-ordered.ts";
 import { keptSecret } from "./kept-secret.ts";
+import { type ChosenLink, openLink } from "./link-choice.ts";
 import { Limits } from "./limits.ts";
 import { type Measured, windsockMetrics } from "./metrics.ts";
 import { originalFlags, readOriginalFile } from "./original-file.ts";
 import { PagesDoor } from "./pages/pages-door.ts";
-import { openSocketDoor } from "./socket-door.ts";
+import type { Envelope } from "./publication.ts";
+import { parseApplication } from "./pusher/application.ts";
+import { openPusherDoor, usualPusherSettings } from "./pusher/door.ts";
+import { hookPoster } from "./pusher/webhooks.ts";
+import { openSocketDoor, type SocketDoor } from "./socket-door.ts";
 import { openUplink } from "./uplink.ts";
 
 /** Windsock. */
@@ -40,6 +45,7 @@ export const windsock: Service<WindsockOptions> = {
           idleSeconds: Math.round(options.idleMs / 1000),
           deflate: options.deflate,
         },
+  usesCluster: (options) => options.link === "direct",
   start,
   originalFlags,
 };
@@ -55,6 +61,7 @@ async function start(context: ServiceContext<WindsockOptions>): Promise<RunningS
   const closeAll = () => {
     for (const close of closers.splice(0).reverse()) close();
   };
+  let chosen: ChosenLink | undefined;
   try {
     const secret = options.secret ?? original.secret ?? "";
     // An empty one, which the predecessor took, would let everybody in.
@@ -79,6 +86,7 @@ async function start(context: ServiceContext<WindsockOptions>): Promise<RunningS
           isBounded: options.boundary === "segments",
           isSingleUse: options.singleUse,
           checksAddress: options.checkAddress,
+          refuse: (token) => newer?.revocations.check(token),
         },
         clock,
       ),
@@ -89,12 +97,17 @@ async function start(context: ServiceContext<WindsockOptions>): Promise<RunningS
       mountPath,
       addressOf: (request, caller) => clientAddress(request, caller, options.forwarded),
     };
-    const sockets = options.role === "broker" ? undefined : openSocketDoor(doorParts);
-    const newer = options.role === "broker" ? undefined : openNewerDoors(doorParts, context.dataFolder, secrets);
-    const doors: Door[] = sockets ? [sockets] : [];
+    const newer: OpenedDoors | undefined =
+      options.role === "broker" ? undefined : openNewerDoors(doorParts, context.dataFolder, secrets);
+    const doors: Door[] = [];
+    let sockets: SocketDoor | undefined;
     if (newer) {
-      const { doors: own } = newer;
-      doors.push(own, new PagesDoor({ hub, limits, doors: own, clock, log, shell: context.shell, mountPath }));
+      const { doors: own, webhooks } = newer;
+      const { roster } = own;
+      const publish = (envelope: Envelope, user: string) => own.publish(envelope, user);
+      sockets = openSocketDoor({ ...doorParts, roster, webhooks, publish });
+      const pages = new PagesDoor({ hub, limits, doors: own, clock, log, shell: context.shell, mountPath });
+      doors.push(sockets, own, pages, ...pusherDoors(doorParts, context));
     }
     closers.push(() => {
       for (const door of doors) door.stop?.();
@@ -102,9 +115,19 @@ async function start(context: ServiceContext<WindsockOptions>): Promise<RunningS
     const uplink =
       options.reqSocket.length > 0 ? openUplink({ settings: options, hub, clock, random, log }) : undefined;
     if (uplink) closers.push(() => uplink.close());
+    chosen = await openLink({ options, hub, cluster: context.cluster, clock, log });
+    const direct = chosen?.direct;
+    if (direct) {
+      doors.push({
+        takes: (path) => direct.takes(path),
+        handle: (request, caller) => direct.handle(request, caller),
+        scopeOf: () => undefined,
+        fromElsewhere: () => false,
+      });
+    }
     const broker = options.role === "windsock" ? undefined : openBroker({ settings: options, hub, clock, random, log });
     if (broker) closers.push(() => broker.close());
-    const measured: Measured = { hub, limits, sockets, broker, uplink };
+    const measured: Measured = { hub, limits, sockets, broker, uplink, link: chosen?.link };
     windsockMetrics(context.metrics, measured);
     const vars: VarsParts = { clock, startedMs, figures: () => figuresOf(measured) };
     const ownVars = options.vars ?? (options.role === "broker" && context.alone ? brokerVars : undefined);
@@ -153,14 +176,44 @@ async function start(context: ServiceContext<WindsockOptions>): Promise<RunningS
         ];
       },
       async stop() {
-        await Promise.all((newer?.workers ?? []).map((worker) => worker.stop()));
+        await Promise.all([chosen?.link.stop(), ...(newer?.workers ?? []).map((worker) => worker.stop())]);
         closeAll();
       },
     };
   } catch (thrown) {
+    await chosen?.link.stop();
     closeAll();
     throw thrown;
   }
+}
+
+/** The door of Pusher's clients, where applications are named for it. */
+function pusherDoors(parts: DoorParts, context: ServiceContext<WindsockOptions>): Door[] {
+  const { addressOf, clock, hub, limits, log, options } = parts;
+  if (options.pusherApps.length === 0) return [];
+  const webhooks = new Map(options.pusherWebhooks.map((text) => splitAt(text, "=")));
+  const applications = options.pusherApps.map(parseApplication).map((application) => {
+    const webhook = webhooks.get(application.id);
+    return webhook === undefined ? application : { ...application, webhook };
+  });
+  return [
+    openPusherDoor({
+      hub,
+      clock,
+      log,
+      applications,
+      settings: usualPusherSettings,
+      nodeId: context.cluster.selfId,
+      enter: (address) => limits.enter("", address),
+      addressOf,
+      post: hookPoster(clock, context.signal),
+    }),
+  ];
+}
+
+function splitAt(text: string, mark: string): [string, string] {
+  const at = text.indexOf(mark);
+  return [text.slice(0, at), text.slice(at + 1)];
 }
 
 /** The client's address: the peer's, or the last that the proxy in front has put down. */

@@ -7,15 +7,26 @@ import { toFault } from "../../kit/fault.ts";
 import type { Socket, SocketHandler } from "../../kit/http/socket.ts";
 import type { CrowdMember, Crowds } from "./crowd.ts";
 import type { DoorParts } from "./door.ts";
+import type { Entry, Roster } from "./doors/roster.ts";
+import type { Webhooks } from "./doors/webhooks.ts";
 import type { Grant } from "./grant.ts";
-import type { Party } from "./hub.ts";
 import { Pace } from "./limits.ts";
-import type { Interest, Publication } from "./publication.ts";
+import { type Envelope, type Interest, interestKey, type Publication } from "./publication.ts";
 import { closeCodes, type Dialect } from "./socket-words.ts";
+
+/** What the door of websockets stands on beyond what every door does. */
+export interface SocketDoorParts extends DoorParts {
+  /** Who is there, whatever the door. */
+  readonly roster: Roster;
+  /** Who wants to be told, or asked. */
+  readonly webhooks: Webhooks | undefined;
+  /** Publishes for somebody, and tells the application of it where it wants to know. */
+  publish(envelope: Envelope, user: string): Promise<Publication>;
+}
 
 /** What a connection needs. */
 export interface ConnectionParts {
-  door: DoorParts;
+  door: SocketDoorParts;
   crowds: Crowds;
   counts: SocketCounts;
   /** Those that are behind, to be looked at for signs of progress. */
@@ -37,6 +48,8 @@ export interface SocketCounts {
 export interface Wishes {
   grant: Grant;
   connection: string;
+  /** IP address. */
+  address: string;
   dialect: Dialect;
   interests: Interest[];
   since: string | undefined;
@@ -50,9 +63,12 @@ const ownMax = 1000;
 const catchUpAtOnce = 1000;
 
 /** A websocket as the hub sees it. */
-export class SocketConnection implements SocketHandler, CrowdMember, Party {
+export class SocketConnection implements SocketHandler, CrowdMember, Entry {
   readonly connection: string;
   readonly user: string;
+  readonly address: string;
+  readonly transport = "socket";
+  readonly since: number;
   readonly #parts: ConnectionParts;
   readonly #grant: Grant;
   readonly #dialect: Dialect;
@@ -60,7 +76,7 @@ export class SocketConnection implements SocketHandler, CrowdMember, Party {
   readonly #echo: boolean;
   #socket: Socket | undefined;
   #leaveCrowd: (() => void) | undefined;
-  #detach: (() => void) | undefined;
+  #exit: (() => void) | undefined;
   #pace: Pace | undefined;
   /** Where it stood when it fell behind, or came back. */
   #behindAt: string | undefined;
@@ -82,6 +98,8 @@ export class SocketConnection implements SocketHandler, CrowdMember, Party {
     this.#grant = wishes.grant;
     this.connection = wishes.connection;
     this.user = wishes.grant.user;
+    this.address = wishes.address;
+    this.since = parts.door.clock.now();
     this.#dialect = wishes.dialect;
     this.#interests = wishes.interests;
     this.#behindAt = wishes.since;
@@ -95,8 +113,8 @@ export class SocketConnection implements SocketHandler, CrowdMember, Party {
 
   opened(socket: Socket): void {
     this.#socket = socket;
-    const { hub } = this.#parts.door;
-    this.#detach = hub.attach(this);
+    const { hub, roster } = this.#parts.door;
+    this.#exit = roster.enter(this);
     if (this.#dialect === "positions") this.#say({ position: hub.position });
     if (this.#behindAt === undefined) this.#join();
     else this.#catchUp();
@@ -132,11 +150,14 @@ export class SocketConnection implements SocketHandler, CrowdMember, Party {
     this.#socket = undefined;
     this.#parts.behind.delete(this);
     this.#leaveCrowd?.();
-    this.#detach?.();
+    this.#exit?.();
     this.#parts.over(this);
   }
 
-  /** See {@link Party}. */
+  topics(): string[] {
+    return this.#interests.map(interestKey);
+  }
+
   end(reason: string): void {
     // Longer reasons do not fit into a close frame.
     this.#socket?.close(
@@ -153,7 +174,7 @@ export class SocketConnection implements SocketHandler, CrowdMember, Party {
     this.#socket?.close(closeCodes.restart, "the server restarts");
   }
 
-  get waitingBytes(): number {
+  waitingBytes(): number {
     return this.#socket?.getBufferedAmount() ?? 0;
   }
 
@@ -183,7 +204,7 @@ export class SocketConnection implements SocketHandler, CrowdMember, Party {
 
   /** Looks whether one that is behind takes anything; who takes nothing for too long is cut. */
   look(nowMs: number): void {
-    const waiting = this.waitingBytes;
+    const waiting = this.waitingBytes();
     if (waiting === 0) this.#catchUp();
     else if (waiting < this.#lastWaiting) {
       this.#lastWaiting = waiting;
@@ -216,8 +237,8 @@ export class SocketConnection implements SocketHandler, CrowdMember, Party {
     }
     for (const [at, publication] of found.publications.entries()) {
       this.#sendPublication(publication);
-      if ((at + 1) % catchUpAtOnce > 0 && this.waitingBytes <= door.options.waitingBytes) continue;
-      if (this.waitingBytes === 0) continue;
+      if ((at + 1) % catchUpAtOnce > 0 && this.waitingBytes() <= door.options.waitingBytes) continue;
+      if (this.waitingBytes() === 0) continue;
       this.#fallBehind(publication.position);
       return;
     }
@@ -231,7 +252,7 @@ export class SocketConnection implements SocketHandler, CrowdMember, Party {
 
   #fallBehind(position: string): void {
     this.#behindAt = position;
-    this.#lastWaiting = this.waitingBytes;
+    this.#lastWaiting = this.waitingBytes();
     this.#stuckSinceMs = this.#parts.door.clock.monotonicMs();
     this.#parts.behind.add(this);
   }
@@ -266,7 +287,7 @@ export class SocketConnection implements SocketHandler, CrowdMember, Party {
     this.#gathered = undefined;
     const [first] = gathered;
     if (!first) return;
-    if (this.waitingBytes > this.#parts.door.options.waitingBytes || gathered.length > catchUpAtOnce) {
+    if (this.waitingBytes() > this.#parts.door.options.waitingBytes || gathered.length > catchUpAtOnce) {
       // What it does not get now is found again after the one before it.
       this.fellBehind(this.#before(first));
       return;
@@ -295,7 +316,7 @@ export class SocketConnection implements SocketHandler, CrowdMember, Party {
       this.#own.push(`${address}\n${content}`);
       if (this.#own.length > ownMax) this.#own.shift();
     }
-    return this.#parts.door.hub.publish({ address, content });
+    return this.#parts.door.publish({ address, content }, this.user);
   }
 
   #say(word: object): void {

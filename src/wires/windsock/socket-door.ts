@@ -5,9 +5,10 @@
 import { Fault, toFault } from "../../kit/fault.ts";
 import type { Caller } from "../../kit/service.ts";
 import { Crowds } from "./crowd.ts";
-import type { Door, DoorParts } from "./door.ts";
+import type { Door } from "./door.ts";
+import { newConnection } from "./doors/admission.ts";
 import { parseInterest, requireHearing } from "./grant.ts";
-import { SocketConnection, type SocketCounts } from "./socket-connection.ts";
+import { SocketConnection, type SocketCounts, type SocketDoorParts } from "./socket-connection.ts";
 import type { Dialect } from "./socket-words.ts";
 
 /** The door, and what is known of those inside. */
@@ -27,10 +28,16 @@ const lookEveryMs = 1000;
 const maxInterests = 100;
 
 /** Opens the door. */
-export function openSocketDoor(parts: DoorParts): SocketDoor {
-  const { clock, doorkeeper, hub, limits, options, sockets } = parts;
+export function openSocketDoor(parts: SocketDoorParts): SocketDoor {
+  const { clock, doorkeeper, hub, limits, options, roster, sockets, webhooks } = parts;
   const counts: SocketCounts = { received: 0, refused: 0, fellBehind: 0, caughtUp: 0, cut: 0 };
-  const crowds = new Crowds({ hub, sockets, maxWaitingBytes: options.waitingBytes, compress: options.deflate });
+  const crowds = new Crowds({
+    hub,
+    sockets,
+    maxWaitingBytes: options.waitingBytes,
+    compress: options.deflate,
+    heard: (interest) => roster.hear(interest),
+  });
   const open = new Map<SocketConnection, () => void>();
   const behind = new Set<SocketConnection>();
   let isStopping = false;
@@ -48,10 +55,12 @@ export function openSocketDoor(parts: DoorParts): SocketDoor {
     over(connection: SocketConnection) {
       open.get(connection)?.();
       open.delete(connection);
+      const { connection: name, user } = connection;
+      webhooks?.tell({ kind: "disconnect", at: clock.now(), user, connection: name });
     },
   };
 
-  const enter = (request: Request, caller: Caller): Response => {
+  const enter = (request: Request, caller: Caller): Response | Promise<Response> => {
     refuseOrigin(request.headers.get("origin"), options.origins);
     const words = new URL(request.url).searchParams;
     const address = parts.addressOf(request, caller);
@@ -66,23 +75,40 @@ export function openSocketDoor(parts: DoorParts): SocketDoor {
     // Whoever has no word for what is missing cannot come back to where it was.
     const since = dialect === "positions" ? (words.get("since") ?? undefined) : undefined;
     const echo = words.get("echo");
-    if (!caller.upgrade) throw new Fault("invalid", "http/no-websocket", "Cannot open a websocket from within");
+    const upgrade = caller.upgrade?.bind(caller);
+    if (!upgrade) throw new Fault("invalid", "http/no-websocket", "Cannot open a websocket from within");
     const leave = limits.enter(grant.user, address);
-    const connection = new SocketConnection(connectionParts, {
+    const name = newConnection();
+    const wishes = {
       grant,
-      connection: crypto.randomUUID(),
+      connection: name,
+      address,
       dialect,
       interests,
       since,
       echo: echo === null ? options.echo : echo !== "0",
-    });
-    open.set(connection, leave);
-    try {
-      return caller.upgrade(connection);
-    } catch (thrown) {
-      connectionParts.over(connection);
-      throw thrown;
-    }
+    };
+    const letIn = (): Response => {
+      const connection = new SocketConnection(connectionParts, wishes);
+      open.set(connection, leave);
+      try {
+        return upgrade(connection);
+      } catch (thrown) {
+        connectionParts.over(connection);
+        throw thrown;
+      }
+    };
+    if (!webhooks?.wants("connect")) return letIn();
+    return webhooks.mayConnect({ connection: name, user: grant.user, address, transport: "socket" }).then(
+      () => {
+        if (isStopping) throw new Fault("unavailable", "windsock/stopping", "Cannot let you in: stopping");
+        return letIn();
+      },
+      (thrown: unknown) => {
+        leave();
+        throw thrown;
+      },
+    );
   };
 
   return {
@@ -111,14 +137,18 @@ export function openSocketDoor(parts: DoorParts): SocketDoor {
       const wrong = refuseHandshake(request);
       if (wrong) return wrong;
       if (isStopping) return refusal(new Fault("unavailable", "windsock/stopping", "Cannot let you in: stopping"));
-      try {
-        return enter(request, caller);
-      } catch (thrown) {
+      const refuse = (thrown: unknown): Response => {
         const fault = toFault(thrown);
         if (fault.kind === "internal") throw thrown;
         counts.refused++;
         parts.log.debug("A client was not let in", { code: fault.code, from: caller.address });
         return refusal(fault);
+      };
+      try {
+        const answer = enter(request, caller);
+        return answer instanceof Promise ? answer.catch(refuse) : answer;
+      } catch (thrown) {
+        return refuse(thrown);
       }
     },
     stop() {

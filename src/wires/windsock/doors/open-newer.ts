@@ -16,6 +16,9 @@ import { webhookKinds, Webhooks } from "./webhooks.ts";
 export interface OpenedDoors {
   readonly doors: NewerDoors;
   readonly workers: readonly Worker[];
+  /** Whom to tell, or ask; undefined where nobody wants to know. */
+  readonly webhooks: Webhooks | undefined;
+  readonly revocations: Revocations;
 }
 
 /** Opens them. `secrets` are those of tokens of seven fields. Fault `windsock/revocations` for a damaged list. */
@@ -56,7 +59,7 @@ export function openNewerDoors(parts: DoorParts, dataFolder: string, secrets: re
     log,
     addressOf,
   });
-  return { doors, workers: worker ? [worker] : [] };
+  return { doors, workers: worker ? [worker] : [], webhooks, revocations };
 }
 
 function webhooksOf(options: WindsockOptions, { clock, log }: DoorParts): Webhooks | undefined {
