@@ -1,11 +1,9 @@
 /** PUB and SUB: one tells, whoever wants it hears. Who reads too slowly misses whole messages, and delays nobody. */
 import { type SettledOptions, settle, type SocketOptions } from "./options.ts";
-import type { Peer, PeerEvents } from "./peer.ts";
+import type { Peer } from "./peer.ts";
 import { ZmtpError } from "./protocol-error.ts";
+import { ZmtpSocket } from "./socket.ts";
 import { Subscriptions } from "./subscriptions.ts";
-import { Transport } from "./transport.ts";
-
-const nothing = () => {};
 
 /** What a publisher can be told beyond what every socket can. */
 export interface PublisherOptions extends SocketOptions {
@@ -14,46 +12,19 @@ export interface PublisherOptions extends SocketOptions {
 }
 
 /** Sends each message to every peer that subscribed to the beginning of its first frame. A PUB, which suits SUB and XSUB. */
-export class Publisher {
+export class Publisher extends ZmtpSocket {
   readonly #options: SettledOptions;
+  readonly #onSubscription: ((topic: Buffer, isOn: boolean) => void) | undefined;
   readonly #subscriptions = new Subscriptions<Peer>();
   readonly #wanted = new Map<string, number>();
-  readonly #transport: Transport;
   readonly #ready = new Set<Peer>();
   #dropped = 0;
 
   constructor(options: PublisherOptions) {
-    this.#options = settle(options);
-    const changed = (topic: string, by: 1 | -1) => {
-      const count = (this.#wanted.get(topic) ?? 0) + by;
-      if (count > 0) this.#wanted.set(topic, count);
-      else this.#wanted.delete(topic);
-      if (count === 0 || (count === 1 && by === 1)) options.onSubscription?.(Buffer.from(topic, "latin1"), by === 1);
-    };
-    const events: PeerEvents = {
-      ready: (peer) => this.#ready.add(peer),
-      message: nothing,
-      subscription: (peer, topic, isOn) => {
-        if (!isOn) {
-          if (this.#subscriptions.remove(topic, peer)) changed(topic.toString("latin1"), -1);
-          return;
-        }
-        const { maxTopicBytes, maxSubscriptions } = this.#options;
-        if (topic.length > maxTopicBytes) {
-          throw new ZmtpError(`A topic of ${topic.length} bytes is longer than ${maxTopicBytes}`);
-        }
-        if (this.#subscriptions.count(peer) >= maxSubscriptions) {
-          throw new ZmtpError(`The peer has more than ${maxSubscriptions} subscriptions`);
-        }
-        if (this.#subscriptions.add(topic, peer)) changed(topic.toString("latin1"), 1);
-      },
-      room: nothing,
-      ended: (peer) => {
-        this.#ready.delete(peer);
-        for (const topic of this.#subscriptions.forget(peer)) changed(topic, -1);
-      },
-    };
-    this.#transport = new Transport("PUB", this.#options, events);
+    const settled = settle(options);
+    super("PUB", settled);
+    this.#options = settled;
+    this.#onSubscription = options.onSubscription?.bind(options);
   }
 
   /** Messages that a peer which reads too slowly did not get, of all time. */
@@ -64,16 +35,6 @@ export class Publisher {
   /** Peers whose handshake is done. */
   get peers(): number {
     return this.#ready.size;
-  }
-
-  /** See {@link Transport.bind}. */
-  bind(endpoint: string): string {
-    return this.#transport.bind(endpoint);
-  }
-
-  /** See {@link Transport.connect}. */
-  connect(endpoint: string): void {
-    this.#transport.connect(endpoint);
   }
 
   /** Sends to whom it concerns; gives how many that were. */
@@ -94,47 +55,57 @@ export class Publisher {
     return sent;
   }
 
-  /** Ends everything. */
-  close(): void {
-    this.#transport.close();
+  protected override joined(peer: Peer): void {
+    this.#ready.add(peer);
+  }
+
+  protected override subscribed(peer: Peer, topic: Buffer, isOn: boolean): void {
+    if (!isOn) {
+      if (this.#subscriptions.remove(topic, peer)) this.#count(topic.toString("latin1"), -1);
+      return;
+    }
+    const { maxTopicBytes, maxSubscriptions } = this.#options;
+    if (topic.length > maxTopicBytes) {
+      throw new ZmtpError(`A topic of ${topic.length} bytes is longer than ${maxTopicBytes}`);
+    }
+    if (this.#subscriptions.count(peer) >= maxSubscriptions) {
+      throw new ZmtpError(`The peer has more than ${maxSubscriptions} subscriptions`);
+    }
+    if (this.#subscriptions.add(topic, peer)) this.#count(topic.toString("latin1"), 1);
+  }
+
+  protected override left(peer: Peer): void {
+    this.#ready.delete(peer);
+    for (const topic of this.#subscriptions.forget(peer)) this.#count(topic, -1);
+  }
+
+  /** How many peers want a topic changed by one. */
+  #count(topic: string, by: 1 | -1): void {
+    const count = (this.#wanted.get(topic) ?? 0) + by;
+    if (count > 0) this.#wanted.set(topic, count);
+    else this.#wanted.delete(topic);
+    if (count === 0 || (count === 1 && by === 1)) this.#onSubscription?.(Buffer.from(topic, "latin1"), by === 1);
   }
 }
 
+/** What a subscriber can be told beyond what every socket can. */
+export interface SubscriberOptions extends SocketOptions {
+  /** Gets each message once for each peer it came from; the frames are valid only during the call. */
+  onMessage(frames: readonly Buffer[]): void;
+  /** A publisher is there, and has been sent the subscriptions; or is gone: what it says meanwhile is missed. */
+  onPeer?(isThere: boolean): void;
+}
+
 /** Hears what begins with the topics it subscribed to. A SUB, which suits PUB and XPUB. */
-export class Subscriber {
-  readonly #transport: Transport;
+export class Subscriber extends ZmtpSocket {
+  readonly #options: SubscriberOptions;
   readonly #topics = new Map<string, number>();
   readonly #own = new Subscriptions<true>();
   readonly #ready = new Set<Peer>();
 
-  /** `onMessage` gets each message once for each peer it came from; the frames are valid only during the call. */
-  constructor(
-    options: SocketOptions & {
-      onMessage(frames: readonly Buffer[]): void;
-      /** A publisher is there, and has been sent the subscriptions; or is gone: what it says meanwhile is missed. */
-      onPeer?(isThere: boolean): void;
-    },
-  ) {
-    const settled = settle(options);
-    this.#transport = new Transport("SUB", settled, {
-      ready: (peer) => {
-        this.#ready.add(peer);
-        for (const [topic, count] of this.#topics) {
-          const bytes = peer.link.subscription(Buffer.from(topic, "latin1"), true);
-          for (let index = 0; index < count; index++) peer.sendAside(bytes);
-        }
-        options.onPeer?.(true);
-      },
-      message: (_peer, frames) => {
-        // A publisher of 1.0 sends everything, and one of any version what it sent before it read a cancellation.
-        if (frames[0] && this.#own.match(frames[0]).size > 0) options.onMessage(frames);
-      },
-      subscription: nothing,
-      room: nothing,
-      ended: (peer) => {
-        if (this.#ready.delete(peer)) options.onPeer?.(false);
-      },
-    });
+  constructor(options: SubscriberOptions) {
+    super("SUB", settle(options));
+    this.#options = options;
   }
 
   /** Publishers whose handshake is done. */
@@ -161,23 +132,21 @@ export class Subscriber {
     for (const peer of this.#ready) peer.sendAside(peer.link.subscription(topic, false));
   }
 
-  /** See {@link Transport.bind}. */
-  bind(endpoint: string): string {
-    return this.#transport.bind(endpoint);
+  protected override joined(peer: Peer): void {
+    this.#ready.add(peer);
+    for (const [topic, count] of this.#topics) {
+      const bytes = peer.link.subscription(Buffer.from(topic, "latin1"), true);
+      for (let index = 0; index < count; index++) peer.sendAside(bytes);
+    }
+    this.#options.onPeer?.(true);
   }
 
-  /** See {@link Transport.connect}. */
-  connect(endpoint: string): void {
-    this.#transport.connect(endpoint);
+  protected override heard(_peer: Peer, frames: readonly Buffer[]): void {
+    // A publisher of 1.0 sends everything, and one of any version what it sent before it read a cancellation.
+    if (frames[0] && this.#own.match(frames[0]).size > 0) this.#options.onMessage(frames);
   }
 
-  /** See {@link Transport.disconnect}. */
-  disconnect(endpoint: string): void {
-    this.#transport.disconnect(endpoint);
-  }
-
-  /** Ends everything. */
-  close(): void {
-    this.#transport.close();
+  protected override left(peer: Peer): void {
+    if (this.#ready.delete(peer)) this.#options.onPeer?.(false);
   }
 }

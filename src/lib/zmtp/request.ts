@@ -2,9 +2,8 @@
 import { settle, type SettledOptions, type SocketOptions } from "./options.ts";
 import type { Peer } from "./peer.ts";
 import { ZmtpError } from "./protocol-error.ts";
-import { Transport } from "./transport.ts";
+import { ZmtpSocket } from "./socket.ts";
 
-const nothing = () => {};
 const delimiter = Buffer.alloc(0);
 
 /** Answers a question; the frames of the question are valid only until the first await. */
@@ -26,24 +25,15 @@ const maxWaiting = 1000;
  * Answers questions: in the order of their coming for each peer, of all peers at once. A REP, which suits REQ and DEALER.
  * Answers to peers that are gone are dropped.
  */
-export class Replier {
-  readonly #options: SettledOptions;
-  readonly #transport: Transport;
+export class Replier extends ZmtpSocket {
   readonly #answerer: Answerer;
   readonly #courses = new Map<Peer, Course>();
   #malformed = 0;
 
-  /** `answerer` must not throw: what went wrong is an answer too. Where it does, the peer is dropped. */
+  /** `answer` must not throw: what went wrong is an answer too. Where it does, the peer is dropped. */
   constructor(options: SocketOptions & { answer: Answerer }) {
-    this.#options = settle(options);
+    super("REP", settle(options));
     this.#answerer = options.answer;
-    this.#transport = new Transport("REP", this.#options, {
-      ready: (peer) => this.#courses.set(peer, { waiting: [], isBusy: false }),
-      message: (peer, frames) => this.#take(peer, frames),
-      subscription: nothing,
-      room: nothing,
-      ended: (peer) => this.#courses.delete(peer),
-    });
   }
 
   /** Messages without the empty frame that ends an envelope; they were dropped. */
@@ -56,22 +46,15 @@ export class Replier {
     return this.#courses.size;
   }
 
-  /** See {@link Transport.bind}. */
-  bind(endpoint: string): string {
-    return this.#transport.bind(endpoint);
+  protected override joined(peer: Peer): void {
+    this.#courses.set(peer, { waiting: [], isBusy: false });
   }
 
-  /** See {@link Transport.connect}. */
-  connect(endpoint: string): void {
-    this.#transport.connect(endpoint);
+  protected override left(peer: Peer): void {
+    this.#courses.delete(peer);
   }
 
-  /** Ends everything. */
-  close(): void {
-    this.#transport.close();
-  }
-
-  #take(peer: Peer, frames: readonly Buffer[]): void {
+  protected override heard(peer: Peer, frames: readonly Buffer[]): void {
     const course = this.#courses.get(peer);
     const end = frames.findIndex((frame) => frame.length === 0);
     if (!course || end < 0) {
@@ -133,55 +116,22 @@ interface Asked {
  * peer is lost, or which takes too long, fails: whether it was heard is not known, and asking again is the caller's to
  * decide. The connection is then made anew, so that a late answer is never taken for one to another question.
  */
-export class Requester {
+export class Requester extends ZmtpSocket {
   readonly #options: SettledOptions;
-  readonly #transport: Transport;
   readonly #ready: Peer[] = [];
   readonly #waiting: Asked[] = [];
   #asked: { peer: Peer; asked: Asked } | undefined;
   #closed = false;
 
   constructor(options: SocketOptions) {
-    this.#options = settle(options);
-    this.#transport = new Transport("REQ", this.#options, {
-      ready: (peer) => {
-        this.#ready.push(peer);
-        this.#ask();
-      },
-      message: (peer, frames) => {
-        if (this.#asked?.peer !== peer || frames[0]?.length !== 0) return;
-        const { asked } = this.#asked;
-        this.#asked = undefined;
-        asked.resolve(frames.slice(1).map(copyOf));
-        this.#ask();
-      },
-      subscription: nothing,
-      room: () => this.#ask(),
-      ended: (peer, error) => {
-        const at = this.#ready.indexOf(peer);
-        if (at >= 0) this.#ready.splice(at, 1);
-        if (this.#asked?.peer !== peer) return;
-        const { asked } = this.#asked;
-        this.#asked = undefined;
-        asked.reject(error ?? new ZmtpError("The peer closed the connection before it answered"));
-        this.#ask();
-      },
-    });
+    const settled = settle(options);
+    super("REQ", settled);
+    this.#options = settled;
   }
 
   /** Peers whose handshake is done. */
   get peers(): number {
     return this.#ready.length;
-  }
-
-  /** See {@link Transport.bind}. */
-  bind(endpoint: string): string {
-    return this.#transport.bind(endpoint);
-  }
-
-  /** See {@link Transport.connect}. */
-  connect(endpoint: string): void {
-    this.#transport.connect(endpoint);
   }
 
   /** Asks, and gives the answer. Rejects with {@link ZmtpError} as the class says, and for the time it may take in all. */
@@ -209,10 +159,37 @@ export class Requester {
   }
 
   /** Ends everything; questions on their way fail. */
-  close(): void {
+  override close(): void {
     this.#closed = true;
-    this.#transport.close();
+    super.close();
     for (const asked of this.#waiting.splice(0)) asked.reject(new ZmtpError("The socket was closed"));
+  }
+
+  protected override joined(peer: Peer): void {
+    this.#ready.push(peer);
+    this.#ask();
+  }
+
+  protected override heard(peer: Peer, frames: readonly Buffer[]): void {
+    if (this.#asked?.peer !== peer || frames[0]?.length !== 0) return;
+    const { asked } = this.#asked;
+    this.#asked = undefined;
+    asked.resolve(frames.slice(1).map(copyOf));
+    this.#ask();
+  }
+
+  protected override roomed(): void {
+    this.#ask();
+  }
+
+  protected override left(peer: Peer, error: Error | undefined): void {
+    const at = this.#ready.indexOf(peer);
+    if (at >= 0) this.#ready.splice(at, 1);
+    if (this.#asked?.peer !== peer) return;
+    const { asked } = this.#asked;
+    this.#asked = undefined;
+    asked.reject(error ?? new ZmtpError("The peer closed the connection before it answered"));
+    this.#ask();
   }
 
   #ask(): void {
