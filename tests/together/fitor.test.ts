@@ -116,6 +116,44 @@ flood_line = "10ms"
     }
   });
 
+  test("beside windsock in one program it needs no broker, and misses nothing", async () => {
+    await using server = await startIrcServer();
+    await using node = await startChild({
+      config: `[fitor]\nserver = "127.0.0.1"\nport = ${server.port}\nflood_line = "0s"\nflood_bytes = 0\n`,
+    });
+    type Status = { networks: { channels: { isIn: boolean }[] }[]; bus: { isUp: boolean; name: string; lost: number } };
+    const status = async () => (await fetch(`${node.url}/fitor/status.json`)).json() as Promise<Status>;
+    await until("the bridge stands", async () => {
+      const { bus, networks } = await status();
+      return bus.isUp && networks[0]?.channels[0]?.isIn === true;
+    });
+    expect((await status()).bus.name).toBe("windsock of this program");
+    using anna = await OtherClient.join(server.port, "anna", "#ccnmtl");
+    const told = Array.from({ length: 12 }, (_, index) => `number ${index}`);
+    for (const text of told) {
+      const content = JSON.stringify({ message_type: "message", nick: "bob", content: text });
+      const answer = await fetch(`${node.url}/windsock/publish`, {
+        method: "POST",
+        body: JSON.stringify({ address: "gobot.browser.bob", content }),
+      });
+      expect(answer.status).toBe(200);
+    }
+    await anna.sees(/bob: number 11$/);
+    const heard = anna.lines.flatMap((line) => /PRIVMSG #ccnmtl :bob: (.*)$/.exec(line)?.[1] ?? []);
+    expect(heard).toEqual(told);
+    anna.send("PRIVMSG #ccnmtl :hello windsock");
+    const published = await until("it is published", async () => {
+      const answer = await fetch(`${node.url}/windsock/history?topic=gobot.fitor.anna`);
+      const { publications } = (await answer.json()) as { publications: { content: string }[] };
+      return publications.length > 0 && publications;
+    });
+    expect(published.map(({ content }) => JSON.parse(content))).toEqual([
+      { message_type: "message", nick: "anna", content: "hello windsock" },
+    ]);
+    expect((await status()).bus.lost).toBe(0);
+    expect(await node.end()).toBe(0);
+  });
+
   test("who speaks is whom the token names; readers read, and only administrators connect", async () => {
     await using server = await startIrcServer();
     await using node = await startChild({

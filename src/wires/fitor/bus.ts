@@ -16,7 +16,8 @@ export interface Bus {
   readonly name: string;
   publish(address: string, content: string): void;
   readonly counts: { published: number; lost: number; heard: number };
-  close(): void;
+  /** Ends it; nothing is heard after that. */
+  close(): void | Promise<void>;
 }
 
 /** What is told of a bus. */

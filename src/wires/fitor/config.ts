@@ -52,6 +52,11 @@ const networkShape = z.strictObject({
   channels: z.array(channelShape).min(1).max(200),
 });
 
+/** Where the predecessor's broker is. */
+export const usualReqSocket = "tcp://localhost:5555";
+/** Where the predecessor's broker tells of publications. */
+export const usualSubSocket = "tcp://localhost:5556";
+
 const fields = {
   server: text({
     summary: "The IRC server. Without one, and without networks, nothing is connected to.",
@@ -186,18 +191,19 @@ const fields = {
     max: "1d",
   }),
   bus: choice(["auto", "zeromq", "none"], {
-    summary: "Where publications come from and go to: windsock of this program where it runs, otherwise ZeroMQ.",
+    summary:
+      "Where publications come from and go to. With auto: windsock of this program where it runs and no other broker is named, otherwise ZeroMQ.",
     default: "auto",
   }),
   reqSocket: text({
     summary: "The broker that takes publications, as a ZeroMQ endpoint.",
-    default: "tcp://localhost:5555",
+    default: usualReqSocket,
     wanted: 'an endpoint such as "tcp://localhost:5555"',
     accepts: endpointForm,
   }),
   subSocket: text({
     summary: "Where it tells of them.",
-    default: "tcp://localhost:5556",
+    default: usualSubSocket,
     wanted: 'an endpoint such as "tcp://localhost:5556"',
     accepts: endpointForm,
   }),

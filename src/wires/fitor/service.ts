@@ -13,8 +13,9 @@ import { startWorker } from "../../kit/worker.ts";
 import { systemDial } from "../../lib/irc/dial.ts";
 import { Bridge, roomKey } from "./bridge.ts";
 import { type Bus, type BusEvents, ZeromqBus } from "./bus.ts";
+import { WindsockBus } from "./bus-windsock.ts";
 import { fitorCommands } from "./commands.ts";
-import { type FitorOptions, fitorSection, networkPlans } from "./config.ts";
+import { type FitorOptions, fitorSection, networkPlans, usualReqSocket, usualSubSocket } from "./config.ts";
 import { fitorFindings } from "./findings.ts";
 import { History } from "./history.ts";
 import { fitorRoutes } from "./http.ts";
@@ -117,7 +118,7 @@ function begin(context: ServiceContext<FitorOptions>, historyPath: string): Runn
     workers,
     async stop() {
       for (const network of networks) network.close();
-      bus?.close();
+      await bus?.close();
       await Promise.all(workers.map((worker) => worker.stop()));
       history.close();
     },
@@ -129,13 +130,16 @@ function openBus(
   plans: readonly NetworkPlan[],
   heard: BusEvents["heard"],
 ): Bus | undefined {
-  const { clock, log, options, random } = context;
-  if (options.bus === "none") return undefined;
+  const { clock, log, options, random, reach } = context;
+  const { bus, reqSocket, subSocket } = options;
+  if (bus === "none") return undefined;
   const prefixes = plans.flatMap(({ channels }) => channels.map(({ address }) => address));
-  return new ZeromqBus(
-    { reqSocket: options.reqSocket, subSocket: options.subSocket, prefixes, clock, random },
-    { heard, lost: (reason) => log.warn("A publication was lost", { reason }) },
-  );
+  const events: BusEvents = { heard, lost: (reason) => log.warn("A publication was lost", { reason }) };
+  // Who names a broker means it.
+  const isNamed = reqSocket !== usualReqSocket || subSocket !== usualSubSocket;
+  const windsock = bus === "auto" && !isNamed ? reach("windsock") : undefined;
+  if (windsock) return new WindsockBus({ reach: windsock, prefixes, clock }, events);
+  return new ZeromqBus({ reqSocket, subSocket, prefixes, clock, random }, events);
 }
 
 function tlsOf(plan: NetworkPlan) {
