@@ -69,7 +69,7 @@ export const breakerDefaults: BreakerSettings = {
   minSamples: 5,
   windowMs: 10_000,
   windowBuckets: 10,
-  failures: ["refused", "dial-timeout", "reset-early", "first-byte-timeout"],
+  failures: ["refused", "dial-timeout", "reset-early", "closed-early", "first-byte-timeout"],
   backoffMs: 500,
   backoffFactor: 1.5,
   backoffMaxMs: 60_000,
