@@ -7,6 +7,7 @@ import { type Clock, sleep } from "../../kit/clock.ts";
 import { formatAddress } from "../../kit/config/address.ts";
 import { reasonOf } from "../../kit/fault.ts";
 import type { CheckPlan } from "./plan.ts";
+import { Origination } from "./tls/origination.ts";
 import type { Upstream } from "./upstream.ts";
 
 /** Asks an upstream once; resolves to why it is not well, or to nothing. Never rejects. */
@@ -73,12 +74,17 @@ export class Checks {
 /** Checks over the network: a GET where there is a path, else a connection. */
 export function networkCheck(clock: Clock): Check {
   return (upstream, plan) =>
-    plan.httpPath === undefined ? checkTcp(upstream, plan, clock) : checkHttp(upstream, plan, plan.httpPath);
+    plan.httpPath === undefined ? checkTcp(upstream, plan, clock) : checkHttp(upstream, plan, plan.httpPath, clock);
 }
 
-async function checkHttp(upstream: Upstream, plan: CheckPlan, path: string): Promise<string | undefined> {
+async function checkHttp(upstream: Upstream, plan: CheckPlan, path: string, clock: Clock): Promise<string | undefined> {
+  const { address } = upstream.plan;
   try {
-    const answer = await fetch(`http://${formatAddress(upstream.plan.address)}${path}`, {
+    const { ALPNProtocols: _, ...tls } = plan.tls
+      ? new Origination(plan.tls, clock).optionsFor(address.host, undefined)
+      : {};
+    const answer = await fetch(`${plan.tls ? "https" : "http"}://${formatAddress(address)}${path}`, {
+      ...(plan.tls ? { tls } : {}),
       redirect: "manual",
       signal: AbortSignal.timeout(plan.timeoutMs),
       headers: { Connection: "close", "User-Agent": "warren-cbp" },

@@ -8,7 +8,7 @@ import { type Address, formatAddress, parseAddress } from "../../kit/config/addr
 import { parseDuration } from "../../kit/config/units.ts";
 import { type BreakerSettings, failureKinds } from "./breaker.ts";
 import type { LimitSettings } from "./limits.ts";
-import { type EdgePlan, edgeOf, edgeShape } from "./tls/edge-plan.ts";
+import { type EdgePlan, edgeOf, edgeShape, type OriginationPlan } from "./tls/edge-plan.ts";
 
 /** How an upstream is picked among those that may be tried. */
 export const balances = ["least-connections", "hash", "first"] as const;
@@ -36,6 +36,8 @@ export interface CheckPlan {
   readonly httpPath: string | undefined;
   /** So many failures in a row open the breaker; so many successes in a row are needed to try. */
   readonly fall: number;
+  /** With it, the GET is over TLS. */
+  readonly tls?: OriginationPlan | undefined;
 }
 
 /** Everything about one proxy. */
@@ -182,6 +184,8 @@ export function checkPlan(plan: ProxyPlan): void {
   if (plan.dialMs < 1) fail("dial: wanted 1ms or more");
   if (plan.check && (plan.check.everyMs < 10 || plan.check.timeoutMs < 1))
     fail("check: wanted 10ms or more, and a timeout");
+  if (plan.check?.httpPath !== undefined && plan.edge.sendHeader)
+    fail("check_path sends no PROXY header, which send_proxy has the upstream wait for: wanted check alone");
   if (plan.upstreams.every(({ isFallback }) => isFallback)) fail("wanted an upstream that is no fallback");
   const names = new Set(plan.upstreams.map(({ name }) => name));
   if (names.size < plan.upstreams.length) fail("two upstreams have the same name");
@@ -189,6 +193,7 @@ export function checkPlan(plan: ProxyPlan): void {
 
 function planOf(table: z.infer<typeof tableShape>, defaults: ProxyDefaults): ProxyPlan {
   const { breaker } = defaults;
+  const edge = edgeOf(table, table.name);
   const everyMs = table.check ?? (table.check_path === undefined ? undefined : 5000) ?? defaults.check?.everyMs;
   return {
     name: table.name,
@@ -225,6 +230,7 @@ function planOf(table: z.infer<typeof tableShape>, defaults: ProxyDefaults): Pro
             timeoutMs: table.check_timeout ?? defaults.check?.timeoutMs ?? Math.min(everyMs, 2000),
             httpPath: table.check_path ?? defaults.check?.httpPath,
             fall: table.check_fall ?? defaults.check?.fall ?? 3,
+            tls: edge.upstreamTls,
           },
     refusal: table.refuse_with === undefined ? defaults.refusal : refusalOf(table.refuse_with),
     maxConnections: table.max_connections ?? defaults.maxConnections,
@@ -243,7 +249,7 @@ function planOf(table: z.infer<typeof tableShape>, defaults: ProxyDefaults): Pro
     resolveMs: table.resolve ?? defaults.resolveMs,
     ejectAfter: table.eject_after ?? defaults.ejectAfter,
     ejectMs: table.eject ?? defaults.ejectMs,
-    edge: edgeOf(table),
+    edge,
   };
 }
 

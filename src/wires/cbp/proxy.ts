@@ -11,6 +11,7 @@ import { formatAddress } from "../../kit/config/address.ts";
 import { Fault, reasonOf } from "../../kit/fault.ts";
 import type { Logger } from "../../kit/log.ts";
 import type { Random } from "../../kit/random.ts";
+import { expiryWarning } from "../../kit/tls.ts";
 import type { BreakerEvent, FailureKind, Transition } from "./breaker.ts";
 import { Chooser, ejectOutlier } from "./choice.ts";
 import type { ClientHandlers, ClientSocket } from "./client-socket.ts";
@@ -131,7 +132,7 @@ export class Proxy {
     const handlers = this.#clientHandlers;
     const { log } = parts;
     this.#front = edge.tls || edge.headersFrom ? new Front({ edge, clock, log, handlers }) : undefined;
-    this.#origination = edge.upstreamTls && new Origination(edge.upstreamTls);
+    this.#origination = edge.upstreamTls && new Origination(edge.upstreamTls, clock);
   }
 
   /** Where it really listens. */
@@ -162,6 +163,17 @@ export class Proxy {
   /** Dials that failed because this machine had no more to give. */
   get ownFailures(): number {
     return this.#ownFailures;
+  }
+
+  /** What is wrong with the files of TLS, or soon will be, in sentences. */
+  get warnings(): readonly string[] {
+    const certificates = this.#front?.certificates;
+    const nowAt = this.#clock.now();
+    return [
+      ...(certificates?.problems ?? []),
+      ...(certificates?.all ?? []).flatMap((certificate) => expiryWarning(certificate, nowAt) ?? []),
+      ...(this.#origination?.problems ?? []),
+    ];
   }
 
   /** Bytes so far, of open connections too. */

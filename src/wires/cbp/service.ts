@@ -126,7 +126,7 @@ async function start(context: ServiceContext<CbpOptions>): Promise<RunningServic
       wanted: (sentence) => events.add("cbp", "info", sentence),
     }),
     scopeOf: ({ method }) => (method === "GET" || method === "HEAD" ? "read" : "write"),
-    health: () => [...cbpFindings(statuses(), accessLog), ...toxicFindings(yard)],
+    health: () => [...cbpFindings(statuses(), accessLog), ...tlsFindings(guard), ...toxicFindings(yard)],
     facts: () => ({ proxies: String(plans.length) }),
     workers: [],
     addresses: [
@@ -143,6 +143,12 @@ async function start(context: ServiceContext<CbpOptions>): Promise<RunningServic
       await sink?.close();
     },
   };
+}
+
+function tlsFindings(guard: Guard): Finding[] {
+  return guard.all.flatMap(({ proxy }) =>
+    proxy.warnings.map((sentence) => ({ name: `cbp ${proxy.plan.name} tls`, state: "degraded", sentence })),
+  );
 }
 
 function toxicFindings(yard: Yard | undefined): Finding[] {

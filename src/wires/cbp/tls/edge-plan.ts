@@ -26,7 +26,7 @@ export interface OriginationPlan {
   readonly isVerified: boolean;
   /** The name to ask for and to verify; `client` is the one that the client asked for, else the upstream's host. */
   readonly name: string | undefined;
-  /** File of the authorities that count, instead of those that everybody knows. */
+  /** File of the authorities that count, in place of those that everybody knows. */
   readonly caPath: string | undefined;
   readonly certificatePath: string | undefined;
   readonly keyPath: string | undefined;
@@ -91,14 +91,19 @@ export const edgeShape = {
 
 const edgeTable = z.object(edgeShape);
 
-/** The plan of a table's edges. Throws SyntaxError for addresses that are none and keys that do not go together. */
-export function edgeOf(table: z.infer<typeof edgeTable>): EdgePlan {
-  return {
-    tls: terminationOf(table.tls),
-    upstreamTls: originationOf(table.upstream_tls),
-    headersFrom: table.accept_proxy && parseSenders(table.accept_proxy),
-    sendHeader: table.send_proxy,
-  };
+/** The edges of the proxy `name`. Throws SyntaxError for addresses that are none and keys that do not go together. */
+export function edgeOf(table: z.infer<typeof edgeTable>, name: string): EdgePlan {
+  try {
+    return {
+      tls: terminationOf(table.tls),
+      upstreamTls: originationOf(table.upstream_tls),
+      headersFrom: table.accept_proxy && parseSenders(table.accept_proxy),
+      sendHeader: table.send_proxy,
+    };
+  } catch (thrown) {
+    if (!(thrown instanceof SyntaxError)) throw thrown;
+    throw new SyntaxError(`proxies: "${name}": ${thrown.message}`, { cause: thrown });
+  }
 }
 
 function terminationOf(table: z.infer<typeof edgeTable>["tls"]): TerminationPlan | undefined {

@@ -1,7 +1,7 @@
 /** TLS and PROXY headers at both edges of a proxy, over real sockets, with openssl and curl where they can do it. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { createServer, type Socket } from "node:net";
+import { connect, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createServer as createTlsServer, TLSSocket } from "node:tls";
@@ -16,6 +16,7 @@ import type { ProxyHeader } from "../../../lib/proxy-protocol/header.ts";
 import { lineBytes } from "../../../lib/proxy-protocol/line.ts";
 import { HeaderReader } from "../../../lib/proxy-protocol/reader.ts";
 import { notesOf, tlvsOf } from "../../../lib/proxy-protocol/tlv.ts";
+import { networkCheck } from "../checks.ts";
 import { proxyDefaults } from "../config.ts";
 import { plansIn } from "../plan.ts";
 import { Proxy } from "../proxy.ts";
@@ -395,6 +396,38 @@ describe("TLS to upstreams", () => {
   });
 });
 
+test("networkCheck: an upstream with TLS is asked over TLS, and verified as connections are", async () => {
+  const server = Bun.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    tls: { cert: Bun.file(at("a.crt")), key: Bun.file(at("a.key")) },
+    fetch: () => new Response("well"),
+  });
+  open.push({ stop: () => server.stop(true) });
+  const check = networkCheck(systemClock);
+  for (const [name, isWell] of [
+    ["a.example", true],
+    ["b.example", false],
+  ] as const) {
+    const upstream_tls = { ca: at("ca.crt"), name, alpn: ["h2"] };
+    const { plan, upstreams } = await proxied(server.port ?? 0, { upstream_tls, check_path: "/well" });
+    const [upstream] = upstreams;
+    const failure = upstream && plan.check ? await check(upstream, plan.check) : "there is none";
+    expect(failure === undefined, failure).toBe(isWell);
+  }
+});
+
+test("a reset of the upstream reaches a client behind a front as a reset", async () => {
+  const port = await serve((socket) => socket.once("data", () => socket.resetAndDestroy()));
+  const proxy = await proxied(port, { accept_proxy: ["10.0.0.1"] });
+  const socket = connect(proxy.port, "127.0.0.1");
+  const codes: unknown[] = [];
+  socket.on("error", (thrown) => codes.push("code" in thrown ? thrown.code : thrown));
+  socket.write("x");
+  await until(() => socket.closed);
+  expect(codes).toEqual(["ECONNRESET"]);
+});
+
 describe("PROXY headers", () => {
   const given = {
     family: "ipv4",
@@ -515,6 +548,7 @@ test("edgeOf: what does not go together is refused with the reason", () => {
     [{ upstream_tls: { certificate: "c" } }, "certificate and key stand together"],
     [{ tls: { certificate: "c" } }, "tls.key"],
     [{ send_proxy: "v3" }, "send_proxy"],
+    [{ send_proxy: "v2", check_path: "/" }, "sends no PROXY header"],
   ] as const) {
     expect(() => plansIn([{ ...table, ...keys }], proxyDefaults)).toThrow(reason);
   }

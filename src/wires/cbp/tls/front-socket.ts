@@ -19,6 +19,7 @@ export class FrontSocket implements ClientSocket<Connection> {
   readonly localPort: number;
   readonly notes: Partial<ProxyNotes>;
   readonly #socket: NodeSocket;
+  readonly #raw: NodeSocket;
   #failure: Error | undefined;
 
   /** Takes an open socket over; `raw` is the one it stands on. */
@@ -29,6 +30,7 @@ export class FrontSocket implements ClientSocket<Connection> {
     handlers: ClientHandlers<Connection>,
   ) {
     this.#socket = socket;
+    this.#raw = raw;
     const { addresses, tlvs = [] } = header ?? {};
     const ends = addresses && addresses.family !== "unix" ? addresses : undefined;
     this.remoteAddress = ends?.source.address ?? raw.remoteAddress ?? "";
@@ -57,6 +59,7 @@ export class FrontSocket implements ClientSocket<Connection> {
   }
 
   terminate(): void {
+    this.#raw.resetAndDestroy();
     this.#socket.destroy();
   }
 

@@ -142,21 +142,22 @@ export class Front {
         : {}),
     });
     tls.allowHalfOpen = true;
+    let isOver = false;
     const fail = (thrown: Error) => {
+      if (isOver) return;
+      isOver = true;
       this.refused.handshakes++;
       this.#tell("A client did not get through its handshake", raw, thrown);
       tls.destroy();
     };
-    tls.once("error", fail);
+    tls.on("error", fail);
     tls.once("secure", () => {
-      tls.off("error", fail);
-      if (isAsked && !tls.authorized) {
-        const hasShown = tls.getPeerX509Certificate() !== undefined;
-        if (hasShown || clientCertificates === "required") {
-          fail(new Error(hasShown ? String(tls.authorizationError) : "it showed no certificate"));
-          return;
-        }
+      const hasShown = isAsked && tls.getPeerX509Certificate() !== undefined;
+      if (isAsked && !tls.authorized && (hasShown || clientCertificates === "required")) {
+        fail(new Error(hasShown ? String(tls.authorizationError) : "it showed no certificate"));
+        return;
       }
+      isOver = true;
       this.#enter(tls, raw, header, over);
     });
   }

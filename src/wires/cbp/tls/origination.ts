@@ -2,6 +2,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { isIP } from "node:net";
 
+import type { Clock } from "../../../kit/clock.ts";
 import { Fault, reasonOf } from "../../../kit/fault.ts";
 import type { ProxyNotes } from "../../../lib/proxy-protocol/tlv.ts";
 import type { OriginationPlan } from "./edge-plan.ts";
@@ -11,32 +12,33 @@ interface Kept {
   text: string;
 }
 
+const lookEveryMs = 10_000;
+
 /** Options of TLS for one proxy's dials. */
 export class Origination {
   readonly #plan: OriginationPlan;
+  readonly #clock: Clock;
   readonly #files = new Map<string, Kept>();
+  #problems: readonly string[] = [];
+  #lookedMs: number;
 
   /** Reads the files once. Faults: `tls/unreadable` (invalid). */
-  constructor(plan: OriginationPlan) {
+  constructor(plan: OriginationPlan, clock: Clock) {
     this.#plan = plan;
+    this.#clock = clock;
+    this.#lookedMs = clock.monotonicMs();
     for (const path of [plan.caPath, plan.certificatePath, plan.keyPath]) if (path !== undefined) this.#read(path);
   }
 
-  /** Looks whether files have changed; what cannot be read stays as it was. Gives the reasons. */
-  look(): string[] {
-    return [...this.#files.keys()].flatMap((path) => {
-      try {
-        this.#read(path);
-        return [];
-      } catch (thrown) {
-        return [reasonOf(thrown)];
-      }
-    });
+  /** Why files as they are now are not in use. */
+  get problems(): readonly string[] {
+    return this.#problems;
   }
 
   /** What a dial to `host` is to use, for a client of which `notes` are known. */
   optionsFor(host: string, notes: Partial<ProxyNotes> | undefined): Bun.TLSOptions {
     const { alpn, caPath, certificatePath, isVerified, keyPath, name } = this.#plan;
+    this.#look();
     const wanted = name === "client" ? (notes?.authority ?? host) : (name ?? host);
     const offered = alpn === "client" ? (notes?.alpn === undefined ? [] : [notes.alpn]) : alpn;
     return {
@@ -55,6 +57,21 @@ export class Origination {
   accepts(socket: Pick<Bun.Socket, "authorized" | "getCipher">, isDone: boolean): boolean {
     // Where nobody verifies, the runtime calls a handshake failed that has led to a cipher all the same.
     return this.#plan.isVerified ? isDone && socket.authorized : isDone || Boolean(socket.getCipher().name);
+  }
+
+  /** Reads again what has changed, now and then; what cannot be read stays as it was. */
+  #look(): void {
+    const nowMs = this.#clock.monotonicMs();
+    if (this.#files.size === 0 || nowMs - this.#lookedMs < lookEveryMs) return;
+    this.#lookedMs = nowMs;
+    this.#problems = [...this.#files.keys()].flatMap((path) => {
+      try {
+        this.#read(path);
+        return [];
+      } catch (thrown) {
+        return [reasonOf(thrown)];
+      }
+    });
   }
 
   #text(path: string): string {

@@ -15,7 +15,7 @@ export function parseSenders(texts: readonly string[]): Senders {
     const family = isIP(address);
     const length = bits === undefined ? (family === 4 ? 32 : 128) : Number(/^\d{1,3}$/.exec(bits)?.[0] ?? Number.NaN);
     if (family === 0 || more !== undefined || !(length <= (family === 4 ? 32 : 128)))
-      throw new SyntaxError(`accept_proxy: Cannot read "${text}": wanted an address or a net such as "10.0.0.0/8"`);
+      throw new SyntaxError(`accept_proxy: cannot read "${text}": wanted an address or a net such as "10.0.0.0/8"`);
     list.addSubnet(address, length, family === 4 ? "ipv4" : "ipv6");
   }
   return {
