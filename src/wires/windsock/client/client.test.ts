@@ -197,6 +197,21 @@ windsock.on("nothing", () => undefined);
     client.close();
   });
 
+  test("tokens: by polls, too, one that has become stale is exchanged for a fresh one", async () => {
+    await using doors = openDoors();
+    const first = doors.token({ ...all, exp: Date.now() / 1000 - 59.5 });
+    const tokens = [first];
+    const token = () => tokens.shift() ?? doors.token(all);
+    const { client, states } = open(doors, { token, ways: ["poll"] });
+    const heard: string[] = [];
+    await client.subscribe("t", ({ content }) => heard.push(content)).ready;
+    while ((await fetch(`${doors.url}/history?topic=t&token=${first}`)).ok);
+    await client.publish("t", "late");
+    await heardAll(heard, 1);
+    expect(states.map(({ state }) => state)).toEqual(["connecting", "connected"]);
+    client.close();
+  });
+
   test("subscribe: a topic that the token does not cover is refused, and the others go on", async () => {
     await using doors = openDoors();
     const { client } = open(doors, { token: doors.token({ ...all, subscribe: ["mine.#"] }) });

@@ -67,6 +67,7 @@ export class Link {
       ...this.needs,
       base: this.base,
       token,
+      ...(typeof this.options.token === "string" ? {} : { fresh: () => this.#token() }),
       info: this.options.info,
       welcome: (details) => {
         isWelcome = true;

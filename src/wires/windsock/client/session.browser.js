@@ -5,7 +5,7 @@
  * @typedef {{address: string, content: string, position: string, at: number}} Publication
  * @typedef {{push?: Publication, gap?: {position: string}, ping?: {position: string}, change?: Change, dropped?: {topics: Topic[]}}} Word
  * @typedef {{address: string, kind: "join" | "leave", who: {connection: string, user: string, info?: string}}} Change
- * @typedef {{base: string, token: string | undefined, info: unknown, position(): string | undefined, topics(): Topic[],
+ * @typedef {{base: string, token: string | undefined, fresh?: () => Promise<string | undefined>, info: unknown, position(): string | undefined, topics(): Topic[],
  *   places(): Map<string, {enter: boolean, watch: boolean}>, hear(word: Word): void,
  *   welcome(details: Record<string, unknown>): void, ended(end: End): void}} Session
  * @typedef {{code: number, reason: string}} End
@@ -67,6 +67,18 @@ export function queryOf(session) {
  * @param {Session} session @param {string} path @param {RequestInit} [init]
  */
 export async function request(session, path, init = {}) {
+  try {
+    return await requestOnce(session, path, init);
+  } catch (thrown) {
+    // Tokens live shorter than connections: once again with a fresh one.
+    if (!(thrown instanceof WindsockError) || thrown.close !== 3005 || !session.fresh) throw thrown;
+    session.token = await session.fresh();
+    return requestOnce(session, path, init);
+  }
+}
+
+/** @param {Session} session @param {string} path @param {RequestInit} init */
+async function requestOnce(session, path, init) {
   const headers = new Headers(init.headers);
   if (session.token !== undefined) headers.set("X-Windsock-Token", session.token);
   const response = await fetch(session.base + path, { ...init, headers });
