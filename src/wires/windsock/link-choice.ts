@@ -14,6 +14,8 @@ export interface LinkChoiceParts {
   cluster: Cluster;
   clock: Clock;
   log: Logger;
+  /** Where other nodes reach this service. */
+  baseUrl: string;
 }
 
 /** A link, and the connections of other nodes where it takes such. */
@@ -26,6 +28,7 @@ const patienceMs = 5000;
 
 /** Opens it and gives the hub's publications to it; undefined where there is one node. */
 export async function openLink({
+  baseUrl,
   clock,
   cluster,
   hub,
@@ -55,6 +58,7 @@ export async function openLink({
         service: "windsock",
         maxMessageBytes: options.maxMessageBytes,
       });
+      cluster.tell("windsock", baseUrl, {});
       chosen = { link: direct, direct };
       break;
     }

@@ -115,7 +115,7 @@ async function start(context: ServiceContext<WindsockOptions>): Promise<RunningS
     const uplink =
       options.reqSocket.length > 0 ? openUplink({ settings: options, hub, clock, random, log }) : undefined;
     if (uplink) closers.push(() => uplink.close());
-    chosen = await openLink({ options, hub, cluster: context.cluster, clock, log });
+    chosen = await openLink({ options, hub, cluster: context.cluster, clock, log, baseUrl: context.baseUrl });
     const direct = chosen?.direct;
     if (direct) {
       doors.push({
