@@ -187,6 +187,16 @@ describe("registration", () => {
     expect(taken()).toEqual([]);
   });
 
+  test("does not ask for ever for a nick that the server has cut", async () => {
+    const { connection, says, taken, time } = stand({ identity: { ...identity, nick: "averylongnick" } });
+    connection.open();
+    await settled();
+    says(":s 001 averylong :Welcome", ":s 005 averylong NICKLEN=9 :are supported");
+    taken();
+    await time.advance(120_000);
+    expect([connection.session?.nick, taken()]).toEqual(["averylong", []]);
+  });
+
   test("comes back encrypted where the server says so", async () => {
     const { connection, says, targets, time } = stand();
     connection.open();

@@ -103,7 +103,8 @@ export class Session {
 
   /** Asks for the wanted nick again, where it is not held. */
   regain(): void {
-    this.#registration.regain();
+    // Some servers cut what is longer than they take, and say nothing.
+    if (this.nick !== this.#wantedNick.slice(0, this.support.nickLength)) this.#registration.regain();
   }
 
   /** Asks to be let into a channel. */

@@ -85,7 +85,7 @@ async function world(
       markNicks: "taken",
       breakMentions: false,
       relaymsg: true,
-      lastAt: (channel) => history.newest(roomKey("test", channel.name))?.at,
+      lastAt: (channel) => history.lastHeardAt(roomKey("test", channel.name)),
       tell: (event, from) => bridge.take(event, from),
       ...options,
     },

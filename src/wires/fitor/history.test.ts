@@ -21,7 +21,12 @@ test("list and after: rooms by themselves, oldest first, a page at a time", () =
   expect(texts(history.list("irc/#a", 2))).toEqual(["line 3", "line 4"]);
   expect(texts(history.list("irc/#a", 2, 4))).toEqual(["line 1", "line 2"]);
   expect(texts(history.after(4, 10))).toEqual(["line 4", "elsewhere"]);
-  expect([history.newestId, history.newest("irc/#a")?.id, history.newest("irc/#c")]).toEqual([6, 5, undefined]);
+  history.add(line("from the bus", { origin: "bus", at: 5000 }));
+  expect([history.newestId, history.lastHeardAt("irc/#a"), history.lastHeardAt("irc/#c")]).toEqual([
+    7,
+    1000,
+    undefined,
+  ]);
   history.close();
 });
 

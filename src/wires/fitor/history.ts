@@ -122,13 +122,13 @@ export class History {
       .map(lineOf);
   }
 
-  /** The newest line of a room. */
-  newest(room: string): { id: number; at: number } | undefined {
-    return (
-      this.#database
-        .query<{ id: number; at: number }, [string]>("SELECT id, at FROM lines WHERE room = ? ORDER BY id DESC LIMIT 1")
-        .get(room) ?? undefined
-    );
+  /** When something was last heard on IRC in a room, epoch ms; what the bridge itself or others wrote does not count. */
+  lastHeardAt(room: string): number | undefined {
+    return this.#database
+      .query<{ at: number }, [string]>(
+        "SELECT at FROM lines WHERE room = ? AND origin = 'irc' ORDER BY id DESC LIMIT 1",
+      )
+      .get(room)?.at;
   }
 
   /** The id of the newest line of a room that somebody said; 0 without any. */

@@ -79,7 +79,7 @@ function begin(context: ServiceContext<FitorOptions>, historyPath: string): Runn
       markNicks: options.markNicks,
       breakMentions: options.breakMentions,
       relaymsg: options.relaymsg,
-      lastAt: (channel) => history.newest(roomKey(plan.name, channel.name))?.at,
+      lastAt: (channel) => history.lastHeardAt(roomKey(plan.name, channel.name)),
       tell: (event, from) => bridge.take(event, from),
     });
     bridge.add(network);
