@@ -4,11 +4,14 @@
  * reads wrong is as good as absent: it can be made again.
  */
 import { randomUUID } from "node:crypto";
-import { renameSync, unlinkSync } from "node:fs";
+import { renameSync, unlinkSync, writeFileSync } from "node:fs";
 import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { isSystemError } from "../../kit/disk/atomic.ts";
+
+/** What is no longer is written at once: it goes into memory only, in less time than handing it to another thread takes. */
+const atOnceBytes = 64 * 1024;
 
 /** The SHA-256 of bytes, in hex. */
 export function digestOfBytes(bytes: Uint8Array): string {
@@ -31,7 +34,8 @@ export class ResultFiles {
     await this.#make(digest.slice(0, 2));
     const draft = join(this.#folder, "new", randomUUID());
     try {
-      await writeFile(draft, bytes, { mode: 0o600 });
+      if (bytes.byteLength <= atOnceBytes) writeFileSync(draft, bytes, { mode: 0o600 });
+      else await writeFile(draft, bytes, { mode: 0o600 });
       renameSync(draft, this.#path(digest));
     } catch (thrown) {
       // A folder that someone removed is made again the next time.
