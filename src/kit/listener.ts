@@ -29,6 +29,7 @@ export interface Mount {
   handle: RunningService["handle"];
   scopeOf?: RunningService["scopeOf"];
   fromElsewhere?: RunningService["fromElsewhere"];
+  ownTokens?: RunningService["ownTokens"];
   loggedPath?: RunningService["loggedPath"];
 }
 
@@ -163,7 +164,7 @@ export function openListener(
       ({ service } = mount);
       const below = path.slice(mount.path.length);
       if (mount.loggedPath) logged = `${mount.path}${mount.loggedPath(below)}`;
-      call.enter(parts.gate, mount.service, mount.fromElsewhere?.(request, below));
+      call.enter(parts.gate, mount.service, mount.fromElsewhere?.(request, below), mount.ownTokens?.(request, below));
       const scope = mount.scopeOf ? mount.scopeOf(request, below) : usualScope(request.method);
       if (scope !== undefined) call.require(scope);
       const response = mount.handle(request, call);
@@ -291,9 +292,9 @@ class Call implements Caller {
     return this.#visitor;
   }
 
-  enter(gate: Gate, service: string, fromElsewhere?: boolean): void {
+  enter(gate: Gate, service: string, fromElsewhere?: boolean, ownTokens?: boolean): void {
     this.#service = service;
-    this.#visitor = gate.admit(this.#request, this.address, fromElsewhere);
+    this.#visitor = gate.admit(this.#request, this.address, fromElsewhere, ownTokens);
   }
 
   require(scope: Scope): void {

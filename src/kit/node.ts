@@ -289,6 +289,7 @@ async function start(parts: NodeParts, undo: (() => void | Promise<void>)[]): Pr
         ...(handle.fromElsewhere
           ? { fromElsewhere: (request, path) => handle.fromElsewhere?.(request, path) ?? false }
           : {}),
+        ...(handle.ownTokens ? { ownTokens: (request, path) => handle.ownTokens?.(request, path) ?? false } : {}),
         ...(handle.loggedPath ? { loggedPath: (path) => handle.loggedPath?.(path) ?? path } : {}),
         ...(handle.scopeOf ? { scopeOf: (request, path) => handle.scopeOf?.(request, path) } : {}),
       };

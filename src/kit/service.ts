@@ -136,6 +136,11 @@ export interface RunningService {
    * another site. It then comes without any other rights. @default false
    */
   fromElsewhere?(request: Request, path: string): boolean;
+  /**
+   * Whether bearer tokens of a request are the service's own, such as those of a protocol that it speaks. The node does not
+   * judge them; the request comes without any other rights. @default false
+   */
+  ownTokens?(request: Request, path: string): boolean;
   /** The path, below the mount, as logs may show it: one that is itself a right is a secret. @default the path */
   loggedPath?(path: string): string;
   health(): readonly Finding[];

@@ -114,6 +114,16 @@ test("admit: who may come from elsewhere comes without rights, whatever the brow
   expect(foreign({ authorization: `Bearer ${token}` }, true).name).toBe("first");
 });
 
+test("admit: a bearer token of the service's own gives no rights here, nor does it count as a wrong one", () => {
+  const { gate, make } = setup();
+  const token = make("first", "*:admin");
+  for (const shown of [token, ...Array.from({ length: 30 }, (_, index) => `a.b.${index}`)]) {
+    const headers = new Headers({ host: "localhost:4100", authorization: `Bearer ${shown}` });
+    const visitor = gate.admit({ method: "POST", headers }, "127.0.0.1", true, true);
+    expect([visitor.name, visitor.may("windsock", "read")]).toEqual(["anonymous", false]);
+  }
+});
+
 test("admit: bearer, basic and cookie all carry a token", () => {
   const { admit, make } = setup();
   const token = make("backup", "cask:write", "hound:read");

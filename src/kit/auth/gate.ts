@@ -56,9 +56,10 @@ export interface Gate {
   /**
    * Who asks. Faults: `warren/token-wrong` (401), `warren/token-limited` (429), `warren/cross-site` (403) and
    * `warren/host-unknown` (403). A wrong cookie is as good as none. With `fromElsewhere` what a page of another site
-   * sends is let in without any rights instead of being refused: it has to show its own.
+   * sends is let in without any rights instead of being refused: it has to show its own. With `ownTokens` a bearer token is
+   * not the node's: whoever shows one comes without any rights, too.
    */
-  admit(request: GateRequest, address: string, fromElsewhere?: boolean): Visitor;
+  admit(request: GateRequest, address: string, fromElsewhere?: boolean, ownTokens?: boolean): Visitor;
   /** Whose token this is, for a form to sign in with. Faults: `warren/token-wrong`, `warren/token-limited`. */
   check(token: string, address: string): Visitor;
 }
@@ -120,9 +121,9 @@ export function createGate(options: GateOptions): Gate {
 
   return {
     check,
-    admit(request, address, fromElsewhere = false) {
+    admit(request, address, fromElsewhere = false, ownTokens = false) {
       const shown = credentialsOf(request.headers);
-      if (shown?.from === "bearer") return check(shown.token, address);
+      if (shown?.from === "bearer") return ownTokens ? anonymous : check(shown.token, address);
       // From here on a browser may be speaking without its user's will.
       if (fromElsewhere && isCrossSite(request)) return anonymous;
       refuseCrossSite(request);
