@@ -35,6 +35,7 @@ export async function openDoor(
         handle: (request, caller) => handle(request, caller, new URL(request.url).pathname),
         scopeOf: () => undefined,
         fromElsewhere: () => true,
+        ownTokens: () => true,
         health: () => [],
         workers: [],
         stop: () => Promise.resolve(),
