@@ -27,6 +27,7 @@ interface World extends Disposable {
   network: Network;
   history: History;
   broker: SmallBroker;
+  bus: ZeromqBus;
 }
 
 /** A bridge between a server and a broker of its own, in the channel #room. */
@@ -104,6 +105,7 @@ async function world(
     network,
     history,
     broker,
+    bus,
     [Symbol.dispose]() {
       network.close();
       bus.close();
@@ -301,6 +303,24 @@ describe.concurrent.skipIf(ngircd === null)("fitor over ngircd", () => {
     expect(made.network.retryAt).toBeUndefined();
     made.network.open();
     await until("it is refused again", () => made.network.state === "barred");
+  });
+
+  test("a broker that goes away and comes back is found again, in both directions", async () => {
+    await using server = await startIrcServer();
+    using made = await world(server.port);
+    await until("it is in", () => isIn(made));
+    using anna = await OtherClient.join(server.port, "anna", "#room");
+    made.broker[Symbol.dispose]();
+    await until("it is noticed", () => !made.bus.isUp);
+    using another = startBroker(made.broker);
+    await until("it is found", () => made.bus.isUp);
+    anna.send("PRIVMSG #room :still there?");
+    await until("it was published", () => another.published.length > 0);
+    expect(another.published).toEqual([
+      ["gobot.fitor.anna", { message_type: "message", nick: "anna", content: "still there?" }],
+    ]);
+    another.publish("gobot.x", say("bob", "yes"));
+    await anna.sees(/bob: yes$/);
   });
 
   test("a ban while it is there sends it away for good", async () => {

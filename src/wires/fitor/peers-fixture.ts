@@ -159,8 +159,8 @@ export interface SmallBroker extends Disposable {
   publish(address: string, content: string): void;
 }
 
-/** Starts a broker on free ports. */
-export function startBroker(): SmallBroker {
+/** Starts a broker on free ports, or where another one was. */
+export function startBroker(at?: Pick<SmallBroker, "reqSocket" | "subSocket">): SmallBroker {
   const published: [string, unknown][] = [];
   const publisher = new Publisher({ clock: systemClock, random: systemRandom });
   const publish = (address: string, content: string) => {
@@ -176,8 +176,8 @@ export function startBroker(): SmallBroker {
       return [Buffer.from("published")];
     },
   });
-  const subSocket = publisher.bind("tcp://127.0.0.1:*");
-  const reqSocket = replier.bind("tcp://127.0.0.1:*");
+  const subSocket = publisher.bind(at?.subSocket ?? "tcp://127.0.0.1:*");
+  const reqSocket = replier.bind(at?.reqSocket ?? "tcp://127.0.0.1:*");
   return {
     reqSocket,
     subSocket,

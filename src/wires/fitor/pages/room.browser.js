@@ -149,6 +149,7 @@ if (form instanceof HTMLFormElement) {
       if (field.value === "") field.value = words;
       tell(reason, "warn");
     } else {
+      if (!isNow) location.assign(location.pathname);
       if (isHeld) tell("The channel is away: it will be said there when it is back", "warn");
       toEnd();
     }
