@@ -336,6 +336,7 @@ describe("answers", () => {
         400,
         "missing required field: upstream at proxy 2",
       ],
+      ["POST", "/populate", "{", 400, "bad request body: "],
       ["GET", "/nothing", undefined, 404, "404 page not found"],
       ["DELETE", "/proxies", undefined, 405, "method not allowed"],
     ] as const) {
@@ -368,6 +369,12 @@ describe("answers", () => {
     expect((await fetch(`${url}/reset`, { method: "POST" })).status).toBe(204);
     expect((await fetch(`${url}/proxies/p`, { method: "DELETE" })).status).toBe(204);
     expect(said.some((sentence) => sentence.includes('adds a toxic to "p"'))).toBe(true);
+  });
+
+  test("what fails to populate says that there are no proxies", async () => {
+    for (const body of ["{", [{ name: "a" }]]) {
+      expect(await (await post("/populate", body)).json()).toMatchObject({ status: 400, proxies: null });
+    }
   });
 
   test("an address that is taken is a 500 and leaves no proxy", async () => {

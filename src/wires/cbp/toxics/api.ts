@@ -89,8 +89,7 @@ export function toxicRoutes(parts: ToxicApiParts): (request: Request) => Promise
       });
     }
     if (method === "POST" && first === "populate" && level === 1) {
-      const body = await bodyOf(request);
-      return run("makes proxies", async () => populate(yard, body));
+      return run("makes proxies", async () => populate(yard, request));
     }
     if (first !== "proxies" || (third !== "" && third !== "toxics")) throw new ToxicError("404 page not found", 404);
     const about = toxic === "" ? `"${name}"` : `"${toxic}" of "${name}"`;
@@ -140,9 +139,9 @@ function look(yard: Yard, [first = "", name = "", third = "", toxic = "", more]:
   throw new ToxicError("404 page not found", 404);
 }
 
-async function populate(yard: Yard, body: unknown): Promise<Response> {
+async function populate(yard: Yard, request: Request): Promise<Response> {
   try {
-    return json({ proxies: await yard.populate(body) }, 201);
+    return json({ proxies: await yard.populate(await bodyOf(request)) }, 201);
   } catch (thrown) {
     if (!(thrown instanceof ToxicError)) throw thrown;
     return json({ error: thrown.message, status: thrown.status, proxies: null }, thrown.status);

@@ -52,7 +52,8 @@ const nameMax = 256;
 /** A toxic as a client asked for it. Throws {@link ToxicError} as Toxiproxy answers. */
 export function toxicOf(body: unknown): Toxic {
   const fields = fieldsOf(body);
-  const stream = streams.find((word) => word === (fields["stream"] ?? "downstream"));
+  const asked = fields["stream"] ?? "downstream";
+  const stream = streams.find((word) => typeof asked === "string" && word === asked.toLowerCase());
   if (stream === undefined) throw new ToxicError("stream was invalid, can be either upstream or downstream", 400);
   const type = fields["type"];
   if (typeof type !== "string" || !isToxicType(type)) throw new ToxicError("invalid toxic type", 400);
