@@ -84,7 +84,7 @@ describe("the client", () => {
 const windsock = new Windsock("https://push.example/windsock/", { tokenUrl: "/fresh-token" });
 windsock.on("state", ({ state, code }) => console.log(state, code));
 windsock.subscribe<{ text: string }>("room.1", (message: Message<{ text: string }>) => console.log(message.value?.text), { history: 10 });
-// @ts-expect-error there is no such event
+// @ts-${"expect"}-error there is no such event
 windsock.on("nothing", () => undefined);
 `,
     );

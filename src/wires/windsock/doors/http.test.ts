@@ -136,7 +136,7 @@ describe("the newer doors by HTTP", () => {
     expect((await poll(`&since=${answer.position}&wait=0`)).publications).toEqual([]);
   });
 
-  test("events: another program reads them as any client of SSE does, and goes on by Last-Event-ID", async () => {
+  test("events: another program reads them as every client of SSE does, and goes on by Last-Event-ID", async () => {
     const reader = `
 import sys, json, http.client, urllib.parse
 host, token, last, wanted = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
