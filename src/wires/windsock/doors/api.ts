@@ -139,13 +139,13 @@ export class Api {
       case "connections": {
         const { limit, user } = shaped(shapes.connections, verb, input);
         return {
-          connections: roster.list(limit, user).map(({ address, connection, since, topics, transport, user }) => ({
-            connection,
-            user,
-            address,
-            transport,
-            since,
-            topics: topics(),
+          connections: roster.list(limit, user).map((entry) => ({
+            connection: entry.connection,
+            user: entry.user,
+            address: entry.address,
+            transport: entry.transport,
+            since: entry.since,
+            topics: entry.topics(),
           })),
         };
       }

@@ -12,9 +12,10 @@ import { closeCodeOf, closeCodes, closeReason } from "./close-codes.ts";
 import { type Command, faultJson, infoText, publicationJson, readCommand } from "./command.ts";
 import { newConnection } from "./admission.ts";
 import type { NewerParts } from "./newer-parts.ts";
-import { Outbox } from "./outbox.ts";
+import { Outbox, type OutboxOwner } from "./outbox.ts";
 import { requirePublish, type Rights } from "./rights.ts";
-import { Subscriber } from "./subscriber.ts";
+import type { Entry } from "./roster.ts";
+import { type Outlet, Subscriber } from "./subscriber.ts";
 import { parseTopic, topicOf } from "./topic.ts";
 
 /** Who opened it. */
@@ -38,16 +39,20 @@ const maxQueuedBytes = 4 * 1024 * 1024;
 const patience = 1000;
 
 /** See the file's head. */
-export class Connection implements SocketHandler {
+export class Connection implements SocketHandler, Outlet, OutboxOwner, Entry {
   readonly connection = newConnection();
+  readonly transport = "websocket";
+  readonly address: string;
+  readonly since: number;
   readonly #parts: NewerParts;
-  readonly #opener: Opener;
-  readonly #since: number;
   readonly #pace: Pace;
   readonly #outbox: Outbox;
+  /** Until it has said who it is; what it holds of the request is let go of then. */
+  #opener: Opener | undefined;
   #subscriber: Subscriber | undefined;
   #socket: Socket | undefined;
   #work: Promise<void> = Promise.resolve();
+  #user = "";
   #queued = 0;
   #queuedBytes = 0;
   #room: (() => void) | undefined;
@@ -55,21 +60,36 @@ export class Connection implements SocketHandler {
   #isFlushing = false;
   #isEnding = false;
   #leave: (() => void) | undefined;
-  #stopPulse: (() => void) | undefined;
-  #cancelHello: () => void = () => undefined;
-  #cancelExpiry: () => void = () => undefined;
+  #cancelHello: (() => void) | undefined;
+  #cancelExpiry: (() => void) | undefined;
 
   constructor(parts: NewerParts, opener: Opener) {
     const { clock, limits } = parts;
     this.#parts = parts;
     this.#opener = opener;
-    this.#since = clock.now();
+    this.address = opener.address;
+    this.since = clock.now();
     this.#pace = new Pace(clock, limits.messagesPerSecond, limits.messagesBurst);
-    this.#outbox = new Outbox(
-      limits.waitingBytes,
-      () => this.#flushSoon(),
-      () => this.#end(closeCodes.slow, "you take messages too slowly; go on from the last one you saw"),
-    );
+    this.#outbox = new Outbox(limits.waitingBytes, this);
+  }
+
+  get user(): string {
+    return this.#subscriber?.rights.user ?? this.#user;
+  }
+
+  /** What it hears, in words. */
+  topics(): readonly string[] {
+    return this.#subscriber?.words() ?? [];
+  }
+
+  /** What waits for it, here and in the runtime. */
+  waitingBytes(): number {
+    return this.#outbox.waitingBytes + (this.#socket?.getBufferedAmount() ?? 0);
+  }
+
+  /** Ends it by order. */
+  end(reason: string): void {
+    this.#end(closeCodes.ended, reason);
   }
 
   opened(socket: Socket): void {
@@ -98,9 +118,9 @@ export class Connection implements SocketHandler {
     this.#isEnding = true;
     this.#socket = undefined;
     this.#parts.connections.delete(this);
-    this.#cancelHello();
-    this.#cancelExpiry();
-    this.#stopPulse?.();
+    this.#cancelHello?.();
+    this.#cancelExpiry?.();
+    this.#parts.pulse.leave(this);
     this.#subscriber?.leave();
     this.#leave?.();
     this.#outbox.end();
@@ -208,34 +228,23 @@ export class Connection implements SocketHandler {
   async #connect(said: NonNullable<Command["connect"]>): Promise<object> {
     if (this.#subscriber) throw new Fault("invalid", "windsock/connected", "Cannot connect: this connection stands");
     const { admission, hub, limits, pulse, roster } = this.#parts;
-    const rights =
-      said.token === undefined && this.#opener.rights ? this.#opener.rights : this.#opener.rightsOf(said.token);
+    const opener = this.#opener;
+    if (!opener) throw new Fault("invalid", "windsock/connected", "Cannot connect: that is under way");
+    const rights = said.token === undefined && opener.rights ? opener.rights : opener.rightsOf(said.token);
     const info = infoText(said.info);
-    const { address } = this.#opener;
-    const leave = await admission.enter({
-      connection: this.connection,
-      user: rights.user,
-      address,
-      transport: "websocket",
-      since: this.#since,
-      topics: () => this.#subscriber?.words() ?? [],
-      waitingBytes: () => this.#outbox.waitingBytes + (this.#socket?.getBufferedAmount() ?? 0),
-      end: (reason) => this.#end(closeCodes.ended, reason),
-    });
+    this.#user = rights.user;
+    const leave = await admission.enter(this);
     if (this.#isEnding) {
       leave();
       throw new Fault("unavailable", "windsock/leaving", "Cannot connect: the connection ends");
     }
+    this.#opener = undefined;
     this.#leave = leave;
-    this.#cancelHello();
+    this.#cancelHello?.();
+    this.#cancelHello = undefined;
     const { connection } = this;
-    const outlet = {
-      publication: (publication: Publication, isMissed: boolean) => this.#push(publication, isMissed),
-      gap: () => this.#say({ gap: { position: hub.position } }),
-      presence: (at: string, { kind, who }: PresenceChange) => this.#sayLive({ change: { address: at, kind, who } }),
-    };
-    this.#subscriber = new Subscriber({ hub, roster, limits, connection, outlet }, rights, info);
-    this.#stopPulse = pulse.join(() => this.#beat());
+    this.#subscriber = new Subscriber({ hub, roster, limits, connection, outlet: this }, rights, info);
+    pulse.join(this);
     this.#expireAt(rights);
     return {
       connection,
@@ -259,7 +268,7 @@ export class Connection implements SocketHandler {
   }
 
   #refresh(subscriber: Subscriber, token: string): object {
-    const rights = this.#parts.admission.renewed(token, this.#opener.address);
+    const rights = this.#parts.admission.renewed(token, this.address);
     if (rights.user !== subscriber.rights.user) {
       throw new Fault("forbidden", "windsock/other-user", "Cannot refresh: the token is of another user");
     }
@@ -274,14 +283,16 @@ export class Connection implements SocketHandler {
   }
 
   #expireAt({ expiresAt }: Rights): void {
-    this.#cancelExpiry();
+    this.#cancelExpiry?.();
+    this.#cancelExpiry = undefined;
     if (expiresAt === undefined) return;
     this.#cancelExpiry = this.#parts.clock.schedule(expiresAt - this.#parts.clock.now(), () => {
       this.#end(closeCodes.expired, "the token has expired; connect again with a fresh one");
     });
   }
 
-  #beat(): void {
+  /** See {@link Pulse}. */
+  beat(): void {
     if (this.#subscriber && !this.#parts.isGood(this.#subscriber.rights)) {
       this.#end(closeCodes.token, "the token is good no more");
       return;
@@ -290,7 +301,18 @@ export class Connection implements SocketHandler {
     if (this.#outbox.isEmpty) this.#sayLive({ ping: { position: this.#parts.hub.position } });
   }
 
-  #push(publication: Publication, isMissed: boolean): void {
+  /** See {@link Outlet}. */
+  gap(): void {
+    this.#say({ gap: { position: this.#parts.hub.position } });
+  }
+
+  /** See {@link Outlet}. */
+  presence(address: string, { kind, who }: PresenceChange): void {
+    this.#sayLive({ change: { address, kind, who } });
+  }
+
+  /** See {@link Outlet}. */
+  publication(publication: Publication, isMissed: boolean): void {
     this.#outbox.put({
       text: () => `{"push":${publicationJson(publication)}}`,
       sizeBytes: publication.address.length + publication.content.length + 100,
@@ -308,8 +330,13 @@ export class Connection implements SocketHandler {
     this.#outbox.put({ text: () => text, sizeBytes: text.length, isAsked: true });
   }
 
+  /** See {@link OutboxOwner}. */
+  overflowed(): void {
+    this.#end(closeCodes.slow, "you take messages too slowly; go on from the last one you saw");
+  }
+
   /** What one turn of the event loop brings goes out in one message. */
-  #flushSoon(): void {
+  stirred(): void {
     if (this.#isFlushing) return;
     this.#isFlushing = true;
     setImmediate(() => {

@@ -13,9 +13,10 @@ import { infoOf, sinceOf, topicsOf } from "./asked.ts";
 import { closeCodes, mayReconnect } from "./close-codes.ts";
 import { infoText, publicationJson } from "./command.ts";
 import type { NewerParts } from "./newer-parts.ts";
-import { Outbox } from "./outbox.ts";
+import { Outbox, type OutboxOwner } from "./outbox.ts";
 import type { Rights } from "./rights.ts";
-import { Subscriber } from "./subscriber.ts";
+import type { Entry } from "./roster.ts";
+import { type Outlet, Subscriber } from "./subscriber.ts";
 
 const retryMs = 2000;
 const portionBytes = 65_536;
@@ -30,15 +31,20 @@ export async function openEvents(
   query: URLSearchParams,
   rights: Rights,
 ): Promise<Response> {
-  const stream = new EventStream(parts, rights, infoText(infoOf(query)));
-  await stream.open(request, caller, query);
+  const address = parts.admission.addressOf(request, caller);
+  const stream = new EventStream(parts, rights, address, infoText(infoOf(query)));
+  await stream.open(request, query);
   return new Response(stream.body(caller.keepOpen()), {
     headers: { ...crossOrigin, "Content-Type": "text/event-stream; charset=utf-8", "X-Accel-Buffering": "no" },
   });
 }
 
-class EventStream {
+class EventStream implements Outlet, OutboxOwner, Entry {
   readonly connection = newConnection();
+  readonly transport = "sse";
+  readonly address: string;
+  readonly since: number;
+  readonly user: string;
   readonly #parts: NewerParts;
   readonly #rights: Rights;
   readonly #outbox: Outbox;
@@ -52,43 +58,56 @@ class EventStream {
   #leave: () => void = () => undefined;
   #undo: (() => void)[] = [];
 
-  constructor(parts: NewerParts, rights: Rights, info: string | undefined) {
-    const { hub, limits, roster } = parts;
+  constructor(parts: NewerParts, rights: Rights, address: string, info: string | undefined) {
+    const { clock, hub, limits, roster } = parts;
+    this.address = address;
+    this.since = clock.now();
+    this.user = rights.user;
     this.#parts = parts;
     this.#rights = rights;
-    this.#outbox = new Outbox(
-      limits.waitingBytes,
-      () => this.#stir(),
-      () => this.#finish(closeCodes.slow, "you take messages too slowly; go on from the last one you saw"),
-    );
-    const outlet = {
-      publication: (publication: Publication, isMissed: boolean) =>
-        this.#outbox.put({
-          text: () => `id: ${publication.position}\ndata: ${publicationJson(publication)}\n\n`,
-          sizeBytes: publication.address.length + publication.content.length + 120,
-          isAsked: isMissed,
-        }),
-      gap: () => this.#put(eventText("gap", { position: hub.position }), true),
-      presence: (address: string, change: PresenceChange) => this.#put(eventText("change", { address, ...change })),
-    };
-    this.#subscriber = new Subscriber({ hub, roster, limits, connection: this.connection, outlet }, rights, info);
+    this.#outbox = new Outbox(limits.waitingBytes, this);
+    this.#subscriber = new Subscriber({ hub, roster, limits, connection: this.connection, outlet: this }, rights, info);
+  }
+
+  topics(): readonly string[] {
+    return this.#subscriber.words();
+  }
+
+  waitingBytes(): number {
+    return this.#outbox.waitingBytes;
+  }
+
+  /** Ends it by order. */
+  end(reason: string): void {
+    this.#finish(closeCodes.ended, reason);
+  }
+
+  publication(publication: Publication, isMissed: boolean): void {
+    this.#outbox.put({
+      text: () => `id: ${publication.position}\ndata: ${publicationJson(publication)}\n\n`,
+      sizeBytes: publication.address.length + publication.content.length + 120,
+      isAsked: isMissed,
+    });
+  }
+
+  gap(): void {
+    this.#put(eventText("gap", { position: this.#parts.hub.position }), true);
+  }
+
+  presence(address: string, change: PresenceChange): void {
+    this.#put(eventText("change", { address, ...change }));
+  }
+
+  overflowed(): void {
+    this.#finish(closeCodes.slow, "you take messages too slowly; go on from the last one you saw");
   }
 
   /** Enters, and goes back to where the client was. */
-  async open(request: Request, caller: Caller, query: URLSearchParams): Promise<void> {
-    const { admission, clock, pingMs } = this.#parts;
+  async open(request: Request, query: URLSearchParams): Promise<void> {
+    const { admission, pingMs } = this.#parts;
+    const { user } = this;
     const subscriber = this.#subscriber;
-    const { user } = this.#rights;
-    this.#leave = await admission.enter({
-      connection: this.connection,
-      user,
-      address: admission.addressOf(request, caller),
-      transport: "sse",
-      since: clock.now(),
-      topics: () => subscriber.words(),
-      waitingBytes: () => this.#outbox.waitingBytes,
-      end: (reason) => this.#finish(closeCodes.ended, reason),
-    });
+    this.#leave = await admission.enter(this);
     try {
       const since = sinceOf(request, query);
       this.#put(`retry: ${retryMs}\n\n${eventText("welcome", { connection: this.connection, user, pingMs })}`, true);
@@ -111,10 +130,11 @@ class EventStream {
     const end = () => this.#end();
     const stoppable = { stop: () => this.#finish(closeCodes.leaving, "the server stops") };
     connections.add(stoppable);
+    pulse.join(this);
     this.#undo.push(
       () => connections.delete(stoppable),
       () => signal.removeEventListener("abort", end),
-      pulse.join(() => this.#beat()),
+      () => pulse.leave(this),
     );
     if (expiresAt !== undefined) {
       this.#undo.push(
@@ -154,7 +174,8 @@ class EventStream {
     this.#end();
   }
 
-  #beat(): void {
+  /** See {@link Pulse}. */
+  beat(): void {
     const { clock, hub } = this.#parts;
     if (!this.#parts.isGood(this.#rights)) {
       const hasExpired = (this.#rights.expiresAt ?? Infinity) < clock.now();
@@ -166,7 +187,7 @@ class EventStream {
     this.#outbox.put({ text: () => text, sizeBytes: text.length, isAsked });
   }
 
-  #stir(): void {
+  stirred(): void {
     const wake = this.#wake;
     this.#wake = undefined;
     wake?.();
@@ -177,7 +198,7 @@ class EventStream {
     if (this.#isOver || this.#farewell !== undefined) return;
     this.#farewell = eventText("end", { code, reason, reconnect: mayReconnect(code) });
     this.#subscriber.leave();
-    this.#stir();
+    this.stirred();
     this.#undo.push(
       this.#parts.clock.schedule(farewellMs, () => {
         const controller = this.#controller;
@@ -196,7 +217,7 @@ class EventStream {
     this.#subscriber.leave();
     this.#outbox.end();
     this.#leave();
-    this.#stir();
+    this.stirred();
   }
 }
 

@@ -13,22 +13,27 @@ export interface Parcel {
   isAsked: boolean;
 }
 
+/** Whoever takes from it. One object rather than closures, for there are many. */
+export interface OutboxOwner {
+  /** There is something to take. */
+  stirred(): void;
+  /** Called once when too much waits; nothing is taken then. */
+  overflowed(): void;
+}
+
 /** See the file's head. */
 export class Outbox {
   readonly #maxBytes: number;
-  readonly #wake: () => void;
-  readonly #overflow: () => void;
+  readonly #owner: OutboxOwner;
   #parcels: Parcel[] = [];
   #at = 0;
   #bytes = 0;
   #askedBytes = 0;
   #isOver = false;
 
-  /** `wake` is called when there is something to take, `overflow` once when too much waits; nothing is taken then. */
-  constructor(maxBytes: number, wake: () => void, overflow: () => void) {
+  constructor(maxBytes: number, owner: OutboxOwner) {
     this.#maxBytes = maxBytes;
-    this.#wake = wake;
-    this.#overflow = overflow;
+    this.#owner = owner;
   }
 
   /** Bytes that wait because they were asked for. */
@@ -53,12 +58,12 @@ export class Outbox {
       this.#bytes += parcel.sizeBytes;
       if (this.#bytes > this.#maxBytes) {
         this.end();
-        this.#overflow();
+        this.#owner.overflowed();
         return;
       }
     }
     this.#parcels.push(parcel);
-    if (this.#parcels.length - this.#at === 1) this.#wake();
+    if (this.#parcels.length - this.#at === 1) this.#owner.stirred();
   }
 
   /** Takes the next ones, up to about so many bytes, as lines of one text; undefined when there is nothing. */

@@ -43,11 +43,7 @@ describe("outbox", () => {
       fc.property(
         fc.array(fc.oneof(fc.constant("take"), fc.stringMatching(/^[a-z]{1,5}$/)), { maxLength: 60 }),
         (course) => {
-          const outbox = new Outbox(
-            1e6,
-            () => undefined,
-            () => undefined,
-          );
+          const outbox = new Outbox(1e6, { stirred: () => undefined, overflowed: () => undefined });
           const put: string[] = [];
           const taken: string[] = [];
           for (const step of course) {
@@ -67,11 +63,7 @@ describe("outbox", () => {
 
   test("Outbox: too much that merely happens ends it once; what was asked for does not count", () => {
     let overflows = 0;
-    const outbox = new Outbox(
-      10,
-      () => undefined,
-      () => overflows++,
-    );
+    const outbox = new Outbox(10, { stirred: () => undefined, overflowed: () => void overflows++ });
     outbox.put(parcel("x".repeat(100), true));
     outbox.put(parcel("y".repeat(10)));
     expect([overflows, outbox.waitingBytes, outbox.askedBytes]).toEqual([0, 10, 100]);
@@ -85,13 +77,14 @@ test("Pulse: each member beats once an interval, and no more after it has left",
   const clock = new ManualClock();
   const pulse = new Pulse(clock, 25_000);
   const beats = [0, 0, 0];
-  const leave = beats.map((_, at) =>
-    pulse.join(() => {
+  const members = beats.map((_, at) => ({
+    beat() {
       beats[at] = (beats[at] ?? 0) + 1;
-    }),
-  );
+    },
+  }));
+  for (const member of members) pulse.join(member);
   clock.advance(100_000);
-  leave[0]?.();
+  if (members[0]) pulse.leave(members[0]);
   clock.advance(100_000);
   expect(beats).toEqual([4, 8, 8]);
   pulse.stop();

@@ -6,9 +6,14 @@ import type { Clock } from "../../../kit/clock.ts";
 
 const steps = 25;
 
+/** Who beats. */
+export interface Beating {
+  beat(): void;
+}
+
 /** See the file's head. */
 export class Pulse {
-  readonly #beats: Set<() => void>[] = Array.from({ length: steps }, () => new Set());
+  readonly #members: Set<Beating>[] = Array.from({ length: steps }, () => new Set());
   readonly #clock: Clock;
   readonly #stepMs: number;
   #cancel: () => void;
@@ -22,14 +27,15 @@ export class Pulse {
     this.#cancel = clock.schedule(this.#stepMs, () => this.#step());
   }
 
-  /** Calls back at each beat until the function is called. */
-  join(beat: () => void): () => void {
+  /** Calls back at each beat from now on. */
+  join(member: Beating): void {
     this.#turn = (this.#turn + 1) % steps;
-    const set = this.#beats[this.#turn];
-    // The same function may be there for two.
-    const own = () => beat();
-    set?.add(own);
-    return () => void set?.delete(own);
+    this.#members[this.#turn]?.add(member);
+  }
+
+  /** Calls back no more. */
+  leave(member: Beating): void {
+    for (const members of this.#members) if (members.delete(member)) return;
   }
 
   /** Beats no more. */
@@ -40,6 +46,6 @@ export class Pulse {
   #step(): void {
     this.#cancel = this.#clock.schedule(this.#stepMs, () => this.#step());
     this.#at = (this.#at + 1) % steps;
-    for (const beat of this.#beats[this.#at] ?? []) beat();
+    for (const member of this.#members[this.#at] ?? []) member.beat();
   }
 }

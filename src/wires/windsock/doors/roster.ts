@@ -4,13 +4,11 @@
  * back for a while, so that a reconnection is no news.
  */
 import type { Clock } from "../../../kit/clock.ts";
-import type { Hub } from "../hub.ts";
+import type { Hub, Party } from "../hub.ts";
 import { type Interest, interestKey } from "../publication.ts";
 
 /** One connection as pages and the API see it. */
-export interface Entry {
-  readonly connection: string;
-  readonly user: string;
+export interface Entry extends Party {
   /** IP address. */
   readonly address: string;
   /** `websocket`, `sse`, `poll`, or that of another door. */
@@ -21,7 +19,6 @@ export interface Entry {
   topics(): readonly string[];
   /** What waits for it, in bytes. */
   waitingBytes(): number;
-  end(reason: string): void;
 }
 
 /** What the roster needs. */
@@ -51,9 +48,9 @@ export class Roster {
 
   /** Enters a connection until the function is called. */
   enter(entry: Entry): () => void {
-    const { connection, user } = entry;
+    const { connection } = entry;
     this.#entries.set(connection, entry);
-    const detach = this.#parts.hub.attach({ connection, user, end: (reason) => entry.end(reason) });
+    const detach = this.#parts.hub.attach(entry);
     let isOver = false;
     return () => {
       if (isOver) return;

@@ -4,7 +4,7 @@
  * is enough to go on from. Rights are asked here and nowhere else.
  */
 import { Fault } from "../../../kit/fault.ts";
-import type { Hub, Presence, PresenceChange, Seat } from "../hub.ts";
+import type { Hub, Listener, Presence, PresenceChange, Seat } from "../hub.ts";
 import { type Interest, interestKey, type Publication } from "../publication.ts";
 import type { DoorLimits } from "./limits.ts";
 import { maySubscribe, requireSubscribe, type Rights } from "./rights.ts";
@@ -44,11 +44,12 @@ export interface Subscribed {
 }
 
 /** See the file's head. */
-export class Subscriber {
+export class Subscriber implements Listener {
   readonly #parts: SubscriberParts;
   readonly #topics = new Map<string, { interest: Interest; forget: () => void }>();
-  readonly #places = new Map<string, () => void>();
-  readonly #watches = new Map<string, () => void>();
+  /** Made when they are wanted: most connections are nowhere. */
+  #places: Map<string, () => void> | undefined;
+  #watches: Map<string, () => void> | undefined;
   /** Positions that were told while a question for history is under way. */
   #told: Set<string> | undefined;
   #seat: Seat | undefined;
@@ -79,7 +80,7 @@ export class Subscriber {
     interests: readonly Interest[],
     options: { since?: string | undefined; history?: number | undefined } = {},
   ): Promise<Subscribed> {
-    const { hub, limits, outlet } = this.#parts;
+    const { hub, limits } = this.#parts;
     for (const interest of interests) requireSubscribe(this.#rights, interest);
     const fresh = interests.filter((interest) => !this.#topics.has(interestKey(interest)));
     this.#requireRoom(this.#topics.size + fresh.length);
@@ -97,15 +98,8 @@ export class Subscriber {
       if (this.#seat) for (const interest of fresh) this.#seat.add(interest);
       else {
         this.#isMissed = since !== undefined;
-        const listener = {
-          hear: (publication: Publication) => {
-            this.#told?.add(publication.position);
-            outlet.publication(publication, this.#isMissed);
-          },
-          gap: () => outlet.gap(),
-        };
         const limit = limits.resumeCount;
-        const seated = hub.listen(fresh, listener, { limit, ...(since === undefined ? {} : { since }) });
+        const seated = hub.listen(fresh, this, { limit, ...(since === undefined ? {} : { since }) });
         const { recovery, seat } = await seated;
         this.#isMissed = false;
         this.#seat = seat;
@@ -128,6 +122,17 @@ export class Subscriber {
       this.#told = undefined;
       this.#isMissed = false;
     }
+  }
+
+  /** The hub tells. */
+  hear(publication: Publication): void {
+    this.#told?.add(publication.position);
+    this.#parts.outlet.publication(publication, this.#isMissed);
+  }
+
+  /** The hub tells that something is missing. */
+  gap(): void {
+    this.#parts.outlet.gap();
   }
 
   /** Hears topics no more. */
@@ -157,6 +162,7 @@ export class Subscriber {
   /** Is at an address from now on, for others to see. Faults: `windsock/subscribe-right`, `windsock/topics`. */
   enter(address: string): void {
     requireSubscribe(this.#rights, { kind: "exact", address });
+    this.#places ??= new Map();
     if (this.#places.has(address)) return;
     this.#requireRoom(this.#places.size + 1);
     const info = this.#rights.info ?? this.#info;
@@ -170,13 +176,14 @@ export class Subscriber {
 
   /** Is there no more. */
   exit(address: string): void {
-    this.#places.get(address)?.();
-    this.#places.delete(address);
+    this.#places?.get(address)?.();
+    this.#places?.delete(address);
   }
 
   /** Hears who comes and goes; gives who is there. Faults: `windsock/subscribe-right`, `windsock/topics`. */
   watch(address: string): readonly Presence[] {
     requireSubscribe(this.#rights, { kind: "exact", address });
+    this.#watches ??= new Map();
     if (!this.#watches.has(address)) {
       this.#requireRoom(this.#watches.size + 1);
       const { hub, outlet } = this.#parts;
@@ -190,8 +197,8 @@ export class Subscriber {
 
   /** Hears of it no more. */
   unwatch(address: string): void {
-    this.#watches.get(address)?.();
-    this.#watches.delete(address);
+    this.#watches?.get(address)?.();
+    this.#watches?.delete(address);
   }
 
   /** Other rights count from now on; gives the topics that they do not cover, which are heard no more. */
@@ -199,7 +206,7 @@ export class Subscriber {
     this.#rights = rights;
     const lost = this.interests.filter((interest) => !maySubscribe(rights, interest));
     this.unsubscribe(lost);
-    for (const address of [...this.#places.keys(), ...this.#watches.keys()]) {
+    for (const address of [...(this.#places?.keys() ?? []), ...(this.#watches?.keys() ?? [])]) {
       if (maySubscribe(rights, { kind: "exact", address })) continue;
       this.exit(address);
       this.unwatch(address);
@@ -217,10 +224,10 @@ export class Subscriber {
     this.#isOver = true;
     this.#seat?.leave();
     for (const { forget } of this.#topics.values()) forget();
-    for (const exit of [...this.#places.values(), ...this.#watches.values()]) exit();
+    for (const exit of [...(this.#places?.values() ?? []), ...(this.#watches?.values() ?? [])]) exit();
     this.#topics.clear();
-    this.#places.clear();
-    this.#watches.clear();
+    this.#places = undefined;
+    this.#watches = undefined;
   }
 
   async #historyOf(interest: Interest, limit: number): Promise<readonly Publication[]> {
