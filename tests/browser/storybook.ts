@@ -42,6 +42,8 @@ import {
   overviewParts as mountwatchParts,
 } from "../../src/signals/mountwatch/pages/overview.tsx";
 import { Overview as StatsdOverview, overviewParts as statsdParts } from "../../src/signals/statsd/pages/overview.tsx";
+import { cbpStyleAsset } from "../../src/wires/cbp/pages/assets.ts";
+import { Overview as CbpOverview, overviewParts as cbpParts } from "../../src/wires/cbp/pages/overview.tsx";
 import { hakmesStyleAsset } from "../../src/storage/hakmes/pages/assets.ts";
 import { File as HakmesFile } from "../../src/storage/hakmes/pages/file.tsx";
 import { Overview as HakmesOverview, stateParts } from "../../src/storage/hakmes/pages/overview.tsx";
@@ -59,6 +61,7 @@ import { hakmesFileSamples, hakmesOverviewSamples } from "./samples-hakmes.ts";
 import { houndPaths, houndPicture, houndSample } from "./samples-hound.ts";
 import { houstonEditSamples, houstonListSamples } from "./samples-houston.ts";
 import { mediacheckRunSamples, mediacheckSamples, mediacheckSiteSamples } from "./samples-mediacheck.ts";
+import { cbpSamples } from "./samples-cbp.ts";
 import { mountwatchSamples } from "./samples-mountwatch.ts";
 import { statsdSamples } from "./samples-statsd.ts";
 import { copiesSamples, imageSamples, lightTableSamples, reticulumStateSamples } from "./samples-reticulum.ts";
@@ -89,6 +92,7 @@ const navigation = [
   { name: "mountwatch", summary: "asks disks", href: "/mountwatch/", group: "signals" },
   { name: "hound", summary: "alerts", href: "/hound/", group: "signals" },
   { name: "houston", summary: "dashboards", href: "/houston/", group: "signals" },
+  { name: "cbp", summary: "guards connections", href: "/cbp/", group: "wires" },
   { name: "identity", summary: "accounts", href: "/identity/", group: "people" },
 ];
 
@@ -113,6 +117,7 @@ const paths = [
   ...Object.keys(mediacheckSamples).map((name) => `/mediacheck/?sample=${name}`),
   ...Object.keys(mediacheckSiteSamples).map((name) => `/mediacheck/site/x/?sample=${name}`),
   ...Object.keys(mediacheckRunSamples).map((name) => `/mediacheck/run/1/?sample=${name}`),
+  ...Object.keys(cbpSamples).map((name) => `/cbp/?sample=${name}`),
   ...Object.keys(statsdSamples).map((name) => `/statsd/?sample=${name}`),
   ...houndPaths,
   "/kit?sample=trouble",
@@ -158,6 +163,7 @@ export function startStorybook(port = 0): Storybook {
       reticulumStyleAsset,
       chimneyStyleAsset,
       mountwatchStyleAsset,
+      cbpStyleAsset,
       mediacheckStyleAsset,
       houstonStyleAsset,
       uploadStyleAsset,
@@ -281,6 +287,13 @@ export function startStorybook(port = 0): Storybook {
     );
   };
 
+  const cbpPage = (request: Request, url: URL, sample: string, shell: PageShell): Response => {
+    const view = () => sampleOf(cbpSamples, sample);
+    if (url.pathname === "/cbp/live") return live(request, () => cbpParts(view()));
+    const about = { title: "cbp", service: "cbp", assets: [cbpStyleAsset] };
+    return shell.page({ ...about, body: CbpOverview(view()), live: "/cbp/live" }, request);
+  };
+
   const mediacheckPage = (request: Request, url: URL, sample: string, shell: PageShell): Response => {
     const path = url.pathname.slice("/mediacheck".length).replace(/live$/, "");
     const [parts, body] = path.startsWith("/site/")
@@ -351,6 +364,10 @@ export function startStorybook(port = 0): Storybook {
     if (url.pathname.startsWith("/statsd/")) {
       keepOpen();
       return statsdPage(request, url, sample, shell);
+    }
+    if (url.pathname.startsWith("/cbp/")) {
+      keepOpen();
+      return cbpPage(request, url, sample, shell);
     }
     if (url.pathname.startsWith("/mediacheck/")) {
       keepOpen();

@@ -14,6 +14,7 @@ import type { PageShell } from "../../kit/pages/shell.ts";
 import type { Caller } from "../../kit/service.ts";
 import { type BreakerMode, breakerModes } from "./breaker.ts";
 import type { Guard } from "./guard.ts";
+import { cbpStyleAsset } from "./pages/assets.ts";
 import { Overview, overviewParts } from "./pages/overview.tsx";
 import { debugVars, proxyStatus } from "./status.ts";
 
@@ -35,6 +36,8 @@ const bodyMaxBytes = 10_000;
 /** The handler of all routes below the mount path. */
 export function cbpRoutes(parts: HttpParts): (request: Request, caller: Caller) => Response | Promise<Response> {
   const { clock, guard, log, mountPath, shell } = parts;
+  const assets = [cbpStyleAsset];
+  shell.register(assets);
   const statuses = () => guard.all.map((guarded) => proxyStatus(guarded, clock));
   const view = (mayWrite: boolean) => ({
     mountPath,
@@ -94,7 +97,7 @@ export function cbpRoutes(parts: HttpParts): (request: Request, caller: Caller) 
       }
       case "/": {
         const body = Overview(view(caller.may("write")));
-        return shell.page({ title: "cbp", service: "cbp", body, live: `${mountPath}/live` }, request);
+        return shell.page({ title: "cbp", service: "cbp", body, assets, live: `${mountPath}/live` }, request);
       }
       default:
         throw new Fault("missing", "cbp/no-page", `Cannot find "${path.slice(0, 200)}": there is no such page`);

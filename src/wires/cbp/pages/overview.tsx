@@ -64,6 +64,11 @@ function verdictOf(proxies: readonly ProxyView[]): { tone: Tone; sentence: strin
   };
 }
 
+/** A name of any length in a column that must not grow. */
+function Short({ text }: { text: string }) {
+  return <span title={text}>{text.length > 24 ? `${text.slice(0, 23)}…` : text}</span>;
+}
+
 function perSecond(rates: readonly number[], word: (value: number) => string): string {
   return `${word(Math.round(rates.at(-1) ?? 0))}/s`;
 }
@@ -102,31 +107,32 @@ function Proxies({ view }: { view: OverviewView }) {
             <Sparkline
               label="new connections a second"
               values={acceptedRates}
-              words={perSecond(acceptedRates, formatCount)}
+              words={<span class="cbp-rate">{perSecond(acceptedRates, formatCount)}</span>}
             />
+          ),
+        },
+        {
+          title: "Bytes",
+          kind: "time",
+          cell: ({ downRates, upRates }) => (
+            <>
+              {perSecond(upRates, formatSize)} up
+              <br />
+              {perSecond(downRates, formatSize)} down
+            </>
           ),
         },
         {
           title: "Refused",
-          cell: ({ refused, refusedRates }) => (
-            <Sparkline
-              label="refused connections a second"
-              values={refusedRates}
-              words={`${perSecond(refusedRates, formatCount)}, ${formatCount(refused)} in all`}
-            />
-          ),
-        },
-        {
-          title: "To upstreams",
-          cell: ({ upRates }) => (
-            <Sparkline label="bytes to upstreams a second" values={upRates} words={perSecond(upRates, formatSize)} />
-          ),
-        },
-        {
-          title: "To clients",
-          cell: ({ downRates }) => (
-            <Sparkline label="bytes to clients a second" values={downRates} words={perSecond(downRates, formatSize)} />
-          ),
+          kind: "time",
+          cell: ({ refused, refusedRates }) =>
+            refused === 0 ? undefined : (
+              <>
+                {formatCount(refused)}
+                <br />
+                {perSecond(refusedRates, formatCount)}
+              </>
+            ),
         },
       ]}
     />
@@ -134,7 +140,10 @@ function Proxies({ view }: { view: OverviewView }) {
 }
 
 function times(percentiles: Percentiles | null): Html {
-  return percentiles === null ? undefined : percentiles.map((ms) => formatSpan(ms)).join(" / ");
+  if (percentiles === null) return undefined;
+  const word = (ms: number) => (ms < 100 ? `${ms} ms` : formatSpan(ms));
+  const [p50, , p99] = percentiles;
+  return `${word(p50)}, ${word(p99)}`;
 }
 
 function seen(row: Row): Html {
@@ -143,6 +152,8 @@ function seen(row: Row): Html {
   if (samples > 0) parts.push(`${row.failures} of ${samples} failed lately`);
   if (row.state === "open") parts.push(`tried again in ${formatSpan(row.retryInMs)}`);
   if (row.state === "closed" && row.admitted < 1) parts.push(`${Math.round(row.admitted * 100)} % let through`);
+  if (row.failed > 0) parts.push(`${formatCount(row.failed)} failed since the start`);
+  if (row.trips > 0) parts.push(`tripped ${row.trips === 1 ? "once" : `${formatCount(row.trips)} times`}`);
   if (row.isEjected) parts.push("put aside");
   if (row.isFallback) parts.push("fallback");
   if (row.check && row.check.failure !== "") parts.push(`check: ${row.check.failure}`);
@@ -161,18 +172,15 @@ function Upstreams({ view }: { view: OverviewView }) {
       empty="There is none."
       toneOf={({ state }) => (state === "open" || state === "forced-open" ? "bad" : undefined)}
       columns={[
-        {
-          title: "Upstream",
-          kind: "main",
-          cell: ({ name, proxy }) => (view.proxies.length > 1 ? `${proxy}: ${name}` : name),
-        },
+        { title: "Upstream", kind: "main", cell: ({ name }) => name },
+        ...(view.proxies.length > 1
+          ? [{ title: "Of", kind: "time" as const, cell: ({ proxy }: Row) => <Short text={proxy} /> }]
+          : []),
         { title: "Breaker", kind: "state", cell: ({ state }) => <Mark {...marks[state]} /> },
         { title: "Open", kind: "number", cell: ({ active }) => formatCount(active) },
         { title: "Dials", kind: "number", cell: ({ dials }) => formatCount(dials) },
-        { title: "Failed", kind: "number", cell: ({ failed }) => (failed > 0 ? formatCount(failed) : undefined) },
-        { title: "Trips", kind: "number", cell: ({ trips }) => (trips > 0 ? formatCount(trips) : undefined) },
-        { title: "Connects in", kind: "time", cell: ({ connectMs }) => times(connectMs) },
-        { title: "First byte in", kind: "time", cell: ({ firstByteMs }) => times(firstByteMs) },
+        { title: "Connects", kind: "time", cell: ({ connectMs }) => times(connectMs) },
+        { title: "First byte", kind: "time", cell: ({ firstByteMs }) => times(firstByteMs) },
         { title: "What is seen", kind: "wide", cell: seen },
       ]}
     />
@@ -195,9 +203,8 @@ function Changes({ view }: { view: OverviewView }) {
       empty="No breaker has moved since the start."
       columns={[
         { title: "When", kind: "time", cell: ({ at }) => <Age at={at} now={view.now} /> },
-        { title: "Upstream", kind: "main", cell: ({ proxy, upstream }) => `${proxy}: ${upstream}` },
+        { title: "Upstream", kind: "main", cell: ({ upstream }) => upstream },
         { title: "To", kind: "state", cell: ({ to }) => <Mark {...marks[to]} /> },
-        { title: "From", cell: ({ from }) => marks[from].word },
         { title: "Why", kind: "wide", cell: ({ reason }) => reason },
       ]}
     />
@@ -213,29 +220,24 @@ function Operate({ view }: { view: OverviewView }) {
         const path = `${view.mountPath}/proxy/${encodeURIComponent(proxy.name)}`;
         const id = `upstream-${proxy.name}`;
         return (
-          <div class="form-group">
-            <form class="form" method="post" action={`${path}/force`}>
+          <div class="cbp-operate">
+            <form method="post" action={`${path}/force`}>
               <label for={id}>{proxy.name}</label>
               <select id={id} name="upstream">
                 <option value="">all upstreams</option>
                 {proxy.upstreams.map(({ name }) => (
                   <option value={name}>{name}</option>
                 ))}
-              </select>{" "}
-              <button type="submit" name="mode" value="auto">
-                Auto
-              </button>{" "}
-              <button type="submit" name="mode" value="open">
-                Hold open
-              </button>{" "}
-              <button type="submit" name="mode" value="closed">
-                Hold closed
-              </button>{" "}
-              <button type="submit" name="mode" value="disabled">
-                Disable
-              </button>
+              </select>
+              <select name="mode" aria-label={`What the breakers of ${proxy.name} shall do`}>
+                <option value="auto">auto</option>
+                <option value="open">hold open</option>
+                <option value="closed">hold closed</option>
+                <option value="disabled">disable</option>
+              </select>
+              <button type="submit">Set</button>
             </form>
-            <form class="form" method="post" action={`${path}/${proxy.isDraining ? "listen" : "drain"}`}>
+            <form method="post" action={`${path}/${proxy.isDraining ? "listen" : "drain"}`}>
               <button type="submit">{proxy.isDraining ? "Take connections again" : "Take no more connections"}</button>
             </form>
           </div>
@@ -273,7 +275,7 @@ export function Overview(view: OverviewView) {
       >
         <Live name="proxies">{parts["proxies"]}</Live>
       </Section>
-      <Section title="Upstreams" note="Times are those below which 50, 95 and 99 of a hundred lie, lately.">
+      <Section title="Upstreams" note="Times are those within which half and 99 of a hundred came, lately.">
         <Live name="upstreams">{parts["upstreams"]}</Live>
       </Section>
       <Section title="Changes of state" note="The newest first.">
