@@ -80,6 +80,13 @@ const fields = {
   pusherWebhooks: list(text({ example: "shop=https://shop.example/hook" }), {
     summary: "Where such an application is told of its channels, each id=URL.",
   }),
+  mercurePublisherKey: secret({
+    summary:
+      "With what tokens of publishers are signed (HS256) that speak the Mercure protocol; its door opens with both keys.",
+  }),
+  mercureSubscriberKey: secret({ summary: "The same for its subscribers." }),
+  mercureAnonymous: flag({ summary: "Mercure's subscribers without a token hear public updates." }),
+  mercureSubscriptions: flag({ summary: "Mercure's subscriptions are listed, and told of, to tokens that cover it." }),
   link: choice(["none", "direct", "nats", "redis"], {
     summary:
       "What carries messages between several nodes: nothing, the nodes of the cluster themselves, NATS, or Redis.",
@@ -249,6 +256,8 @@ export const windsockSection = section(
       faults.push("webhook_url and webhook_events stand together: wanted both or neither");
     if (hasUplink && options.link !== "none")
       faults.push(`link is "${options.link}", but req_socket names a broker elsewhere: wanted one of both`);
+    if ((options.mercurePublisherKey === undefined) !== (options.mercureSubscriberKey === undefined))
+      faults.push("mercure_publisher_key and mercure_subscriber_key stand together: wanted both or neither");
     if (options.link === "nats" && options.natsServers.length === 0) faults.push("link is nats: wanted nats_servers");
     if (options.link === "redis" && options.redisUrl === undefined) faults.push("link is redis: wanted redis_url");
     if ((options.link === "nats" || options.link === "redis") && options.historyStore === "disk")

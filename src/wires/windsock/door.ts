@@ -36,6 +36,8 @@ export interface Door {
   scopeOf(request: Request, path: string): Scope | undefined;
   /** Whether pages of other sites may come: their requests show a right of their own. */
   fromElsewhere(request: Request, path: string): boolean;
+  /** Whether bearer tokens are the door's own, not the node's. @default false */
+  ownTokens?(request: Request, path: string): boolean;
   /** Ends its connections; called when the node stops. */
   stop?(): void;
 }

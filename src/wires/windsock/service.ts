@@ -21,6 +21,7 @@ import { openHub } from "./hub-ordered.ts";
 import { keptSecret } from "./kept-secret.ts";
 import { type ChosenLink, openLink } from "./link-choice.ts";
 import { Limits } from "./limits.ts";
+import { mercureDoors } from "./mercure/chosen-door.ts";
 import { type Measured, windsockMetrics } from "./metrics.ts";
 import { originalFlags, readOriginalFile } from "./original-file.ts";
 import { PagesDoor } from "./pages/pages-door.ts";
@@ -107,7 +108,7 @@ async function start(context: ServiceContext<WindsockOptions>): Promise<RunningS
       const publish = (envelope: Envelope, user: string) => own.publish(envelope, user);
       sockets = openSocketDoor({ ...doorParts, roster, webhooks, publish });
       const pages = new PagesDoor({ hub, limits, doors: own, clock, log, shell: context.shell, mountPath });
-      doors.push(sockets, own, pages, ...pusherDoors(doorParts, context));
+      doors.push(sockets, own, pages, ...pusherDoors(doorParts, context), ...mercureDoors(doorParts));
     }
     closers.push(() => {
       for (const door of doors) door.stop?.();
@@ -156,6 +157,7 @@ async function start(context: ServiceContext<WindsockOptions>): Promise<RunningS
         return request.method === "GET" || request.method === "HEAD" ? "read" : "write";
       },
       fromElsewhere: (request, path) => doorOf(path || "/")?.fromElsewhere(request, path) ?? false,
+      ownTokens: (request, path) => doorOf(path || "/")?.ownTokens?.(request, path) ?? false,
       health: () => windsockFindings({ ...measured, secrets }),
       facts: () => ({
         clients: formatCount(limits.now),
