@@ -14,6 +14,7 @@ const stands: Record<string, readonly string[]> = {
   "hakmes-transfer": ["nginx", "curl"],
   reticulum: ["nginx", "wrk"],
   houston: ["chromium"],
+  cbp: ["haproxy"],
 };
 
 describe("benches", () => {

@@ -88,6 +88,11 @@ export const benches: readonly Bench[] = [
     run: async (effort) => (await import("./statsd.bench.ts")).run(effort),
   },
   {
+    name: "cbp",
+    summary: "TCP proxying beside HAProxy: one stream, round trips, new connections, open ones",
+    run: async (effort) => (await import("./cbp.bench.ts")).run(effort),
+  },
+  {
     name: "houston",
     summary: "a hundred charts in Chromium, from the arrival of their figures until the last is drawn",
     run: async (effort) => (await import("./houston.bench.ts")).run(effort),
