@@ -95,27 +95,31 @@ export class Front {
 
   #readHeader(raw: Socket, over: () => void): void {
     const reader = new HeaderReader();
+    const leave = () => {
+      raw.off("data", take);
+      raw.off("end", early);
+    };
+    const refuse = (thrown: Error) => {
+      leave();
+      this.refused.headers++;
+      this.#tell("A client sent no header that can be read", raw, thrown);
+      raw.destroy();
+    };
+    const early = () => refuse(new Error("it ended before"));
     const take = (chunk: Buffer) => {
       let found: WholeHeader | undefined;
       try {
         found = reader.take(chunk);
       } catch (thrown) {
         if (!(thrown instanceof ProxyHeaderError)) throw thrown;
-        this.refused.headers++;
-        this.#tell("A client sent no header that can be read", raw, thrown);
-        raw.destroy();
+        refuse(thrown);
         return;
       }
       if (found === undefined) return;
-      raw.off("data", take);
-      raw.off("end", early);
+      leave();
       raw.pause();
       if (found.rest.length > 0) raw.unshift(Buffer.from(found.rest));
       this.#secure(raw, found.header, over);
-    };
-    const early = () => {
-      this.refused.headers++;
-      raw.destroy();
     };
     raw.on("data", take);
     raw.on("end", early);
