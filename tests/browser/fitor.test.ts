@@ -119,6 +119,24 @@ reconnect = "100ms"
     await page.close();
   });
 
+  test("a quiet room stays where it is while very much is said in another", async () => {
+    const { page } = await open("/room/test/%23two/");
+    await live(page);
+    // More than a reader who comes back is told.
+    for (let index = 0; index < 600; index++) {
+      const body = new URLSearchParams({ nick: "bea", text: `line ${index}` });
+      await fetch(`${node.url}/fitor/room/test/%23one/say`, { method: "POST", body, redirect: "manual" });
+    }
+    let loads = 0;
+    page.on("load", () => loads++);
+    await page.reload();
+    await live(page);
+    anna.send("PRIVMSG #two :quiet here");
+    await sees(page, "quiet here");
+    expect(loads).toBe(1);
+    await page.close();
+  });
+
   test("without script it reads, speaks, and keeps what could not be said", async () => {
     const { page } = await open("/room/test/%23two/", { javaScriptEnabled: false });
     await page.getByPlaceholder("Your name").fill("eva");

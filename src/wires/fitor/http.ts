@@ -128,9 +128,10 @@ export function fitorRoutes(parts: HttpParts): (request: Request, caller: Caller
         return new Response(null, { status: 303, headers: { ...noStore, Location: to } });
       }
       case "/events": {
-        const lastId = Number(request.headers.get("last-event-id") ?? Number.NaN);
-        const after = Number.isSafeInteger(lastId) ? lastId : numberIn(words, "after", 0, Number.MAX_SAFE_INTEGER);
-        return pages.events(caller, roomOf(words.get("room") ?? ""), after);
+        // What the browser has seen is newer than what stands in the URL, which it repeats as it was.
+        const seen = request.headers.get("last-event-id") ?? words.get("after");
+        const isNumber = seen !== null && /^\d{1,15}$/.test(seen);
+        return pages.events(caller, roomOf(words.get("room") ?? ""), isNumber ? Number(seen) : undefined);
       }
       case "/log.json":
         return list(words);

@@ -36,7 +36,8 @@ export interface RoomQuery {
 export interface FitorPages {
   nothing(request: Request): Response;
   room(request: Request, room: BridgeRoom, query: RoomQuery): Response;
-  events(caller: Caller, room: BridgeRoom, afterId: number): Response;
+  /** Without `afterId` it begins with what comes next. */
+  events(caller: Caller, room: BridgeRoom, afterId: number | undefined): Response;
 }
 
 const pageLines = 200;
@@ -58,6 +59,8 @@ export function fitorPages(parts: ViewParts): FitorPages {
   const standingOf = (room: BridgeRoom) => room.network.channels().find(({ plan }) => plan === room.channel);
 
   const view = (room: BridgeRoom, query: RoomQuery): RoomView => {
+    // Asked before the lines: what comes in between is told twice rather than never.
+    const { newestId } = history;
     const { before, canSay, isNickFixed, nick, problem = "", search, unsaid = "" } = query;
     const lines =
       search === ""
@@ -72,6 +75,7 @@ export function fitorPages(parts: ViewParts): FitorPages {
       topic: standing?.topic ?? "",
       people: standing?.members ?? [],
       lines,
+      newestId,
       earlierId: search === "" && lines.length === pageLines ? lines[0]?.id : undefined,
       isPast: before !== undefined,
       search,
@@ -120,7 +124,7 @@ export function fitorPages(parts: ViewParts): FitorPages {
               send({ topic, data });
             }
           };
-          const missed = afterId > 0 ? history.after(afterId, missedLines + 1) : [];
+          const missed = afterId === undefined ? [] : history.after(afterId, missedLines + 1);
           if (missed.length > missedLines) send({ topic: "gap", data: "" });
           else for (const line of missed) send(lineMessage(line));
           const unsubscribe = bridge.subscribe((news) => {

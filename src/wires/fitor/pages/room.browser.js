@@ -99,8 +99,7 @@ function take({ html, id, kind, room }) {
 
 /** @param {string} url */
 function follow(url) {
-  const newest = Number(lines?.querySelector(".line:last-child")?.getAttribute("data-id") ?? 0);
-  const stream = new EventSource(`${url}&after=${newest}`);
+  const stream = new EventSource(url);
   stream.addEventListener("open", () => tell("Live", "good"));
   stream.addEventListener("line", (event) => take(JSON.parse(event.data)));
   stream.addEventListener("rooms", (event) => {

@@ -212,7 +212,7 @@ export function Room(view: RoomView) {
   return (
     <div
       class="chat"
-      data-chat={`${view.mountPath}/events?room=${encodeURIComponent(room.key)}`}
+      data-chat={`${view.mountPath}/events?room=${encodeURIComponent(room.key)}&after=${view.newestId}`}
       data-chat-room={room.key}
       data-chat-live={view.isPast || view.search !== "" ? "no" : "yes"}
     >

@@ -31,6 +31,8 @@ export interface RoomView {
   topic: string;
   people: readonly Person[];
   lines: readonly Line[];
+  /** The newest line of all rooms: what comes after it is told by the stream. */
+  newestId: number;
   /** The id before which there are more lines. */
   earlierId: number | undefined;
   /** The lines are not the newest ones. */
