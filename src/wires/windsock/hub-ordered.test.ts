@@ -7,7 +7,9 @@ import fc from "fast-check";
 
 import { ManualClock } from "../../kit/testing/manual-clock.ts";
 import type { Listener } from "./hub.ts";
-import { openHub, type OrderedHub } from "./hub-ordered.ts";
+import { openHub, OrderedHub } from "./hub-ordered.ts";
+import { MemoryLog } from "./log-memory.ts";
+import type { PublicationLog } from "./publication-log.ts";
 import { concerns, type Interest, type Publication } from "./publication.ts";
 
 const bounds = { count: 1000, sizeBytes: 1_000_000, ageMs: 60_000 };
@@ -373,3 +375,57 @@ test("hub: whoever comes back from before a break of the order is told of it, in
     rmSync(folder, { recursive: true, force: true });
   }
 });
+
+test("log on disk: what the disk did not take is told to whoever published, heard by nobody, and its number is free", async () => {
+  const kept = new MemoryLog(bounds);
+  let isFull = false;
+  const hub = new OrderedHub({
+    clock: new ManualClock(),
+    maxMessageBytes: 1000,
+    isDurable: true,
+    log: bound(kept, () => isFull),
+  });
+  const listener = recorder();
+  hub.sit([{ kind: "prefix", prefix: "" }], listener);
+  const before = await hub.publish({ address: "a", content: "1" });
+  isFull = true;
+  const failed = ["2", "3"].map((content) => hub.publish({ address: "a", content }));
+  for (const one of failed) expect(await one.catch((thrown: Error) => thrown.message)).toBe("disk is full");
+  isFull = false;
+  const after = await hub.publish({ address: "a", content: "4" });
+  expect(listener.heard).toEqual(["a=1", "a=4"]);
+  const number = ({ position }: Publication) => Number(position.split("-")[1]);
+  expect(number(after)).toBe(number(before) + 1);
+  hub.close();
+});
+
+/** A log that takes nothing while its disk is full. */
+function bound(log: MemoryLog, isFull: () => boolean): PublicationLog {
+  return {
+    get epoch() {
+      return log.epoch;
+    },
+    get newest() {
+      return log.newest;
+    },
+    get oldest() {
+      return log.oldest;
+    },
+    get count() {
+      return log.count;
+    },
+    get sizeBytes() {
+      return log.sizeBytes;
+    },
+    append(publications) {
+      if (isFull()) throw new Error("disk is full");
+      log.append(publications);
+    },
+    after: (offset, interests, limit) => log.after(offset, interests, limit),
+    last: (interest, limit) => log.last(interest, limit),
+    renew: () => log.renew(),
+    reset: (epoch, newest) => log.reset(epoch, newest),
+    trim: (now) => log.trim(now),
+    close: () => log.close(),
+  };
+}

@@ -54,7 +54,7 @@ interface Standing {
 }
 
 /** Forgotten in one go, so that nobody waits long for it. */
-const forgetAtOnce = 2000;
+const forgetAtOnce = 10_000;
 
 /** See {@link PublicationLog}. */
 export class SqliteLog implements PublicationLog {
@@ -167,28 +167,36 @@ export class SqliteLog implements PublicationLog {
   }
 
   trim(now: number): void {
+    // A log that was filled by a burst is brought down faster than it can be filled.
+    while (this.#trimSome(now)) if (!this.#isFarBeyond()) return;
+  }
+
+  #isFarBeyond(): boolean {
+    return this.#count > this.#bounds.count * 1.1 || this.#sizeBytes > this.#bounds.sizeBytes * 1.1;
+  }
+
+  /** Whether something was forgotten. */
+  #trimSome(now: number): boolean {
     const { ageMs, count: maxCount, sizeBytes: maxSizeBytes } = this.#bounds;
-    const oldest = this.#database
-      .query<Row, [number]>(
-        'SELECT "offset", at, address, \'\' AS content, size FROM publications ORDER BY "offset" LIMIT ?',
-      )
-      .all(forgetAtOnce);
+    const oldest = this.#database.query<Pick<Row, "offset" | "at" | "size">, [number]>(
+      'SELECT "offset", at, size FROM publications ORDER BY "offset" LIMIT ?',
+    );
     let [count, sizeBytes, last] = [this.#count, this.#sizeBytes, 0];
-    for (const { offset, at, size } of oldest) {
+    // Nearly always the first says that there is nothing to do.
+    for (const { offset, at, size } of oldest.iterate(forgetAtOnce)) {
       if (count <= maxCount && sizeBytes <= maxSizeBytes && at > now - ageMs) break;
       count--;
       sizeBytes -= size;
       last = offset;
     }
-    if (last === 0) return;
+    if (last === 0) return false;
     inTransaction(this.#database, () => {
       this.#database.query<null, [number]>('DELETE FROM publications WHERE "offset" <= ?').run(last);
       this.#stand(this.#newest, count, sizeBytes);
     });
     this.#count = count;
     this.#sizeBytes = sizeBytes;
-    // A log that was filled by a burst is brought down faster than it can be filled.
-    if (count > maxCount * 1.1 || sizeBytes > maxSizeBytes * 1.1) this.trim(now);
+    return true;
   }
 
   close(): void {
