@@ -258,9 +258,12 @@ describe("what is said", () => {
   });
 
   test("that comes back as an echo is not heard; what another client of the account says is", async () => {
-    const { connection, events, says } = await up("echo-message message-tags batch server-time");
+    const { connection, events, says, taken } = await up("echo-message message-tags batch labeled-response");
     connection.session?.say("#room", "mine");
+    connection.session?.say("#room", "with words");
+    expect(taken()).toEqual(["@label=f0 PRIVMSG #room :mine", "@label=f1 PRIVMSG #room :with words"]);
     events.length = 0;
+    says("@label=f1 :bot!~bot@host.example PRIVMSG #room :with ****");
     says(":bot!~bot@host.example PRIVMSG #room :mine", ":bot!~bot@host.example PRIVMSG #room :from my telephone");
     expect(events).toMatchObject([{ kind: "said", text: "from my telephone", isOwn: true }]);
   });

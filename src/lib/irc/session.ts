@@ -305,7 +305,8 @@ export class Session {
     const target = signs.includes(whom[0] ?? " ") && this.support.isChannel(whom.slice(1)) ? whom.slice(1) : whom;
     const isPrivate = !this.support.isChannel(target);
     const isOwn = this.support.isSame(nick, this.nick) || tags?.has("draft/relaymsg") === true;
-    if (isOwn && this.#isEcho(target, text)) return;
+    // With its label it is ours even where the server has changed the words.
+    if (isOwn && (this.#isEcho(target, text) || tags?.has("label") === true)) return;
     const ctcp = parseCtcp(text);
     if (ctcp && ctcp.command !== "ACTION") {
       if (command === "PRIVMSG" && !isOwn) this.#answerCtcp(nick, ctcp.command, ctcp.text);
