@@ -214,6 +214,25 @@ backoff = "1m"
     });
   });
 
+  test("told to stop: no new connections, those there end by themselves, and the program after them", async () => {
+    await using upstream = await listening((socket) => socket.pipe(socket));
+    await using node = await startChild({
+      words: ["cbp", "--local", "127.0.0.1:0", "--remote", `127.0.0.1:${upstream.port}`],
+    });
+    const port = portOf(node, "cbp");
+    const socket = connect({ host: "127.0.0.1", port, allowHalfOpen: true });
+    const got: string[] = [];
+    socket.on("data", (bytes) => got.push(bytes.toString()));
+    socket.write("before");
+    await until("it is served", () => got.join("") === "before");
+    const ended = node.end("SIGTERM");
+    await until("nobody is taken any more", async () => (await talk(port, "x")) === "");
+    socket.write(" and after");
+    await until("it is still served", () => got.join("") === "before and after");
+    socket.end();
+    expect(await ended).toBe(0);
+  });
+
   test("a wrong table is told with its place", async () => {
     const folder = mkdtempSync(join(tmpdir(), "warren-cbp-"));
     const at = (table: string) => ({ folder, environment: { WARREN_CBP_PROXIES: table } });
