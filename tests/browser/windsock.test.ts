@@ -157,7 +157,8 @@ describe.skipIf(chromiumMissing !== undefined)("windsock", () => {
   });
 
   test("narrow screens: nothing stands over the edge", async () => {
-    for (const path of ["/", "/tap", "/chat/lobby"]) {
+    await publish("chat.wide", JSON.stringify({ nick: "n".repeat(40), text: "x".repeat(500) }));
+    for (const path of ["/", "/tap", `/tap?topic=${"x".repeat(1100)}`, "/chat/wide"]) {
       const { page } = await open(path, { viewport: { width: 390, height: 844 } });
       expect(await page.evaluate("document.documentElement.scrollWidth - innerWidth")).toBeLessThanOrEqual(0);
       await page.close();

@@ -1,6 +1,6 @@
 /** @jsxImportSource hono/jsx */
 /** Messages as they come, by topic, newest first. Without script the page shows what is kept; reload for more. */
-import { Headline, Section } from "../../../kit/pages/components.tsx";
+import { Flash, Headline, Section } from "../../../kit/pages/components.tsx";
 import { formatInstant, formatTimeOfDay } from "../../../kit/pages/quantity.ts";
 import type { TapView } from "./view.ts";
 
@@ -41,7 +41,7 @@ export function Tap(view: TapView) {
             </p>
           </>
         ) : (
-          <p class="empty">{view.failure}</p>
+          <Flash tone="bad">{view.failure}</Flash>
         )}
       </Section>
     </>
