@@ -61,6 +61,8 @@ const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const ownMax = 1000;
 /** Publications that are sent at once to one that catches up. */
 const catchUpAtOnce = 1000;
+/** Publications that are written at once where each is heard by itself. */
+const writtenTogether = 100;
 
 /** A websocket as the hub sees it. */
 export class SocketConnection implements SocketHandler, CrowdMember, Entry {
@@ -285,16 +287,17 @@ export class SocketConnection implements SocketHandler, CrowdMember, Entry {
   #sendGathered(): void {
     const gathered = this.#gathered ?? [];
     this.#gathered = undefined;
-    const [first] = gathered;
-    if (!first) return;
-    if (this.waitingBytes() > this.#parts.door.options.waitingBytes || gathered.length > catchUpAtOnce) {
-      // What it does not get now is found again after the one before it.
-      this.fellBehind(this.#before(first));
-      return;
+    for (let at = 0; at < gathered.length; at += writtenTogether) {
+      const first = gathered[at];
+      if (first && this.waitingBytes() > this.#parts.door.options.waitingBytes) {
+        // What it does not get now is found again after the one before it.
+        this.fellBehind(this.#before(first));
+        return;
+      }
+      this.#socket?.cork(() => {
+        for (const publication of gathered.slice(at, at + writtenTogether)) this.#sendPublication(publication);
+      });
     }
-    this.#socket?.cork(() => {
-      for (const publication of gathered) this.#sendPublication(publication);
-    });
   }
 
   /** A position from which this publication is found again. */

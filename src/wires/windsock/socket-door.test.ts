@@ -321,3 +321,58 @@ test("socket: a token is good once where it is to be", async () => {
   await listen(node.url, { token });
   expect(await listen(node.url, { token }).catch(() => "refused")).toBe("refused");
 });
+
+/** Asks the API as whoever works on this machine may. */
+async function api(node: WindsockNode, verb: string, body: object): Promise<unknown> {
+  const answer = await fetch(`${node.url}/api/${verb}`, { method: "POST", body: JSON.stringify(body) });
+  expect(answer.status).toBe(200);
+  return answer.json();
+}
+
+test("socket: a user is listed, ended by order, and not let in again with a token that was called back", async () => {
+  await using node = await startWindsock();
+  const token = freshToken("anna", "room");
+  const anna = await listen(node.url, { token });
+  const ben = await listen(node.url, { token: freshToken("ben", "room") });
+  expect(JSON.stringify(await api(node, "connections", { user: "anna" }))).toContain('"transport":"socket"');
+  await api(node, "disconnect", { user: "anna", reason: "you left the team" });
+  expect(await anna.ended).toEqual({ code: 3503, reason: "you left the team" });
+  await listen(node.url, { token });
+  await api(node, "revoke", { user: "anna" });
+  expect(await listen(node.url, { token }).catch(() => "refused")).toBe("refused");
+  ben.socket.send("still here");
+  expect(await ben.until(1)).toHaveLength(1);
+});
+
+test("socket: the application is asked whether somebody may come, and told of what they say", async () => {
+  const told: { connect?: { user: string }; events?: Record<string, unknown>[] }[] = [];
+  const app = Bun.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    async fetch(request) {
+      const news = (await request.json()) as (typeof told)[number];
+      told.push(news);
+      return new Response(null, { status: news.connect?.user === "eve" ? 403 : 204 });
+    },
+  });
+  try {
+    await using node = await startWindsock({
+      webhook_url: `http://127.0.0.1:${app.port}/hook`,
+      webhook_events: "connect,disconnect,publish,occupied",
+    });
+    const token = freshToken("eve", "room");
+    const refused = await raw(node.url, handshake(`/socket/?token=${token}`), "}");
+    expect(refused).toStartWith("HTTP/1.1 403");
+    expect(refused).toContain("windsock/refused");
+    const anna = await listen(node.url, { token: freshToken("anna", "room") });
+    anna.socket.send("hello");
+    await anna.until(1);
+    anna.socket.close();
+    const kinds = () => told.flatMap(({ events }) => events ?? []);
+    await until("all was told", () => kinds().some(({ kind }) => kind === "disconnect"));
+    expect(kinds()).toContainEqual(expect.objectContaining({ kind: "publish", user: "anna", content: "hello" }));
+    expect(kinds().map(({ kind }) => kind)).toEqual(["occupied", "publish", "disconnect"]);
+  } finally {
+    await app.stop(true);
+  }
+});
