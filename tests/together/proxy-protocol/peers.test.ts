@@ -4,11 +4,17 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 
+import { systemClock } from "../../../src/kit/clock.ts";
+import { silentLog } from "../../../src/kit/log.ts";
+import { systemRandom } from "../../../src/kit/random.ts";
 import { blockBytes } from "../../../src/lib/proxy-protocol/block.ts";
 import type { IpAddresses, ProxyHeader } from "../../../src/lib/proxy-protocol/header.ts";
 import { lineBytes } from "../../../src/lib/proxy-protocol/line.ts";
 import { HeaderReader } from "../../../src/lib/proxy-protocol/reader.ts";
 import { notesOf, tlvsOf } from "../../../src/lib/proxy-protocol/tlv.ts";
+import { proxyDefaults } from "../../../src/wires/cbp/config.ts";
+import { plansIn } from "../../../src/wires/cbp/plan.ts";
+import { Proxy } from "../../../src/wires/cbp/proxy.ts";
 import { haproxyPath, nginxPath, type RunningPeer, startHaproxy, startNginx } from "./peers.ts";
 
 interface Arrival {
@@ -160,6 +166,64 @@ describe.skipIf(haproxyPath === null)("HAProxy", () => {
     const bytes = blockBytes({ addresses: v4, checksum: true });
     bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1;
     expect(await say(peer.at("v2"), bytes, Buffer.from("never"))).toBe("");
+  });
+});
+
+describe.skipIf(haproxyPath === null)("cbp between HAProxy and a server", () => {
+  test("believes HAProxy's header and hands the client on, and answers its checks", async () => {
+    const server = target();
+    const [plan] = plansIn(
+      [
+        {
+          name: "between",
+          listen: "127.0.0.1:0",
+          upstreams: [`127.0.0.1:${server.port}`],
+          accept_proxy: ["127.0.0.1"],
+          send_proxy: "v2-crc32c",
+        },
+      ],
+      proxyDefaults,
+    );
+    if (!plan) throw new Error("There is no plan");
+    const proxy = new Proxy({
+      plan,
+      clock: systemClock,
+      random: systemRandom,
+      lookup: () => Promise.resolve([]),
+      happened: () => undefined,
+      changed: () => undefined,
+      failed: (thrown) => {
+        throw thrown;
+      },
+      log: silentLog,
+    });
+    await proxy.resolve();
+    proxy.listen();
+    await using peer = await startHaproxy(
+      "v1",
+      (at) => `listen v2
+  bind unix@${at("v2")} accept-proxy
+  unique-id-format %[src]-id
+  server between 127.0.0.1:${proxy.port} send-proxy-v2 proxy-v2-options unique-id check-send-proxy check inter 50 fall 1
+listen v1
+  bind unix@${at("v1")} accept-proxy
+  server between 127.0.0.1:${proxy.port} send-proxy
+`,
+    );
+    for (const [name, given] of [
+      ["v1", v4],
+      ["v2", v6],
+    ] as const) {
+      void say(peer.at(name), blockBytes({ addresses: given }), Buffer.from(`through ${name}\n`));
+      const { header } = await server.next(({ text }) => text === `through ${name}`);
+      expect(header.addresses).toEqual(given);
+      const { uniqueId } = notesOf(header.tlvs);
+      expect(uniqueId && Buffer.from(uniqueId).toString()).toBe(
+        name === "v2" ? `${given.source.address}-id` : undefined,
+      );
+    }
+    await proxy.stop(0);
+    server.stop();
   });
 });
 
