@@ -203,6 +203,13 @@ export class OrderedHub implements Hub {
     this.#tell();
   }
 
+  /** Puts what was published before this node came into its log; nobody is told, for to nobody it is new. */
+  remember({ address, content }: Envelope, at: number): void {
+    this.flush();
+    const offset = ++this.#offset;
+    this.#log.append([{ address, content, position: formatPosition(this.#log.epoch, offset), at }]);
+  }
+
   /** Tells everyone that something between was lost, those too who come back later from before it. */
   breakOrder(): void {
     this.flush();

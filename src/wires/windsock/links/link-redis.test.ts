@@ -32,12 +32,13 @@ interface Member extends AsyncDisposable {
   link: NodeLink;
 }
 
-async function join(server: TestServer, nodeId: string, keep = 10_000): Promise<Member> {
+async function join(server: TestServer, nodeId: string, early = recorder()): Promise<Member> {
   const hub = openHub({
     clock: systemClock,
     maxMessageBytes: 100_000,
     bounds: { count: 1000, sizeBytes: 1e7, ageMs: 1e7 },
   });
+  hub.sit(everything, early);
   const url = `redis://127.0.0.1:${server.port}`;
   const link = await openRedisLink({
     hub,
@@ -46,7 +47,7 @@ async function join(server: TestServer, nodeId: string, keep = 10_000): Promise<
     url,
     prefix: "test",
     nodeId,
-    keep,
+    keep: 10_000,
     patienceMs: 8000,
     times,
   });
@@ -108,9 +109,12 @@ test.skipIf(program === undefined)(
     expect(new Set(ants.heard).size).toBe(500);
     const [newest] = await ant.hub.history({ kind: "prefix", prefix: "" }, 1);
     const third = (await ant.hub.history({ kind: "prefix", prefix: "" }, 3))[0];
-    await using cat = await join(server, "cat");
+    const early = recorder();
+    await using cat = await join(server, "cat", early);
     const { recovery } = await cat.hub.listen(everything, recorder(), { since: third?.position ?? "" });
     expect(recovery?.isComplete).toBe(true);
+    // Who sat at it before it had read the stream is told of a break, and of nothing old.
+    expect(early.heard).toEqual(["-"]);
     expect(recovery?.publications.map(({ content }) => content)).toEqual(ants.heard.slice(-2));
     expect(recovery?.position).toBe(newest?.position ?? "");
   },

@@ -22,6 +22,8 @@ export class SharedOrder {
   /** How many are read back at the start, for those who come with an old position. */
   readonly #window: number;
   #epoch: string | undefined;
+  /** Up to this number it is what was published before we came. */
+  #oldUntil = 0;
 
   constructor(hub: OrderedHub, window: number) {
     this.#hub = hub;
@@ -47,10 +49,8 @@ export class SharedOrder {
   begin({ epoch, newest, oldest }: LogStanding): number {
     if (epoch !== this.#epoch) {
       this.#epoch = epoch;
-      // Who listens already must not hear what is old as if it were new.
-      const isHeard = this.#hub.figures.listeners > 0;
-      const from = isHeard ? newest + 1 : Math.max(oldest, newest - this.#window + 1);
-      this.#hub.moveTo(epoch, from - 1);
+      this.#oldUntil = newest;
+      this.#hub.moveTo(epoch, Math.max(oldest, newest - this.#window + 1) - 1);
     } else if (newest < this.next - 1) {
       // The log came back without its last ones: its numbers will be given again, to others.
       this.#hub.moveTo(newEpoch(), newest);
@@ -62,7 +62,9 @@ export class SharedOrder {
   take(number: number, envelope: Envelope, at: number): void {
     if (number < this.next) return;
     if (number > this.next) this.#hub.moveTo(this.#hub.place.epoch, number - 1);
-    this.#hub.accept(envelope, at).catch(() => this.skip(number));
+    // Who listens already must not hear what is old as if it were new.
+    if (number <= this.#oldUntil) this.#hub.remember(envelope, at);
+    else this.#hub.accept(envelope, at).catch(() => this.skip(number));
   }
 
   /** One that cannot be taken, as it is too large for this node or none at all. */

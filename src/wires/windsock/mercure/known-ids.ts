@@ -45,7 +45,12 @@ export class KnownIds {
   async #begin(): Promise<void> {
     const interest = { kind: "prefix" as const, prefix: addressLead };
     const note = (publication: Publication) => this.#note(publication);
-    const { seat } = await this.#hub.listen([interest], { hear: note, gap: () => undefined });
+    this.#leave();
+    // After a break of the order the log may hold what nobody was told of.
+    const gap = () => {
+      this.#ready = undefined;
+    };
+    const { seat } = await this.#hub.listen([interest], { hear: note, gap });
     this.#leave = () => seat.leave();
     for (const publication of await this.#hub.history(interest, mostRead)) note(publication);
   }
