@@ -13,7 +13,7 @@ import type { Bus } from "./bus.ts";
 import type { History, Line, NewLine } from "./history.ts";
 import type { Network } from "./network.ts";
 import { type BridgedKind, type ChannelPlan, ownPart } from "./plan.ts";
-import { cleanNick, formatContent, readContent, relayedLines } from "./words.ts";
+import { formatContent, readContent, relayedLines } from "./words.ts";
 
 /** What the bridge is told. */
 export interface BridgeOptions {
@@ -109,7 +109,7 @@ export class Bridge {
     if (lines.length === 0) return;
     this.counts.fromBus++;
     const isMessage = words.type === "message";
-    const nick = cleanNick(words.nick);
+    const nick = room.network.nickFor(room.channel, words.nick);
     room.network.say(room.channel, { lines, how: "message", ...(isMessage ? { nick: words.nick } : {}) });
     this.#keep(room, {
       kind: isMessage ? "message" : "status",
@@ -153,7 +153,7 @@ export class Bridge {
       );
     }
     this.counts.fromWeb++;
-    const clean = cleanNick(nick);
+    const clean = room.network.nickFor(room.channel, nick);
     this.#publish(room.channel, clean, isAction ? "action" : "message", lines.join("\n"));
     const line = this.#keep(room, {
       kind: how,

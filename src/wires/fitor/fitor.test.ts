@@ -424,6 +424,10 @@ describe.concurrent.skipIf(ngircd === null)("fitor over ngircd", () => {
       "carl: /usr",
     ]);
     await until("it was published", () => made.broker.published.length === 4);
+    made.bridge.say(room, "Anna", "I am not she");
+    await anna.sees(/PRIVMSG #room :Anna\/web: I am not she$/);
+    await until("it is marked on the bus, too", () => made.broker.published.length === 5);
+    expect(made.broker.published[4]?.[0]).toBe("gobot.fitor.Anna/web");
     expect(made.broker.published[2]).toEqual([
       "gobot.fitor.carl",
       { message_type: "action", nick: "carl", content: "yawns" },

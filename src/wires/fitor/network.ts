@@ -173,6 +173,16 @@ export class Network {
     return this.#place(name)?.plan;
   }
 
+  /** How a name from the bus or the page is written: clean, and marked where somebody in the channel, or we, have it. */
+  nickFor(plan: ChannelPlan, name: string): string {
+    const session = this.#connection.session;
+    const fold = (nick: string) => session?.support.fold(nick) ?? nick.toLowerCase();
+    const own = [session?.nick ?? "", this.plan.identity.nick].map(fold);
+    const members = session?.channels.find(plan.name)?.members;
+    const isTaken = (nick: string) => own.includes(fold(nick)) || members?.has(fold(nick)) === true;
+    return shownNick(name, { mark: this.#parts.markNicks, isTaken });
+  }
+
   /** Says something in a channel, now or when we are there; what cannot be held is given up. Whether it went out or is held. */
   say(channel: ChannelPlan, saying: Saying): "sent" | "held" | "lost" {
     const place = this.#place(channel.name);
@@ -200,7 +210,7 @@ export class Network {
   #speak(place: Place, saying: Saying): void {
     const { session } = this.#connection;
     if (!session) return;
-    const { breakMentions, markNicks, relaymsg } = this.#parts;
+    const { breakMentions, relaymsg } = this.#parts;
     const { name } = place.plan;
     const channel = session.channels.find(name);
     const there = [...(channel?.members.values() ?? [])].map(({ nick }) => nick);
@@ -217,8 +227,7 @@ export class Network {
       for (const line of lines) session.relay(name, `${nick}${separators[0] ?? "/"}web`, line);
       return;
     }
-    const taken = new Set([...there, session.nick, this.plan.identity.nick].map((nick) => session.support.fold(nick)));
-    const nick = shownNick(saying.nick, { mark: markNicks, isTaken: (one) => taken.has(session.support.fold(one)) });
+    const nick = this.nickFor(place.plan, saying.nick);
     const before = silenced(saying.how === "action" ? `* ${nick} ` : `${nick}: `, quiet);
     for (const line of lines) session.say(name, line, { before });
   }
