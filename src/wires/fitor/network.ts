@@ -177,9 +177,9 @@ export class Network {
   nickFor(plan: ChannelPlan, name: string): string {
     const session = this.#connection.session;
     const fold = (nick: string) => session?.support.fold(nick) ?? nick.toLowerCase();
-    const own = [session?.nick ?? "", this.plan.identity.nick].map(fold);
+    const own = new Set([session?.nick ?? "", this.plan.identity.nick].map(fold));
     const members = session?.channels.find(plan.name)?.members;
-    const isTaken = (nick: string) => own.includes(fold(nick)) || members?.has(fold(nick)) === true;
+    const isTaken = (nick: string) => own.has(fold(nick)) || members?.has(fold(nick)) === true;
     return shownNick(name, { mark: this.#parts.markNicks, isTaken });
   }
 
