@@ -161,3 +161,18 @@ test("frames: whatever comes, the others go on", async () => {
   speaker.socket.send("still well");
   expect(await ear.until(1)).toEqual(['{"address":"hall.speaker","content":"still well"}']);
 });
+
+test("frames: a client whose line is dead, so that not even a ping is answered, is gone after a while; others stay", async () => {
+  await using node = await startWindsock({ idle: "8s" });
+  const ear = await listen(node.url, { token: freshToken("ear", "room") });
+  // It takes what comes and answers nothing, as if its program had stopped.
+  const { socket, state } = await open(node);
+  const figures = async () => (await (await fetch(`${node.url}/debug/vars`)).json()) as { NumClients: number };
+  expect((await figures()).NumClients).toBe(2);
+  await until("it is gone", async () => (await figures()).NumClients === 1, 20_000);
+  await until("its line is closed", () => state.isOver);
+  // It was asked before it was given up.
+  expect(state.got[0]).toBe(0x80 | ping);
+  expect(ear.socket.readyState).toBe(WebSocket.OPEN);
+  socket.destroy();
+}, 30_000);
