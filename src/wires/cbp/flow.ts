@@ -4,6 +4,8 @@
  * after its last byte. Without a stage a chunk costs one write and nothing else.
  */
 
+import { letGo } from "../../kit/let-go.ts";
+
 /** What is used of a socket. */
 export interface Socket {
   /** Bytes that were taken; fewer than given, or -1, when it can take no more now. */
@@ -32,6 +34,8 @@ export interface Stage {
   stop(): void;
 }
 
+/** Chunks from this size on are freed at once: the collector would find them only after many more had come. */
+const largeBytes = 32 * 1024;
 /** So much is taken before there is a receiver. */
 const earlyBytes = 64 * 1024;
 
@@ -89,7 +93,10 @@ export class Flow {
       return;
     }
     const taken = this.#to.write(chunk);
-    if (taken === chunk.length) return;
+    if (taken === chunk.length) {
+      if (taken >= largeBytes) letGo(chunk);
+      return;
+    }
     this.#waiting = [taken > 0 ? chunk.subarray(taken) : chunk];
     this.#isBacked = true;
     this.hold();

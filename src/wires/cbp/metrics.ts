@@ -76,6 +76,19 @@ export function cbpMetrics(metrics: Metrics, guard: Guard, clock: Clock): void {
     ),
   );
   count(
+    "warren_cbp_turned_away_total",
+    "Clients that did not get past a PROXY header and TLS, by why",
+    ["proxy", "reason"],
+    proxies.flatMap((proxy) => {
+      const { turnedAway } = proxy;
+      return turnedAway === undefined
+        ? []
+        : (["headers", "handshakes", "late", "full"] as const).map(
+            (reason) => [[proxy.plan.name, reason], () => turnedAway[reason]] as const,
+          );
+    }),
+  );
+  count(
     "warren_cbp_dials_total",
     "Tries to reach an upstream",
     ["proxy", "upstream"],

@@ -165,6 +165,11 @@ export class Proxy {
     return this.#ownFailures;
   }
 
+  /** Clients that did not get past header and handshake, by reason; undefined where there is neither. */
+  get turnedAway(): Front["refused"] | undefined {
+    return this.#front?.refused;
+  }
+
   /** What is wrong with the files of TLS, or soon will be, in sentences. */
   get warnings(): readonly string[] {
     const certificates = this.#front?.certificates;

@@ -264,6 +264,7 @@ describe("TLS from clients", () => {
     const proxy = await proxied(await serve(answerAtEnd), { tls: pair("a") });
     await ask(proxy.port, [Buffer.from("GET / HTTP/1.0\r\n\r\n")]);
     expect(proxy.counts.accepted).toBe(0);
+    expect(proxy.turnedAway).toEqual({ headers: 0, handshakes: 1, late: 0, full: 0 });
   });
 
   test("Certificates: a renewed pair is shown to the next, a broken one is not", async () => {
