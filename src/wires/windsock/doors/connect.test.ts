@@ -167,4 +167,64 @@ describe("the newer websocket", () => {
     );
     client.close();
   });
+
+  test("Connection: a topic that is taken up with its history in the middle of things: all of it, once, in order", async () => {
+    await using busy = openDoors();
+    const { client: other } = await connect(all, busy);
+    await other.ask("subscribe", { topics: ["#"] });
+    let count = 0;
+    const stop = new AbortController();
+    const speak = async () => {
+      for (; !stop.signal.aborted && count < 900; count++) {
+        await busy.hub.publish({ address: count % 3 === 0 ? "t.a" : "t.b", content: String(count) });
+        if (count % 7 === 0) await new Promise((resolve) => setImmediate(resolve));
+      }
+    };
+    const speaking = speak();
+    const { client } = await connect(all, busy);
+    await client.ask("subscribe", { topics: ["t.a"] });
+    const { history } = (await client.ask("subscribe", { topics: ["t.b"], history: 1000 })) as {
+      history: { content: string; position: string }[];
+    };
+    stop.abort();
+    await speaking;
+    await client.ask("ping", {});
+    const ofTopic = client.pushes.filter(({ address }) => address === "t.b").map(({ content }) => Number(content));
+    const told = [...history.map(({ content }) => Number(content)), ...ofTopic];
+    expect(told).toEqual(Array.from({ length: count }, (_, at) => at).filter((at) => at % 3 !== 0));
+    client.close();
+    other.close();
+  });
+
+  test("Connection: one that takes nothing is ended, and nobody waits for it", async () => {
+    await using small = openDoors({ bounds: { waitingBytes: 200_000 } });
+    const { hostname, port } = new URL(small.url);
+    const frame = (text: string) => {
+      const bytes = Buffer.from(text);
+      const head =
+        bytes.length < 126 ? [0x81, 0x80 | bytes.length] : [0x81, 0xfe, bytes.length >> 8, bytes.length & 0xff];
+      // A mask of zeros leaves the text as it is.
+      return Buffer.concat([Buffer.from([...head, 0, 0, 0, 0]), bytes]);
+    };
+    const stalled = await Bun.connect({ hostname, port: Number(port), socket: { data() {} } });
+    const key = Buffer.alloc(16).toString("base64");
+    stalled.write(
+      `GET /connect/ HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${key}\r\n\r\n`,
+    );
+    stalled.write(frame(JSON.stringify({ id: 1, connect: { token: small.token(all) } })));
+    stalled.write(frame(JSON.stringify({ id: 2, subscribe: { topics: ["big"] } })));
+    while (small.hub.figures.listeners < 1) await new Promise((resolve) => setImmediate(resolve));
+    stalled.pause();
+    const { client } = await connect(all, small);
+    await client.ask("subscribe", { topics: ["big"] });
+    expect(small.hub.figures.listeners).toBe(2);
+    const content = "x".repeat(50_000);
+    for (let at = 1; at <= 200; at++) {
+      await small.hub.publish({ address: "big", content });
+      await client.until(() => client.pushes.length === at);
+    }
+    expect(small.hub.figures.listeners).toBe(1);
+    stalled.end();
+    client.close();
+  }, 20_000);
 });
