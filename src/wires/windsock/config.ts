@@ -168,6 +168,10 @@ const fields = {
   }),
   messagesPerSecond: count({ summary: "How fast one connection may publish; 0 is no limit.", default: 0 }),
   messagesBurst: count({ summary: "How many messages it may publish at once after a silence.", default: 100, min: 1 }),
+  addressPerSecond: count({
+    summary: "How many messages a second one address takes from clients and back ends of this node; 0 is no limit.",
+    default: 0,
+  }),
   historyCount: count({
     summary: "Publications that are kept for clients to go back to; 0 keeps none.",
     default: 10_000,

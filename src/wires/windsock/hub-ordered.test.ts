@@ -214,6 +214,20 @@ test("publish: too much, and too long an address, are refused and change nothing
   expect(hub.figures.publications).toBe(1);
 });
 
+test("publish: an address takes so many a second, others are not held up by it", async () => {
+  const clock = new ManualClock();
+  const hub = openHub({ clock, maxMessageBytes: 1000, bounds, addressPerSecond: 2 });
+  const publish = (where: string) =>
+    hub.publish({ address: where, content: "" }).then(
+      () => "in",
+      (thrown: { code: string }) => thrown.code,
+    );
+  expect([await publish("a"), await publish("a"), await publish("a")]).toEqual(["in", "in", "windsock/too-fast"]);
+  expect(await publish("b")).toBe("in");
+  await clock.advance(500);
+  expect([await publish("a"), await publish("a")]).toEqual(["in", "windsock/too-fast"]);
+});
+
 test("topics: the busiest first, with those who hear each", async () => {
   const clock = new ManualClock();
   const hub = makeHub({}, clock);

@@ -12,6 +12,7 @@ import type { Clock } from "../../kit/clock.ts";
 import { Fault } from "../../kit/fault.ts";
 import type { Hub, Listener, Party, Presence, PresenceChange, Recovery, Seat } from "./hub.ts";
 import { PresenceBoard, type PresenceWatcher } from "./presence-board.ts";
+import { Pace } from "./limits.ts";
 import { MemoryLog } from "./log-memory.ts";
 import { SqliteLog } from "./log-sqlite.ts";
 import {
@@ -41,6 +42,8 @@ export interface HubParts {
   maxMessageBytes: number;
   /** Whether the log is on a disk: what comes in one turn is then written together. */
   isDurable?: boolean;
+  /** How many publications one address takes in a second from this node's clients and back ends; 0 is no limit. @default 0 */
+  addressPerSecond?: number;
   /** A listener threw: it hears nothing any more. */
   broken?(error: unknown): void;
 }
@@ -53,6 +56,7 @@ export interface HubSettings {
   bounds: LogBounds;
   /** A file for the log; in memory without one. Faults as of `openDatabase`. */
   path?: string;
+  addressPerSecond?: number;
   broken?(error: unknown): void;
 }
 
@@ -67,6 +71,8 @@ export function openHub(settings: HubSettings): OrderedHub {
 export const maxAddressBytes = 1024;
 const defaultLimit = 10_000;
 const trimEveryMs = 1000;
+/** Addresses whose pace is known. */
+const maxPaces = 50_000;
 
 /** A listener and its interests. */
 interface Member {
@@ -93,6 +99,8 @@ export class OrderedHub implements Hub {
   readonly #maxMessageBytes: number;
   readonly #isDurable: boolean;
   readonly #broken: (error: unknown) => void;
+  readonly #addressPerSecond: number;
+  readonly #paces = new Map<string, Pace>();
   readonly #audience = new Audience<Member>();
   readonly #members = new Set<Member>();
   readonly #board = new PresenceBoard();
@@ -116,6 +124,7 @@ export class OrderedHub implements Hub {
     this.#maxMessageBytes = parts.maxMessageBytes;
     this.#isDurable = parts.isDurable ?? false;
     this.#broken = parts.broken ?? (() => undefined);
+    this.#addressPerSecond = parts.addressPerSecond ?? 0;
     this.#offset = parts.log.newest;
     this.#activity = new Activity(parts.clock.monotonicMs());
     const trim = () => {
@@ -151,6 +160,7 @@ export class OrderedHub implements Hub {
 
   async publish(envelope: Envelope): Promise<Publication> {
     this.#check(envelope);
+    if (this.#addressPerSecond > 0) this.#bound(envelope.address);
     if (!this.#carrier) return this.accept(envelope);
     await this.#carrier.carry(envelope);
     // Its own place is known only when it comes back; this one is not behind it by more than what is on its way.
@@ -396,6 +406,23 @@ export class OrderedHub implements Hub {
     this.flush();
     this.#cancelTrim();
     this.#log.close();
+  }
+
+  #bound(address: string): void {
+    let pace = this.#paces.get(address);
+    if (!pace) {
+      // Forgetting all of them forgives each at most one second.
+      if (this.#paces.size >= maxPaces) this.#paces.clear();
+      pace = new Pace(this.#clock, this.#addressPerSecond, this.#addressPerSecond);
+      this.#paces.set(address, pace);
+    }
+    if (pace.take()) return;
+    throw new Fault(
+      "limited",
+      "windsock/too-fast",
+      `Cannot publish: this address takes ${this.#addressPerSecond} messages a second`,
+      { retryAfterMs: 1000 },
+    );
   }
 
   #check(envelope: Envelope): void {

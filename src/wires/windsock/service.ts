@@ -70,6 +70,7 @@ async function start(context: ServiceContext<WindsockOptions>): Promise<RunningS
     const hub = openHub({
       clock,
       maxMessageBytes: options.maxMessageBytes,
+      addressPerSecond: options.addressPerSecond,
       bounds: { count: options.historyCount, sizeBytes: options.historySizeBytes, ageMs: options.historyAgeMs },
       ...(options.historyStore === "disk" ? { path: join(context.dataFolder, "history.sqlite") } : {}),
       broken: (error) => log.error("A listener failed and hears nothing any more", { reason: reasonOf(error) }),
