@@ -5,13 +5,14 @@ import fc from "fast-check";
 import { systemClock } from "../../../kit/clock.ts";
 import type { Cluster, ClusterNode } from "../../../kit/cluster.ts";
 import { silentLog } from "../../../kit/log.ts";
+import { type FaultyProxy, startFaultyProxy } from "../../../kit/testing/faulty-proxy.ts";
 import { openHub, type OrderedHub } from "../hub-ordered.ts";
 import { Pieces, piecesOf } from "./direct-frames.ts";
 import { openDoor } from "./door-fixture.ts";
 import { type DirectLink, linkPath, openDirectLink } from "./link-direct.ts";
 import { recorder, until } from "./link-fixture.ts";
 
-const times = { beatMs: 100, silentMs: 700, askAgainMs: 100 };
+const times = { beatMs: 100, silentMs: 1500, askAgainMs: 100 };
 const everything = [{ kind: "prefix" as const, prefix: "" }];
 
 /** Nodes that know each other's URLs. */
@@ -55,6 +56,8 @@ class Town {
 interface Member extends AsyncDisposable {
   hub: OrderedHub;
   link: DirectLink;
+  /** What other nodes reach it by. */
+  line: FaultyProxy;
 }
 
 async function join(town: Town, id: string, secret = "secret"): Promise<Member> {
@@ -79,13 +82,16 @@ async function join(town: Town, id: string, secret = "secret"): Promise<Member> 
   });
   link = opened;
   hub.carrier = opened.carrier;
-  town.tell(id, door.url);
+  const line = await startFaultyProxy(door.port);
+  town.tell(id, line.url);
   return {
     hub,
     link: opened,
+    line,
     async [Symbol.asyncDispose]() {
       town.tell(id, undefined);
       await opened.stop();
+      await line[Symbol.asyncDispose]();
       await door[Symbol.asyncDispose]();
       hub.close();
     },
@@ -158,6 +164,44 @@ test("direct link: a node that comes back, in another run, is heard from its beg
   // It said farewell, so nothing was missed.
   expect(listener.heard).toEqual(["1", "2"]);
 });
+
+test("direct link: a short cut costs nothing, and a long one a gap; what was said meanwhile is heard afterwards, once", async () => {
+  const town = new Town();
+  await using ant = await join(town, "ant");
+  await using bee = await join(town, "bee");
+  await until(() => isLinked(ant, 1) && isLinked(bee, 1));
+  const [ants, bees] = [recorder(), recorder()];
+  ant.hub.sit(everything, ants);
+  bee.hub.sit(everything, bees);
+  const separate = (isCut: boolean) => {
+    for (const { line } of [ant, bee]) {
+      line.isRefusing = isCut;
+      if (isCut) line.cut();
+    }
+  };
+  const wanted: string[] = [];
+  const say = async (name: string, count: number) => {
+    for (let at = 0; at < count; at++) {
+      wanted.push(`${name} ${at}`);
+      await ant.hub.publish({ address: "a", content: `${name} ${at}` });
+    }
+  };
+  for (let round = 0; round < 3; round++) {
+    const saying = say(`short ${round}`, 200);
+    for (const { line } of [ant, bee]) line.cut();
+    await saying;
+    await until(() => bees.heard.length === wanted.length);
+  }
+  expect(bees.heard).toEqual(wanted);
+  separate(true);
+  await say("apart", 50);
+  await until(() => isLinked(bee, 0) && isLinked(ant, 0));
+  expect(bees.heard.at(-1)).toBe("-");
+  separate(false);
+  await until(() => bees.heard.length === wanted.length + 1);
+  expect(bees.heard.filter((one) => one !== "-")).toEqual(wanted);
+  expect(ants.heard.filter((one) => one !== "-")).toEqual(wanted);
+}, 20_000);
 
 test("direct link: nobody comes in without the cluster's secret", async () => {
   const town = new Town();

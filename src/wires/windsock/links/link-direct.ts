@@ -5,7 +5,7 @@
  */
 import { createFailureLimit } from "../../../kit/auth/failures.ts";
 import { createSharedSecret } from "../../../kit/auth/shared-secret.ts";
-import type { Clock } from "../../../kit/clock.ts";
+import { type Clock, sleep } from "../../../kit/clock.ts";
 import type { Cluster } from "../../../kit/cluster.ts";
 import { Fault, reasonOf } from "../../../kit/fault.ts";
 import type { Socket, SocketHandler } from "../../../kit/http/socket.ts";
@@ -44,6 +44,10 @@ const secretPurpose = "windsock link";
 const idHeader = "X-Warren-Node";
 const secretHeader = "X-Warren-Secret";
 const lookEveryMs = 1000;
+/** A way that was lost is opened again after this long, the first time. */
+const soonMs = 100;
+/** A farewell gets so long to arrive. */
+const farewellMs = 100;
 /** The node whose id comes second waits this long for the first to open the connection. */
 const patienceMs = 5000;
 /** With more than this waiting for a node, it is told nothing more until it has caught up; it will ask. */
@@ -107,7 +111,9 @@ export function openDirectLink(parts: DirectLinkParts): DirectLink {
     const held = ways.get(id);
     if (!held?.delete(way) || held.size > 0) return;
     ways.delete(id);
-    if (!isOver) log.warn("The way to another node of Windsock is lost; trying again", { node: id });
+    if (isOver) return;
+    log.warn("The way to another node of Windsock is lost; trying again", { node: id });
+    clock.schedule(soonMs, look);
   };
   const hear = (pieces: Pieces, message: Uint8Array, way: Way) => {
     try {
@@ -149,6 +155,7 @@ export function openDirectLink(parts: DirectLinkParts): DirectLink {
   };
 
   const look = () => {
+    if (isOver) return;
     const nowMs = clock.monotonicMs();
     for (const { id, self, services, state } of cluster.nodes()) {
       const place = services[service];
@@ -202,7 +209,7 @@ export function openDirectLink(parts: DirectLinkParts): DirectLink {
       cancelLook();
       unsubscribe();
       // The farewell has to leave before the connection does.
-      await new Promise<void>((resolve) => setImmediate(resolve));
+      if (ways.size > 0) await sleep(clock, farewellMs);
       for (const held of ways.values()) for (const way of held) tryClose(way, log);
       ways.clear();
     },
