@@ -7,6 +7,7 @@ import { innerName } from "./kit/self.ts";
 const programs: Readonly<Record<string, (words: readonly string[]) => Promise<void>>> = {
   "image-decoder": async (words) => (await import("./storage/reticulum/decoder/program.ts")).runDecoder(words),
   "mount-probe": async (words) => (await import("./signals/mountwatch/probe/program.ts")).runMountProbe(words),
+  "statsd-datagrams": async (words) => (await import("./signals/statsd/datagrams/program.ts")).runDatagrams(words),
   "graph-painter": async (words) => (await import("./storage/reticulum/painter/program.ts")).runPainter(words),
 };
 

@@ -4,7 +4,7 @@
  */
 import { describe, expect, test } from "bun:test";
 import { createSocket } from "node:dgram";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -68,6 +68,27 @@ describe("ways in and out", () => {
     await until("it came", async () => (await talk({ port: portOf(node, "admin") }, "counters\n")).includes("last:"));
     await node.end();
     expect(line.values("stats_counts.last").reduce((all, one) => all + one, 0)).toBe(5);
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  test("statsd: by a unix datagram socket, beside one that cannot be opened", async () => {
+    if (process.platform !== "linux" || Bun.which("python3") === null) return;
+    await using line = await startFakeCarbon("line");
+    const folder = mkdtempSync(join(tmpdir(), "warren-statsd-"));
+    const [path, taken] = [join(folder, "s"), join(folder, "taken")];
+    writeFileSync(taken, "");
+    const sockets = ["--unix-datagram", `${path},${taken}`, "--unix-datagram-mode", "0660"];
+    await using node = await startChild({ words: [...words, "--graphite", `127.0.0.1:${line.port}`, ...sockets] });
+    expect(node.output()).toContain(
+      `Cannot take metrics at ${taken} (unix datagram): there is something that is no socket`,
+    );
+    const code = "import socket, sys; s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); s.connect(sys.argv[1])";
+    const sends = `${code}\nfor _ in range(1000): s.send(b'by.datagram:1|c\\nby.datagram:2|c')`;
+    expect(Bun.spawnSync(["python3", "-c", sends, path]).exitCode).toBe(0);
+    const sum = () => line.values("stats_counts.by.datagram").reduce((all, one) => all + one, 0);
+    await until("all is flushed", () => sum() === 3000);
+    await node.end();
+    expect(existsSync(path)).toBe(false);
     rmSync(folder, { recursive: true, force: true });
   });
 

@@ -36,6 +36,16 @@ const fields = {
     default: ["127.0.0.1:8125"],
   }),
   unix: list(file(), { summary: "Paths of unix stream sockets where lines are taken." }),
+  unixDatagram: list(file(), {
+    summary: "Paths of unix datagram sockets where datagrams are taken, on Linux; each costs a process.",
+    example: ["/run/warren/statsd.sock"],
+  }),
+  unixDatagramMode: text({
+    accepts: (value) => /^0?[0-7]{3}$/.test(value),
+    wanted: "permission bits in octal, such as 0666",
+    summary: "Who may send to those: permission bits in octal. Unset is what the umask gives.",
+    example: "0666",
+  }),
   admin: list(address(), {
     summary:
       "Where the admin commands of Etsy's statsd are answered; whoever reaches it can delete metrics. Empty answers none.",
@@ -255,6 +265,8 @@ export function settingsOf(options: StatsdOptions): StatsdSettings {
     tcp: options.tcp,
     unix: options.unix,
     unixMode: undefined,
+    unixDatagram: options.unixDatagram,
+    unixDatagramMode: options.unixDatagramMode === undefined ? undefined : Number.parseInt(options.unixDatagramMode, 8),
     admin: options.admin,
     receiveBufferBytes: options.receiveBufferBytes,
     graphite: [...targets(options.graphite, "line"), ...targets(options.graphitePickle, "pickle")],

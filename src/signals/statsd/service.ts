@@ -55,6 +55,7 @@ async function start(context: ServiceContext<StatsdOptions>): Promise<RunningSer
   const open = () =>
     openWaysIn({
       settings,
+      clock,
       place: place(),
       log,
       admin,

@@ -30,6 +30,10 @@ export interface StatsdSettings {
   unix: readonly string[];
   /** Permission bits of those, or undefined for what the umask gives. */
   unixMode: number | undefined;
+  /** Paths of unix datagram sockets. */
+  unixDatagram: readonly string[];
+  /** Permission bits of those, or undefined for what the umask gives. */
+  unixDatagramMode: number | undefined;
   admin: readonly Address[];
   receiveBufferBytes: number;
   graphite: readonly GraphiteTarget[];

@@ -2,6 +2,7 @@
  * All sockets of a statsd together. One that cannot be opened is named with who holds its port and the setting that
  * changes it, and stops nothing else. Also keeps account of what the kernel dropped, looked at in short intervals.
  */
+import type { Clock } from "../../kit/clock.ts";
 import { formatAddress } from "../../kit/config/address.ts";
 import { reasonOf } from "../../kit/fault.ts";
 import type { Logger } from "../../kit/log.ts";
@@ -9,11 +10,12 @@ import { heldBy } from "../../kit/port-owner.ts";
 import { type AdminParts, listenAdmin } from "./admin.ts";
 import { listenStream } from "./listen-stream.ts";
 import { listenUdp, type UdpListener } from "./listen-udp.ts";
+import { listenUnixDatagrams } from "./listen-unix-datagrams.ts";
 import type { StatsdSettings } from "./settings.ts";
 
 /** A way in, open or not. */
 export interface WayIn {
-  readonly purpose: "udp" | "tcp" | "unix" | "admin";
+  readonly purpose: "udp" | "tcp" | "unix" | "unix datagram" | "admin";
   /** `host:port` as really bound, or a path. */
   readonly address: string;
   /** Why it could not be opened, one sentence without a period; undefined when it is open. */
@@ -25,11 +27,15 @@ export interface WayIn {
 }
 
 /** Settings that say where to listen. */
-export type WaysInSettings = Pick<StatsdSettings, "udp" | "tcp" | "unix" | "unixMode" | "admin" | "receiveBufferBytes">;
+export type WaysInSettings = Pick<
+  StatsdSettings,
+  "udp" | "tcp" | "unix" | "unixMode" | "unixDatagram" | "unixDatagramMode" | "admin" | "receiveBufferBytes"
+>;
 
 /** Takes what comes in. */
 export interface WaysInParts {
   settings: WaysInSettings;
+  clock: Clock;
   /** Where the settings stand, for sentences: `[statsd]`, or the name of Etsy's file. */
   place: string;
   log: Logger;
@@ -42,6 +48,8 @@ interface Open {
   purpose: WayIn["purpose"];
   address: string;
   failure?: string;
+  /** Why nothing comes in for now, though it was opened. */
+  trouble?: () => string | undefined;
   udp?: UdpListener;
   drops: number;
   close(): Promise<void>;
@@ -95,6 +103,13 @@ export async function openWaysIn(parts: WaysInParts): Promise<WaysIn> {
       return { address: path, close: () => unix.close() };
     });
   }
+  for (const path of settings.unixDatagram) {
+    await add("unix datagram", path, async () => {
+      const { unixDatagramMode: mode, receiveBufferBytes: bufferBytes } = settings;
+      const socket = await listenUnixDatagrams({ path, mode, bufferBytes, clock: parts.clock, log }, taker);
+      return { address: path, trouble: () => socket.trouble(), close: () => socket.close() };
+    });
+  }
   for (const address of settings.admin) {
     await add("admin", formatAddress(address), async () => {
       const admin = await listenAdmin(address, parts.admin);
@@ -103,10 +118,10 @@ export async function openWaysIn(parts: WaysInParts): Promise<WaysIn> {
   }
   return {
     list: () =>
-      open.map(({ purpose, address, failure, drops, udp }) => ({
+      open.map(({ purpose, address, failure, trouble, drops, udp }) => ({
         purpose,
         address,
-        failure,
+        failure: failure ?? trouble?.(),
         drops,
         grantedBytes: udp?.grantedBytes,
       })),
@@ -127,8 +142,13 @@ export async function openWaysIn(parts: WaysInParts): Promise<WaysIn> {
 
 /** The same sockets would be opened. */
 export function sameWaysIn(one: WaysInSettings, other: WaysInSettings): boolean {
-  const written = ({ udp, tcp, unix, unixMode, admin, receiveBufferBytes }: WaysInSettings) =>
-    JSON.stringify([udp, tcp, unix, unixMode, admin, receiveBufferBytes].map((value) => value ?? null));
+  const written = (of: WaysInSettings) =>
+    JSON.stringify(
+      [
+        [of.udp, of.tcp, of.admin, of.receiveBufferBytes],
+        [of.unix, of.unixMode, of.unixDatagram, of.unixDatagramMode],
+      ].map((values) => values.map((value) => value ?? null)),
+    );
   return written(one) === written(other);
 }
 
@@ -142,7 +162,9 @@ function failureOf(purpose: WayIn["purpose"], address: string, thrown: unknown, 
       : code === "EACCES"
         ? "this user may not open it"
         : reasonOf(thrown);
-  return `Cannot take ${purpose === "admin" ? "admin commands" : "metrics"} at ${address} (${purpose}): ${reason}; set ${purpose} in ${place} to another address`;
+  // Etsy's file has no key for these.
+  const setting = purpose === "unix datagram" ? "unix_datagram in [statsd]" : `${purpose} in ${place}`;
+  return `Cannot take ${purpose === "admin" ? "admin commands" : "metrics"} at ${address} (${purpose}): ${reason}; set ${setting} to another address`;
 }
 
 function warnOfBuffer(udp: UdpListener, wantedBytes: number, log: Logger): void {
