@@ -97,4 +97,21 @@ describe("flow", () => {
     flow.take(new Uint8Array(2));
     expect(from.isPaused).toBe(true);
   });
+
+  test("frees a large chunk that was taken whole, but none that the receiver or the sender may still look at", () => {
+    for (const [retains, left] of [
+      [false, 0],
+      [true, 40_000],
+    ] as const) {
+      const [from, to] = [new Reader(), Object.assign(new Reader(), { retains })];
+      to.room = 100_000;
+      const flow = new Flow();
+      flow.from = from;
+      flow.connect(to);
+      const chunk = new Uint8Array(40_000);
+      flow.take(chunk);
+      expect([to.got.length, chunk.length]).toEqual([40_000, left]);
+      expect(flow.bytes).toBe(40_000);
+    }
+  });
 });

@@ -18,6 +18,8 @@ export interface Socket {
   end(): void;
   pause(): void;
   resume(): void;
+  /** Set where bytes are still looked at after they were written or handed on. The runtime's bare sockets copy at once. */
+  readonly retains?: boolean;
 }
 
 /**
@@ -94,12 +96,17 @@ export class Flow {
     }
     const taken = this.#to.write(chunk);
     if (taken === chunk.length) {
-      if (taken >= largeBytes) letGo(chunk);
+      if (taken >= largeBytes) this.#free(chunk);
       return;
     }
     this.#waiting = [taken > 0 ? chunk.subarray(taken) : chunk];
     this.#isBacked = true;
     this.hold();
+  }
+
+  /** Only where nobody else can hold the chunk: a stage may look at what it has sent. */
+  #free(chunk: Uint8Array): void {
+    if (this.stage === undefined && this.#to?.retains !== true && this.from?.retains !== true) letGo(chunk);
   }
 
   #wait(chunk: Uint8Array): void {

@@ -18,6 +18,8 @@ export class FrontSocket implements ClientSocket<Connection> {
   readonly localAddress: string;
   readonly localPort: number;
   readonly notes: Partial<ProxyNotes>;
+  /** Node's sockets queue what they are given. */
+  readonly retains = true;
   readonly #socket: NodeSocket;
   readonly #raw: NodeSocket;
   #failure: Error | undefined;
