@@ -175,7 +175,8 @@ async function idleMemory(count: number): Promise<BenchTable> {
         "before MiB": (before / 2 ** 20).toFixed(1),
         "with them MiB": (after / 2 ** 20).toFixed(1),
         "KiB each": (each / 1024).toFixed(2),
-        goal: each <= 4096 ? "at most 4: met" : "at most 4: missed",
+        // With few connections what the runtime takes ahead weighs more.
+        goal: count < 10_000 ? "at most 4, with 10,000" : each <= 4096 ? "at most 4: met" : "at most 4: missed",
       },
     ],
     notes: ["Resident memory; what the kernel keeps for sockets is not in it."],
