@@ -70,6 +70,8 @@ interface Other {
 const mostOthers = 1000;
 const runsRemembered = 8;
 const peoplePerMessage = 500;
+/** Of one node; who comes beyond is not seen elsewhere. */
+const mostPeople = 500_000;
 const long = Number.NEGATIVE_INFINITY;
 
 /** One node among others; see the file's head. */
@@ -333,6 +335,7 @@ export class Mesh implements Carrier {
   }
 
   #enter(other: Other, entry: PresentEntry): void {
+    if (other.people.size >= mostPeople) return;
     const [address, connection, user, info] = entry;
     const who: Presence = { connection, user, ...(info === null ? {} : { info }) };
     other.people.set(keyOf(entry), this.#parts.hub.enterElsewhere(address, who));

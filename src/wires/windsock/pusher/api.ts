@@ -94,7 +94,7 @@ async function publishOne(parts: ApiParts, { body }: ApiRequest): Promise<Respon
   );
   if (info === undefined) return json({});
   const wanted = infoOf(info);
-  return json({ channels: Object.fromEntries(targets.map((target) => [target, describe(parts, target, wanted)])) });
+  return json({ channels: Object.fromEntries(targets.map((target) => [target, countsOf(parts, target, wanted)])) });
 }
 
 async function publishBatch(parts: ApiParts, { body }: ApiRequest): Promise<Response> {
@@ -114,7 +114,7 @@ async function publishBatch(parts: ApiParts, { body }: ApiRequest): Promise<Resp
   await Promise.all(envelopes.map((envelope) => parts.hub.publish(envelope)));
   if (batch.every(({ info }) => info === undefined)) return json({});
   return json({
-    batch: batch.map(({ channel, info }) => (info === undefined ? {} : describe(parts, channel, infoOf(info)))),
+    batch: batch.map(({ channel, info }) => (info === undefined ? {} : countsOf(parts, channel, infoOf(info)))),
   });
 }
 
@@ -134,7 +134,7 @@ async function showChannel(parts: ApiParts, { query }: ApiRequest, channel: stri
   if (wanted.has("user_count") && !channelKind(channel).isPresence)
     throw refusal("user_count is of presence channels only");
   const view: Record<string, unknown> = {
-    occupied: parts.channels.occupied().includes(channel),
+    occupied: parts.channels.isOccupied(channel),
     ...countsOf(parts, channel, wanted),
   };
   if (wanted.has("cache") && channelKind(channel).isCache) {
@@ -152,10 +152,6 @@ function listMembers(parts: ApiParts, channel: string): Response {
   requireChannel(channel);
   if (!channelKind(channel).isPresence) throw refusal("only presence channels have users");
   return json({ users: parts.channels.members(channel).map(({ userId }) => ({ id: userId })) });
-}
-
-function describe(parts: ApiParts, channel: string, wanted: ReadonlySet<string>): Record<string, unknown> {
-  return countsOf(parts, channel, wanted);
 }
 
 function countsOf(parts: ApiParts, channel: string, wanted: ReadonlySet<string>): Record<string, unknown> {

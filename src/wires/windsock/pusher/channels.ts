@@ -5,12 +5,13 @@
  */
 import type { Hub, PresenceChange } from "../hub.ts";
 import { addressOf, channelKind } from "./application.ts";
+import { messageText } from "./message.ts";
 
 /** A connection, as far as a channel knows it. */
 export interface Subscriber {
   readonly socketId: string;
-  /** A user came into, or left, a presence channel. */
-  memberChanged(channel: string, kind: "join" | "leave", member: Member): void;
+  /** Sends a message of the protocol. */
+  send(text: string): void;
 }
 
 /** A member of a presence channel. */
@@ -44,6 +45,9 @@ export class Channels {
   readonly #nodeId: string;
   readonly #tell: (news: ChannelNews) => void;
   readonly #channels = new Map<string, Channel>();
+  /** On how many nodes each channel has subscribers. */
+  readonly #occupied = new Map<string, number>();
+  readonly #stop: () => void;
 
   /** `nodeId` is unique for each node and start. */
   constructor(hub: Hub, applicationId: string, nodeId: string, tell: (news: ChannelNews) => void) {
@@ -51,12 +55,25 @@ export class Channels {
     this.#applicationId = applicationId;
     this.#nodeId = nodeId;
     this.#tell = tell;
+    const note = ({ kind, who: { user } }: PresenceChange) => {
+      const nodes = (this.#occupied.get(user) ?? 0) + (kind === "join" ? 1 : -1);
+      if (nodes > 0) this.#occupied.set(user, nodes);
+      else this.#occupied.delete(user);
+    };
+    for (const who of hub.presence(this.#register)) note({ kind: "join", who });
+    this.#stop = hub.watch(this.#register, note);
+  }
+
+  /** Hears of other nodes no more. */
+  stop(): void {
+    this.#stop();
   }
 
   /** Subscribes until the function that it gives is called. A presence channel wants to know who it is. */
   enter(name: string, subscriber: Subscriber, member?: Member): () => void {
     const channel = this.#channels.get(name) ?? this.#open(name);
-    const leaveBoard = channelKind(name).isPresence && member ? this.#join(name, subscriber, member) : () => undefined;
+    const leaveBoard =
+      channelKind(name).isPresence && member ? this.#join(channel, name, subscriber, member) : () => undefined;
     // Only now: whoever comes is not told of itself.
     channel.subscribers.set(subscriber, leaveBoard);
     return () => {
@@ -71,6 +88,8 @@ export class Channels {
 
   /** The members of a presence channel on all nodes, each once. */
   members(name: string): Member[] {
+    const open = this.#channels.get(name);
+    if (open && channelKind(name).isPresence) return [...open.members.values()].map(({ member }) => member);
     const found = new Map<string, Member>();
     for (const { info, user } of this.#hub.presence(this.#address(name))) {
       if (!found.has(user)) found.set(user, { userId: user, info: readInfo(info) });
@@ -80,7 +99,12 @@ export class Channels {
 
   /** The channels that somebody on any node subscribed to. */
   occupied(): string[] {
-    return [...new Set(this.#hub.presence(this.#register).map(({ user }) => user))].sort();
+    return [...this.#occupied.keys()].sort();
+  }
+
+  /** Whether somebody on any node subscribed. */
+  isOccupied(name: string): boolean {
+    return this.#occupied.has(name);
   }
 
   /** How many connections of this node subscribed. */
@@ -97,25 +121,24 @@ export class Channels {
     return addressOf(this.#applicationId, name);
   }
 
-  #join(name: string, { socketId: connection }: Subscriber, { info, userId: user }: Member): () => void {
-    const isThere = () => this.#hub.presence(this.#address(name)).some((other) => other.user === user);
-    if (!isThere()) this.#tell({ name: "member_added", channel: name, user_id: user });
-    const leave = this.#hub.enter(this.#address(name), { connection, user, info: JSON.stringify(info ?? null) });
+  #join(channel: Channel, name: string, { socketId }: Subscriber, { info, userId: user }: Member): () => void {
+    if (!channel.members.has(user)) this.#tell({ name: "member_added", channel: name, user_id: user });
+    const who = { connection: socketId, user, info: JSON.stringify(info ?? null) };
+    const leave = this.#hub.enter(this.#address(name), who);
     return () => {
       leave();
-      if (!isThere()) this.#tell({ name: "member_removed", channel: name, user_id: user });
+      if (!channel.members.has(user)) this.#tell({ name: "member_removed", channel: name, user_id: user });
     };
   }
 
   #open(name: string): Channel {
-    const isElsewhere = () => this.#hub.presence(this.#register).some(({ user }) => user === name);
     const members: Channel["members"] = new Map();
     const isPresence = channelKind(name).isPresence;
     if (isPresence) for (const { user, info } of this.#hub.presence(this.#address(name))) count(members, user, info);
     const stopWatching = isPresence
       ? this.#hub.watch(this.#address(name), (change) => this.#changed(name, change))
       : () => undefined;
-    if (!isElsewhere()) this.#tell({ name: "channel_occupied", channel: name });
+    if (!this.isOccupied(name)) this.#tell({ name: "channel_occupied", channel: name });
     const leaveRegister = this.#hub.enter(this.#register, { connection: `${this.#nodeId} ${name}`, user: name });
     const channel: Channel = {
       subscribers: new Map(),
@@ -123,7 +146,7 @@ export class Channels {
       stop: () => {
         stopWatching();
         leaveRegister();
-        if (!isElsewhere()) this.#tell({ name: "channel_vacated", channel: name });
+        if (!this.isOccupied(name)) this.#tell({ name: "channel_vacated", channel: name });
       },
     };
     this.#channels.set(name, channel);
@@ -143,8 +166,16 @@ export class Channels {
       channel.members.delete(who.user);
     }
     const member = held?.member ?? { userId: who.user, info: readInfo(who.info) };
-    for (const subscriber of channel.subscribers.keys()) subscriber.memberChanged(name, kind, member);
+    const text = changeText(name, kind, member);
+    for (const subscriber of channel.subscribers.keys()) subscriber.send(text);
   }
+}
+
+/** How a user's coming or going is told. */
+function changeText(channel: string, kind: "join" | "leave", { info, userId }: Member): string {
+  const data = kind === "join" ? { user_id: userId, user_info: info } : { user_id: userId };
+  const event = kind === "join" ? "pusher_internal:member_added" : "pusher_internal:member_removed";
+  return messageText(event, JSON.stringify(data), channel);
 }
 
 /** One more of a user; whether it is the first. */

@@ -104,7 +104,7 @@ export class PusherConnection implements SocketHandler, Subscriber, Party {
     this.#socket = socket;
     this.#detach = this.#parts.hub.attach(this);
     const seconds = Math.round(this.#parts.settings.activityMs / 1000);
-    this.#send(
+    this.send(
       messageText(
         "pusher:connection_established",
         JSON.stringify({ socket_id: this.socketId, activity_timeout: seconds }),
@@ -167,20 +167,24 @@ export class PusherConnection implements SocketHandler, Subscriber, Party {
     if (silentMs > activityMs + answerMs) this.close("noPong", "Nothing was heard from you");
     else if (silentMs > activityMs && !this.#isAsked) {
       this.#isAsked = true;
-      this.#send(messageText("pusher:ping", {}));
+      this.send(messageText("pusher:ping", {}));
     }
   }
 
-  memberChanged(channel: string, kind: "join" | "leave", { info, userId }: Member): void {
-    const data = kind === "join" ? { user_id: userId, user_info: info } : { user_id: userId };
-    const event = kind === "join" ? "pusher_internal:member_added" : "pusher_internal:member_removed";
-    this.#send(messageText(event, JSON.stringify(data), channel));
+  send(text: string): void {
+    const socket = this.#socket;
+    if (!socket) return;
+    if (socket.getBufferedAmount() > this.#parts.settings.waitingBytes) {
+      socket.close(closeCodes.tooSlow, "You read too slowly");
+      return;
+    }
+    socket.send(text);
   }
 
   #do(message: ClientMessage): void {
     switch (message.kind) {
       case "ping":
-        this.#send(messageText("pusher:pong", {}));
+        this.send(messageText("pusher:pong", {}));
         return;
       case "pong":
         return;
@@ -230,7 +234,7 @@ export class PusherConnection implements SocketHandler, Subscriber, Party {
     const leave = channels.enter(channel, this, member);
     this.#subscriptions.set(channel, { leave, ...(member ? { member } : {}) });
     this.#seat.add({ kind: "exact", address: addressOf(this.#parts.application.id, channel) });
-    this.#send(
+    this.send(
       messageText(
         "pusher_internal:subscription_succeeded",
         isPresence ? rosterOf(channels.members(channel)) : "{}",
@@ -267,7 +271,7 @@ export class PusherConnection implements SocketHandler, Subscriber, Party {
     this.#userId = id;
     this.#detach = hub.attach(this);
     this.#seat?.add({ kind: "exact", address: addressOf(application.id, channelOfUser(id)) });
-    this.#send(messageText("pusher:signin_success", JSON.stringify({ user_data: userData })));
+    this.send(messageText("pusher:signin_success", JSON.stringify({ user_data: userData })));
   }
 
   #clientEvent({ channel, data, event }: { event: string; channel: string; data: unknown }): void {
@@ -309,9 +313,9 @@ export class PusherConnection implements SocketHandler, Subscriber, Party {
     const kept = await hub.history({ kind: "exact", address: addressOf(application.id, channel) }, 20);
     if (!this.#subscriptions.has(channel)) return;
     const newest = kept.findLast(({ content }) => !eventOf(content).event.startsWith("client-"));
-    if (newest) this.#send(frameOf(newest).text);
+    if (newest) this.send(frameOf(newest).text);
     else {
-      this.#send(messageText("pusher:cache_miss", undefined, channel));
+      this.send(messageText("pusher:cache_miss", undefined, channel));
       tell({ name: "cache_miss", channel });
     }
   }
@@ -319,26 +323,16 @@ export class PusherConnection implements SocketHandler, Subscriber, Party {
   #hear(publication: Publication): void {
     const { event, text } = frameOf(publication);
     if (event.exceptSocketId === this.socketId) return;
-    this.#send(text);
+    this.send(text);
   }
 
   #refuse(channel: string, status: number, error: string): void {
     const type = status === 401 ? "AuthError" : status === 413 || status === 429 ? "LimitReached" : "InvalidRequest";
-    this.#send(messageText("pusher:subscription_error", { type, error, status }, channel.slice(0, 300)));
+    this.send(messageText("pusher:subscription_error", { type, error, status }, channel.slice(0, 300)));
   }
 
   #fail(message: string, code: number | null): void {
-    this.#send(messageText("pusher:error", { message, code }));
-  }
-
-  #send(text: string): void {
-    const socket = this.#socket;
-    if (!socket) return;
-    if (socket.getBufferedAmount() > this.#parts.settings.waitingBytes) {
-      socket.close(closeCodes.tooSlow, "You read too slowly");
-      return;
-    }
-    socket.send(text);
+    this.send(messageText("pusher:error", { message, code }));
   }
 }
 

@@ -179,7 +179,10 @@ export function openPusherDoor(parts: PusherDoorParts): PusherDoor {
           log.debug("A Pusher connection could not be closed", { reason: reasonOf(thrown) });
         }
       }
-      for (const { webhook } of served) webhook.stop();
+      for (const { channels, webhook } of served) {
+        channels.stop();
+        webhook.stop();
+      }
     },
   };
 }
