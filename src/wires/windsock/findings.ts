@@ -12,7 +12,7 @@ export interface FindingParts extends Measured {
 }
 
 /** How it is, worst last. */
-export function windsockFindings({ hub, limits, link, secrets, sockets, uplink }: FindingParts): Finding[] {
+export function windsockFindings({ hub, limits, link, pusher, secrets, sockets, uplink }: FindingParts): Finding[] {
   const findings: Finding[] = [
     {
       name: "clients",
@@ -34,6 +34,14 @@ export function windsockFindings({ hub, limits, link, secrets, sockets, uplink }
       name: "link",
       state: "degraded",
       sentence: `Other nodes are not heard, or do not hear this one: ${standing.failure ?? "what carries messages is away"}`,
+    });
+  }
+  const failures = pusher?.figures.failures ?? [];
+  if (failures.length > 0) {
+    findings.push({
+      name: "pusher webhooks",
+      state: "degraded",
+      sentence: `An application is not told of its channels (${failures.join("; ")}): look at pusher_webhooks and at its server`,
     });
   }
   if (secrets.includes(sampleSecret)) {

@@ -4,6 +4,7 @@ import type { Broker } from "./broker.ts";
 import type { OrderedHub } from "./hub-ordered.ts";
 import type { Limits } from "./limits.ts";
 import type { NodeLink } from "./links/node-link.ts";
+import type { PusherDoor } from "./pusher/door.ts";
 import type { SocketDoor } from "./socket-door.ts";
 import type { Uplink } from "./uplink.ts";
 
@@ -15,10 +16,14 @@ export interface Measured {
   broker: Broker | undefined;
   uplink: Uplink | undefined;
   link: NodeLink | undefined;
+  pusher: PusherDoor | undefined;
 }
 
 /** Declares the metrics; all are read at each scrape. */
-export function windsockMetrics(metrics: Metrics, { broker, hub, limits, link, sockets, uplink }: Measured): void {
+export function windsockMetrics(
+  metrics: Metrics,
+  { broker, hub, limits, link, pusher, sockets, uplink }: Measured,
+): void {
   const rising = (name: string, help: string, read: () => number) => {
     const declared = counter(metrics, { name: `warren_windsock_${name}`, help });
     let reported = 0;
@@ -55,6 +60,10 @@ export function windsockMetrics(metrics: Metrics, { broker, hub, limits, link, s
     rising("socket_lags_total", "Times that a websocket fell behind", () => sockets.counts.fellBehind);
     rising("socket_caught_up_total", "Times that one caught up again", () => sockets.counts.caughtUp);
     rising("sockets_cut_total", "Websockets that were ended because they read too slowly", () => sockets.counts.cut);
+  }
+  if (pusher) {
+    standing("pusher_connections", "Clients that speak Pusher's protocol", () => pusher.figures.connections);
+    rising("pusher_webhooks_dropped_total", "News of channels that were given up", () => pusher.figures.dropped);
   }
   if (broker) {
     rising("zeromq_messages_total", "Publications that came by ZeroMQ", () => broker.counts.messages);

@@ -27,7 +27,7 @@ import { originalFlags, readOriginalFile } from "./original-file.ts";
 import { PagesDoor } from "./pages/pages-door.ts";
 import type { Envelope } from "./publication.ts";
 import { parseApplication } from "./pusher/application.ts";
-import { openPusherDoor, usualPusherSettings } from "./pusher/door.ts";
+import { openPusherDoor, type PusherDoor, usualPusherSettings } from "./pusher/door.ts";
 import { hookPoster } from "./pusher/webhooks.ts";
 import { openSocketDoor, type SocketDoor } from "./socket-door.ts";
 import { openUplink } from "./uplink.ts";
@@ -103,13 +103,15 @@ async function start(context: ServiceContext<WindsockOptions>): Promise<RunningS
       options.role === "broker" ? undefined : openNewerDoors(doorParts, context.dataFolder, secrets);
     const doors: Door[] = [];
     let sockets: SocketDoor | undefined;
+    let pusher: PusherDoor | undefined;
     if (newer) {
       const { doors: own, webhooks } = newer;
       const { roster } = own;
       const publish = (envelope: Envelope, user: string) => own.publish(envelope, user);
       sockets = openSocketDoor({ ...doorParts, roster, webhooks, publish });
       const pages = new PagesDoor({ hub, limits, doors: own, clock, log, shell: context.shell, mountPath });
-      doors.push(sockets, own, pages, ...pusherDoors(doorParts, context), ...mercureDoors(doorParts));
+      pusher = pusherDoor(doorParts, context);
+      doors.push(sockets, own, pages, ...(pusher ? [pusher] : []), ...mercureDoors(doorParts));
     }
     closers.push(() => {
       for (const door of doors) door.stop?.();
@@ -129,7 +131,7 @@ async function start(context: ServiceContext<WindsockOptions>): Promise<RunningS
     }
     const broker = options.role === "windsock" ? undefined : openBroker({ settings: options, hub, clock, random, log });
     if (broker) closers.push(() => broker.close());
-    const measured: Measured = { hub, limits, sockets, broker, uplink, link: chosen?.link };
+    const measured: Measured = { hub, limits, sockets, broker, uplink, link: chosen?.link, pusher };
     windsockMetrics(context.metrics, measured);
     const vars: VarsParts = { clock, startedMs, figures: () => figuresOf(measured) };
     const ownVars = options.vars ?? (options.role === "broker" && context.alone ? brokerVars : undefined);
@@ -191,27 +193,25 @@ async function start(context: ServiceContext<WindsockOptions>): Promise<RunningS
 }
 
 /** The door of Pusher's clients, where applications are named for it. */
-function pusherDoors(parts: DoorParts, context: ServiceContext<WindsockOptions>): Door[] {
+function pusherDoor(parts: DoorParts, context: ServiceContext<WindsockOptions>): PusherDoor | undefined {
   const { addressOf, clock, hub, limits, log, options } = parts;
-  if (options.pusherApps.length === 0) return [];
+  if (options.pusherApps.length === 0) return undefined;
   const webhooks = new Map(options.pusherWebhooks.map((text) => splitAt(text, "=")));
   const applications = options.pusherApps.map(parseApplication).map((application) => {
     const webhook = webhooks.get(application.id);
     return webhook === undefined ? application : { ...application, webhook };
   });
-  return [
-    openPusherDoor({
-      hub,
-      clock,
-      log,
-      applications,
-      settings: usualPusherSettings,
-      nodeId: context.cluster.selfId,
-      enter: (address) => limits.enter("", address),
-      addressOf,
-      post: hookPoster(clock, context.signal),
-    }),
-  ];
+  return openPusherDoor({
+    hub,
+    clock,
+    log,
+    applications,
+    settings: usualPusherSettings,
+    nodeId: context.cluster.selfId,
+    enter: (address) => limits.enter("", address),
+    addressOf,
+    post: hookPoster(clock, context.signal),
+  });
 }
 
 function splitAt(text: string, mark: string): [string, string] {
