@@ -53,6 +53,11 @@ import { Image } from "../../src/storage/reticulum/pages/image.tsx";
 import { LightTable, tableParts } from "../../src/storage/reticulum/pages/light-table.tsx";
 import { State, stateParts as reticulumParts } from "../../src/storage/reticulum/pages/state.tsx";
 import { reticulumTabs } from "../../src/storage/reticulum/pages/view.ts";
+import { windsockStyleAsset } from "../../src/wires/windsock/pages/assets.ts";
+import { Chat as WindsockChat } from "../../src/wires/windsock/pages/chat.tsx";
+import { Overview as WindsockOverview } from "../../src/wires/windsock/pages/overview.tsx";
+import { Tap as WindsockTap } from "../../src/wires/windsock/pages/tap.tsx";
+import { windsockTabs } from "../../src/wires/windsock/pages/view.ts";
 import { KitSamples } from "./samples-kit.tsx";
 import { joinSamples, logSamples, lookupSamples, overviewSamples, uploadSamples } from "./samples-cask.ts";
 import { chimneySamples, checkSamples } from "./samples-chimney.ts";
@@ -64,6 +69,7 @@ import { mediacheckRunSamples, mediacheckSamples, mediacheckSiteSamples } from "
 import { cbpSamples } from "./samples-cbp.ts";
 import { mountwatchSamples } from "./samples-mountwatch.ts";
 import { statsdSamples } from "./samples-statsd.ts";
+import { chatSamples, tapSamples, windsockSamples } from "./samples-windsock.ts";
 import { copiesSamples, imageSamples, lightTableSamples, reticulumStateSamples } from "./samples-reticulum.ts";
 
 /** A running storybook. */
@@ -92,6 +98,7 @@ const navigation = [
   { name: "mountwatch", summary: "asks disks", href: "/mountwatch/", group: "signals" },
   { name: "hound", summary: "alerts", href: "/hound/", group: "signals" },
   { name: "houston", summary: "dashboards", href: "/houston/", group: "signals" },
+  { name: "windsock", summary: "pushes to browsers", href: "/windsock/", group: "wires" },
   { name: "cbp", summary: "guards connections", href: "/cbp/", group: "wires" },
   { name: "identity", summary: "accounts", href: "/identity/", group: "people" },
 ];
@@ -118,6 +125,9 @@ const paths = [
   ...Object.keys(mediacheckSiteSamples).map((name) => `/mediacheck/site/x/?sample=${name}`),
   ...Object.keys(mediacheckRunSamples).map((name) => `/mediacheck/run/1/?sample=${name}`),
   ...Object.keys(cbpSamples).map((name) => `/cbp/?sample=${name}`),
+  ...Object.keys(windsockSamples).map((name) => `/windsock/?sample=${name}`),
+  ...Object.keys(tapSamples).map((name) => `/windsock/tap?sample=${name}`),
+  ...Object.keys(chatSamples).map((name) => `/windsock/chat/lobby?sample=${name}`),
   ...Object.keys(statsdSamples).map((name) => `/statsd/?sample=${name}`),
   ...houndPaths,
   "/kit?sample=trouble",
@@ -164,6 +174,7 @@ export function startStorybook(port = 0): Storybook {
       chimneyStyleAsset,
       mountwatchStyleAsset,
       cbpStyleAsset,
+      windsockStyleAsset,
       mediacheckStyleAsset,
       houstonStyleAsset,
       uploadStyleAsset,
@@ -378,6 +389,15 @@ export function startStorybook(port = 0): Storybook {
         ? HoustonEdit(sampleOf(houstonEditSamples, sample))
         : HoustonList(sampleOf(houstonListSamples, sample));
       return shell.page({ title: "Houston", service: "houston", assets: [houstonStyleAsset], body }, request);
+    }
+    if (url.pathname.startsWith("/windsock/")) {
+      const [body, tab] = url.pathname.includes("/tap")
+        ? [WindsockTap(sampleOf(tapSamples, sample)), "tap" as const]
+        : url.pathname.includes("/chat")
+          ? [WindsockChat(sampleOf(chatSamples, sample)), "chat" as const]
+          : [WindsockOverview(sampleOf(windsockSamples, sample)), "overview" as const];
+      const tabs = windsockTabs("/windsock", tab);
+      return shell.page({ title: "Windsock", service: "windsock", assets: [windsockStyleAsset], tabs, body }, request);
     }
     if (url.pathname.startsWith("/mountwatch/")) {
       keepOpen();
