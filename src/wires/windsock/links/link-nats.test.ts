@@ -1,4 +1,4 @@
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { rmSync } from "node:fs";
 import * as nodePath from "node:path";
 
@@ -11,6 +11,9 @@ import { recorder, until } from "./link-fixture.ts";
 import { openNatsLink, readEnvelope } from "./link-nats.ts";
 import type { NodeLink } from "./node-link.ts";
 import { serverAt, startServer, type TestServer } from "./server-fixture.ts";
+
+// Real servers on a busy machine.
+setDefaultTimeout(30_000);
 
 const program = serverAt(["/usr/sbin/nats-server", "/usr/bin/nats-server"]);
 const everything = [{ kind: "prefix" as const, prefix: "" }];

@@ -1,4 +1,4 @@
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 
 import fc from "fast-check";
 
@@ -9,6 +9,9 @@ import { recorder, until } from "./link-fixture.ts";
 import { entriesOf, openRedisLink } from "./link-redis.ts";
 import type { NodeLink } from "./node-link.ts";
 import { serverAt, startServer, type TestServer } from "./server-fixture.ts";
+
+// Real servers on a busy machine.
+setDefaultTimeout(30_000);
 
 const program = serverAt(["/usr/bin/redis-server"]);
 const everything = [{ kind: "prefix" as const, prefix: "" }];

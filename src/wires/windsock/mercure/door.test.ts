@@ -1,4 +1,4 @@
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 
 import fc from "fast-check";
 
@@ -9,6 +9,9 @@ import { readAuthority, shownToken } from "./authority.ts";
 import { readForm } from "./door.ts";
 import { openMercureStage, post, publisherToken, subscriberToken } from "./door-stage.ts";
 import { addressOf, contentOf, eventText, updateOf } from "./update.ts";
+
+// Real servers on a busy machine.
+setDefaultTimeout(30_000);
 
 /** What curl prints of a stream, as it comes. */
 function curl(url: string, ...words: string[]) {

@@ -1,5 +1,5 @@
 import { createServer } from "node:http";
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 
 import PusherServer from "pusher";
 import PusherClient from "pusher-js";
@@ -12,6 +12,9 @@ import type { ConnectionSettings } from "./connection.ts";
 import { openPusherDoor, type PusherDoor, usualPusherSettings } from "./door.ts";
 import { sign } from "./signature.ts";
 import { hookPoster } from "./webhooks.ts";
+
+// Real servers on a busy machine.
+setDefaultTimeout(30_000);
 
 const application = { id: "shop", key: "shop-key", secret: "shop-secret" };
 
