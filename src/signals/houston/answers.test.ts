@@ -4,11 +4,38 @@ import { Fault } from "../../kit/fault.ts";
 import type { MetricSource } from "../../kit/metric-source/source.ts";
 import { ManualClock } from "../../kit/testing/manual-clock.ts";
 import { chartSeries, WatchedSource } from "./answers.ts";
+import { rangeOf } from "./range.ts";
 
 const never = new AbortController().signal;
 const range = { fromSeconds: 0, untilSeconds: 100, points: 10 };
 
 describe("WatchedSource", () => {
+  test("charts: a span of a chart that goes back before time began, or is nearly nothing, is still asked", async () => {
+    const asked: unknown[] = [];
+    const source: MetricSource = {
+      name: "test",
+      language: "graphite",
+      async render(targets, { fromSeconds, untilSeconds }) {
+        asked.push([fromSeconds, untilSeconds]);
+        return targets.map(() => ({ series: [] }));
+      },
+      find: async () => [],
+    };
+    const watched = new WatchedSource(source, { clock: new ManualClock(), told() {} });
+    const charts = [4e9, 1e-9, 30.5].map((spanSeconds) => ({ targets: ["a"], spanSeconds }));
+    await watched.charts(charts, range, never);
+    expect(asked).toEqual([
+      [0, 100],
+      [99, 100],
+      [70, 100],
+    ]);
+  });
+
+  test("rangeOf: what goes back before 1970 begins there", () => {
+    expect(rangeOf("-60y", "now", 1_795_000_000)).toEqual({ fromSeconds: 0, untilSeconds: 1_795_000_000 });
+    expect(() => rangeOf("-80y", "-70y", 1_795_000_000)).toThrow("same time");
+  });
+
   test("charts: shared targets are asked once, and each chart gets its own answer and its own problem", async () => {
     const asked: unknown[] = [];
     const source: MetricSource = {

@@ -65,7 +65,9 @@ export class WatchedSource {
     await Promise.all(
       [...groups].map(async ([spanSeconds, places]) => {
         const targets = [...new Set(places.flatMap((at) => questions[at]?.targets ?? []))];
-        const fromSeconds = spanSeconds > 0 ? range.untilSeconds - spanSeconds : range.fromSeconds;
+        // A span that is nearly nothing, or goes back before time began, is no reason to leave the other charts without.
+        const fromSeconds =
+          spanSeconds > 0 ? Math.max(0, range.untilSeconds - Math.max(1, Math.floor(spanSeconds))) : range.fromSeconds;
         const found = await this.#watched(targets.length, () =>
           this.source.render(
             targets,

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -35,6 +35,33 @@ describe("library", () => {
     await all.look();
     expect(all.find("fixed")).toBeUndefined();
     expect(all.troubles[0]).toContain("fixed.toml");
+  });
+
+  test("library: a file that becomes too large, or no file, leaves what it said before, and holds nothing up", async () => {
+    const path = join(folder, "fixed.toml");
+    writeFileSync(path, 'title = "first"');
+    const all = library();
+    await all.look();
+    writeFileSync(path, `title = "second"\n#${"x".repeat(10 << 20)}`);
+    expect(await all.look()).toBe(true);
+    expect(all.get("fixed").written?.title).toBe("first");
+    expect(all.get("fixed").problems[0]?.message).toContain("1 MiB");
+    expect(await all.look()).toBe(false);
+    rmSync(path);
+    mkdirSync(path);
+    await all.look();
+    expect(all.get("fixed").written?.title).toBe("first");
+    mkdirSync(join(folder, "in"));
+    expect(Bun.spawnSync(["mkfifo", join(folder, "in", "pipe.toml")]).success).toBe(true);
+    await all.look();
+    expect(all.troubles.join()).toContain("pipe.toml");
+    expect(all.save("pipe", 'title = "x"', undefined)).rejects.toMatchObject({ code: "houston/file" });
+  });
+
+  test("library: a dashboard of the program cannot be removed, and that is said", async () => {
+    const all = library();
+    await all.look();
+    expect(all.remove("own", all.get("own").etag)).rejects.toMatchObject({ code: "houston/fixed" });
   });
 
   test("library: of two writers who saw the same, the second is refused and nothing is lost", async () => {

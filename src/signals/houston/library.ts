@@ -100,7 +100,13 @@ export class Library {
           else entries.set(entry.slug, entry);
         } catch (thrown) {
           if (!(thrown instanceof Error)) throw thrown;
-          troubles.push(`Cannot read "${path}": ${reasonOf(thrown)}`);
+          const before = this.#seen.get(path);
+          // A file that is there and cannot be read leaves what it said; one that is gone takes it along.
+          if (before && !isSystemError(thrown, "ENOENT") && !entries.get(before.entry.slug)?.file) {
+            const told = unreadable(before.entry, reasonOf(thrown));
+            seen.set(path, { mark: "", entry: told });
+            entries.set(told.slug, told);
+          } else troubles.push(`Cannot read "${path}": ${reasonOf(thrown)}`);
         }
       }
       this.#entries = entries;
@@ -161,6 +167,7 @@ export class Library {
   remove(slug: string, etag: string): Promise<void> {
     return this.#inTurn(async () => {
       const entry = this.get(slug);
+      if (entry.file === undefined) throw fixed(slug);
       const path = this.#pathFor(slug, entry);
       const before = await textOf(path);
       if (before !== undefined && etagOf(before) !== etag) {
@@ -186,11 +193,7 @@ export class Library {
       );
     }
     if (!this.#parts.canChange || (entry?.file !== undefined && !entry.canChange)) {
-      throw new Fault(
-        "forbidden",
-        "houston/fixed",
-        `Cannot change "${slug}": it is not one of the folder that can be changed here`,
-      );
+      throw fixed(slug);
     }
     return entry?.file ?? join(this.#parts.folder, `${slug}.toml`);
   }
@@ -212,7 +215,9 @@ export class Library {
   }
 
   async #read(path: string, canChange: boolean): Promise<{ mark: string; entry: Entry }> {
-    const { ino, mtimeMs, size } = await stat(path);
+    const found = await stat(path);
+    if (!found.isFile()) throw new TypeError("wanted a file");
+    const { ino, mtimeMs, size } = found;
     const mark = `${ino} ${mtimeMs} ${size}`;
     const before = this.#seen.get(path);
     if (before?.mark === mark) return before;
@@ -250,6 +255,20 @@ export function etagOf(text: string): string {
   return `"${new Bun.CryptoHasher("sha256").update(text).digest("hex").slice(0, 32)}"`;
 }
 
+function fixed(slug: string): Fault {
+  return new Fault(
+    "forbidden",
+    "houston/fixed",
+    `Cannot change "${slug}": it is not one of the folder that can be changed here`,
+  );
+}
+
+/** The same entry while it stays as it is, so that nothing seems to have changed. */
+function unreadable(entry: Entry, message: string): Entry {
+  if (entry.problems.length === 1 && entry.problems[0]?.message === message && entry.text === "") return entry;
+  return { ...entry, text: "", etag: etagOf(""), problems: [{ line: undefined, place: "", message }] };
+}
+
 function ownEntry(slug: string, written: WrittenDashboard): Entry {
   const text = formatDashboard(written, ".toml");
   return { slug, file: undefined, canChange: false, etag: etagOf(text), text, written, problems: [] };
@@ -257,6 +276,9 @@ function ownEntry(slug: string, written: WrittenDashboard): Entry {
 
 async function textOf(path: string): Promise<string | undefined> {
   try {
+    // Reading what is no file, such as a pipe, might never end.
+    if (!(await stat(path)).isFile())
+      throw new Fault("conflict", "houston/file", `Cannot use "${path}": it is no file`);
     return await readFile(path, "utf8");
   } catch (thrown) {
     if (isSystemError(thrown, "ENOENT")) return undefined;

@@ -12,8 +12,9 @@ const longestSeconds = 100 * 365 * 86_400;
 
 /** The stretch between two moments in Graphite's words, swapped where they are the wrong way round. Fault `houston/range`. */
 export function rangeOf(from: string, until: string, nowSeconds: number): Range {
-  const start = momentOf("from", from, nowSeconds);
-  const end = momentOf("until", until, nowSeconds);
+  // No source knows a time before 1970, and some take it for a span.
+  const start = Math.max(0, momentOf("from", from, nowSeconds));
+  const end = Math.max(0, momentOf("until", until, nowSeconds));
   const [fromSeconds, untilSeconds] = start < end ? [start, end] : [end, start];
   if (fromSeconds === untilSeconds) throw wrong("from and until are the same time");
   if (untilSeconds - fromSeconds > longestSeconds) throw wrong("wanted at most a hundred years");

@@ -31,6 +31,28 @@ describe("inherited", () => {
   test("inherited: a ring of parents ends", () => {
     expect(inherited(written, "ring").title).toBe("own");
   });
+
+  test("inherited: what is reached by many ways is worked out once, and a long line of parents has an end", () => {
+    const ladder = Object.fromEntries(
+      Array.from({ length: 60 }, (_, at) => [`g${at}`, { parents: [`g${at + 1}`, `g${at + 1}`] }]),
+    );
+    const graphs = { ...ladder, g60: { targets: ["a.b"] } };
+    expect(inherited(dashboard({ graphs }), "g0").targets).toEqual(["a.b"]);
+    const ring = Object.fromEntries(
+      Array.from({ length: 40 }, (_, at) => [
+        `g${at}`,
+        { parents: Array.from({ length: 20 }, (_, to) => `g${(at + to) % 40}`) },
+      ]),
+    );
+    expect(relationProblems(dashboard({ graphs: ring })).length).toBeGreaterThan(0);
+    const line = Object.fromEntries(Array.from({ length: 20_000 }, (_, at) => [`g${at}`, { parents: [`g${at + 1}`] }]));
+    const deep = dashboard({
+      graphs: { ...line, g20000: { targets: ["a.b"] } },
+      sections: [{ label: "All", graphs: ["g0"] }],
+    });
+    expect(relationProblems(deep)).toEqual([]);
+    expect(inherited(deep, "g0").targets).toEqual(["a.b"]);
+  });
 });
 
 describe("fill", () => {
@@ -40,6 +62,10 @@ describe("fill", () => {
 
   test("fill: what is put in is not looked at again", () => {
     expect(fill("$1", ["$host"], { host: "h" })).toBe("$host");
+  });
+
+  test("fill: names that every object has are no variables", () => {
+    expect(fill("a.$constructor.$toString.b", [], {})).toBe("a...b");
   });
 });
 

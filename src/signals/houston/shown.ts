@@ -60,30 +60,55 @@ export function isPlainValue(text: string): boolean {
   return valueForm.test(text);
 }
 
-/** A graph with all that it inherits; own words win over those of parents, later parents over earlier ones. */
-export function inherited(written: WrittenDashboard, name: string, seen: readonly string[] = []): WrittenGraph {
-  const own = written.graphs[name];
-  if (!own || seen.includes(name)) return {};
-  const parents = (own.parents ?? []).map((parent) => inherited(written, parent, [...seen, name]));
-  const all = [...parents, own];
-  return Object.assign({}, ...all, { attrs: Object.assign({}, ...all.map(({ attrs }) => attrs)) }) as WrittenGraph;
+const flattened = new WeakMap<WrittenDashboard["graphs"], Map<string, WrittenGraph>>();
+
+/**
+ * A graph with all that it inherits; own words win over those of parents, later parents over earlier ones. Each graph is
+ * worked out once, however many ways lead to it, and without recursion, so that no file can make it take long.
+ */
+export function inherited({ graphs }: WrittenDashboard, name: string): WrittenGraph {
+  const known = flattened.get(graphs) ?? new Map<string, WrittenGraph>();
+  flattened.set(graphs, known);
+  const open = new Set<string>();
+  const stack = [name];
+  for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
+    const own = Object.hasOwn(graphs, top) ? graphs[top] : undefined;
+    if (known.has(top) || !own) {
+      stack.pop();
+    } else if (!open.has(top)) {
+      open.add(top);
+      // Those that are open already are in a ring, which ends here.
+      stack.push(...(own.parents ?? []).filter((parent) => !known.has(parent) && !open.has(parent)));
+    } else {
+      const all = [...(own.parents ?? []).map((parent) => known.get(parent) ?? {}), own];
+      const attrs: WrittenGraph["attrs"] = Object.assign({}, ...all.map((each) => each.attrs));
+      known.set(top, Object.assign({}, ...all, { attrs }) as WrittenGraph);
+      stack.pop();
+    }
+  }
+  return known.get(name) ?? {};
 }
+
+/** Rings, and names that lead nowhere but near another, are told of this many: looking for them takes long. */
+const lookedForMax = 100;
 
 /** All that is wrong between the parts of a dashboard: names that lead nowhere, circles, words that are missing. */
 export function relationProblems(written: WrittenDashboard): WrittenProblem[] {
   const problems: WrittenProblem[] = [];
   const add = (path: WrittenProblem["path"], message: string) => problems.push({ path, message });
   const graphNames = Object.keys(written.graphs);
+  let looked = 0;
   const near = (name: string, known: readonly string[]) => {
-    const found = nearest(name, known);
+    const found = looked++ < lookedForMax ? nearest(name, known) : undefined;
     return found === undefined ? "" : `: did you mean "${found}"?`;
   };
+  const ringed = inRings(written);
   for (const [name, graph] of Object.entries(written.graphs)) {
     for (const [at, parent] of (graph.parents ?? []).entries()) {
       if (!Object.hasOwn(written.graphs, parent))
         add(["graphs", name, "parents", at], `there is no graph "${parent}"${near(parent, graphNames)}`);
     }
-    if (reaches(written, name, name)) add(["graphs", name, "parents"], "it is its own parent, by way of others");
+    if (ringed.has(name)) add(["graphs", name, "parents"], "it is its own parent, by way of others");
     for (const attribute of Object.keys(graph.attrs ?? {})) {
       if (attributeNames.has(attribute)) continue;
       add(["graphs", name, "attrs", attribute], `there is no such attribute${near(attribute, [...attributeNames])}`);
@@ -223,8 +248,31 @@ export function entryOf(entry: string): { name: string; words: string[] } {
 export function fill(raw: string, words: readonly string[], values: Readonly<Record<string, string>>): string {
   return raw.replace(reference, (_, number: string | undefined, word: string | undefined) => {
     if (number !== undefined) return words[Number(number) - 1] ?? "";
-    return word === undefined ? "$" : (values[word] ?? "");
+    if (word === undefined) return "$";
+    return Object.hasOwn(values, word) ? (values[word] ?? "") : "";
   });
+}
+
+/** Graphs that are their own parents by way of others; not all of very many. */
+function inRings(written: WrittenDashboard): Set<string> {
+  // What has no parents left is in no ring, nor is what has only such parents.
+  const children = new Map<string, string[]>();
+  const left = new Map<string, number>();
+  for (const [name, { parents = [] }] of Object.entries(written.graphs)) {
+    const known = parents.filter((parent) => Object.hasOwn(written.graphs, parent));
+    left.set(name, known.length);
+    for (const parent of known) children.set(parent, [...(children.get(parent) ?? []), name]);
+  }
+  const free = [...left.keys()].filter((name) => left.get(name) === 0);
+  for (let name = free.pop(); name !== undefined; name = free.pop()) {
+    left.delete(name);
+    for (const child of children.get(name) ?? []) {
+      const count = (left.get(child) ?? 0) - 1;
+      left.set(child, count);
+      if (count === 0) free.push(child);
+    }
+  }
+  return new Set([...left.keys()].slice(0, lookedForMax).filter((name) => reaches(written, name, name)));
 }
 
 function reaches(written: WrittenDashboard, from: string, goal: string): boolean {
