@@ -6,7 +6,7 @@ import type { PageShell } from "../../kit/pages/shell.ts";
 import type { Caller } from "../../kit/service.ts";
 import type { Bridge, Room as BridgeRoom } from "./bridge.ts";
 import type { History, Line } from "./history.ts";
-import { fitorStyleAsset, roomScriptAsset } from "./pages/assets.ts";
+import { fitorStyleAsset, roomScriptAsset, speakScriptAsset } from "./pages/assets.ts";
 import { Nothing } from "./pages/nothing.tsx";
 import { LineRow, People, Room, RoomHead, RoomList } from "./pages/room.tsx";
 import { type RoomLink, roomPath, type RoomView } from "./pages/view.ts";
@@ -50,7 +50,7 @@ const gatherMs = 150;
 /** Makes the pages. */
 export function fitorPages(parts: ViewParts): FitorPages {
   const { bridge, clock, history, mountPath, shell } = parts;
-  const assets = [fitorStyleAsset, roomScriptAsset];
+  const assets = [fitorStyleAsset, roomScriptAsset, speakScriptAsset];
   shell.register(assets);
 
   const linksFor = (current: BridgeRoom): RoomLink[] =>

@@ -2,8 +2,11 @@
 import { asset } from "../../../kit/pages/assets.ts";
 import fitorStyles from "./fitor.css" with { type: "text" };
 import roomScript from "./room.browser.js" with { type: "text" };
+import speakScript from "./speak.browser.js" with { type: "text" };
 
 /** Styles that all pages of Fitor link. */
 export const fitorStyleAsset = asset("fitor.css", fitorStyles);
 /** What makes the page of a room live. */
 export const roomScriptAsset = asset("fitor-room.js", roomScript);
+/** What sends from it without a reload. */
+export const speakScriptAsset = asset("fitor-speak.js", speakScript);

@@ -1,6 +1,6 @@
 /**
- * Makes the page of a room live: lines, people and rooms come by server-sent events, what is said goes out without a reload,
- * and rooms in which something was said since they were looked at carry a mark. All HTML is the server's.
+ * Makes the page of a room live: lines, people and rooms come by server-sent events, and rooms in which something was
+ * said since they were looked at carry a mark. All HTML is the server's.
  */
 const chat = document.querySelector("[data-chat]");
 const lines = document.querySelector("[data-lines]");
@@ -8,7 +8,6 @@ const rooms = document.querySelector("[data-rooms]");
 const people = document.querySelector("[data-people]");
 const head = document.querySelector("[data-head]");
 const state = document.querySelector("[data-chat-state]");
-const form = document.querySelector("[data-speak]");
 const here = chat?.getAttribute("data-chat-room") ?? "";
 const isNow = chat?.getAttribute("data-chat-live") === "yes";
 const title = document.title;
@@ -121,40 +120,12 @@ function follow(url) {
   addEventListener("pageshow", (event) => event.persisted && follow(url), { once: true });
 }
 
-if (form instanceof HTMLFormElement) {
-  const field = form.querySelector("[data-speak-text]");
-  const nick = form.querySelector("[name=nick]");
-  const known = localStorage.getItem("fitor-nick");
-  if (nick instanceof HTMLInputElement && known) nick.value = known;
-  form.addEventListener("submit", async (event) => {
-    event.preventDefault();
-    if (!(field instanceof HTMLInputElement) || field.value.trim() === "") return;
-    const words = field.value;
-    if (nick instanceof HTMLInputElement) localStorage.setItem("fitor-nick", nick.value);
-    const body = new URLSearchParams([...new FormData(form)].map(([name, value]) => [name, String(value)]));
-    field.value = "";
-    let reason = "";
-    let isHeld = false;
-    try {
-      const answer = await fetch(form.action, { method: "POST", body, headers: { Accept: "application/json" } });
-      const told = await answer.json();
-      isHeld = told.outcome === "held";
-      if (!answer.ok) reason = told.detail ?? `The server answered ${answer.status}`;
-    } catch {
-      reason = "The server cannot be reached";
-    }
-    if (reason !== "") {
-      // What could not be said is not lost.
-      if (field.value === "") field.value = words;
-      tell(reason, "warn");
-    } else {
-      if (!isNow) location.assign(location.pathname);
-      if (isHeld) tell("The channel is away: it will be said there when it is back", "warn");
-      toEnd();
-    }
-  });
-  if (isNow && matchMedia("(hover: hover)").matches && field instanceof HTMLElement) field.focus();
-}
+// What is said goes out by a script of its own, which tells here what came of it.
+document.addEventListener("fitor-said", (event) => {
+  if (!(event instanceof CustomEvent)) return;
+  if (event.detail.words) tell(event.detail.words, "warn");
+  if (event.detail.isOut) toEnd();
+});
 
 document.addEventListener("visibilitychange", () => {
   if (document.hidden) return;
@@ -162,18 +133,6 @@ document.addEventListener("visibilitychange", () => {
   document.title = title;
   markRead(here, Number(lines?.querySelector(".line:last-child")?.getAttribute("data-id") ?? 0));
 });
-
-/** Alt and an arrow go from room to room. @param {KeyboardEvent} event */
-function step(event) {
-  if (!event.altKey || !["ArrowUp", "ArrowDown"].includes(event.key)) return;
-  const links = [...(rooms?.querySelectorAll("a[data-room]") ?? [])];
-  const at = links.findIndex((link) => link.hasAttribute("aria-current"));
-  const next = links[(at + (event.key === "ArrowDown" ? 1 : links.length - 1)) % links.length];
-  if (!(next instanceof HTMLAnchorElement) || links.length < 2) return;
-  event.preventDefault();
-  next.click();
-}
-document.addEventListener("keydown", step);
 
 if (chat) {
   if (isNow) {

@@ -1,0 +1,57 @@
+/**
+ * Sends what is typed without a reload, and goes from room to room by Alt and an arrow. What came of sending is told to
+ * the script that makes the room live.
+ */
+const form = document.querySelector("[data-speak]");
+const isLive = document.querySelector("[data-chat]")?.getAttribute("data-chat-live") === "yes";
+
+/** @param {{ words: string, isOut?: boolean }} detail */
+function told(detail) {
+  document.dispatchEvent(new CustomEvent("fitor-said", { detail }));
+}
+
+if (form instanceof HTMLFormElement) {
+  const field = form.querySelector("[data-speak-text]");
+  const nick = form.querySelector("[name=nick]");
+  const known = localStorage.getItem("fitor-nick");
+  if (nick instanceof HTMLInputElement && known) nick.value = known;
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    if (!(field instanceof HTMLInputElement) || field.value.trim() === "") return;
+    const words = field.value;
+    if (nick instanceof HTMLInputElement) localStorage.setItem("fitor-nick", nick.value);
+    const body = new URLSearchParams([...new FormData(form)].map(([name, value]) => [name, String(value)]));
+    field.value = "";
+    let reason = "";
+    let isHeld = false;
+    try {
+      const answer = await fetch(form.action, { method: "POST", body, headers: { Accept: "application/json" } });
+      const answered = await answer.json();
+      isHeld = answered.outcome === "held";
+      if (!answer.ok) reason = answered.detail ?? `The server answered ${answer.status}`;
+    } catch {
+      reason = "The server cannot be reached";
+    }
+    if (reason !== "") {
+      // What could not be said is not lost.
+      if (field.value === "") field.value = words;
+      told({ words: reason });
+    } else {
+      if (!isLive) location.assign(location.pathname);
+      told({ words: isHeld ? "The channel is away: it will be said there when it is back" : "", isOut: true });
+    }
+  });
+  if (isLive && matchMedia("(hover: hover)").matches && field instanceof HTMLElement) field.focus();
+}
+
+/** Alt and an arrow go from room to room. @param {KeyboardEvent} event */
+function step(event) {
+  if (!event.altKey || !["ArrowUp", "ArrowDown"].includes(event.key)) return;
+  const links = [...document.querySelectorAll("[data-rooms] a[data-room]")];
+  const at = links.findIndex((link) => link.hasAttribute("aria-current"));
+  const next = links[(at + (event.key === "ArrowDown" ? 1 : links.length - 1)) % links.length];
+  if (!(next instanceof HTMLAnchorElement) || links.length < 2) return;
+  event.preventDefault();
+  next.click();
+}
+document.addEventListener("keydown", step);
