@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { createHmac } from "node:crypto";
 
 import fc from "fast-check";
 
@@ -60,6 +61,27 @@ test("readToken: the time counts as a number, as it did", () => {
 test("readToken: an IPv6 address, and a list of proxies, have their place", () => {
   for (const address of ["2001:db8::1", "::ffff:10.0.0.1", "10.0.0.1, 192.168.0.1", ""]) {
     expect(readToken(signToken({ ...fields, address }, secret), rules, madeAt).address).toBe(address);
+  }
+});
+
+test("readToken: a name with colons that an issuer signed cannot shift the other fields", () => {
+  const signed = (user: string, address: string) => {
+    const parts = [user, "app.room_1", `app.room_1.${user}`, String(madeAt), "667494", address].join(":");
+    return `${parts}:${createHmac("sha1", secret).update(parts).digest("hex")}`;
+  };
+  // Each would hear everything, or say it anywhere, by a name alone.
+  for (const user of [
+    `eve::any:${madeAt}:1`,
+    `eve::any:${madeAt}:1:::1`,
+    `eve::any:${madeAt}:1:fe80::1%eth`,
+    `eve::any:${madeAt}:1:::1,`,
+  ]) {
+    for (const address of ["127.0.0.1", "::1", "10.0.0.1, ::1", ""]) {
+      expect([user, codeOf(signed(user, address))]).toEqual([user, "windsock/token"]);
+    }
+  }
+  for (const address of ["[2001:db8::1]", "fe80::1%eth0", "2001:db8::1, 10.0.0.1"]) {
+    expect(readToken(signed("anp8", address), rules, madeAt).address).toBe(address);
   }
 });
 
