@@ -83,7 +83,17 @@ export class Drawer {
     const { clock, headers, reach, timeoutMs, url, verifyTls } = this.#parts;
     if (url !== undefined) {
       const base = /\/render\/?$/.test(url) ? url : `${url.replace(/\/+$/, "")}/render`;
-      const answer = await outbound(`${base}?${query}`, { clock, headers, maxBytes, signal, timeoutMs, verifyTls });
+      // In a body, as many targets make addresses longer than servers take.
+      const answer = await outbound(base, {
+        method: "POST",
+        body: query.toString(),
+        headers: { ...headers, "Content-Type": "application/x-www-form-urlencoded" },
+        clock,
+        maxBytes,
+        signal,
+        timeoutMs,
+        verifyTls,
+      });
       return { status: answer.status, body: new Uint8Array(answer.body) };
     }
     const store = reach();

@@ -39,12 +39,18 @@ async function eventsOf(
 ): Promise<Happening[]> {
   if (!store) return [];
   const query = `from=${range.fromSeconds}&until=${range.untilSeconds}`;
-  const answer = await store.fetch(`${store.baseUrl}/events/get_data?${query}`, {
-    headers: { Accept: "application/json" },
-    signal,
-  });
-  if (!answer.ok) return [];
-  const parsed = shape.safeParse(await answer.json());
+  let body: unknown;
+  try {
+    const answer = await store.fetch(`${store.baseUrl}/events/get_data?${query}`, {
+      headers: { Accept: "application/json" },
+      signal,
+    });
+    body = answer.ok ? await answer.json() : [];
+  } catch (thrown) {
+    if (!(thrown instanceof Error) || signal.aborted) throw thrown;
+    return [];
+  }
+  const parsed = shape.safeParse(body);
   return (parsed.data ?? []).map(({ data, tags, what, when }) => ({
     at: when,
     text: [what, data ?? ""]

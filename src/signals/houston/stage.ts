@@ -4,6 +4,7 @@
  */
 import type { Clock } from "../../kit/clock.ts";
 import { Fault } from "../../kit/fault.ts";
+import { inParallel } from "../../kit/in-parallel.ts";
 import type { FoundNode } from "../../kit/metric-source/source.ts";
 import type { WatchedSource } from "./answers.ts";
 import type { ShownVariable } from "./pages/view.ts";
@@ -16,7 +17,7 @@ import {
   type ShownSection,
   shownSections,
 } from "./shown.ts";
-import type { WrittenDashboard } from "./written.ts";
+import type { WrittenDashboard, WrittenVariable } from "./written.ts";
 
 /** A dashboard as it is shown now. */
 export interface Staged {
@@ -29,6 +30,9 @@ export interface Staged {
 const freshMs = 15_000;
 const keptMax = 2000;
 const valuesMax = 1000;
+/** Patterns that are looked up for one page, and how many of them at a time. */
+const patternsMax = 2000;
+const parallel = 8;
 
 /** Puts dashboards on. */
 export class Stage {
@@ -54,12 +58,17 @@ export class Stage {
       }
     };
     const values: Record<string, readonly string[]> = {};
-    await Promise.all(
-      Object.entries(written.variables).map(async ([name, variable]) => {
-        const own = variable.values ?? (await find(fill(variable.find ?? "", [], chosen))).map(({ text }) => text);
-        values[name] = [...new Set(own)].filter(isPlainValue).slice(0, valuesMax);
-      }),
+    const valuesOf = async (name: string, { find: pattern = "", values: own }: WrittenVariable) => {
+      // Only present values get into the pattern, never what an address says.
+      const all = own ?? (await find(fill(pattern, [], presentValues(written, { values, chosen })))).map(textOf);
+      values[name] = [...new Set(all)].filter(isPlainValue).slice(0, valuesMax);
+    };
+    // Those that name others come after all that do not, in the order of the file.
+    const [plain, leaning] = [false, true].map((leans) =>
+      Object.entries(written.variables).filter(([, variable]) => (variable.find ?? "").includes("$") === leans),
     );
+    await inParallel(plain ?? [], parallel, (each) => valuesOf(...each));
+    for (const each of leaning ?? []) await valuesOf(...each);
     const present = presentValues(written, { values, chosen });
     // Sections that come once for each value need something of that value.
     const patterns = new Set(neededPatterns(written, present));
@@ -68,7 +77,9 @@ export class Stage {
       for (const value of values[each] ?? []) patterns.add(fill(needs, [], { ...present, [each]: value }));
     }
     const found = new Map<string, boolean>();
-    await Promise.all([...patterns].map(async (pattern) => found.set(pattern, (await find(pattern)).length > 0)));
+    await inParallel([...patterns].slice(0, patternsMax), parallel, async (pattern) => {
+      found.set(pattern, (await find(pattern)).length > 0);
+    });
     const sections = shownSections(written, { values, chosen, has: (pattern) => found.get(pattern) ?? false });
     const variables = Object.entries(written.variables)
       .filter(([name]) => (values[name]?.length ?? 0) > 1)
@@ -94,6 +105,10 @@ export class Stage {
     this.#kept.set(pattern, { at: now, nodes });
     return nodes;
   }
+}
+
+function textOf({ text }: FoundNode): string {
+  return text;
 }
 
 /** The graph of that name on the stage. Fault `houston/no-such-graph`. */

@@ -19,6 +19,7 @@ import { comparisons } from "./pages/view.ts";
 import { rangeOf } from "./range.ts";
 import type { Stage, Staged } from "./stage.ts";
 import type { StatusBoard } from "./status.ts";
+import { branchAbove, labelsOf, patternBelow } from "./tree.ts";
 import { wrapped } from "./wrapping.ts";
 
 /** What the pages stand on. */
@@ -167,7 +168,8 @@ export class HoustonPages {
       .getAll("target")
       .filter((target) => target.trim() !== "")
       .slice(0, 20);
-    const targets = wrapped(written, words.get("wrap") ?? "");
+    const { language } = source.source;
+    const targets = language === "graphite" ? wrapped(written, words.get("wrap") ?? "") : written;
     const path = (words.get("path") ?? "").slice(0, 1000);
     const from = wordOf(words, "from", "-6h");
     const until = wordOf(words, "until", "now");
@@ -175,7 +177,7 @@ export class HoustonPages {
     let nodes: ExploreView["nodes"] = [];
     let trouble: string | undefined;
     try {
-      nodes = await source.find(path === "" ? "*" : `${path}.*`, request.signal);
+      nodes = await source.find(patternBelow(path, language), request.signal);
     } catch (thrown) {
       if (!(thrown instanceof Fault)) throw thrown;
       trouble = thrown.message;
@@ -188,7 +190,10 @@ export class HoustonPages {
       path,
       nodes: nodes.slice(0, nodesMax),
       isCut: nodes.length > nodesMax,
-      functionNames: [...functions.keys()],
+      above: branchAbove(path, language),
+      labelsOf: (id) => labelsOf(id, language),
+      // They are Graphite's.
+      functionNames: language === "graphite" ? [...functions.keys()] : [],
       trouble,
       sourceName: source.source.name,
       pictureUrl: `${baseUrl}/render?${pictureWords({ from, targets, until })}`,

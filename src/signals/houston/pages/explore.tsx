@@ -24,6 +24,10 @@ export interface ExploreView {
   path: string;
   nodes: readonly TreeNode[];
   isCut: boolean;
+  /** The branch above; empty for the top. */
+  above: string;
+  /** The branch of a metric's labels, where the source has any. */
+  labelsOf(id: string): string | undefined;
   /** Names of functions, for those who have no script. */
   functionNames: readonly string[];
   trouble: string | undefined;
@@ -35,7 +39,7 @@ export interface ExploreView {
 
 /** The whole body. */
 export function Explore(view: ExploreView): Html {
-  const { from, functionNames, mountPath, nodes, path, targets, trouble, until } = view;
+  const { above, from, functionNames, mountPath, nodes, path, targets, trouble, until } = view;
   const here = (words: { path?: string; target?: readonly string[] }) => {
     const query = new URLSearchParams();
     for (const target of words.target ?? targets) query.append("target", target);
@@ -44,7 +48,6 @@ export function Explore(view: ExploreView): Html {
     query.set("path", words.path ?? path);
     return `?${query}`;
   };
-  const above = path.split(".").slice(0, -1).join(".");
   const picture = `${mountPath}/render?${pictureWords(view)}`;
   const spec = { title: "", targets, unit: "none", attrs: { height: "320" }, thresholds: [] };
   return (
@@ -70,15 +73,17 @@ export function Explore(view: ExploreView): Html {
             />
           </label>
         ))}
-        <label>
-          Put a function on the last target
-          <input name="wrap" list="functions" autocomplete="off" />
-          <datalist id="functions">
-            {functionNames.map((name) => (
-              <option value={name} />
-            ))}
-          </datalist>
-        </label>
+        {functionNames.length === 0 ? null : (
+          <label>
+            Put a function on the last target
+            <input name="wrap" list="functions" autocomplete="off" />
+            <datalist id="functions">
+              {functionNames.map((name) => (
+                <option value={name} />
+              ))}
+            </datalist>
+          </label>
+        )}
         <label>
           From
           <input name="from" value={from} list="spans" autocomplete="off" />
@@ -116,10 +121,10 @@ export function Explore(view: ExploreView): Html {
                   <button type="button" class="button-quiet" data-copy={view.pictureUrl} hidden>
                     Copy its address
                   </button>
+                  {" · "}
+                  <a href={`${mountPath}/render?${pictureWords(view)}&format=json`}>JSON</a>
                 </>
               ) : null}
-              {" · "}
-              <a href={`${mountPath}/render?${pictureWords(view)}&format=json`}>JSON</a>
             </p>
           </Section>
         </>
@@ -146,9 +151,19 @@ export function Explore(view: ExploreView): Html {
           {nodes.map(({ id, isLeaf, text }) => (
             <li data-node={text}>
               {isLeaf ? (
-                <a href={here({ target: [...targets, id] })}>
-                  <Mark tone="good" word={text} />
-                </a>
+                <>
+                  <a href={here({ target: [...targets, id] })}>
+                    <Mark tone="good" word={text} />
+                  </a>
+                  {view.labelsOf(id) === undefined ? null : (
+                    <>
+                      {" "}
+                      <a href={here({ path: view.labelsOf(id) ?? "" })} aria-label={`Labels of ${text}`}>
+                        labels …
+                      </a>
+                    </>
+                  )}
+                </>
               ) : (
                 <>
                   <a href={here({ path: id })}>{text} …</a>{" "}
