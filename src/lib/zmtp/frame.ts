@@ -77,7 +77,7 @@ export function messageBytes(framing: Framing, frames: readonly Uint8Array[]): B
 /** Takes bytes as they come and gives frames. */
 export class FrameReader {
   readonly #framing: Framing;
-  readonly #maxBytes: number;
+  #maxBytes: number;
   /** The beginning of a frame that is not whole. */
   #kept: Buffer = empty;
   /** How many bytes of `#kept` count; it may have room for the rest. */
@@ -86,6 +86,11 @@ export class FrameReader {
   /** Frames longer than `maxBytes` are refused as soon as their size is read. */
   constructor(framing: Framing, maxBytes: number) {
     this.#framing = framing;
+    this.#maxBytes = maxBytes;
+  }
+
+  /** The bound for frames from the next one on. */
+  set maxBytes(maxBytes: number) {
     this.#maxBytes = maxBytes;
   }
 

@@ -50,6 +50,12 @@ const publishers: ReadonlySet<SocketType> = new Set(["PUB", "XPUB"]);
 const empty = Buffer.alloc(0);
 /** No command of a handshake is longer. */
 const maxHandshakeBytes = 64 * 1024;
+/** The longest identity that a peer of before 3.0 may begin with. */
+const maxIdentityBytes = 255;
+/** What sealing adds to a frame: a name, a count, a proof and flags. */
+const sealBytes = 33;
+/** Commands may be so long whatever the bound of messages. */
+const leastFrameBytes = 2048;
 
 /** One side of a connection. */
 export class Link {
@@ -106,7 +112,7 @@ export class Link {
       this.#framing = agreed.version === "v1" ? "v1" : agreed.framing;
       this.#peer = { version: agreed.version === "v1" ? "1.0" : "2.0", socketType: peerType, identity: empty };
       this.#state = "identity";
-      this.#reader = new FrameReader(this.#framing, this.#options.maxMessageBytes);
+      this.#reader = new FrameReader(this.#framing, maxIdentityBytes);
       // To a peer of 1.0 our signature already is an identity, the empty one.
       if (agreed.version === "v2") this.#events.write(frameOf(this.#framing, this.#ownIdentity(), false));
     }
@@ -162,7 +168,8 @@ export class Link {
     if (identified.has(socketType)) own.push(["Identity", this.#ownIdentity()]);
     this.#handshake = handshakeOf(security, own);
     this.#state = "handshake";
-    this.#reader = new FrameReader("v2", Math.max(this.#options.maxMessageBytes, maxHandshakeBytes));
+    // Nobody is known yet: what is kept of a frame that is not whole stays small.
+    this.#reader = new FrameReader("v2", maxHandshakeBytes);
     for (const body of this.#handshake.first()) this.#events.write(frameOf("v2", body, false, true));
   }
 
@@ -176,7 +183,6 @@ export class Link {
       else this.#takeFrame(body, isMore);
     } else if (this.#state === "handshake") {
       if (!isCommand) throw new ZmtpError("The peer sent a message before its handshake was done");
-      if (body.length > maxHandshakeBytes) throw new ZmtpError("A command of the handshake is too long");
       const { send, peer, cipher } = this.#handshake?.receive(readCommand(body)) ?? { send: [] };
       for (const answer of send) this.#events.write(frameOf("v2", answer, false, true));
       this.#cipher = cipher;
@@ -200,6 +206,9 @@ export class Link {
   #becomeReady(peer: LinkPeer): void {
     this.#peer = peer;
     this.#state = "ready";
+    const { maxMessageBytes } = this.#options;
+    if (this.#reader)
+      this.#reader.maxBytes = Math.max(maxMessageBytes + (this.#cipher ? sealBytes : 0), leastFrameBytes);
     this.#events.ready(peer);
     // A subscriber of 1.0 sends no subscriptions: it gets everything, and chooses by itself.
     if (peer.version === "1.0" && publishers.has(this.#options.socketType)) this.#events.subscription(empty, true);

@@ -51,6 +51,7 @@ export class Peer {
   #heardAtMs: number;
   #pingedAtMs: number;
   #lifetimeMs: number | undefined;
+  #isHeld = false;
   #cancelHandshake: () => void;
 
   constructor(socketType: SocketType, endpoint: string, wire: Wire, options: SettledOptions, events: PeerEvents) {
@@ -69,7 +70,11 @@ export class Peer {
         maxFrames: options.maxFrames,
       },
       {
-        write: (bytes) => this.#gather(bytes),
+        write: (bytes) => {
+          // Whoever asks for ever and never takes the answers must not fill the memory with them.
+          if (this.#stuck && !this.#isBelowBounds) throw new ZmtpError("It asks for more than it takes");
+          this.#gather(bytes);
+        },
         ready: (who) => {
           this.who = who;
           this.#cancelHandshake();
@@ -105,7 +110,10 @@ export class Peer {
   /** Whether a message would be taken now. */
   get hasRoom(): boolean {
     if (this.#ended || !this.link.isReady) return false;
-    if (!this.#stuck) return true;
+    return !this.#stuck || this.#isBelowBounds;
+  }
+
+  get #isBelowBounds(): boolean {
     return this.#pending.length < this.#options.highWaterMark && this.#pendingBytes < this.#options.maxWaitingBytes;
   }
 
@@ -131,7 +139,10 @@ export class Peer {
 
   /** Stops, or goes on, taking bytes from the wire. */
   hold(isHeld: boolean): void {
-    if (this.#ended) return;
+    if (this.#ended || isHeld === this.#isHeld) return;
+    this.#isHeld = isHeld;
+    // What was not listened to cannot be taken for silence.
+    this.#heardAtMs = this.#options.clock.monotonicMs();
     if (isHeld) this.#wire.pause();
     else this.#wire.resume();
   }
@@ -145,7 +156,7 @@ export class Peer {
       this.#lifetimeMs ?? Number.POSITIVE_INFINITY,
       heartbeatMs > 0 && this.who?.version === "3.1" ? heartbeatMs * 3 : Number.POSITIVE_INFINITY,
     );
-    if (silentMs > limitMs) this.fail(new ZmtpError(`Nothing heard for ${Math.round(silentMs)} ms`));
+    if (silentMs > limitMs && !this.#isHeld) this.fail(new ZmtpError(`Nothing heard for ${Math.round(silentMs)} ms`));
     else if (heartbeatMs > 0 && nowMs - this.#pingedAtMs >= heartbeatMs) {
       this.#pingedAtMs = nowMs;
       this.sendAside(this.link.ping(heartbeatMs * 3));
