@@ -16,12 +16,12 @@ import type { BreakerEvent, FailureKind, Transition } from "./breaker.ts";
 import { Chooser, ejectOutlier } from "./choice.ts";
 import type { ClientHandlers, ClientSocket } from "./client-socket.ts";
 import { Connection, type Dial, type Ending } from "./connection.ts";
+import { Dialler, type DiallerParts, type ServerSocket } from "./dialler.ts";
 import { Limits } from "./limits.ts";
 import type { ProxyPlan } from "./plan.ts";
 import type { Lookup } from "./resolver.ts";
+import { Refusals } from "./refusals.ts";
 import { Front } from "./tls/front.ts";
-import { headerFor } from "./tls/header-out.ts";
-import { Origination } from "./tls/origination.ts";
 import { Upstream } from "./upstream.ts";
 
 /** What a proxy needs. */
@@ -55,13 +55,9 @@ export interface ProxyCounts {
 }
 
 type Client = ClientSocket<Connection>;
-type ServerSocket = Bun.Socket<Dial>;
 
 /** Upstreams that a connection is tried at, at most. */
 const attemptsMax = 3;
-/** Clients that were told no in bytes and are waited for until they have read them. */
-const lingeringMax = 1000;
-const lingerMs = 2000;
 /** After a reset of the upstream, so long may the client's system still deliver what came before. */
 const lastBytesMs = 200;
 /** And so long may the client take to read what waits here. */
@@ -84,19 +80,16 @@ export class Proxy {
   readonly #looksAtAddress: boolean;
   readonly #connections = new Set<Connection>();
   readonly #queue = new Set<Connection>();
-  readonly #lingering = new Map<Client, number>();
+  readonly #refusals: Refusals<Connection>;
   readonly #clientHandlers: ClientHandlers<Connection>;
-  readonly #serverHandlers: Bun.SocketHandler<Dial>;
   readonly #lookMs: number;
   readonly #emptied = new Set<() => void>();
   #listener: { stop(): void } | undefined;
   /** Where clients meet more than TCP. */
   readonly #front: Front | undefined;
-  /** Where upstreams are spoken to with TLS. */
-  readonly #origination: Origination | undefined;
+  readonly #dialler: Dialler;
   #port = 0;
   #served = 0;
-  #abandoned = 0;
   #isLooking = false;
   #isDraining = false;
   #ownFailures = 0;
@@ -120,6 +113,7 @@ export class Proxy {
         }),
     );
     this.#chooser = new Chooser(this.upstreams, plan.balance);
+    this.#refusals = new Refusals(plan.refusal);
     this.#limits = new Limits(plan, clock.monotonicMs());
     this.#isLimited = plan.rate > 0 || plan.ratePerClient > 0 || plan.maxPerClient > 0;
     this.#looksAtAddress =
@@ -127,12 +121,17 @@ export class Proxy {
     const waits = [plan.dialMs, plan.firstByteMs, plan.idleMs, plan.healthyMs, plan.queueMs].filter((ms) => ms > 0);
     this.#lookMs = Math.min(500, Math.max(20, Math.min(...waits) / 8));
     this.#clientHandlers = this.#handleClients();
-    this.#serverHandlers = this.#handleServers();
     const { edge } = plan;
     const handlers = this.#clientHandlers;
     const { log } = parts;
     this.#front = edge.tls || edge.headersFrom ? new Front({ edge, clock, log, handlers }) : undefined;
-    this.#origination = edge.upstreamTls && new Origination(edge.upstreamTls, clock);
+    this.#dialler = new Dialler({
+      plan,
+      clock,
+      handlers: this.#handleServers(),
+      dialed: (socket) => this.#dialed(socket),
+      failed: (dial, failure) => this.#dialFailed(dial, failure),
+    });
   }
 
   /** Where it really listens. */
@@ -177,7 +176,7 @@ export class Proxy {
     return [
       ...(certificates?.problems ?? []),
       ...(certificates?.all ?? []).flatMap((certificate) => expiryWarning(certificate, nowAt) ?? []),
-      ...(this.#origination?.problems ?? []),
+      ...this.#dialler.problems,
     ];
   }
 
@@ -247,7 +246,7 @@ export class Proxy {
     for (const { resolver } of this.upstreams) resolver.stop();
     this.#cancelLook();
     this.#front?.stop();
-    for (const socket of this.#lingering.keys()) socket.terminate();
+    this.#refusals.stop();
   }
 
   /** All connections, for looking at. */
@@ -272,7 +271,7 @@ export class Proxy {
       close: (socket, failure) => {
         const connection = socket.data;
         if (connection) this.#clientClosed(connection, failure !== undefined && failure !== null);
-        else this.#lingering.delete(socket);
+        else this.#refusals.forget(socket);
       },
       error: (socket, failure) => {
         this.#parts.failed(failure);
@@ -281,21 +280,8 @@ export class Proxy {
     };
   }
 
-  #handleServers(): Bun.SocketHandler<Dial> {
+  #handleServers(): DiallerParts["handlers"] {
     return {
-      open: (socket) => {
-        if (this.#origination) socket.data.shaking = socket;
-        else this.#dialed(socket);
-      },
-      handshake: (socket, isDone) => {
-        if (!this.#origination) return;
-        // One that was refused is closed soon, and only then is the dial over.
-        if (!this.#origination.accepts(socket, isDone)) socket.terminate();
-        else {
-          socket.data.shaking = undefined;
-          this.#dialed(socket);
-        }
-      },
       data: (socket, chunk) => {
         const { connection } = socket.data;
         connection.down.take(chunk);
@@ -303,30 +289,18 @@ export class Proxy {
         if (connection.isUnjudged && connection.down.bytes >= this.plan.healthyBytes) connection.judge("success");
       },
       drain(socket) {
-        if (!socket.data.shaking) socket.data.connection.up.drain();
+        socket.data.connection.up.drain();
       },
-      end(socket) {
-        const { connection, shaking } = socket.data;
-        if (shaking) {
-          socket.terminate();
-          return;
-        }
+      end({ data: { connection } }) {
         if (connection.isUnjudged)
           connection.judge(connection.down.bytes === 0 && !connection.up.isEnded ? "closed-early" : "success");
         connection.down.end();
       },
-      close: (socket, failure) => {
-        const dial = socket.data;
-        if (dial.shaking) {
-          dial.shaking = undefined;
-          this.#dialFailed(dial, failure);
-        } else if (!dial.isAbandoned) this.#serverClosed(dial, failure !== undefined && failure !== null);
-      },
+      close: (socket, failure) => this.#serverClosed(socket.data, failure !== undefined && failure !== null),
       error: (socket, failure) => {
         this.#parts.failed(failure);
         socket.terminate();
       },
-      connectError: (socket, failure) => this.#dialFailed(socket.data, failure),
     };
   }
 
@@ -347,7 +321,7 @@ export class Proxy {
     this.#connections.add(connection);
     this.#look();
     this.#parts.prepare?.(connection);
-    if (this.plan.maxConnections > 0 && this.#served + this.#abandoned >= this.plan.maxConnections)
+    if (this.plan.maxConnections > 0 && this.#served + this.#dialler.abandoned >= this.plan.maxConnections)
       this.#enqueue(connection);
     else this.#serve(connection);
   }
@@ -374,74 +348,21 @@ export class Proxy {
     }
     const { ticket, upstream } = choice;
     connection.assign(upstream, ticket);
-    upstream.dials++;
-    upstream.active++;
-    const dial: Dial = { connection, upstream, startedMs: this.#clock.monotonicMs(), isAbandoned: false };
-    connection.dial = dial;
-    const hostname = upstream.resolver.next();
-    if (hostname === undefined) {
-      this.#dialFailed(dial, new Error(upstream.resolver.failure));
-      return;
-    }
-    try {
-      this.#connect(dial, hostname);
-    } catch (thrown) {
-      this.#dialFailed(dial, thrown);
-    }
-  }
-
-  #connect(dial: Dial, hostname: string): void {
-    const { host, port } = dial.upstream.plan.address;
-    const at = { hostname, port, allowHalfOpen: true, data: dial };
-    const tls = this.#origination?.optionsFor(host, (dial.connection.client as Client | undefined)?.notes);
-    if (!tls) void Bun.connect<Dial>({ ...at, socket: this.#serverHandlers });
-    else if (!this.plan.edge.sendHeader) void Bun.connect<Dial>({ ...at, tls, socket: this.#serverHandlers });
-    else {
-      // The header comes before the handshake. What the bare socket tells afterwards is told by the other one, too.
-      const socket: Bun.SocketHandler<Dial> = {
-        open: (bare) => {
-          this.#sendHeader(bare);
-          bare.upgradeTLS({ data: dial, tls, socket: this.#serverHandlers });
-        },
-        data: () => undefined,
-        connectError: (_, failure) => this.#dialFailed(dial, failure),
-      };
-      void Bun.connect<Dial>({ ...at, socket });
-    }
-  }
-
-  #sendHeader(socket: ServerSocket): void {
-    const { sendHeader } = this.plan.edge;
-    const client = socket.data.connection.client as Client | undefined;
-    // On a socket that is new there is room for it.
-    if (sendHeader && client) socket.write(headerFor(client, sendHeader));
+    this.#dialler.dial(connection, upstream);
   }
 
   #dialed(socket: ServerSocket): void {
     const dial = socket.data;
     const { connection, upstream } = dial;
-    if (dial.isAbandoned) {
-      this.#abandoned--;
-      upstream.active--;
-      socket.terminate();
-      return;
-    }
     const nowMs = this.#clock.monotonicMs();
     const tookMs = nowMs - dial.startedMs;
     upstream.connecting.add(nowMs, tookMs);
     if (this.plan.slowConnectMs > 0 && tookMs > this.plan.slowConnectMs) this.#failed(connection, "slow-connect");
-    if (!this.#origination) this.#sendHeader(socket);
     connection.connect(socket, nowMs);
   }
 
   #dialFailed(dial: Dial, failure: unknown): void {
     const { connection, upstream } = dial;
-    upstream.active--;
-    if (dial.isAbandoned) {
-      this.#abandoned--;
-      return;
-    }
-    connection.dial = undefined;
     if (ownErrors.has(codeOf(failure))) {
       this.#ownFailures++;
       connection.judge("void");
@@ -508,14 +429,10 @@ export class Proxy {
     else connection.brokenMs = this.#clock.monotonicMs();
   }
 
-  /** Nobody waits for a dial any more; its descriptor is free when the system gives it up. */
+  /** Nobody waits for a dial any more. */
   #abandon(connection: Connection, dial: Dial): void {
-    dial.isAbandoned = true;
-    this.#abandoned++;
-    connection.dial = undefined;
     connection.judge("void");
-    // Who takes a connection but never agrees on TLS would keep it for ever.
-    dial.shaking?.terminate();
+    this.#dialler.abandon(dial);
   }
 
   /** Says no to a connection that was counted in. */
@@ -532,17 +449,8 @@ export class Proxy {
     connection.client = undefined;
     if (!socket) return;
     socket.data = undefined;
-    const { refusal } = this.plan;
-    if (refusal === "reset" || connection.down.bytes > 0) socket.terminate();
-    else if (refusal === "close" || this.#lingering.size >= lingeringMax) socket.end();
-    else {
-      // Closing while the client still sends would be a reset, which can overtake the answer.
-      this.#lingering.set(socket, this.#clock.monotonicMs() + lingerMs);
-      socket.resume();
-      socket.write(refusal === "http-503" ? unavailable : refusal.bytes);
-      socket.shutdown();
-      this.#look();
-    }
+    this.#refusals.refuse(socket, connection.down.bytes > 0, this.#clock.monotonicMs());
+    if (this.#refusals.isWaiting) this.#look();
   }
 
   #over(connection: Connection): void {
@@ -568,7 +476,7 @@ export class Proxy {
 
   #serveQueue(): void {
     for (const connection of this.#queue) {
-      if (this.plan.maxConnections > 0 && this.#served + this.#abandoned >= this.plan.maxConnections) return;
+      if (this.plan.maxConnections > 0 && this.#served + this.#dialler.abandoned >= this.plan.maxConnections) return;
       this.#queue.delete(connection);
       this.#serve(connection);
       // It came back: the upstreams are full.
@@ -595,12 +503,12 @@ export class Proxy {
     this.#cancelLook = this.#clock.schedule(this.#lookMs, () => {
       this.#isLooking = false;
       this.#lookAtAll(this.#clock.monotonicMs());
-      if (this.#connections.size > 0 || this.#lingering.size > 0) this.#look();
+      if (this.#connections.size > 0 || this.#refusals.isWaiting) this.#look();
     });
   }
 
   #lookAtAll(nowMs: number): void {
-    for (const [socket, untilMs] of this.#lingering) if (nowMs >= untilMs) socket.terminate();
+    this.#refusals.look(nowMs);
     for (const connection of this.#connections) {
       if (connection.server !== undefined) this.#lookAt(connection, nowMs);
       else if (connection.dial !== undefined) this.#lookAtDial(connection, connection.dial, nowMs);
@@ -659,20 +567,6 @@ export class Proxy {
     }
   }
 }
-
-const unavailableText = "Service Unavailable: the upstream is not answering\n";
-const unavailable = new TextEncoder().encode(
-  [
-    "HTTP/1.1 503 Service Unavailable",
-    "Content-Type: text/plain; charset=utf-8",
-    `Content-Length: ${unavailableText.length}`,
-    "Retry-After: 1",
-    "Cache-Control: no-store",
-    "Connection: close",
-    "",
-    unavailableText,
-  ].join("\r\n"),
-);
 
 function codeOf(failure: unknown): string {
   return failure instanceof Error && "code" in failure ? String(failure.code) : "";
