@@ -29,6 +29,8 @@ export interface EvaluateOptions extends QueryLimits {
   readonly signal?: AbortSignal;
   /** From 0 to below 1, for `randomWalk`. @default a fixed sequence */
   readonly random?: () => number;
+  /** Called after each function; what it promises is waited for, so that others get their turn in between. */
+  readonly turn?: () => Promise<void> | undefined;
 }
 
 type Replacements = ReadonlyMap<string, Literal> | undefined;
@@ -144,6 +146,8 @@ class Query {
     const isNested = "lists" in result;
     const lists = isNested ? result.lists : [result];
     this.#charge(lists.flat());
+    const turn = this.#options.turn?.();
+    if (turn) await turn;
     return { lists, isNested };
   }
 

@@ -105,6 +105,17 @@ export function encodePickleValue(value: Picklable): Uint8Array {
   return output.bytes();
 }
 
+/** The pickle of a list in pieces, one for each item and one at each end. Together they are {@link encodePickleValue}'s. */
+export function* pickleListPieces(items: Iterable<Picklable>): Generator<Uint8Array> {
+  yield Uint8Array.of(0x80, 2, 0x5d, 0x28);
+  for (const item of items) {
+    const output = new Output();
+    write(output, item);
+    yield output.bytes();
+  }
+  yield Uint8Array.of(0x65, 0x2e);
+}
+
 /** A pickle of `[(path, (seconds, value)), …]`, protocol 2. */
 export function encodePointTuples(points: Iterable<{ path: string; value: number; atSeconds: number }>): Uint8Array {
   const output = new Output();

@@ -3,9 +3,11 @@
  *
  * JSON thins series out to `maxDataPoints` first. Numbers follow Python where the text is Python's (`raw`, `csv`); in JSON a value that
  * is not known is null, and an infinite one 1e9999, which readers take for infinite.
+ *
+ * An answer is made in pieces of a few thousand values at most, so that whoever sends a large one can do other things between.
  */
 import { formatFloat } from "./number.ts";
-import { encodePickleValue, type Picklable } from "./pickle-writer.ts";
+import { type Picklable, pickleListPieces } from "./pickle-writer.ts";
 import { consolidate, type Series } from "./series.ts";
 import { wallAt } from "./zone.ts";
 
@@ -27,6 +29,17 @@ export interface Rendered {
   readonly body: string | Uint8Array;
   readonly contentType: string;
 }
+
+/** An answer that is made while it is read: texts, or bytes. Some pieces are empty, after much work that made no text. */
+export interface RenderedPieces {
+  readonly pieces: Iterable<string> | Iterable<Uint8Array>;
+  readonly contentType: string;
+}
+
+/** Values that become one piece at most. */
+const pieceValues = 4096;
+/** Texts of times are kept for series of up to so many values. */
+const keptTimes = 100_000;
 
 /** One value and its time. NaN is not known. */
 export type Datapoint = readonly [number, number];
@@ -82,26 +95,35 @@ export interface RenderedSeries {
 }
 
 /** Series with what is shown of each. Those of which nothing is are left out when nothing unknown is wanted. */
-function shownSeries(list: readonly Series[], options: RenderOptions): { series: Series; shown: Shown }[] {
-  if (!list.some((series) => series.values.length > 0)) return [];
+function* shownSeries(
+  list: readonly Series[],
+  options: RenderOptions,
+): Generator<{ series: Series; shown: Shown; isLeftOut: boolean }> {
+  if (!list.some((series) => series.values.length > 0)) return;
   const start = list.reduce((least, series) => Math.min(least, series.startSeconds), Infinity);
   const end = list.reduce((most, series) => Math.max(most, series.endSeconds), -Infinity);
   const { maxDataPoints } = options;
-  const all = list.map((series) => {
+  for (const series of list) {
     const shown = maxDataPoints === undefined ? shownOf(series) : thinned(series, maxDataPoints, end - start);
-    return { series, shown };
-  });
-  if (!options.noNullPoints) return all;
-  return all.filter(({ shown }) => shown.values.subarray(0, shown.length).some((value) => value === value));
+    const isKnown = !options.noNullPoints || isAnyKnown(shown);
+    yield { series, shown, isLeftOut: !isKnown };
+  }
+}
+
+function isAnyKnown({ values, length }: Shown): boolean {
+  for (let index = 0; index < length; index++) if (values[index] === values[index]) return true;
+  return false;
 }
 
 /** What the JSON answer says, before it is text. */
 export function seriesForJson(list: readonly Series[], options: RenderOptions = {}): RenderedSeries[] {
-  return shownSeries(list, options).map(({ series, shown }) => ({
-    target: series.name,
-    tags: series.tags,
-    datapoints: datapointsOf(shown, options.noNullPoints),
-  }));
+  return [...shownSeries(list, options)]
+    .filter(({ isLeftOut }) => !isLeftOut)
+    .map(({ series, shown }) => ({
+      target: series.name,
+      tags: series.tags,
+      datapoints: datapointsOf(shown, options.noNullPoints),
+    }));
 }
 
 function numberText(value: number): string {
@@ -120,92 +142,163 @@ function spaced(value: readonly string[] | Readonly<Record<string, string>>): st
     .join(", ")}}`;
 }
 
-function wrap(text: string, options: RenderOptions): Rendered {
-  if (options.jsonp === undefined) return { body: text, contentType: "application/json" };
-  return { body: `${options.jsonp}(${text})`, contentType: "text/javascript" };
+/** JSON, as it is or in a call of a function. */
+function wrap(pieces: Iterable<string>, { jsonp }: RenderOptions): RenderedPieces {
+  if (jsonp === undefined) return { pieces, contentType: "application/json" };
+  const called = function* () {
+    yield `${jsonp}(`;
+    yield* pieces;
+    yield ")";
+  };
+  return { pieces: called(), contentType: "text/javascript" };
+}
+
+/** The whole of a text in pieces. */
+function whole({ pieces, contentType }: RenderedPieces): Rendered {
+  const all = [...(pieces as Iterable<string>)];
+  return { body: all.join(""), contentType };
 }
 
 /** `[{"target", "tags", "datapoints": [[value, seconds], …]}, …]` */
 export function renderJson(list: readonly Series[], options: RenderOptions = {}): Rendered {
+  return whole(wrap(jsonPieces(list, options), options));
+}
+
+/** The text of {@link renderJson} without the call of a function, in pieces. */
+export function* jsonPieces(list: readonly Series[], options: RenderOptions): Generator<string> {
   const between = options.pretty ? ", \n" : ", ";
   // Series of one answer mostly share their times, whose texts are therefore made once.
-  const known = new Map<string, readonly string[]>();
-  const texts = shownSeries(list, options).map(({ series, shown }) => {
-    const { values, length, startSeconds, stepSeconds } = shown;
-    const key = `${startSeconds}/${stepSeconds}/${length}`;
-    const times = known.get(key) ?? Array.from({ length }, (_, index) => `, ${startSeconds + index * stepSeconds}]`);
-    known.set(key, times);
-    const points: string[] = [];
-    for (let index = 0; index < length; index++) {
-      const value = values[index] ?? Number.NaN;
-      if (options.noNullPoints && value !== value) continue;
-      points.push(points.length === 0 ? "[" : `${between}[`, numberText(value), times[index] ?? "");
+  const known = new Map<string, string[]>();
+  let isFirst = true;
+  yield "[";
+  for (const { series, shown, isLeftOut } of shownSeries(list, options)) {
+    if (isLeftOut) {
+      yield "";
+      continue;
     }
-    const tags = spaced(series.tags);
-    return `{"target": ${JSON.stringify(series.name)}, "tags": ${tags}, "datapoints": [${points.join("")}]}`;
-  });
-  return wrap(`[${texts.join(between)}]`, options);
+    const { values, length, startSeconds, stepSeconds } = shown;
+    const key = `${startSeconds}/${stepSeconds}`;
+    const isKept = length <= keptTimes;
+    const kept = (isKept ? known.get(key) : undefined) ?? [];
+    if (isKept) known.set(key, kept);
+    const head = `${isFirst ? "" : between}{"target": ${JSON.stringify(series.name)}, "tags": ${spaced(series.tags)}, "datapoints": [`;
+    isFirst = false;
+    let piece: string[] = [head];
+    let isFirstPoint = true;
+    for (let from = 0; from < length; from += pieceValues) {
+      const to = Math.min(length, from + pieceValues);
+      const keptUntil = isKept ? to : 0;
+      for (let at = kept.length; at < keptUntil; at++) kept.push(`, ${startSeconds + at * stepSeconds}]`);
+      for (let index = from; index < to; index++) {
+        const value = values[index] ?? Number.NaN;
+        if (options.noNullPoints && value !== value) continue;
+        const time = kept[index] ?? `, ${startSeconds + index * stepSeconds}]`;
+        piece.push(isFirstPoint ? "[" : `${between}[`, numberText(value), time);
+        isFirstPoint = false;
+      }
+      if (to === length) break;
+      yield piece.join("");
+      piece = [];
+    }
+    piece.push("]}");
+    yield piece.join("");
+  }
+  yield "]";
 }
 
 /** One line a series: `name,start,end,step|1.0,2.0,None`. */
 export function renderRaw(list: readonly Series[]): Rendered {
-  const lines = list.map((series) => {
-    const values = Array.from(series.values, (value) => (value === value ? formatFloat(value) : "None")).join(",");
-    const times = [series.startSeconds, series.endSeconds, series.stepSeconds].map(Math.trunc).join(",");
-    return `${series.name},${times}|${values}\n`;
-  });
-  return { body: lines.join(""), contentType: "text/plain" };
+  return whole(rawPieces(list));
+}
+
+function rawPieces(list: readonly Series[]): RenderedPieces {
+  const lines = function* () {
+    for (const { name, startSeconds, endSeconds, stepSeconds, values } of list) {
+      let start = `${name},${[startSeconds, endSeconds, stepSeconds].map(Math.trunc).join(",")}|`;
+      for (let from = 0; from < values.length; from += pieceValues) {
+        const part = values.subarray(from, from + pieceValues);
+        yield start + Array.from(part, (value) => (value === value ? formatFloat(value) : "None")).join(",");
+        start = ",";
+      }
+      yield values.length === 0 ? `${start}\n` : "\n";
+    }
+  };
+  return { pieces: lines(), contentType: "text/plain" };
 }
 
 const pad = (value: number, width = 2) => String(value).padStart(width, "0");
 
 /** One line a value: `name,2026-11-21 21:44:30,58.0`. */
 export function renderCsv(list: readonly Series[], options: RenderOptions = {}): Rendered {
-  const lines: string[] = [];
+  return whole({ pieces: csvLines(list, options), contentType: "text/csv" });
+}
+
+function* csvLines(list: readonly Series[], options: RenderOptions): Generator<string> {
   for (const series of list) {
     const name = /[",\r\n]/.test(series.name) ? `"${series.name.replaceAll('"', '""')}"` : series.name;
-    series.values.forEach((value, index) => {
+    for (let index = 0; index < series.values.length; index++) {
+      const value = series.values[index] ?? Number.NaN;
       const at = wallAt(series.startSeconds + index * series.stepSeconds, options.timeZone ?? "UTC");
       const day = `${pad(at.year, 4)}-${pad(at.month)}-${pad(at.day)}`;
       const time = `${pad(at.hour)}:${pad(at.minute)}:${pad(at.second)}`;
-      lines.push(`${name},${day} ${time},${value === value ? formatFloat(value) : ""}\r\n`);
-    });
+      yield `${name},${day} ${time},${value === value ? formatFloat(value) : ""}\r\n`;
+    }
   }
-  return { body: lines.join(""), contentType: "text/csv" };
 }
 
 /** `{"labels": ["Time", …], "data": [[milliseconds, value, …], …]}`, by the times of the first series. */
 export function renderDygraph(list: readonly Series[], options: RenderOptions = {}): Rendered {
+  return whole(wrap(dygraphPieces(list), options));
+}
+
+function* dygraphPieces(list: readonly Series[]): Generator<string> {
   const [first] = list;
-  if (first === undefined) return wrap("{}", options);
-  const rows = Array.from({ length: first.values.length }, (_, index) => {
+  if (first === undefined) {
+    yield "{}";
+    return;
+  }
+  yield `{"labels" : ${spaced(["Time", ...list.map((series) => series.name)])}, "data" : [`;
+  for (let index = 0; index < first.values.length; index++) {
     const at = (first.startSeconds + index * first.stepSeconds) * 1000;
     const values = list.map((series) => {
       const value = series.values[index] ?? Number.NaN;
       return value === Infinity ? "Infinity" : value === -Infinity ? "-Infinity" : numberText(value);
     });
-    return `[${[at, ...values].join(", ")}]`;
-  });
-  const labels = spaced(["Time", ...list.map((series) => series.name)]);
-  return wrap(`{"labels" : ${labels}, "data" : [${rows.join(", ")}]}`, options);
+    yield `${index === 0 ? "" : ", "}[${[at, ...values].join(", ")}]`;
+  }
+  yield "]}";
 }
 
 /** `[{"target", "datapoints": [{"x": seconds, "y": value}, …]}, …]` */
 export function renderRickshaw(list: readonly Series[], options: RenderOptions = {}): Rendered {
-  const texts = list.map((series) => {
-    const points = Array.from(series.values, (value, index) => {
-      return `{"x": ${series.startSeconds + index * series.stepSeconds}, "y": ${numberText(value)}}`;
-    });
-    return `{"target": ${JSON.stringify(series.name)}, "datapoints": [${points.join(", ")}]}`;
-  });
-  return wrap(`[${texts.join(", ")}]`, options);
+  return whole(wrap(rickshawPieces(list), options));
+}
+
+function* rickshawPieces(list: readonly Series[]): Generator<string> {
+  yield "[";
+  for (const [which, series] of list.entries()) {
+    yield `${which === 0 ? "" : ", "}{"target": ${JSON.stringify(series.name)}, "datapoints": [`;
+    for (let from = 0; from < series.values.length; from += pieceValues) {
+      const points = Array.from(series.values.subarray(from, from + pieceValues), (value, index) => {
+        const at = series.startSeconds + (from + index) * series.stepSeconds;
+        return `{"x": ${at}, "y": ${numberText(value)}}`;
+      });
+      yield (from === 0 ? "" : ", ") + points.join(", ");
+    }
+    yield "]}";
+  }
+  yield "]";
 }
 
 /** A pickled list of dicts, which other Graphites read. */
 export function renderPickle(list: readonly Series[]): Rendered {
-  const value = list.map(
-    (series) =>
-      new Map<string, Picklable>([
+  return { body: new Uint8Array(Buffer.concat([...picklePieces(list)])), contentType: "application/pickle" };
+}
+
+function picklePieces(list: readonly Series[]): Generator<Uint8Array> {
+  const dicts = function* () {
+    for (const series of list) {
+      yield new Map<string, Picklable>([
         ["name", series.name],
         ["start", series.startSeconds],
         ["end", series.endSeconds],
@@ -215,9 +308,10 @@ export function renderPickle(list: readonly Series[]): Rendered {
         ["valuesPerPoint", 1],
         ["consolidationFunc", series.consolidation],
         ["xFilesFactor", series.xFilesFactor],
-      ]),
-  );
-  return { body: encodePickleValue(value), contentType: "application/pickle" };
+      ]);
+    }
+  };
+  return pickleListPieces(dicts());
 }
 
 /** The formats that are not pictures. */
@@ -229,3 +323,14 @@ export const renderers: ReadonlyMap<string, (list: readonly Series[], options?: 
   ["rickshaw", renderRickshaw],
   ["pickle", renderPickle],
 ]);
+
+/** The same in pieces. */
+export const pieceRenderers: ReadonlyMap<string, (list: readonly Series[], options: RenderOptions) => RenderedPieces> =
+  new Map<string, (list: readonly Series[], options: RenderOptions) => RenderedPieces>([
+    ["json", (list, options) => wrap(jsonPieces(list, options), options)],
+    ["raw", (list) => rawPieces(list)],
+    ["csv", (list, options) => ({ pieces: csvLines(list, options), contentType: "text/csv" })],
+    ["dygraph", (list, options) => wrap(dygraphPieces(list), options)],
+    ["rickshaw", (list, options) => wrap(rickshawPieces(list), options)],
+    ["pickle", (list) => ({ pieces: picklePieces(list), contentType: "application/pickle" })],
+  ]);

@@ -5,6 +5,7 @@
 import type { Clock } from "../../kit/clock.ts";
 import { Fault } from "../../kit/fault.ts";
 import { requestBody } from "../../kit/http/body.ts";
+import { sentStreamOf } from "../../kit/http/stream.ts";
 import { pathOf } from "../../kit/http/target.ts";
 import { LineDecoder } from "../../lib/graphite/line.ts";
 import { parametersOf } from "./ask.ts";
@@ -75,8 +76,9 @@ export function seriesRoutes(parts: SeriesHttpParts): (request: Request) => Prom
     if (path === "/render") {
       if (parameters.get("each") === "1") return renderEach(parameters, parts, request.signal);
       const { body, contentType } = await render(parameters, parts, request.signal);
-      const bytes = typeof body === "string" ? body : Uint8Array.from(body);
-      return new Response(bytes, { headers: { "Content-Type": contentType, "Cache-Control": "no-store" } });
+      const sent =
+        typeof body === "string" ? body : body instanceof Uint8Array ? Uint8Array.from(body) : sentStreamOf(body);
+      return new Response(sent, { headers: { "Content-Type": contentType, "Cache-Control": "no-store" } });
     }
     if (path === "/metrics" || path === "/metrics/find") return findNames(parameters, store);
     if (path === "/metrics/expand") return expandNames(parameters, store);

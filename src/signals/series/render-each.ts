@@ -7,14 +7,13 @@
 import { Fault } from "../../kit/fault.ts";
 import { ParameterError } from "../../lib/graphite/call.ts";
 import { evaluateTargets } from "../../lib/graphite/evaluate.ts";
-import { renderJson } from "../../lib/graphite/render-format.ts";
+import { jsonPieces } from "../../lib/graphite/render-format.ts";
 import { allOf, momentOf, numberOf } from "./ask.ts";
 import type { RenderParts } from "./render.ts";
 import { storeSource } from "./source.ts";
+import { Turns } from "./turns.ts";
 
 const targetsMax = 2000;
-/** How long the event loop may be kept before others get their turn. */
-const turnMs = 12;
 
 /** The answer. Faults as `/render` for what concerns all targets. */
 export async function renderEach(
@@ -32,17 +31,15 @@ export async function renderEach(
   const maxDataPoints = numberOf(parameters, "maxDataPoints");
   const targets = parameters.getAll("target");
   if (allOf(parameters, "target").length > targetsMax) throw invalid(`more than ${targetsMax} targets at once`);
-  const source = storeSource(parts.store, parts.events, nowSeconds);
+  const turns = parts.turns ?? new Turns(clock);
+  const source = storeSource(parts.store, parts.events, nowSeconds, turns);
   const startedMs = clock.monotonicMs();
-  let turnEndsMs = startedMs + turnMs;
   const answers: string[] = [];
   // One bound for all of the targets, as all answers are in memory together.
   let pointsLeft = bounds.maxPoints;
   for (const target of targets) {
-    if (clock.monotonicMs() > turnEndsMs) {
-      await new Promise<void>((resolve) => setImmediate(resolve));
-      turnEndsMs = clock.monotonicMs() + turnMs;
-    }
+    const turn = turns.next();
+    if (turn) await turn;
     signal.throwIfAborted();
     try {
       const series = await evaluateTargets([target], {
@@ -55,10 +52,16 @@ export async function renderEach(
         maxPoints: pointsLeft,
         isOver: () => signal.aborted || clock.monotonicMs() - startedMs > bounds.timeoutMs,
         signal,
+        turn: () => turns.next(),
       });
       pointsLeft -= series.reduce((sum, { values }) => sum + Math.min(values.length, maxDataPoints ?? Infinity), 0);
-      const { body } = renderJson(series, maxDataPoints === undefined ? {} : { maxDataPoints });
-      answers.push(`{"series": ${String(body)}}`);
+      const body: string[] = [];
+      for (const piece of jsonPieces(series, maxDataPoints === undefined ? {} : { maxDataPoints })) {
+        body.push(piece);
+        const other = turns.next();
+        if (other) await other;
+      }
+      answers.push(`{"series": ${body.join("")}}`);
     } catch (thrown) {
       answers.push(JSON.stringify(refusalOf(thrown)));
     }

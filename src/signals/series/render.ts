@@ -1,15 +1,19 @@
-/** `/render`: targets become series, series an answer in one of Graphite's formats, within bounds of points and time. */
+/**
+ * `/render`: targets become series, series an answer in one of Graphite's formats, within bounds of points and time. A large
+ * one is made while it is sent, and between its parts others get their turn.
+ */
 import type { Clock } from "../../kit/clock.ts";
 import { Fault } from "../../kit/fault.ts";
 import { ParameterError } from "../../lib/graphite/call.ts";
 import { evaluateTargets } from "../../lib/graphite/evaluate.ts";
-import { type Rendered, renderers } from "../../lib/graphite/render-format.ts";
+import { pieceRenderers, type Rendered, type RenderedPieces } from "../../lib/graphite/render-format.ts";
 import type { Series } from "../../lib/graphite/series.ts";
 import { allOf, momentOf, numberOf } from "./ask.ts";
 import type { EventsStore } from "./events-store.ts";
 import { type PictureFormat, pictureOf } from "./picture.ts";
 import { storeSource } from "./source.ts";
 import type { SeriesStore } from "./store.ts";
+import { Turns } from "./turns.ts";
 
 /** Bounds of one query. */
 export interface QueryBounds {
@@ -24,13 +28,32 @@ export interface RenderParts {
   events: EventsStore;
   clock: Clock;
   bounds: QueryBounds;
+  /** Turns given between parts of the work. @default by the clock */
+  turns?: Turns;
+}
+
+/** An answer, whole or made while it is read. */
+export interface RenderAnswer {
+  readonly body: string | Uint8Array | AsyncIterable<Uint8Array>;
+  readonly contentType: string;
 }
 
 /** Makes an answer of series. */
-type Format = (series: readonly Series[], signal: AbortSignal) => Rendered | Promise<Rendered>;
+type Format = (series: readonly Series[], signal: AbortSignal) => RenderedPieces | Promise<Rendered>;
 
-/** The answer to a render request. Faults: `series/render` with Graphite's words, those of the store. */
-export async function render(parameters: URLSearchParams, parts: RenderParts, signal: AbortSignal): Promise<Rendered> {
+/** Answers of up to so many characters or bytes are made whole. */
+const wholeMax = 256 * 1024;
+const chunkMax = 64 * 1024;
+
+/**
+ * The answer to a render request. What it promises while it is read rejects when `signal` aborts. Faults: `series/render`
+ * with Graphite's words, those of the store.
+ */
+export async function render(
+  parameters: URLSearchParams,
+  parts: RenderParts,
+  signal: AbortSignal,
+): Promise<RenderAnswer> {
   const { clock, bounds } = parts;
   const timeZone = parameters.get("tz") || "UTC";
   const nowSeconds = momentOf(parameters, "now", "now", Math.floor(clock.now() / 1000), timeZone);
@@ -39,10 +62,11 @@ export async function render(parameters: URLSearchParams, parts: RenderParts, si
   if (fromSeconds > untilSeconds) [fromSeconds, untilSeconds] = [untilSeconds, fromSeconds];
   if (fromSeconds === untilSeconds) throw invalid("from and until are the same time");
   const startedMs = clock.monotonicMs();
+  const turns = parts.turns ?? new Turns(clock);
   try {
     const format = await formatOf(parameters, timeZone);
     const series = await evaluateTargets(allOf(parameters, "target"), {
-      source: storeSource(parts.store, parts.events, nowSeconds),
+      source: storeSource(parts.store, parts.events, nowSeconds, turns),
       fromSeconds,
       untilSeconds,
       nowSeconds,
@@ -52,9 +76,12 @@ export async function render(parameters: URLSearchParams, parts: RenderParts, si
       maxPoints: bounds.maxPoints,
       isOver: () => signal.aborted || clock.monotonicMs() - startedMs > bounds.timeoutMs,
       signal,
+      turn: () => turns.next(),
       ...optional("xFilesFactor", numberOf(parameters, "xFilesFactor")),
     });
-    return await format(series, signal);
+    const rendered = await format(series, signal);
+    if ("body" in rendered) return rendered;
+    return { contentType: rendered.contentType, body: await bodyOf(rendered.pieces, turns, signal) };
   } catch (thrown) {
     // What was asked cannot be answered: its own words say why. Everything else is a bug, or the store's fault.
     if (thrown instanceof SyntaxError || thrown instanceof RangeError || thrown instanceof ParameterError) {
@@ -64,12 +91,69 @@ export async function render(parameters: URLSearchParams, parts: RenderParts, si
   }
 }
 
+/** Pieces as one text or one run of bytes when they are short, or else as chunks. */
+async function bodyOf(
+  pieces: RenderedPieces["pieces"],
+  turns: Turns,
+  signal: AbortSignal,
+): Promise<RenderAnswer["body"]> {
+  const iterator: Iterator<string | Uint8Array> = pieces[Symbol.iterator]();
+  const begun: (string | Uint8Array)[] = [];
+  let length = 0;
+  while (length <= wholeMax) {
+    const next = iterator.next();
+    if (next.done === true) {
+      const texts = begun.filter((piece) => typeof piece === "string");
+      return texts.length === begun.length ? texts.join("") : Buffer.concat(begun.map(bytesOf));
+    }
+    begun.push(next.value);
+    length += next.value.length;
+    const turn = turns.next();
+    if (turn) await turn;
+    signal.throwIfAborted();
+  }
+  return chunksOf(begun, iterator, turns, signal);
+}
+
+async function* chunksOf(
+  begun: readonly (string | Uint8Array)[],
+  rest: Iterator<string | Uint8Array>,
+  turns: Turns,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  for (const piece of begun) yield bytesOf(piece);
+  let text: string[] = [];
+  let length = 0;
+  for (let next = rest.next(); next.done !== true; next = rest.next()) {
+    const turn = turns.next();
+    if (turn) await turn;
+    signal.throwIfAborted();
+    if (typeof next.value !== "string") {
+      yield next.value;
+      continue;
+    }
+    text.push(next.value);
+    length += next.value.length;
+    if (length < chunkMax) continue;
+    yield bytesOf(text.join(""));
+    text = [];
+    length = 0;
+  }
+  if (length > 0) yield bytesOf(text.join(""));
+}
+
+const encoder = new TextEncoder();
+
+function bytesOf(piece: string | Uint8Array): Uint8Array {
+  return typeof piece === "string" ? encoder.encode(piece) : piece;
+}
+
 async function formatOf(parameters: URLSearchParams, timeZone: string): Promise<Format> {
   const name = nameOfFormat(parameters);
   if (name === "png" || name === "svg") return pictureOf(parameters, name satisfies PictureFormat);
-  const renderer = renderers.get(name);
+  const renderer = pieceRenderers.get(name);
   if (renderer === undefined) {
-    const wanted = ["png", "svg", ...renderers.keys()].join(", ");
+    const wanted = ["png", "svg", ...pieceRenderers.keys()].join(", ");
     throw invalid(
       name === "pdf"
         ? `format pdf is not drawn; wanted svg, which prints as well, or one of ${wanted}`

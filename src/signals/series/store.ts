@@ -255,6 +255,11 @@ export class SeriesStore {
     until: number,
     now = Math.floor(this.#clock.now() / 1000),
   ): SeriesRange[] {
+    return [...this.fetchEach(paths, from, until, now)];
+  }
+
+  /** The same one by one, each as it is when it is asked for; a series that was removed meanwhile is left out. Faults at the first. */
+  *fetchEach(paths: readonly string[], from: number, until: number, now: number): Generator<SeriesRange> {
     let points = 0;
     const bound = (count: number) => {
       points += count;
@@ -269,7 +274,11 @@ export class SeriesStore {
     const wanted = paths.flatMap((path) => this.#catalog.find(path) ?? []);
     // Nothing is read before it is known that all of it may be.
     for (const { schema } of wanted) bound(plannedPoints(schema.archives, { from, until, now }));
-    return wanted.flatMap((series) => fetchRange(this.#table, series, { from, until, now }) ?? []);
+    for (const { path } of wanted) {
+      const series = this.#catalog.find(path);
+      const range = series && fetchRange(this.#table, series, { from, until, now });
+      if (range) yield range;
+    }
   }
 
   /** Removes the series that a pattern matches (or of just this path). Their points go from the disk when files are next merged. */
