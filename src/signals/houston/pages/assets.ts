@@ -17,6 +17,7 @@ import completionText from "./completion.browser.js" with { type: "text" };
 import houstonStyles from "./houston.css" with { type: "text" };
 import keysText from "./keys.browser.js" with { type: "text" };
 import linesText from "./lines.browser.js" with { type: "text" };
+import scaleText from "./scale.browser.js" with { type: "text" };
 import timeText from "./time.browser.js" with { type: "text" };
 import unitsText from "./units.browser.js" with { type: "text" };
 
@@ -36,6 +37,7 @@ script("uplot", "uplot.js", `${uplotText}\nexport default uPlot;\n`);
 script("./units.browser.js", "houston-units.js", unitsText);
 script("./attributes.browser.js", "houston-attributes.js", attributesText);
 script("./columns.browser.js", "houston-columns.js", columnsText);
+script("./scale.browser.js", "houston-scale.js", scaleText);
 script("./lines.browser.js", "houston-lines.js", linesText);
 script("./chart.browser.js", "houston-chart.js", chartText);
 script("./asking.browser.js", "houston-asking.js", askingText);

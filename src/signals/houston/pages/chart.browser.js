@@ -7,6 +7,7 @@ import uPlot from "uplot";
 import { coloursOf, isSet, numberOf } from "./attributes.browser.js";
 import { columnsOf } from "./columns.browser.js";
 import { colour, drawLines, whenOf } from "./lines.browser.js";
+import { valueRange } from "./scale.browser.js";
 import { formatOf, stepsOf, timeWords } from "./units.browser.js";
 
 /** @typedef {import("./columns.browser.js").Series} Series */
@@ -45,6 +46,7 @@ export function draw(place, spec, found, time, before) {
   const list = coloursOf(attrs["colorList"]);
   const [low, high] = [numberOf(attrs["yMin"]), numberOf(attrs["yMax"])];
   const base = numberOf(attrs["logBase"]);
+  const isLog = base === 2 || base === 10;
   const paths = attrs["lineMode"] === "staircase" ? uPlot.paths.stepped?.({ align: 1 }) : undefined;
   const live = { raw: columns.raw, time };
   const series = columns.labels.map(({ isEarlier, name }, at) => {
@@ -86,16 +88,11 @@ export function draw(place, spec, found, time, before) {
       scales: {
         x: { range: () => [live.time.from, live.time.until] },
         y: {
-          ...(base === 2 || base === 10 ? { distr: 3, log: base } : {}),
-          range(_plot, min, max) {
-            if (base !== undefined && min !== null) return [low ?? min, high ?? max];
-            const [bottom, top] = uPlot.rangeNum(min ?? 0, max ?? 1, {
-              min: { pad: 0.1, soft: 0, mode: 2 },
-              max: { pad: 0.1 },
-            });
-            const floor = low ?? (isStacked ? Math.min(0, bottom ?? 0) : (bottom ?? 0));
-            return [floor, high ?? Math.max(top ?? 1, floor + 1e-9)];
-          },
+          ...(isLog ? { distr: 3, log: base } : {}),
+          range: (_plot, min, max) =>
+            valueRange(min, max, { low, high, isLog, isStacked }, (least, greatest) =>
+              uPlot.rangeNum(least, greatest, { min: { pad: 0.1, soft: 0, mode: 2 }, max: { pad: 0.1 } }),
+            ),
         },
       },
       axes: [

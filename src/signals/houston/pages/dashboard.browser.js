@@ -20,6 +20,7 @@ let version = 1;
 let isAsking = false;
 let isAway = false;
 let retryMs = 2000;
+let retry = 0;
 
 /** @param {Item[]} batch @param {{ from: string, until: string }} range @returns {Promise<{ from: number, until: number, charts: Answer[] }>} */
 function ask(batch, range) {
@@ -91,7 +92,9 @@ async function work() {
         true,
       );
     isAway = true;
-    setTimeout(() => void work(), retryMs);
+    // One that waits is enough, however often the page is refreshed meanwhile.
+    clearTimeout(retry);
+    retry = setTimeout(() => void work(), retryMs);
     retryMs = Math.min(60_000, retryMs * 2);
   } finally {
     isAsking = false;

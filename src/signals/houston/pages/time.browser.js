@@ -132,7 +132,8 @@ if (form instanceof HTMLFormElement && root) {
     const again = () => {
       if (!document.hidden && !/^\d+$/.test(shownTime().until)) document.dispatchEvent(new CustomEvent("time-changed"));
     };
-    if (seconds > 0) timer = setInterval(again, seconds * 1000);
+    // A browser takes no longer time than this, and would beat without pause.
+    if (seconds > 0) timer = setInterval(again, Math.min(2 ** 31 - 1, Math.max(1000, seconds * 1000)));
   };
   beat?.addEventListener("change", restart);
   restart();
