@@ -31,6 +31,8 @@ export interface SocketOptions {
   maxPeers?: number;
   /** Subscriptions of one peer. @default 100000 */
   maxSubscriptions?: number;
+  /** All topics of one peer together. @default 8 MiB */
+  maxSubscribedBytes?: number;
   /** The longest topic that may be subscribed to. @default 1024 */
   maxTopicBytes?: number;
   /** A peer that has not finished its handshake by then is dropped. @default 10 s */
@@ -62,6 +64,7 @@ export function settle(options: SocketOptions): SettledOptions {
     maxWaitingBytes: options.maxWaitingBytes ?? 16 << 20,
     maxPeers: options.maxPeers ?? 10_000,
     maxSubscriptions: options.maxSubscriptions ?? 100_000,
+    maxSubscribedBytes: options.maxSubscribedBytes ?? 8 << 20,
     maxTopicBytes: options.maxTopicBytes ?? 1024,
     handshakeMs: options.handshakeMs ?? 10_000,
     heartbeatMs: options.heartbeatMs ?? 0,

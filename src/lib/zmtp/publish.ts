@@ -64,12 +64,15 @@ export class Publisher extends ZmtpSocket {
       if (this.#subscriptions.remove(topic, peer)) this.#count(topic.toString("latin1"), -1);
       return;
     }
-    const { maxTopicBytes, maxSubscriptions } = this.#options;
+    const { maxSubscribedBytes, maxTopicBytes, maxSubscriptions } = this.#options;
     if (topic.length > maxTopicBytes) {
       throw new ZmtpError(`A topic of ${topic.length} bytes is longer than ${maxTopicBytes}`);
     }
     if (this.#subscriptions.count(peer) >= maxSubscriptions) {
       throw new ZmtpError(`The peer has more than ${maxSubscriptions} subscriptions`);
+    }
+    if (this.#subscriptions.sizeBytes(peer) + topic.length > maxSubscribedBytes) {
+      throw new ZmtpError(`The peer's subscriptions are longer than ${maxSubscribedBytes} bytes together`);
     }
     if (this.#subscriptions.add(topic, peer)) this.#count(topic.toString("latin1"), 1);
   }

@@ -4,6 +4,20 @@ import fc from "fast-check";
 
 import { Subscriptions } from "./subscriptions.ts";
 
+test("add: a prefix costs memory of the order of its own length", () => {
+  const subscriptions = new Subscriptions<number>();
+  const topics = Array.from({ length: 2000 }, (_none, index) => Buffer.alloc(1000, `${index} `));
+  Bun.gc(true);
+  const before = process.memoryUsage().rss;
+  for (const topic of topics) subscriptions.add(topic, 1);
+  Bun.gc(true);
+  expect(subscriptions.sizeBytes(1)).toBe(2_000_000);
+  // A tree of bytes took more than 300 MB.
+  expect(process.memoryUsage().rss - before).toBeLessThan(60_000_000);
+  expect(subscriptions.forget(1)).toHaveLength(2000);
+  expect(subscriptions.sizeBytes(1)).toBe(0);
+});
+
 test("match: as a plain list of prefixes would, however they came and went", () => {
   const topic = fc.stringMatching(/^[ab]{0,4}$/);
   const step = fc.record({

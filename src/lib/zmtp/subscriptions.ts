@@ -1,97 +1,109 @@
 /**
- * Who wants what: prefixes of bytes, counted, for two subscriptions to one topic need two to be cancelled. Looking up
- * whom a message concerns costs one step for each byte of its first frame, whatever the number of subscribers.
+ * Who wants what: prefixes of bytes, counted, for two subscriptions to one topic need two to be cancelled. Prefixes are
+ * looked up by the lengths that occur, so looking up whom a message concerns does not depend on the number of subscribers,
+ * and a prefix costs little more memory than its own bytes: a tree of bytes would cost two hundred times that.
  */
 
-interface Branch<Subscriber> {
-  next: Map<number, Branch<Subscriber>> | undefined;
-  /** Who subscribed to exactly this prefix, and how often. */
-  here: Map<Subscriber, number> | undefined;
+/** The prefixes of one subscriber. */
+interface Own {
+  /** How often each is subscribed to. */
+  readonly topics: Map<string, number>;
+  sizeBytes: number;
 }
 
 /** A set of prefixes, each with its subscribers. */
 export class Subscriptions<Subscriber> {
-  readonly #root: Branch<Subscriber> = { next: undefined, here: undefined };
-  /** For each subscriber its prefixes, as latin1 text, so that one who leaves is forgotten whole. */
-  readonly #topics = new Map<Subscriber, Set<string>>();
+  /** By prefix, as latin1 text. */
+  readonly #byTopic = new Map<string, Set<Subscriber>>();
+  readonly #bySubscriber = new Map<Subscriber, Own>();
+  /** How many distinct prefixes have a length. */
+  readonly #lengths = new Map<number, number>();
+  /** The lengths that occur, in order. */
+  #sorted: number[] = [];
 
   /** How many prefixes a subscriber has. */
   count(subscriber: Subscriber): number {
-    return this.#topics.get(subscriber)?.size ?? 0;
+    return this.#bySubscriber.get(subscriber)?.topics.size ?? 0;
+  }
+
+  /** How long the prefixes of a subscriber are together. */
+  sizeBytes(subscriber: Subscriber): number {
+    return this.#bySubscriber.get(subscriber)?.sizeBytes ?? 0;
   }
 
   /** Adds a subscription; true when the subscriber had none to this prefix. */
   add(topic: Uint8Array, subscriber: Subscriber): boolean {
-    let branch = this.#root;
-    for (const byte of topic) {
-      branch.next ??= new Map();
-      let next = branch.next.get(byte);
-      if (!next) {
-        next = { next: undefined, here: undefined };
-        branch.next.set(byte, next);
-      }
-      branch = next;
+    const text = textOf(topic);
+    let own = this.#bySubscriber.get(subscriber);
+    if (!own) this.#bySubscriber.set(subscriber, (own = { topics: new Map(), sizeBytes: 0 }));
+    const before = own.topics.get(text) ?? 0;
+    own.topics.set(text, before + 1);
+    if (before > 0) return false;
+    own.sizeBytes += text.length;
+    const others = this.#byTopic.get(text);
+    if (others) others.add(subscriber);
+    else {
+      this.#byTopic.set(text, new Set([subscriber]));
+      this.#count(text.length, 1);
     }
-    branch.here ??= new Map();
-    const before = branch.here.get(subscriber) ?? 0;
-    branch.here.set(subscriber, before + 1);
-    let topics = this.#topics.get(subscriber);
-    if (!topics) this.#topics.set(subscriber, (topics = new Set()));
-    topics.add(Buffer.from(topic).toString("latin1"));
-    return before === 0;
+    return true;
   }
 
   /** Takes one subscription back; true when it was the last one to this prefix. What was never there is passed over. */
   remove(topic: Uint8Array, subscriber: Subscriber): boolean {
-    return this.#remove(topic, subscriber, false);
+    const text = textOf(topic);
+    const own = this.#bySubscriber.get(subscriber);
+    const before = own?.topics.get(text);
+    if (!own || before === undefined) return false;
+    if (before > 1) {
+      own.topics.set(text, before - 1);
+      return false;
+    }
+    own.topics.delete(text);
+    own.sizeBytes -= text.length;
+    if (own.topics.size === 0) this.#bySubscriber.delete(subscriber);
+    this.#leave(text, subscriber);
+    return true;
   }
 
   /** Forgets a subscriber; gives the prefixes it had, as latin1 text. */
   forget(subscriber: Subscriber): string[] {
-    const topics = [...(this.#topics.get(subscriber) ?? [])];
-    for (const topic of topics) this.#remove(Buffer.from(topic, "latin1"), subscriber, true);
+    const topics = [...(this.#bySubscriber.get(subscriber)?.topics.keys() ?? [])];
+    this.#bySubscriber.delete(subscriber);
+    for (const topic of topics) this.#leave(topic, subscriber);
     return topics;
   }
 
   /** Everyone with a prefix of `address`, each once. */
   match(address: Uint8Array): Set<Subscriber> {
     const found = new Set<Subscriber>();
-    let branch: Branch<Subscriber> | undefined = this.#root;
-    for (let index = 0; branch; index++) {
-      if (branch.here) for (const subscriber of branch.here.keys()) found.add(subscriber);
-      if (index >= address.length) break;
-      branch = branch.next?.get(address[index] ?? 0);
+    const longest = Math.min(address.length, this.#sorted.at(-1) ?? 0);
+    const text = textOf(longest === address.length ? address : address.subarray(0, longest));
+    for (const length of this.#sorted) {
+      if (length > longest) break;
+      const subscribers = this.#byTopic.get(length === longest ? text : text.slice(0, length));
+      if (subscribers) for (const subscriber of subscribers) found.add(subscriber);
     }
     return found;
   }
 
-  #remove(topic: Uint8Array, subscriber: Subscriber, isWhole: boolean): boolean {
-    const path: Branch<Subscriber>[] = [this.#root];
-    for (const byte of topic) {
-      const next = path.at(-1)?.next?.get(byte);
-      if (!next) return false;
-      path.push(next);
-    }
-    const last = path.at(-1);
-    const before = last?.here?.get(subscriber);
-    if (!last?.here || before === undefined) return false;
-    if (before > 1 && !isWhole) {
-      last.here.set(subscriber, before - 1);
-      return false;
-    }
-    last.here.delete(subscriber);
-    if (last.here.size === 0) last.here = undefined;
-    // Empty branches go, so that topics that came and went leave nothing.
-    for (let index = topic.length - 1; index >= 0; index--) {
-      const branch = path[index + 1];
-      if (!branch || branch.here || branch.next) break;
-      const above = path[index];
-      above?.next?.delete(topic[index] ?? 0);
-      if (above?.next?.size === 0) above.next = undefined;
-    }
-    const topics = this.#topics.get(subscriber);
-    topics?.delete(Buffer.from(topic).toString("latin1"));
-    if (topics?.size === 0) this.#topics.delete(subscriber);
-    return true;
+  #leave(topic: string, subscriber: Subscriber): void {
+    const others = this.#byTopic.get(topic);
+    if (!others?.delete(subscriber) || others.size > 0) return;
+    this.#byTopic.delete(topic);
+    this.#count(topic.length, -1);
   }
+
+  #count(length: number, by: 1 | -1): void {
+    const before = this.#lengths.get(length) ?? 0;
+    const count = before + by;
+    if (count > 0) this.#lengths.set(length, count);
+    else this.#lengths.delete(length);
+    if (before > 0 && count > 0) return;
+    this.#sorted = [...this.#lengths.keys()].sort((left, right) => left - right);
+  }
+}
+
+function textOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
 }
