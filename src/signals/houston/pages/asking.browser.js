@@ -10,7 +10,10 @@ export function tell(words, isBad) {
 }
 
 /** Nobody answers, or not what was asked; the message says why. */
-export class Away extends Error {}
+export class Away extends Error {
+  /** Whether asking the same again would give the same. */
+  isRefused = false;
+}
 
 /** Throws {@link Away}. @param {string} path @param {unknown} body @returns {Promise<any>} */
 export async function post(path, body) {
@@ -19,8 +22,10 @@ export async function post(path, body) {
     throw new Away("this node does not answer");
   });
   const found = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw new Away(String(found.detail ?? found.title ?? `the node answered ${answer.status}`));
-  return found;
+  if (answer.ok) return found;
+  const away = new Away(String(found.detail ?? found.title ?? `the node answered ${answer.status}`));
+  away.isRefused = answer.status === 400;
+  throw away;
 }
 
 /** Lets the browser do what waits: keys, the wheel, a frame when one is due. */

@@ -79,21 +79,21 @@ async function work() {
         startedMs = performance.now();
       }
       performance.mark("houston-drawn");
-      if (isAway) tell("", false);
+      tell("", false);
       isAway = false;
       retryMs = 2000;
       document.dispatchEvent(new CustomEvent("charts-drawn", { detail: present }));
     }
   } catch (thrown) {
     if (!(thrown instanceof Away)) throw thrown;
-    if (!isAway)
-      tell(
-        `No new figures since ${new Date().toISOString().slice(11, 19)} UTC: ${thrown.message}. What is shown is from before; trying again.`,
-        true,
-      );
-    isAway = true;
-    // One that waits is enough, however often the page is refreshed meanwhile.
     clearTimeout(retry);
+    const now = new Date().toISOString().slice(11, 19);
+    if (thrown.isRefused) tell(`${thrown.message}. What is shown is from before.`, true);
+    else if (!isAway)
+      tell(`No new figures since ${now} UTC: ${thrown.message}. What is shown is from before; trying again.`, true);
+    isAway = !thrown.isRefused;
+    if (thrown.isRefused) return;
+    // One that waits is enough, however often the page is refreshed meanwhile.
     retry = setTimeout(() => void work(), retryMs);
     retryMs = Math.min(60_000, retryMs * 2);
   } finally {

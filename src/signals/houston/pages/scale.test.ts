@@ -1,8 +1,25 @@
+/* eslint-disable import/default -- what is imported is the text of a file, not what it exports */
 import { expect, test } from "bun:test";
 
 import fc from "fast-check";
 
-import { valueRange } from "./scale.browser.js";
+import scaleText from "./scale.browser.js" with { type: "text" };
+
+interface Wish {
+  low: number | undefined;
+  high: number | undefined;
+  isLog: boolean;
+  isStacked: boolean;
+}
+/** As the browser gets it. */
+const { valueRange } = (await import(`data:text/javascript;base64,${btoa(scaleText)}`)) as {
+  valueRange(
+    min: number | null,
+    max: number | null,
+    wish: Wish,
+    round: (min: number, max: number) => [number, number],
+  ): [number, number];
+};
 
 const round = (min: number, max: number): [number, number] => [min - 1, max + 1];
 const wish = { low: undefined, high: undefined, isLog: false, isStacked: false };
