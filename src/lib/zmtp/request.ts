@@ -15,11 +15,13 @@ export type Answerer = (
 /** Questions of one peer that wait for the answers to those before them. */
 interface Course {
   waiting: { envelope: readonly Buffer[]; question: readonly Buffer[] }[];
+  waitingBytes: number;
   isBusy: boolean;
 }
 
-/** So many questions of one peer are held; then no more are read from it. */
+/** So many questions of one peer are held, or so many bytes of them; then no more are read from it. */
 const maxWaiting = 1000;
+const maxWaitingBytes = 1 << 20;
 
 /**
  * Answers questions: in the order of their coming for each peer, of all peers at once. A REP, which suits REQ and DEALER.
@@ -47,7 +49,7 @@ export class Replier extends ZmtpSocket {
   }
 
   protected override joined(peer: Peer): void {
-    this.#courses.set(peer, { waiting: [], isBusy: false });
+    this.#courses.set(peer, { waiting: [], waitingBytes: 0, isBusy: false });
   }
 
   protected override left(peer: Peer): void {
@@ -67,7 +69,8 @@ export class Replier extends ZmtpSocket {
       return;
     }
     course.waiting.push({ envelope: envelope.map(copyOf), question: question.map(copyOf) });
-    if (course.waiting.length === maxWaiting) peer.hold(true);
+    course.waitingBytes += bytesOf(frames);
+    if (isFull(course)) peer.hold(true);
   }
 
   #answer(peer: Peer, course: Course, envelope: readonly Buffer[], question: readonly Buffer[]): void {
@@ -98,7 +101,8 @@ export class Replier extends ZmtpSocket {
     while (!course.isBusy) {
       const next = course.waiting.shift();
       if (!next) return;
-      if (course.waiting.length === maxWaiting - 1) peer.hold(false);
+      course.waitingBytes -= bytesOf(next.envelope) + bytesOf(next.question);
+      if (!isFull(course)) peer.hold(false);
       this.#answer(peer, course, next.envelope, next.question);
     }
   }
@@ -120,6 +124,8 @@ export class Requester extends ZmtpSocket {
   readonly #options: SettledOptions;
   readonly #ready: Peer[] = [];
   readonly #waiting: Asked[] = [];
+  /** Of questions that have no answer yet. */
+  #waitingBytes = 0;
   #asked: { peer: Peer; asked: Asked } | undefined;
   #closed = false;
 
@@ -137,7 +143,14 @@ export class Requester extends ZmtpSocket {
   /** Asks, and gives the answer. Rejects with {@link ZmtpError} as the class says, and for the time it may take in all. */
   async request(frames: readonly Uint8Array[], timeoutMs: number): Promise<Buffer[]> {
     if (this.#closed) throw new ZmtpError("The socket is closed");
-    if (this.#waiting.length >= this.#options.highWaterMark) throw new ZmtpError("Too many questions wait already");
+    const { highWaterMark, maxWaitingBytes: maxBytes } = this.#options;
+    // One may always wait, however long it is.
+    if (
+      this.#waiting.length >= highWaterMark ||
+      (this.#waitingBytes > 0 && this.#waitingBytes + bytesOf(frames) > maxBytes)
+    ) {
+      throw new ZmtpError("Too many questions wait already");
+    }
     const { promise, resolve, reject } = Promise.withResolvers<Buffer[]>();
     const asked: Asked = { frames, resolve, reject };
     const cancel = this.#options.clock.schedule(timeoutMs, () => {
@@ -150,11 +163,13 @@ export class Requester extends ZmtpSocket {
       }
     });
     this.#waiting.push(asked);
+    this.#waitingBytes += bytesOf(frames);
     this.#ask();
     try {
       return await promise;
     } finally {
       cancel();
+      this.#waitingBytes -= bytesOf(frames);
     }
   }
 
@@ -207,6 +222,14 @@ export class Requester extends ZmtpSocket {
       return;
     }
   }
+}
+
+function isFull({ waiting, waitingBytes }: Course): boolean {
+  return waiting.length >= maxWaiting || waitingBytes >= maxWaitingBytes;
+}
+
+function bytesOf(frames: readonly Uint8Array[]): number {
+  return frames.reduce((sum, { length }) => sum + length, 0);
 }
 
 function copyOf(frame: Buffer): Buffer {

@@ -24,6 +24,8 @@ export class Transport {
   readonly #dialled = new Map<string, () => void>();
   /** Every connection, also those whose handshake is under way. */
   readonly #peers = new Set<Peer>();
+  /** Those that others opened and whose handshake is not done, oldest first. */
+  readonly #greeting = new Set<Peer>();
   #accepted = 0;
   #closed = false;
   #cancelLook = () => {};
@@ -33,6 +35,10 @@ export class Transport {
     this.#options = options;
     this.#events = {
       ...events,
+      ready: (peer) => {
+        this.#greeting.delete(peer);
+        events.ready(peer);
+      },
       ended: (peer, error) => {
         this.#peers.delete(peer);
         events.ended(peer, error);
@@ -54,6 +60,7 @@ export class Transport {
       ...handlers,
       open: (wire: Bun.Socket<Holder>) => {
         this.#accepted++;
+        if (this.#accepted > this.#options.maxPeers) this.#dropGreeting();
         if (this.#accepted > this.#options.maxPeers) {
           this.#options.onTrouble(shown, new ZmtpError(`More than ${this.#options.maxPeers} peers`));
           wire.data = {};
@@ -61,7 +68,11 @@ export class Transport {
           wire.terminate();
           return;
         }
-        this.#begin(wire, told(wire), () => this.#accepted--);
+        const peer: Peer = this.#begin(wire, told(wire), () => {
+          this.#accepted--;
+          this.#greeting.delete(peer);
+        });
+        this.#greeting.add(peer);
       },
     };
     if (endpoint.kind === "ipc") {
@@ -142,6 +153,21 @@ export class Transport {
     for (const stop of this.#dialled.values()) stop();
     this.#dialled.clear();
     for (const peer of this.#peers) peer.close();
+  }
+
+  /**
+   * Makes room for a newcomer where connections whose handshake is not done take all of it: the oldest goes, of the address
+   * that has most of them, so that nobody keeps others out by opening connections and saying nothing.
+   */
+  #dropGreeting(): void {
+    const counts = new Map<string, number>();
+    for (const { endpoint } of this.#greeting) counts.set(endpoint, (counts.get(endpoint) ?? 0) + 1);
+    const most = Math.max(...counts.values());
+    for (const peer of this.#greeting) {
+      if (counts.get(peer.endpoint) !== most) continue;
+      peer.fail(new ZmtpError("Others wanted the place that it took without a handshake"));
+      return;
+    }
   }
 
   #begin(wire: Bun.Socket<Holder>, endpoint: string, over: (peer: Peer, error: Error | undefined) => void): Peer {

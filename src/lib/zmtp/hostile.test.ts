@@ -1,0 +1,136 @@
+import { afterEach, expect, test } from "bun:test";
+import { connect, type Socket } from "node:net";
+
+import { frameOf, messageBytes } from "./frame.ts";
+import { Publisher } from "./publish.ts";
+import { Replier, Requester } from "./request.ts";
+
+const clock = {
+  monotonicMs: () => performance.now(),
+  schedule(delayMs: number, callback: () => void) {
+    const timer = setTimeout(callback, delayMs);
+    return () => clearTimeout(timer);
+  },
+};
+const options = { clock, random: () => 0.5 };
+const latin = (text: string) => Buffer.from(text, "latin1");
+const greeting = latin(`\xff\0\0\0\0\0\0\0\x01\x7f\x03\x01NULL${"\0".repeat(16 + 32)}`);
+const readyOf = (type: string) => frameOf("v2", latin(`\x05READY\x0bSocket-Type\0\0\0\x03${type}`), false, true);
+
+const closers: (() => void)[] = [];
+afterEach(() => {
+  for (const close of closers.splice(0).reverse()) close();
+});
+
+/** Opens a plain connection; it says nothing by itself. */
+async function dial(endpoint: string): Promise<Socket> {
+  const socket = connect({ host: "127.0.0.1", port: Number(endpoint.split(":").at(-1)) });
+  closers.push(() => socket.destroy());
+  socket.on("error", () => undefined);
+  socket.resume();
+  await new Promise<void>((resolve) => socket.once("connect", () => resolve()));
+  return socket;
+}
+
+async function until(isSo: () => boolean): Promise<void> {
+  while (!isSo()) await new Promise((resolve) => setImmediate(resolve));
+}
+
+test("bind: connections that say nothing keep nobody out", async () => {
+  const troubles: string[] = [];
+  const publisher = new Publisher({
+    ...options,
+    maxPeers: 20,
+    onTrouble: (_at, { message }) => troubles.push(message),
+  });
+  closers.push(() => publisher.close());
+  const endpoint = publisher.bind("tcp://127.0.0.1:0");
+  const good = await dial(endpoint);
+  good.write(Buffer.concat([greeting, readyOf("SUB")]));
+  await until(() => publisher.peers === 1);
+  for (let index = 0; index < 50; index++) await dial(endpoint);
+  const late = await dial(endpoint);
+  late.write(Buffer.concat([greeting, readyOf("SUB")]));
+  await until(() => publisher.peers === 2);
+  expect(good.destroyed).toBe(false);
+  expect(troubles).toHaveLength(32);
+  expect(new Set(troubles)).toEqual(new Set(["Others wanted the place that it took without a handshake"]));
+});
+
+test("bind: peers whose handshake is done keep their places, and one too many is refused", async () => {
+  const troubles: string[] = [];
+  const publisher = new Publisher({ ...options, maxPeers: 2, onTrouble: (_at, { message }) => troubles.push(message) });
+  closers.push(() => publisher.close());
+  const endpoint = publisher.bind("tcp://127.0.0.1:0");
+  for (const wanted of [1, 2]) {
+    (await dial(endpoint)).write(Buffer.concat([greeting, readyOf("SUB")]));
+    await until(() => publisher.peers === wanted);
+  }
+  await dial(endpoint);
+  await until(() => troubles.length > 0);
+  expect(troubles).toEqual(["More than 2 peers"]);
+  expect(publisher.peers).toBe(2);
+});
+
+test("Publisher: the topics of one peer have a bound together", async () => {
+  const troubles: string[] = [];
+  const publisher = new Publisher({
+    ...options,
+    maxSubscribedBytes: 10_000,
+    onTrouble: (_at, { message }) => troubles.push(message),
+  });
+  closers.push(() => publisher.close());
+  const socket = await dial(publisher.bind("tcp://127.0.0.1:0"));
+  socket.write(Buffer.concat([greeting, readyOf("SUB")]));
+  for (let index = 0; index < 11; index++) {
+    socket.write(messageBytes("v2", [latin(`\x01${String(index).padEnd(1000, ".")}`)]));
+  }
+  await until(() => troubles.length > 0);
+  expect(troubles).toEqual(["The peer's subscriptions are longer than 10000 bytes together"]);
+  await until(() => publisher.peers === 0);
+});
+
+test("Replier: of one whose questions wait, no more than a little is read", async () => {
+  let asked = 0;
+  const { promise: free, resolve: release } = Promise.withResolvers<void>();
+  const replier = new Replier({
+    ...options,
+    async answer() {
+      asked++;
+      await free;
+      return [latin("done")];
+    },
+  });
+  closers.push(() => replier.close());
+  const socket = await dial(replier.bind("tcp://127.0.0.1:0"));
+  socket.write(Buffer.concat([greeting, readyOf("REQ")]));
+  const question = messageBytes("v2", [Buffer.alloc(0), Buffer.alloc(1 << 20)]);
+  let written = 0;
+  const wanted = 60;
+  const writeAll = () => {
+    while (written < wanted) {
+      written++;
+      if (!socket.write(question)) return;
+    }
+  };
+  socket.on("drain", writeAll);
+  await until(() => replier.peers === 1);
+  writeAll();
+  await until(() => asked === 1);
+  // Until the kernel takes no more.
+  for (let last = -1, same = 0; same < 200; same = last === written ? same + 1 : 0, last = written) {
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  expect(written).toBeLessThan(wanted);
+  release();
+  await until(() => asked === wanted);
+});
+
+test("Requester: what waits for a peer that is away has a bound in bytes", async () => {
+  const requester = new Requester({ ...options, maxWaitingBytes: 1000 });
+  const asking = [800, 300].map((size) => requester.request([Buffer.alloc(size)], 60_000));
+  const [first, second] = asking.map((question) => question.catch((thrown: Error) => thrown.message));
+  expect(await second).toBe("Too many questions wait already");
+  requester.close();
+  expect(await first).toBe("The socket was closed");
+});
