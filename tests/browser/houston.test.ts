@@ -47,6 +47,29 @@ label = "All"
 graphs = ["stacked", "staircase", "bad", "empty"]
 `;
 
+const axes = `title = "Axes"
+refresh = "99999h"
+[graphs.nought]
+targets = ["constantLine(0)", "constantLine(5)"]
+attrs = { logBase = 10, yMin = 0 }
+[graphs.below]
+targets = ["constantLine(-5)"]
+attrs = { logBase = 2 }
+[graphs.crossed]
+targets = ["constantLine(7)"]
+attrs = { yMin = 100, yMax = 0 }
+[graphs.same]
+targets = ["constantLine(7)"]
+attrs = { yMin = 5, yMax = 5 }
+[graphs.huge]
+unit = "bytes"
+targets = ["constantLine(1e308)", "constantLine(-1e308)"]
+attrs = { from = "-90y" }
+[[sections]]
+label = "All"
+graphs = ["nought", "below", "crossed", "same", "huge"]
+`;
+
 describe.skipIf(chromiumMissing !== undefined)("houston", () => {
   const folder = mkdtempSync(join(tmpdir(), "warren-houston-"));
   let browser: Browser;
@@ -57,6 +80,7 @@ describe.skipIf(chromiumMissing !== undefined)("houston", () => {
     mkdirSync(boards, { recursive: true });
     writeFileSync(join(boards, "wide.toml"), wide);
     writeFileSync(join(boards, "kinds.toml"), kinds);
+    writeFileSync(join(boards, "axes.toml"), axes);
     node = await startChild({
       folder,
       config: `[houston]\nfolder = ${JSON.stringify(boards)}\nstatus_checks = ["self"]\n[[chimney.checks]]\nname = "self"\nkind = "tcp"\ntarget = "127.0.0.1:9"\ninterval = "1s"\n`,
@@ -325,6 +349,36 @@ describe.skipIf(chromiumMissing !== undefined)("houston", () => {
     expect(await page.locator(".u-over").count()).toBe(4);
     isAway = false;
     await page.getByText("Cannot ask series: it is away").waitFor({ state: "hidden" });
+    await page.close();
+  });
+
+  test("a source that is away: one retry waits, however often the page is refreshed, and nonsense is not tried again", async () => {
+    const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
+    await page.clock.install();
+    await page.goto(`${node.url}/houston/d/kinds/?refresh=10`);
+    await until("all are drawn", async () => (await drawn(page)) === 4);
+    await page.getByLabel("From").fill("nonsense");
+    await page.keyboard.press("Enter");
+    await page.getByText("Cannot show that time").waitFor();
+    let asked = 0;
+    await page.route("**/houston/data", (route) => {
+      asked++;
+      return route.fulfill({ status: 503, contentType: "application/json", body: '{"detail":"away"}' });
+    });
+    await page.getByRole("link", { name: "3 h" }).click();
+    await page.getByText("No new figures since").waitFor();
+    for (let minute = 0; minute < 10; minute++) await page.clock.runFor(60_000);
+    const before = asked;
+    await page.clock.runFor(60_000);
+    // Six beats, and at most a retry or two.
+    expect(asked - before).toBeLessThanOrEqual(9);
+    await page.close();
+  });
+
+  test("axes: whatever a graph says of them, the page does not hang", async () => {
+    const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
+    await page.goto(`${node.url}/houston/d/axes/`);
+    await until("all are drawn", async () => (await drawn(page)) === 5);
     await page.close();
   });
 
