@@ -103,6 +103,8 @@ export interface Evaluation {
   readonly stacks: Map<string, number[]>;
   /** From 0 to below 1. */
   random(): number;
+  /** To be waited for between parts of long work, when it is time for others; throws past the bounds. */
+  turn(): Promise<void> | undefined;
   readonly budget: Budget;
 }
 
@@ -253,6 +255,17 @@ export class Call {
     this.evaluation = evaluation;
     this.#declaration = declaration;
     this.#bound = bound;
+  }
+
+  /** Makes something of each of many things, and lets others have their turn in between. */
+  async each<From, To>(list: Iterable<From>, make: (one: From) => To): Promise<To[]> {
+    const made: To[] = [];
+    for (const one of list) {
+      made.push(make(one));
+      const turn = this.evaluation.turn();
+      if (turn) await turn;
+    }
+    return made;
   }
 
   /** A mistake in this call. */

@@ -29,7 +29,7 @@ export interface EvaluateOptions extends QueryLimits {
   readonly signal?: AbortSignal;
   /** From 0 to below 1, for `randomWalk`. @default a fixed sequence */
   readonly random?: () => number;
-  /** Called after each function; what it promises is waited for, so that others get their turn in between. */
+  /** Called between parts of the work; what it promises is waited for, so that others get their turn in between. */
   readonly turn?: () => Promise<void> | undefined;
 }
 
@@ -146,9 +146,14 @@ class Query {
     const isNested = "lists" in result;
     const lists = isNested ? result.lists : [result];
     this.#charge(lists.flat());
-    const turn = this.#options.turn?.();
+    const turn = this.#turn();
     if (turn) await turn;
     return { lists, isNested };
+  }
+
+  #turn(): Promise<void> | undefined {
+    const turn = this.#options.turn?.();
+    return turn?.then(() => this.#budget.checkTime());
   }
 
   #charge(list: readonly Series[]): void {
@@ -187,6 +192,7 @@ class Query {
       events: async (tags) => (await this.#options.source.events?.(tags, scope.fromSeconds, scope.untilSeconds)) ?? [],
       stacks: this.#stacks,
       random: this.#random,
+      turn: () => this.#turn(),
       budget: this.#budget,
     };
   }

@@ -40,7 +40,7 @@ export async function renderEach(
   for (const target of targets) {
     const turn = turns.next();
     if (turn) await turn;
-    signal.throwIfAborted();
+    if (signal.aborted) throw new Fault("invalid", "series/left", "Cannot answer: the connection was closed meanwhile");
     try {
       const series = await evaluateTargets([target], {
         source,
@@ -63,6 +63,7 @@ export async function renderEach(
       }
       answers.push(`{"series": ${body.join("")}}`);
     } catch (thrown) {
+      if (signal.aborted) continue;
       answers.push(JSON.stringify(refusalOf(thrown)));
     }
   }

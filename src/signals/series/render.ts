@@ -83,6 +83,7 @@ export async function render(
     if ("body" in rendered) return rendered;
     return { contentType: rendered.contentType, body: await bodyOf(rendered.pieces, turns, signal) };
   } catch (thrown) {
+    if (signal.aborted) throw left(thrown);
     // What was asked cannot be answered: its own words say why. Everything else is a bug, or the store's fault.
     if (thrown instanceof SyntaxError || thrown instanceof RangeError || thrown instanceof ParameterError) {
       throw invalid(thrown.message, thrown);
@@ -200,4 +201,9 @@ function optional<Name extends string>(name: Name, value: number | undefined): P
 
 function invalid(reason: string, cause?: unknown): Fault {
   return new Fault("invalid", "series/render", `Invalid parameters (${reason})`, { cause });
+}
+
+/** Nobody reads it, and the log need not tell of it as of a mistake. */
+function left(cause: unknown): Fault {
+  return new Fault("invalid", "series/left", "Cannot answer: the connection was closed meanwhile", { cause });
 }

@@ -16,13 +16,30 @@ const secondList: Parameter = { name: "seriesListSecondPos", type: "seriesList",
 const aggregateFunction: Parameter = { name: "func", type: "aggFunc", required: true };
 const xFilesFactor: Parameter = { name: "xFilesFactor", type: "float" };
 
+/** Values that are read before others may have their turn. */
+const valuesAtOnce = 262_144;
+
 /** One value for each row. `row` is used again for the next one. */
 export function mapRows(rows: Normalized, make: (row: Float64Array) => number): Float64Array {
+  const steps = rowSteps(rows, make);
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
+}
+
+/** The same in steps. */
+function* rowSteps(rows: Normalized, make: (row: Float64Array) => number): Generator<void, Float64Array> {
   const row = new Float64Array(rows.columns.length);
   const result = new Float64Array(rows.length);
-  for (let index = 0; index < rows.length; index++) {
-    for (let column = 0; column < row.length; column++) row[column] = rows.columns[column]?.[index] ?? Number.NaN;
-    result[index] = make(row);
+  const rowsAtOnce = Math.ceil(valuesAtOnce / Math.max(1, row.length));
+  for (let from = 0; from < rows.length; from += rowsAtOnce) {
+    const to = Math.min(rows.length, from + rowsAtOnce);
+    for (let index = from; index < to; index++) {
+      for (let column = 0; column < row.length; column++) row[column] = rows.columns[column]?.[index] ?? Number.NaN;
+      result[index] = make(row);
+    }
+    if (to < rows.length) yield;
   }
   return result;
 }
@@ -37,12 +54,41 @@ function commonTags(list: readonly Series[]): Record<string, string> {
 
 /** What `aggregate` gives: one series of all, by the function of a name; none of no series. */
 export function aggregate(call: Call, list: readonly Series[], functionName: string, factor?: number): Series[] {
+  const steps = aggregateSteps(call, list, functionName, factor);
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
+}
+
+/** The same, with turns for others in between. */
+async function aggregateInTurns(
+  call: Call,
+  list: readonly Series[],
+  functionName: string,
+  factor?: number,
+): Promise<Series[]> {
+  const steps = aggregateSteps(call, list, functionName, factor);
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+    const turn = call.evaluation.turn();
+    if (turn) await turn;
+  }
+}
+
+function* aggregateSteps(
+  call: Call,
+  list: readonly Series[],
+  functionName: string,
+  factor?: number,
+): Generator<void, Series[]> {
   const short = functionName.endsWith("Series") ? functionName.slice(0, -"Series".length) : functionName;
   const combine = aggregationOf(call, functionName);
   if (list.length === 0) return [];
   const rows = normalize(list);
   const needed = factor ?? call.scope.xFilesFactor;
-  const values = mapRows(rows, (row) => {
+  const values = yield* rowSteps(rows, (row) => {
     let known = 0;
     for (const value of row) if (value === value) known++;
     return known > 0 && known / row.length >= needed ? combine(row) : Number.NaN;
@@ -64,7 +110,7 @@ function aggregator(name: string, functionName: string, summary: string): Functi
     parameters: [seriesLists],
     summary,
     aggregator: true,
-    run: (call) => aggregate(call, call.list("seriesLists"), functionName),
+    run: (call) => aggregateInTurns(call, call.list("seriesLists"), functionName),
   };
 }
 
@@ -171,7 +217,9 @@ export const combineFunctions: readonly FunctionDeclaration[] = [
     aggregator: true,
     run: (call) => {
       const list = call.list("seriesLists");
-      return call.all("seriesLists").length === 1 && list.length === 1 ? list : aggregate(call, list, "multiply");
+      return call.all("seriesLists").length === 1 && list.length === 1
+        ? list
+        : aggregateInTurns(call, list, "multiply");
     },
   },
   {
@@ -250,7 +298,7 @@ export const combineFunctions: readonly FunctionDeclaration[] = [
     group: "Combine",
     parameters: [seriesList, aggregateFunction, xFilesFactor],
     summary: "Combines series by the function named.",
-    run: (call) => aggregate(call, call.list(), call.text("func"), call.optionalNumber("xFilesFactor")),
+    run: (call) => aggregateInTurns(call, call.list(), call.text("func"), call.optionalNumber("xFilesFactor")),
   },
   {
     name: "aggregateSeriesLists",

@@ -207,7 +207,7 @@ async function movingWindow(call: Call, functionName: string): Promise<Series[]>
   if (!aggregations.has(functionName)) call.fail(`unsupported aggregation function "${functionName}"`);
   const window = windowOf(call, list);
   const tagName = `moving${functionName.charAt(0).toUpperCase()}${functionName.slice(1).toLowerCase()}`;
-  return (await withPreview(call, window)).map((series) => {
+  return call.each(await withPreview(call, window), (series) => {
     const width = window.points ?? Math.floor(window.previewSeconds / series.stepSeconds);
     const needed = call.optionalNumber("xFilesFactor") ?? series.xFilesFactor;
     const slide = slideOf(call, functionName, width * series.values.length);
@@ -224,7 +224,7 @@ async function exponentialMovingAverage(call: Call): Promise<Series[]> {
   if (list.length === 0) return [];
   const window = windowOf(call, list);
   const constant = 2 / ((window.points ?? window.previewSeconds) + 1);
-  return (await withPreview(call, window)).map((series) => {
+  return call.each(await withPreview(call, window), (series) => {
     const width = window.points ?? Math.floor(window.previewSeconds / series.stepSeconds);
     const start = average(series.values.subarray(0, width));
     let mean = start === start ? start : 0;

@@ -25,7 +25,7 @@ function transform(
     parameters: [seriesList, ...parameters],
     summary,
     run: (call) =>
-      call.list().map((series) => {
+      call.each(call.list(), (series) => {
         const changed = change(call, series);
         return withTags(derived(series, changed.name, changed.values), changed.tags ?? {});
       }),
