@@ -46,6 +46,8 @@ export interface HubParts {
   addressPerSecond?: number;
   /** A listener threw: it hears nothing any more. */
   broken?(error: unknown): void;
+  /** What is beyond the bounds could not be forgotten; told once until it can be again. */
+  untrimmed?(error: unknown): void;
 }
 
 /** What {@link openHub} is told. */
@@ -58,6 +60,8 @@ export interface HubSettings {
   path?: string;
   addressPerSecond?: number;
   broken?(error: unknown): void;
+  /** What is beyond the bounds could not be forgotten; told once until it can be again. */
+  untrimmed?(error: unknown): void;
 }
 
 /** A hub with a log of its own. */
@@ -113,6 +117,7 @@ export class OrderedHub implements Hub {
   #waiting: Waiting[] = [];
   #offset: number;
   #cancelTrim: () => void;
+  #isUntrimmed = false;
   #publications = 0;
   #deliveries = 0;
   #gaps = 0;
@@ -128,8 +133,15 @@ export class OrderedHub implements Hub {
     this.#offset = parts.log.newest;
     this.#activity = new Activity(parts.clock.monotonicMs());
     const trim = () => {
-      this.#log.trim(this.#clock.now());
       this.#cancelTrim = this.#clock.schedule(trimEveryMs, trim);
+      try {
+        this.#log.trim(this.#clock.now());
+        this.#isUntrimmed = false;
+      } catch (thrown) {
+        // A full disk cannot even forget; it is tried again, and told once.
+        if (!this.#isUntrimmed) parts.untrimmed?.(thrown);
+        this.#isUntrimmed = true;
+      }
     };
     this.#cancelTrim = this.#clock.schedule(trimEveryMs, trim);
   }

@@ -2,7 +2,7 @@
  * The log on disk. Its epoch stands in the file, so that whoever was connected before a restart goes on where it was; what
  * `append` returned from survives a crash of the machine. Addresses have an index, by which prefixes are ranges.
  */
-import type { Database } from "bun:sqlite";
+import { type Database, SQLiteError } from "bun:sqlite";
 
 import { closeDatabase, inTransaction, openDatabase } from "../../kit/disk/sqlite.ts";
 import type { Interest, Publication } from "./publication.ts";
@@ -61,6 +61,8 @@ export class SqliteLog implements PublicationLog {
   #epoch: string;
   readonly #database: Database;
   readonly #bounds: LogBounds;
+  /** What is in the file is of a former run of numbers, and could not be taken out yet. */
+  #isStale = false;
   #newest: number;
   #former: number;
   #count: number;
@@ -110,6 +112,7 @@ export class SqliteLog implements PublicationLog {
     const sizeBytes = this.#sizeBytes + sizes.reduce((sum, size) => sum + size, 0);
     const count = this.#count + sizes.length;
     inTransaction(database, () => {
+      if (this.#isStale) database.query<null, []>("DELETE FROM publications").run();
       if (isKeeping) {
         const insert = database.query<null, [number, number, string, string, number]>(
           'INSERT INTO publications ("offset", at, address, content, size) VALUES (?, ?, ?, ?, ?)',
@@ -120,6 +123,7 @@ export class SqliteLog implements PublicationLog {
       }
       this.#stand(newest, count, sizeBytes);
     });
+    this.#isStale = false;
     this.#newest = newest;
     this.#count = count;
     this.#sizeBytes = sizeBytes;
@@ -147,26 +151,23 @@ export class SqliteLog implements PublicationLog {
   }
 
   renew(): void {
-    const epoch = newEpoch();
-    this.#database.query<null, [string, number]>("UPDATE standing SET epoch = ?, former = ?").run(epoch, this.#newest);
-    this.#epoch = epoch;
+    this.#epoch = newEpoch();
     this.#former = this.#newest;
+    this.#standAnyway();
   }
 
   reset(epoch: string, newest: number): void {
-    inTransaction(this.#database, () => {
-      this.#database.query<null, []>("DELETE FROM publications").run();
-      this.#database.query<null, [string]>("UPDATE standing SET epoch = ?, former = 0").run(epoch);
-      this.#stand(newest, 0, 0);
-    });
     this.#epoch = epoch;
     this.#newest = newest;
     this.#former = 0;
     this.#count = 0;
     this.#sizeBytes = 0;
+    this.#isStale = true;
+    this.#standAnyway();
   }
 
   trim(now: number): void {
+    if (this.#isStale) return;
     // A log that was filled by a burst is brought down faster than it can be filled.
     while (this.#trimSome(now)) if (!this.#isFarBeyond()) return;
   }
@@ -203,14 +204,30 @@ export class SqliteLog implements PublicationLog {
     closeDatabase(this.#database);
   }
 
+  /** A disk that is full just now changes nothing of what is so: the next transaction writes it. */
+  #standAnyway(): void {
+    try {
+      inTransaction(this.#database, () => {
+        if (this.#isStale) this.#database.query<null, []>("DELETE FROM publications").run();
+        this.#stand(this.#newest, this.#count, this.#sizeBytes);
+      });
+      this.#isStale = false;
+    } catch (thrown) {
+      if (!(thrown instanceof SQLiteError)) throw thrown;
+    }
+  }
+
   #stand(newest: number, count: number, sizeBytes: number): void {
     this.#database
-      .query<null, [number, number, number]>("UPDATE standing SET newest = ?, count = ?, size = ?")
-      .run(newest, count, sizeBytes);
+      .query<null, [string, number, number, number, number]>(
+        "UPDATE standing SET epoch = ?, former = ?, newest = ?, count = ?, size = ?",
+      )
+      .run(this.#epoch, this.#former, newest, count, sizeBytes);
   }
 
   #gather(sql: string, values: (string | number)[], fits: (address: string) => boolean, limit: number): Publication[] {
     const found: Publication[] = [];
+    if (this.#isStale) return found;
     for (const row of this.#database.query<Row, (string | number)[]>(sql).iterate(...values)) {
       if (found.length >= limit) break;
       if (!fits(row.address)) continue;

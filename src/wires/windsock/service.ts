@@ -74,6 +74,7 @@ async function start(context: ServiceContext<WindsockOptions>): Promise<RunningS
       bounds: { count: options.historyCount, sizeBytes: options.historySizeBytes, ageMs: options.historyAgeMs },
       ...(options.historyStore === "disk" ? { path: join(context.dataFolder, "history.sqlite") } : {}),
       broken: (error) => log.error("A listener failed and hears nothing any more", { reason: reasonOf(error) }),
+      untrimmed: (error) => log.error("The history cannot be shortened; trying again", { reason: reasonOf(error) }),
     });
     closers.push(() => hub.close());
     const limits = new Limits(options);
