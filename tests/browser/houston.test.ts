@@ -375,6 +375,29 @@ describe.skipIf(chromiumMissing !== undefined)("houston", () => {
     await page.close();
   });
 
+  test("by hand: what was typed and refused is still there, also when somebody else was faster", async () => {
+    const { page } = await open("/d/axes/edit/same/", { javaScriptEnabled: false });
+    await page.getByLabel("Targets").fill("constantLine(8)");
+    await page.getByLabel("Thresholds").fill("no number");
+    await page.getByRole("button", { name: "Save chart" }).click();
+    expect(await page.getByLabel("Targets").inputValue()).toBe("constantLine(8)");
+    expect(await page.getByLabel("Thresholds").inputValue()).toBe("no number");
+    await page.getByLabel("Thresholds").fill("9 warn");
+    const path = `${node.url}/houston/d/axes.toml`;
+    const before = await fetch(path);
+    const text = (await before.text()).replace('"Axes"', '"Other axes"');
+    const headers = { "If-Match": before.headers.get("etag") ?? "" };
+    expect((await fetch(path, { method: "PUT", body: text, headers })).status).toBe(204);
+    await page.getByRole("button", { name: "Save chart" }).click();
+    await page.getByText("somebody else changed it meanwhile").waitFor();
+    expect(await page.getByLabel("Targets").inputValue()).toBe("constantLine(8)");
+    await page.getByRole("button", { name: "Save chart" }).click();
+    const after = await (await fetch(path)).text();
+    expect(after).toContain("Other axes");
+    expect(after).toContain("constantLine(8)");
+    await page.close();
+  });
+
   test("axes: whatever a graph says of them, the page does not hang", async () => {
     const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
     await page.goto(`${node.url}/houston/d/axes/`);

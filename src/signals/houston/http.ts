@@ -180,7 +180,7 @@ export function houstonRoutes(parts: HttpParts): (request: Request, caller: Call
       if (!(thrown instanceof Fault) || !["invalid", "conflict"].includes(thrown.kind)) throw thrown;
       return kind === "text"
         ? pages.edit(slug, { text: true }, request, thrown, text)
-        : pages.edit(slug, place, request, thrown);
+        : pages.edit(slug, { ...place, form }, request, thrown);
     }
   };
 

@@ -120,7 +120,7 @@ export class HoustonPages {
   /** The page that changes a dashboard, one chart of it, or its text. `failure` is why the last change was not made. */
   edit(
     slug: string,
-    kind: { name?: string; text?: true },
+    kind: { name?: string; text?: true; form?: URLSearchParams },
     request: Request,
     failure?: Fault,
     draft?: string,
@@ -149,8 +149,10 @@ export class HoustonPages {
       return this.#page(titleOf(entry), body, request, "", status);
     }
     if (!written || entry.problems.length > 0) throw unusable(entry);
-    const view: EditView = { ...shared, written };
-    if (kind.name === undefined) return this.#page(titleOf(entry), Edit(view), request, "", status);
+    const view: EditView = { ...shared, written, ...(kind.form === undefined ? {} : { draft: kind.form }) };
+    // Somebody else may have removed the chart meanwhile; the refusal says that the dashboard changed.
+    const isGone = kind.name !== undefined && failure !== undefined && !Object.hasOwn(written.graphs, kind.name);
+    if (kind.name === undefined || isGone) return this.#page(titleOf(entry), Edit(view), request, "", status);
     if (!Object.hasOwn(written.graphs, kind.name))
       throw new Fault(
         "missing",

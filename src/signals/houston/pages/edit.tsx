@@ -17,6 +17,8 @@ export interface EditView {
   failure: string | undefined;
   /** The file holds remarks, which are lost when it is written anew. */
   hasRemarks: boolean;
+  /** The form that was refused, if one was. */
+  draft?: URLSearchParams;
 }
 
 const areaModes = ["", "none", "first", "all", "stacked"] as const;
@@ -243,12 +245,33 @@ export function EditText(
   );
 }
 
+function draftOf(own: ReturnType<typeof formOf>, draft: URLSearchParams): ReturnType<typeof formOf> {
+  const word = (name: keyof typeof own & string, fallback: string) => draft.get(name) ?? fallback;
+  const unit = units.find((each) => each === draft.get("unit")) ?? own.unit;
+  return {
+    ...own,
+    unit,
+    title: word("title", own.title),
+    note: word("note", own.note),
+    parents: word("parents", own.parents),
+    targets: word("targets", own.targets),
+    areaMode: word("areaMode", own.areaMode),
+    lineMode: word("lineMode", own.lineMode),
+    yMin: word("yMin", own.yMin),
+    yMax: word("yMax", own.yMax),
+    attrs: word("attrs", own.attrs),
+    thresholds: word("thresholds", own.thresholds),
+  };
+}
+
 function GraphForm(props: { view: EditView; name: string | undefined }) {
   const { name, view } = props;
   const { etag, written } = view;
-  const form = formOf(written, name ?? "");
+  const own = formOf(written, name ?? "");
   const sections = written.sections.length === 0 ? [{ label: "Charts" }] : written.sections;
   const [action, words] = name === undefined ? ["add-graph", "Add chart"] : ["save-graph", "Save chart"];
+  // What was typed and refused stands there again, so that nobody types it twice.
+  const form = view.draft?.get("action") === action ? draftOf(own, view.draft) : own;
   return (
     <form method="post" class="edit-grid">
       <Hidden etag={etag} action={action} {...(name === undefined ? {} : { more: { name } })} />
