@@ -24,6 +24,10 @@ export interface Channel {
 /** More are not kept: a server that invents people must not fill the memory. */
 const maxMembers = 50_000;
 
+/** A server that puts us into ever more channels; the oldest go. */
+const maxChannels = 1000;
+const longestNick = 512;
+
 /** The channels of one connection. */
 export class Channels {
   readonly #support: ServerSupport;
@@ -40,6 +44,7 @@ export class Channels {
 
   /** We came in. */
   enter(name: string): Channel {
+    if (this.#channels.size >= maxChannels) this.#channels.delete(this.#channels.keys().next().value ?? "");
     const channel: Channel = { name, topic: "", members: new Map() };
     this.#channels.set(this.#support.fold(name), channel);
     return channel;
@@ -53,7 +58,7 @@ export class Channels {
   /** Somebody came in. */
   add(name: string, nick: string, signs = ""): void {
     const channel = this.find(name);
-    if (!channel || channel.members.size >= maxMembers) return;
+    if (!channel || channel.members.size >= maxMembers || nick.length > longestNick) return;
     channel.members.set(this.#support.fold(nick), { nick, signs });
   }
 

@@ -15,6 +15,9 @@ export function foldName(name: string, mapping: CaseMapping): string {
   return folded.replaceAll(/[[\]\\~]/g, (letter) => pairs[letter] ?? letter);
 }
 
+/** More are not kept, so that no server fills the memory by telling of itself without end. */
+const maxTokens = 200;
+
 /** What the server said. */
 export class ServerSupport {
   readonly #tokens = new Map<string, string>();
@@ -28,6 +31,7 @@ export class ServerSupport {
       }
       const at = token.indexOf("=");
       const name = (at < 0 ? token : token.slice(0, at)).toUpperCase();
+      if (this.#tokens.size >= maxTokens && !this.#tokens.has(name)) continue;
       const value = at < 0 ? "" : token.slice(at + 1);
       this.#tokens.set(
         name,

@@ -56,6 +56,8 @@ export const wantedCapabilities: readonly string[] = [
 const saslFailures = new Set(["902", "904", "905", "906", "908"]);
 const nickFailures = new Set(["431", "432", "433", "436", "437"]);
 const maxNickAttempts = 20;
+/** Capabilities that are kept of what a server offers, or says it has switched on. */
+const maxOffered = 200;
 
 /** The course of one registration. */
 export class Registration {
@@ -160,7 +162,7 @@ export class Registration {
         this.#requested--;
         for (const word of words) {
           if (word.startsWith("-")) this.#enabled.delete(word.slice(1));
-          else this.#enabled.add(word.replace(/^[=~]+/, ""));
+          else if (this.#enabled.size < maxOffered) this.#enabled.add(word.replace(/^[=~]+/, ""));
         }
         if (words.some((word) => word.endsWith("sasl")) && !this.#isDone) this.#startSasl();
         else this.#finish();
@@ -181,6 +183,7 @@ export class Registration {
 
   #offer(word: string): void {
     const at = word.indexOf("=");
+    if (this.#offered.size >= maxOffered) return;
     this.#offered.set(at < 0 ? word : word.slice(0, at), at < 0 ? "" : word.slice(at + 1));
   }
 

@@ -66,6 +66,9 @@ describe("relayedLines", () => {
     expect(relayedLines("a\r\n\nb\rc\u2028d\u0085e", rules)).toEqual(["a", "b", "c", "(2 more lines)"]);
     expect(relayedLines(" \n\r\n", rules)).toEqual([]);
     expect(relayedLines("x".repeat(5000), rules)[0]).toEndWith("(3000 more characters)");
+    // Of a text of megabytes, only the beginning is looked at.
+    expect(relayedLines(`${"\n".repeat(200_000)}late`, rules)).toEqual(["(and much more)"]);
+    expect(relayedLines(`a\n${"b\n".repeat(4 << 20)}`, rules)).toEqual(["a", "b", "b", "(and much more)"]);
   });
 
   test("no line holds what would end it, however formatting is treated", () => {

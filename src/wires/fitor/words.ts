@@ -82,15 +82,19 @@ export interface TextRules {
 
 /** So much of one line of a publication is relayed, in UTF-16 units: it becomes several lines. */
 const longestLine = 2000;
+/** No more of a publication is looked at: one of many megabytes must not hold up everything else. */
+const longestText = 100_000;
 
 /** The lines of a text, clean, not too many. */
 export function relayedLines(text: string, rules: TextRules): string[] {
   const lines = text
+    .slice(0, longestText)
     .split(/\r\n|\r|\n|\u2028|\u2029|\u0085/)
     .map((line) => formattedBy(rules.formatting, line).trimEnd())
     .filter((line) => line !== "");
   const shown = lines.slice(0, rules.maxLines).map((line) => silenced(shortened(line), rules.quiet));
-  if (lines.length > shown.length) shown.push(`(${lines.length - shown.length} more lines)`);
+  if (text.length > longestText) shown.push("(and much more)");
+  else if (lines.length > shown.length) shown.push(`(${lines.length - shown.length} more lines)`);
   return shown;
 }
 
