@@ -82,7 +82,7 @@ async function smartSummarize(call: Call): Promise<Series[]> {
   const interval = call.text("intervalString");
   const functionName = call.text("func");
   const combine = call.aggregation("func");
-  return list.map((series) => {
+  return call.each(list, (series) => {
     const { values, endSeconds } = bucketValues(call, series, combine, seconds, series.startSeconds, series.endSeconds);
     const name = `smartSummarize(${series.name}, "${interval}", "${functionName}")`;
     const made = derived(series, name, values, { endSeconds, stepSeconds: seconds });
@@ -90,13 +90,13 @@ async function smartSummarize(call: Call): Promise<Series[]> {
   });
 }
 
-function summarize(call: Call): Series[] {
+function summarize(call: Call): Promise<Series[]> {
   const seconds = call.interval("intervalString");
   const interval = call.text("intervalString");
   const functionName = call.text("func");
   const combine = call.aggregation("func");
   const isFromStart = call.flag("alignToFrom");
-  return call.list().map((series) => {
+  return call.each(call.list(), (series) => {
     const start = isFromStart ? series.startSeconds : series.startSeconds - (series.startSeconds % seconds);
     const end = isFromStart ? series.endSeconds : series.endSeconds - (series.endSeconds % seconds) + seconds;
     const made = bucketValues(call, series, combine, seconds, start, end);
@@ -155,7 +155,7 @@ async function hitcount(call: Call): Promise<Series[]> {
       return { ...series, endSeconds: series.startSeconds + whole * seconds + seconds };
     });
   }
-  return list.map((series) => {
+  return call.each(list, (series) => {
     const name = `hitcount(${series.name}, "${interval}"${isAligned ? ", true" : ""})`;
     const { values, startSeconds } = hits(call, series, seconds);
     return withTags(derived(series, name, values, { startSeconds, stepSeconds: seconds }), { hitcount: interval });

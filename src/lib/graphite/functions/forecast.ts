@@ -118,7 +118,7 @@ async function forecasts(call: Call): Promise<Forecast[]> {
   const seasonSeconds = call.interval("seasonality");
   const { fromSeconds, untilSeconds } = call.scope;
   const list = await call.evaluation.argumentOver(0, fromSeconds - previewSeconds, untilSeconds);
-  return list.map((series) => {
+  return call.each(list, (series) => {
     const { predictions, deviations } = holtWinters(series, seasonSeconds);
     const skipped = Math.floor(previewSeconds / series.stepSeconds);
     call.evaluation.budget.checkTime();
@@ -163,7 +163,7 @@ async function bands(call: Call): Promise<Band[]> {
 
 async function aberration(call: Call): Promise<Series[]> {
   const found = await bands(call);
-  return call.list().map((series) => {
+  return call.each(call.list(), (series) => {
     const band = found.find(({ lower }) => lower.name === `holtWintersConfidenceLower(${series.name})`);
     const values = series.values.map((value, index) => {
       const high = band?.upper.values[index] ?? none;
