@@ -398,6 +398,21 @@ describe.skipIf(chromiumMissing !== undefined)("houston", () => {
     await page.close();
   });
 
+  test("refresh: a beat that is not among those offered is kept, within reason; If-Match may be a star", async () => {
+    const { page } = await open("/d/axes/?refresh=15");
+    expect(await page.getByLabel("Refresh").inputValue()).toBe("15");
+    await page.goto(`${node.url}/houston/d/axes/?refresh=0.001`);
+    expect(await page.getByLabel("Refresh").inputValue()).toBe("1");
+    await page.goto(`${node.url}/houston/d/axes/`);
+    expect(await page.getByLabel("Refresh").inputValue()).toBe("86400");
+    await page.close();
+    const path = `${node.url}/houston/d/axes.toml`;
+    const body = await (await fetch(path)).text();
+    const put = (at: string) => fetch(at, { method: "PUT", body, headers: { "If-Match": "*" } });
+    expect((await put(path)).status).toBe(204);
+    expect((await put(`${node.url}/houston/d/nobody.toml`)).status).toBe(412);
+  });
+
   test("axes: whatever a graph says of them, the page does not hang", async () => {
     const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
     await page.goto(`${node.url}/houston/d/axes/`);

@@ -221,7 +221,9 @@ export function houstonRoutes(parts: HttpParts): (request: Request, caller: Call
     const entry = library.find(slug);
     if (entry?.file !== undefined && !entry.file.endsWith(ending))
       throw new Fault("conflict", "houston/form", `Cannot change "${slug}${ending}": its file is of the other form`);
-    const match = request.headers.get("if-match");
+    const given = request.headers.get("if-match");
+    // Whatever it is now, as long as there is one.
+    const match = given?.trim() === "*" ? (entry?.etag ?? given) : given;
     if (match === null && request.headers.get("if-none-match") !== "*") {
       const sentence = `Cannot change "${slug}": wanted If-Match with what it is now, or If-None-Match: * for a new one`;
       throw new Fault("invalid", "houston/if-match", sentence, { status: 428 });

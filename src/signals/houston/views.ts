@@ -103,7 +103,7 @@ export class HoustonPages {
       until,
       ownRange,
       compareSeconds: comparisons.some(([seconds]) => seconds === compare) ? compare : 0,
-      refreshSeconds: refresh === null ? parseDuration(written?.refresh ?? "30s") / 1000 : Number(refresh) || 0,
+      refreshSeconds: beatOf(refresh === null ? parseDuration(written?.refresh ?? "30s") / 1000 : Number(refresh)),
       variables: staged.variables,
       sections: staged.sections,
       chosenQuery: query.toString(),
@@ -233,6 +233,11 @@ export class HoustonPages {
       ...(status.isThere ? [{ title: "Status", href: `${mountPath}/status` }] : []),
     ];
   }
+}
+
+/** A beat that a browser can keep: nothing, or from a second to a day. */
+function beatOf(seconds: number): number {
+  return seconds > 0 ? Math.min(86_400, Math.max(1, Math.round(seconds))) : 0;
 }
 
 /** Values of variables that an address chose. */

@@ -5,9 +5,9 @@
  */
 import { Headline, Mark } from "../../../kit/pages/components.tsx";
 import type { Html } from "../../../kit/pages/html.ts";
-import { formatSpan } from "../../../kit/pages/quantity.ts";
+import { formatCount, formatSpan } from "../../../kit/pages/quantity.ts";
 import { spanOf } from "../range.ts";
-import type { ShownGraph } from "../shown.ts";
+import { graphsMax, type ShownGraph } from "../shown.ts";
 import { beats, comparisons, type DashboardView, ranges } from "./view.ts";
 
 /** The whole body. */
@@ -39,6 +39,9 @@ export function Dashboard(view: DashboardView): Html {
       )}
       <TimeForm {...view} />
       <p class="flash flash-warn dashboard-state" data-dashboard-state role="status" hidden></p>
+      {sections.reduce((sum, { graphs }) => sum + graphs.length, 0) < graphsMax ? null : (
+        <p class="flash flash-warn">No more than {formatCount(graphsMax)} graphs of a dashboard are shown.</p>
+      )}
       {sections.length === 0 ? (
         <p class="empty">
           {trouble === undefined
@@ -157,7 +160,7 @@ function TimeForm(view: DashboardView) {
         <label>
           Refresh
           <select name="refresh">
-            {beats.map((seconds) => (
+            {[...new Set([...beats, refreshSeconds])].map((seconds) => (
               <option value={String(seconds)} selected={seconds === refreshSeconds}>
                 {seconds === 0 ? "never" : formatSpan(seconds * 1000)}
               </option>
