@@ -59,8 +59,8 @@ export class Connection {
   /** When bytes moved last, as far as was looked, and how many there had been. */
   movedMs: number;
   movedBytes = 0;
-  /** When the upstream broke off after it had answered in part; 0 otherwise. */
-  brokenMs = 0;
+  /** When one of its sides was gone while the other may still take bytes and say its end; 0 before. */
+  goneMs = 0;
   /** Whether it counts among those that are served; not while it waits in the queue. */
   isServed = false;
   isKeptAlive = false;

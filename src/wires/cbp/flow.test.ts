@@ -46,6 +46,20 @@ class Plain implements Stage {
 }
 
 describe("flow", () => {
+  test("a receiver that is gone holds its sender no longer: what waits and what comes is dropped", () => {
+    const [from, to] = [new Reader(), new Reader()];
+    const flow = new Flow();
+    flow.from = from;
+    flow.connect(to);
+    flow.take(Uint8Array.of(1, 2));
+    expect([from.isPaused, flow.isWaiting]).toEqual([true, true]);
+    flow.disconnect();
+    expect([from.isPaused, flow.isWaiting]).toEqual([false, false]);
+    flow.take(new Uint8Array(200_000));
+    flow.end();
+    expect([from.isPaused, flow.isWaiting, to.isShut, to.got.length]).toEqual([false, false, false, 0]);
+  });
+
   for (const isStaged of [false, true]) {
     test(`${isStaged ? "through a stage" : "by itself"}: passes on every byte in order, then the end, and holds the sender`, () => {
       for (let seed = 1; seed <= 500; seed++) {

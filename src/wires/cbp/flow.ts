@@ -57,6 +57,7 @@ export class Flow {
   #isShut = false;
   /** Whether the sender is held for what waits. */
   #isBacked = false;
+  #isGone = false;
   #holds = 0;
 
   /** Whether the sender said that no more will come. */
@@ -91,7 +92,7 @@ export class Flow {
   /** Passes bytes on to the receiver, or keeps them until there is room. */
   send(chunk: Uint8Array): void {
     if (this.#to === undefined || this.#waiting !== undefined) {
-      this.#wait(chunk);
+      if (!this.#isGone) this.#wait(chunk);
       return;
     }
     const taken = this.#to.write(chunk);
@@ -168,10 +169,14 @@ export class Flow {
     if (--this.#holds === 0) this.from?.resume();
   }
 
-  /** The receiver is gone: what waits is dropped. */
+  /** The receiver is gone: what waits is dropped, and what comes. The sender is read on, or its end would never be seen. */
   disconnect(): void {
     this.#to = undefined;
     this.#waiting = undefined;
     this.#isShut = true;
+    this.#isGone = true;
+    if (!this.#isBacked) return;
+    this.#isBacked = false;
+    this.release();
   }
 }

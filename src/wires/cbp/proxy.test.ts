@@ -221,6 +221,38 @@ describe("proxy: bytes and closing", () => {
     expect(made.breaker().view().failures).toBe(0);
   });
 
+  test("clients that send without reading and go leave nothing behind", async () => {
+    let closed = 0;
+    await using upstream = await serve((socket) => {
+      socket.on("close", () => closed++);
+      socket.pipe(socket);
+    });
+    await using made = await proxied({ upstreams: [upstreamAt(upstream.port)] });
+    const count = 30;
+    const clients = await Promise.all(
+      Array.from({ length: count }, async () => {
+        const client = connect({ host: "127.0.0.1", port: made.proxy.port });
+        client.on("error", () => undefined);
+        client.pause();
+        await new Promise((resolve) => client.once("connect", resolve));
+        const chunk = Buffer.alloc(65_536);
+        const more = () => {
+          while (client.writable && client.write(chunk));
+        };
+        client.on("drain", more);
+        more();
+        return client;
+      }),
+    );
+    await until("answers wait, while more is sent", () => {
+      const all = [...made.proxy.connections()];
+      return all.length === count && all.filter(({ down }) => down.isWaiting).length > count / 2;
+    });
+    for (const client of clients) client.resetAndDestroy();
+    await until("no connection is left", () => made.proxy.active.served === 0);
+    await until("all are gone at the upstream, too", () => closed === count);
+  });
+
   test("answers half and dies: the half arrives, then the reset", async () => {
     await using upstream = await serve((socket) => {
       socket.once("data", () => socket.write("h".repeat(200_000), () => socket.resetAndDestroy()));

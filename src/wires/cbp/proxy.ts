@@ -60,7 +60,7 @@ type Client = ClientSocket<Connection>;
 const attemptsMax = 3;
 /** After a reset of the upstream, so long may the client's system still deliver what came before. */
 const lastBytesMs = 200;
-/** And so long may the client take to read what waits here. */
+/** And so long may the side that is left take to read what waits here, and to say its end. */
 const restMs = 30_000;
 /** Errors of a dial that are about this machine and say nothing of the upstream. */
 const ownErrors = new Set(["EMFILE", "ENFILE", "EADDRNOTAVAIL", "ENOBUFS", "ENOMEM", "EAGAIN"]);
@@ -259,7 +259,11 @@ export class Proxy {
       open: (socket) => this.#accept(socket),
       data(socket, chunk) {
         // Of those who were told no nothing is wanted.
-        socket.data?.up.take(chunk);
+        const connection = socket.data;
+        if (connection === undefined) return;
+        connection.up.take(chunk);
+        // The upstream is gone, and had said its end: as a system does with bytes for nobody.
+        if (connection.goneMs > 0 && connection.down.isShut) socket.terminate();
       },
       drain(socket) {
         socket.data?.down.drain();
@@ -285,6 +289,10 @@ export class Proxy {
       data: (socket, chunk) => {
         const { connection } = socket.data;
         connection.down.take(chunk);
+        if (connection.goneMs > 0) {
+          if (connection.up.isShut) socket.terminate();
+          return;
+        }
         if (connection.firstByteMs === 0) this.#firstByte(connection);
         if (connection.isUnjudged && connection.down.bytes >= this.plan.healthyBytes) connection.judge("success");
       },
@@ -397,13 +405,18 @@ export class Proxy {
     // To whom we have said our own end, its end comes as a close alone.
     if (!isReset && connection.ending === undefined && connection.down.isShut && !connection.up.isEnded)
       connection.up.end();
+    // Of what waits for it nothing can arrive any more.
+    const isCut = connection.down.isWaiting;
     connection.client = undefined;
     connection.down.disconnect();
     connection.ending ??= isReset ? "client-reset" : undefined;
     const { dial, server } = connection;
     if (dial !== undefined) this.#abandon(connection, dial);
     // Had the client said that it would send no more, what waits still goes to the upstream.
-    else if (server !== undefined && (isReset || !connection.up.isEnded)) server.terminate();
+    else if (server !== undefined) {
+      if (isReset || !connection.up.isEnded || (isCut && connection.up.isShut)) server.terminate();
+      else connection.goneMs = this.#clock.monotonicMs();
+    }
     if (connection.server === undefined) this.#over(connection);
   }
 
@@ -424,9 +437,8 @@ export class Proxy {
       this.#over(connection);
       return;
     }
-    if (!isBroken) return;
-    if (connection.down.bytes === 0) client.terminate();
-    else connection.brokenMs = this.#clock.monotonicMs();
+    if (isBroken && connection.down.bytes === 0) client.terminate();
+    else connection.goneMs = this.#clock.monotonicMs();
   }
 
   /** Nobody waits for a dial any more. */
@@ -510,19 +522,19 @@ export class Proxy {
   #lookAtAll(nowMs: number): void {
     this.#refusals.look(nowMs);
     for (const connection of this.#connections) {
-      if (connection.server !== undefined) this.#lookAt(connection, nowMs);
+      if (connection.goneMs > 0) this.#lookAtRest(connection, nowMs);
+      else if (connection.server !== undefined) this.#lookAt(connection, nowMs);
       else if (connection.dial !== undefined) this.#lookAtDial(connection, connection.dial, nowMs);
-      else if (connection.brokenMs > 0) this.#lookAtRest(connection, nowMs);
       else if (this.#queue.has(connection) && nowMs - connection.startedMs >= this.plan.queueMs)
         this.#refuse(connection, "full");
     }
     if (this.#queue.size > 0) this.#serveQueue();
   }
 
-  /** Bytes that are on their way to the client come before its reset. */
-  #lookAtRest(connection: Connection, nowMs: number): void {
-    const waitMs = connection.down.isWaiting ? restMs : lastBytesMs;
-    if (nowMs - connection.brokenMs >= waitMs) connection.client?.terminate();
+  /** One side is gone. Bytes that are on their way to the other come before its reset, and its own end may take a while. */
+  #lookAtRest({ client, down, goneMs, server }: Connection, nowMs: number): void {
+    const isBroken = client !== undefined && !down.isEnded && !down.isWaiting;
+    if (nowMs - goneMs >= (isBroken ? lastBytesMs : restMs)) (client ?? server)?.terminate();
   }
 
   #lookAtDial(connection: Connection, dial: Dial, nowMs: number): void {
