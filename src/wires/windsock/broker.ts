@@ -14,6 +14,7 @@ import { Replier } from "../../lib/zmtp/request.ts";
 import { parseEnvelope, publishedReply, refusedReply } from "./envelope-frame.ts";
 import { maxAddressBytes, type OrderedHub } from "./hub-ordered.ts";
 import type { Seat } from "./hub.ts";
+import { sizeOf } from "./publication-log.ts";
 import type { Envelope } from "./publication.ts";
 import { type SecurityOptions, securityOf } from "./zeromq-security.ts";
 
@@ -53,9 +54,9 @@ export interface Broker {
   close(): void;
 }
 
-/** Publications of PULL and SUB that may wait for the disk before no more are read, and when reading goes on. */
+/** Publications of PULL and SUB that may wait for the disk before no more are read; reading goes on at half of it. */
 const waitingMax = 20_000;
-const waitingAgain = 10_000;
+const waitingBytesMax = 32 << 20;
 
 /** Opens the sockets. Fault `windsock/bind` (unavailable) when one cannot listen; nothing is then left open. */
 export function openBroker(parts: BrokerParts): Broker {
@@ -131,6 +132,8 @@ export function openBroker(parts: BrokerParts): Broker {
   };
 
   let waiting = 0;
+  let waitingBytes = 0;
+  const isFull = (share: number) => waiting > waitingMax * share || waitingBytes > waitingBytesMax * share;
   const held = new Set<Peer>();
   const take = (frames: readonly Buffer[], peer?: Peer) => {
     let envelope: Envelope;
@@ -142,16 +145,24 @@ export function openBroker(parts: BrokerParts): Broker {
       refuse(reasonFor(thrown));
       return;
     }
-    waiting++;
-    if (peer && waiting > waitingMax && !held.has(peer)) {
+    if (isFull(1)) {
+      // What a PUB elsewhere tells cannot be left with it: it would be lost there as well.
+      if (!peer) {
+        refuse("too many publications wait already");
+        return;
+      }
       held.add(peer);
       peer.hold(true);
     }
+    const sizeBytes = sizeOf(envelope);
+    waiting++;
+    waitingBytes += sizeBytes;
     publish(envelope)
       .catch((thrown: unknown) => refuse(reasonFor(thrown)))
       .finally(() => {
         waiting--;
-        if (waiting >= waitingAgain || held.size === 0) return;
+        waitingBytes -= sizeBytes;
+        if (held.size === 0 || isFull(0.5)) return;
         for (const one of held) one.hold(false);
         held.clear();
       });
