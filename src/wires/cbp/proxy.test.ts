@@ -383,6 +383,41 @@ describe("proxy: failing upstreams", () => {
     socket.destroy();
   });
 
+  test("dials that were given up leave places for others: each holds one descriptor, not two", async () => {
+    const python = Bun.which("python3");
+    if (python === null) {
+      console.log("skipped: there is no python3");
+      return;
+    }
+    // A queue of one that nobody empties: further dials get no answer.
+    const program =
+      "import socket,sys\ns=socket.socket()\ns.bind(('127.0.0.1',0))\ns.listen(0)\nk=[]\nfor i in range(3):\n c=socket.socket();c.setblocking(False)\n c.connect_ex(s.getsockname());k.append(c)\nprint(s.getsockname()[1],flush=True)\nsys.stdin.read()";
+    const child = Bun.spawn([python, "-c", program], { stdin: "pipe", stdout: "pipe" });
+    try {
+      const reader = child.stdout.getReader();
+      const port = Number(new TextDecoder().decode((await reader.read()).value));
+      await using good = await serve(echo);
+      await using made = await proxied({
+        upstreams: [upstreamAt(port), upstreamAt(good.port, { isFallback: true })],
+        breaker: { minSamples: 4, backoffMs: 60_000 },
+        maxConnections: 4,
+        queueMs: 500,
+        dialMs: 150,
+      });
+      const first = await Promise.all(["a", "b", "c", "d"].map((text) => talk(made.proxy.port, text)));
+      expect(first.map(({ text }) => text)).toEqual(["a", "b", "c", "d"]);
+      expect(made.breaker(0).state).toBe("open");
+      expect(made.proxy.upstreams[0]?.active).toBe(4);
+      const second = await Promise.all(["e", "f"].map((text) => talk(made.proxy.port, text)));
+      expect(second.map(({ text }) => text)).toEqual(["e", "f"]);
+      child.kill();
+      await child.exited;
+      await until("the system gave the dials up", () => made.proxy.upstreams[0]?.active === 0);
+    } finally {
+      child.kill();
+    }
+  });
+
   test("a dial that hangs is given up, is a failure, and the next upstream is tried", async () => {
     const python = Bun.which("python3");
     if (python === null) {

@@ -329,9 +329,14 @@ export class Proxy {
     this.#connections.add(connection);
     this.#look();
     this.#parts.prepare?.(connection);
-    if (this.plan.maxConnections > 0 && this.#served + this.#dialler.abandoned >= this.plan.maxConnections)
-      this.#enqueue(connection);
+    if (this.#isFull) this.#enqueue(connection);
     else this.#serve(connection);
+  }
+
+  /** Whether all places are taken. Who is served holds two descriptors, a dial that was given up one. */
+  get #isFull(): boolean {
+    const { maxConnections } = this.plan;
+    return maxConnections > 0 && this.#served + this.#dialler.abandoned / 2 >= maxConnections;
   }
 
   #enqueue(connection: Connection): void {
@@ -488,7 +493,7 @@ export class Proxy {
 
   #serveQueue(): void {
     for (const connection of this.#queue) {
-      if (this.plan.maxConnections > 0 && this.#served + this.#dialler.abandoned >= this.plan.maxConnections) return;
+      if (this.#isFull) return;
       this.#queue.delete(connection);
       this.#serve(connection);
       // It came back: the upstreams are full.
