@@ -8,7 +8,7 @@ import type { Address } from "../../kit/config/address.ts";
 import { type OptionsOf, section } from "../../kit/config/declaration.ts";
 import { address, count, duration, file, flag, ratio, shape, text } from "../../kit/config/fields.ts";
 import { breakerDefaults } from "./breaker.ts";
-import { checkPlan, plansIn, type ProxyDefaults, type ProxyPlan, refusalOf } from "./plan.ts";
+import { checkPlan, PlanError, plansIn, type ProxyDefaults, type ProxyPlan, refusalOf } from "./plan.ts";
 import { bareEdge } from "./tls/edge-plan.ts";
 
 const fields = {
@@ -135,15 +135,26 @@ export const cbpSection = section(
   "guards connections: a TCP proxy that stops trying an upstream which fails",
   fields,
   (options) => {
+    const problems = nameProblems(options);
     try {
       plansOf(options, false);
-      return [];
     } catch (thrown) {
       if (!(thrown instanceof SyntaxError)) throw thrown;
-      return [thrown.message];
+      problems.push(...(thrown instanceof PlanError ? thrown.problems : [thrown.message]));
     }
+    return problems;
   },
 );
+
+/** What is wrong with the names for statsd, a sentence each: anything but a name would be more than one in a datagram. */
+export function nameProblems(options: Pick<CbpOptions, "metricBase" | "metricName">): string[] {
+  return (["metricBase", "metricName"] as const).flatMap((key) => {
+    const name = options[key];
+    if (name === undefined || /^[^\s:|@#]+$/.test(name)) return [];
+    const field = key === "metricBase" ? "metric_base" : "metric_name";
+    return [`${field}: Cannot use ${JSON.stringify(name)}: wanted a name without spaces, ":", "|", "@" and "#"`];
+  });
+}
 
 /** The proxies that are wanted. With none, `alone` gives the predecessor's own. Throws SyntaxError. */
 export function plansOf(options: CbpOptions, alone: boolean): ProxyPlan[] {

@@ -7,11 +7,11 @@ import { ManualClock } from "../../kit/testing/manual-clock.ts";
 import { breakerDefaults } from "./breaker.ts";
 import { Checks } from "./checks.ts";
 import { Chooser, ejectOutlier } from "./choice.ts";
-import { proxyDefaults } from "./config.ts";
+import { nameProblems, proxyDefaults } from "./config.ts";
 import { Latency } from "./latency.ts";
 import { Limits } from "./limits.ts";
 import { turnFlags } from "./original-flags.ts";
-import { plansIn, type ProxyPlan } from "./plan.ts";
+import { PlanError, plansIn, type ProxyPlan } from "./plan.ts";
 import { Resolver } from "./resolver.ts";
 import { datagramsOf } from "./statsd.ts";
 import { Upstream } from "./upstream.ts";
@@ -246,6 +246,15 @@ describe("the predecessor's words", () => {
         " ",
       ),
     );
+    expect(
+      turnFlags("-v=1 -t=.5 -ms 0x5 -window-time +250 -l h:1 -e h:2 --data d".split(" "), world).join(" "),
+    ).toContain("--failure-ratio 0.5 --min-samples 5 --window 250ms --verbose");
+    for (const word of ["-v=T", "-v=TRUE", "-v=true", "--v"]) expect(turnFlags([word], world)).toContain("--verbose");
+    for (const word of ["-v=0", "-v=f", "-v=False"]) expect(turnFlags([word], world)).not.toContain("--verbose");
+    for (const word of ["-t=x", "-ms=-", "-ms=1e"])
+      expect(turnFlags([word], world)).toContain(word.slice(word.indexOf("=") + 1));
+    // Left to be refused as any flag that nobody knows.
+    expect(turnFlags(["-v=perhaps", "-t", "1"], world).at(-1)).toBe("-v=perhaps");
     for (const words of [[], ["list", "--server", "x"], ["--window-buckets", "5"], ["--local", "a:1"]])
       expect(turnFlags(words, world)).toEqual(words);
   });
@@ -264,6 +273,30 @@ describe("plans", () => {
     expect(plan.breaker).toMatchObject({ usersProbe: false, windowMs: 2000 });
     expect(plan.check).toEqual({ everyMs: 1000, timeoutMs: 1000, httpPath: undefined, fall: 3 });
     expect([plan.refusal, plan.upstreams[0]?.name]).toEqual([{ bytes: new TextEncoder().encode("BUSY\n") }, "[::1]:2"]);
+  });
+
+  test("all that is wrong is told at once, and names of statsd cannot carry more than a name", () => {
+    const good = { listen: "127.0.0.1:1", upstreams: ["10.0.0.1:1"] };
+    const tables = [
+      { name: "a b", listen: "1x", upstreams: [], nonsense: 3 },
+      { ...good, name: "b", dial: "10y" },
+      { ...good, name: "c" },
+      { ...good, name: "d" },
+    ];
+    let problems: readonly string[] = [];
+    try {
+      plansIn(tables, proxyDefaults);
+    } catch (thrown) {
+      if (!(thrown instanceof PlanError)) throw thrown;
+      ({ problems } = thrown);
+    }
+    const told = problems.join("\n");
+    for (const words of ["1 cannot be used: name", "listen", "upstreams", "nonsense", "2 cannot", "10y", '"d" listens'])
+      expect(told).toContain(words);
+    expect(nameProblems({ metricBase: "a:1|c", metricName: "b" })).toEqual([
+      'metric_base: Cannot use "a:1|c": wanted a name without spaces, ":", "|", "@" and "#"',
+    ]);
+    expect(nameProblems({ metricBase: "a.b-c_d", metricName: undefined })).toEqual([]);
   });
 
   test("what cannot be is refused with its place", () => {

@@ -6,6 +6,9 @@ import { parseAddress } from "../../kit/config/address.ts";
 
 /** Its switches: absent, or with `=true` and `=false`. */
 const switches = new Set(["v"]);
+/** What Go takes for yes and no. */
+const yes = /^(?:1|t|T|true|True|TRUE)$/;
+const no = /^(?:0|f|F|false|False|FALSE)$/;
 const names = new Set([
   "l",
   "r",
@@ -18,6 +21,9 @@ const names = new Set([
   "metric-base",
   "metric-name",
 ]);
+
+/** Those whose values are numbers. */
+const numeric = new Set(["t", "ms", "window-time", "window-buckets"]);
 
 /** What of the machine decides. */
 export interface FlagsWorld {
@@ -33,7 +39,7 @@ export function turnFlags(words: readonly string[], world: FlagsWorld): string[]
     const word = words[at] ?? "";
     const [, name = "", joined] = /^--?([a-z][a-z-]*)(?:=(.*))?$/s.exec(word) ?? [];
     const isOurs = word.startsWith("--") && (name === "window-buckets" || name === "statsd");
-    if (switches.has(name)) given.set(name, joined ?? "true");
+    if (switches.has(name) && (yes.test(joined ?? "true") || no.test(joined ?? ""))) given.set(name, joined ?? "true");
     else if (!names.has(name) || isOurs) rest.push(word);
     else given.set(name, joined ?? words[++at] ?? "");
   }
@@ -43,7 +49,7 @@ export function turnFlags(words: readonly string[], world: FlagsWorld): string[]
   const out = ["--local", local, "--remote", goAddress(given.get("r") ?? "localhost:80"), "--must-resolve"];
   const put = (flag: string, name: string, unit = "") => {
     const value = given.get(name);
-    if (value !== undefined && value !== "") out.push(flag, `${value}${unit}`);
+    if (value !== undefined && value !== "") out.push(flag, `${numeric.has(name) ? plainNumber(value) : value}${unit}`);
   };
   put("--failure-ratio", "t");
   put("--min-samples", "ms");
@@ -52,11 +58,17 @@ export function turnFlags(words: readonly string[], world: FlagsWorld): string[]
   put("--statsd", "statsd");
   put("--metric-base", "metric-base");
   put("--metric-name", "metric-name");
-  if (given.get("v") === "true") out.push("--verbose");
+  if (yes.test(given.get("v") ?? "")) out.push("--verbose");
   if (!hasFlag(rest, "--listen")) out.push("--listen", listenAddress(given.get("e"), world));
   // It kept nothing, so several of them ran in one folder.
   if (!hasFlag(rest, "--data")) out.push("--data", `data/cbp-${local.slice(local.lastIndexOf(":") + 1)}`);
   return [...out, ...rest];
+}
+
+/** Go takes a number with a sign, from another base or without the zero before its point; what is none stays as it is. */
+function plainNumber(text: string): string {
+  const value = Number(text.replace(/^\+/, ""));
+  return text.trim() === "" || Number.isNaN(value) ? text : String(value);
 }
 
 /** Where its figures are asked for. It went on without them when the address was taken; so does this, elsewhere. */

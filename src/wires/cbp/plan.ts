@@ -147,29 +147,48 @@ const tableShape = z.strictObject({
   ...edgeShape,
 });
 
-/** The plans in a list of tables. Throws SyntaxError for the first that cannot be, or that stands twice. */
+/** Tables that cannot be used: everything that is wrong with them, a sentence each. */
+export class PlanError extends SyntaxError {
+  override name = "PlanError";
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(problems.join("; "));
+    this.problems = problems;
+  }
+}
+
+/** The plans in a list of tables. Throws {@link PlanError} with all that cannot be, or that stands twice. */
 export function plansIn(tables: readonly unknown[], defaults: ProxyDefaults): ProxyPlan[] {
   const names = new Set<string>();
   const places = new Set<string>();
-  return tables.map((table, position) => {
+  const problems: string[] = [];
+  const plans = tables.flatMap((table, position) => {
     const read = tableShape.safeParse(table);
     if (!read.success) {
-      const [issue] = read.error.issues;
-      const key = issue && issue.path.length > 0 ? issue.path.join(".") : "it";
-      throw new SyntaxError(
-        `proxies: number ${position + 1} cannot be used: ${key}: ${issue?.message ?? "unreadable"}`,
-      );
+      const place = `proxies: number ${position + 1} cannot be used`;
+      problems.push(...read.error.issues.map(({ message, path }) => `${place}: ${path.join(".") || "it"}: ${message}`));
+      return [];
     }
-    const plan = planOf(read.data, defaults);
-    const place = formatAddress(plan.listen);
-    if (names.has(plan.name)) throw new SyntaxError(`proxies: "${plan.name}" stands twice: wanted a name for each`);
-    if (plan.listen.port !== 0 && places.has(place))
-      throw new SyntaxError(`proxies: "${plan.name}" listens on ${place} like another: wanted an address for each`);
-    names.add(plan.name);
+    const { listen, name } = read.data;
+    const place = formatAddress(listen);
+    if (names.has(name)) problems.push(`proxies: "${name}" stands twice: wanted a name for each`);
+    if (listen.port !== 0 && places.has(place))
+      problems.push(`proxies: "${name}" listens on ${place} like another: wanted an address for each`);
+    names.add(name);
     places.add(place);
-    checkPlan(plan);
-    return plan;
+    try {
+      const plan = planOf(read.data, defaults);
+      checkPlan(plan);
+      return [plan];
+    } catch (thrown) {
+      if (!(thrown instanceof SyntaxError)) throw thrown;
+      problems.push(thrown.message);
+      return [];
+    }
   });
+  if (problems.length > 0) throw new PlanError(problems);
+  return plans;
 }
 
 /** Throws SyntaxError for numbers that do not go together. */
