@@ -414,7 +414,7 @@ export class Proxy {
     const isCut = connection.down.isWaiting;
     connection.client = undefined;
     connection.down.disconnect();
-    connection.ending ??= isReset ? "client-reset" : undefined;
+    connection.ending ??= isReset || isCut ? "client-reset" : undefined;
     const { dial, server } = connection;
     if (dial !== undefined) this.#abandon(connection, dial);
     // Had the client said that it would send no more, what waits still goes to the upstream.
