@@ -253,7 +253,7 @@ describe("the predecessor's words", () => {
     for (const word of ["-v=0", "-v=f", "-v=False"]) expect(turnFlags([word], world)).not.toContain("--verbose");
     for (const word of ["-t=x", "-ms=-", "-ms=1e"])
       expect(turnFlags([word], world)).toContain(word.slice(word.indexOf("=") + 1));
-    // Left to be refused as any flag that nobody knows.
+    // Refused by the parser of flags, like any that nobody knows.
     expect(turnFlags(["-v=perhaps", "-t", "1"], world).at(-1)).toBe("-v=perhaps");
     for (const words of [[], ["list", "--server", "x"], ["--window-buckets", "5"], ["--local", "a:1"]])
       expect(turnFlags(words, world)).toEqual(words);
