@@ -436,6 +436,7 @@ function bound(log: MemoryLog, isFull: () => boolean): PublicationLog {
       log.append(publications);
     },
     after: (offset, interests, limit) => log.after(offset, interests, limit),
+    following: (offset, interests, limit) => log.following(offset, interests, limit),
     last: (interest, limit) => log.last(interest, limit),
     renew: () => log.renew(),
     reset: (epoch, newest) => log.reset(epoch, newest),

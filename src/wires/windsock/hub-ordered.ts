@@ -323,6 +323,29 @@ export class OrderedHub implements Hub {
     return { ...found, position: this.position };
   }
 
+  /**
+   * As {@link recall}, in portions from the oldest on: for who takes little at a time. `next` is where the following
+   * portion begins, undefined when this was the last.
+   */
+  resume(interests: readonly Interest[], since: string, limit: number): Recovery & { next: string | undefined } {
+    const { newest, epoch, oldest } = this.#log;
+    const from = parsePosition(since);
+    const isKnown = from !== undefined && from.epoch === epoch && from.offset <= newest;
+    const found = this.#log.following(isKnown ? from.offset : oldest - 1, interests, limit);
+    const isComplete = isKnown && found.isComplete;
+    if (!isComplete) this.#gaps++;
+    const last = found.publications.at(-1);
+    // Of the present epoch, even where the publication is of a former one: it is the numbers that go on.
+    const offset = last && parsePosition(last.position)?.offset;
+    const next = found.hasMore && offset !== undefined ? formatPosition(epoch, offset) : undefined;
+    return { publications: found.publications, isComplete, position: this.position, next };
+  }
+
+  /** The cursor that goes on after a publication, for {@link resume}. */
+  after(publication: Publication): string {
+    return formatPosition(this.#log.epoch, parsePosition(publication.position)?.offset ?? 0);
+  }
+
   history(interest: Interest, limit: number): Promise<readonly Publication[]> {
     return Promise.resolve(this.#log.last(interest, limit));
   }

@@ -66,6 +66,19 @@ export class MemoryLog implements PublicationLog {
     return { publications: publications.reverse(), isComplete };
   }
 
+  following(offset: number, interests: readonly Interest[], limit: number): Found & { hasMore: boolean } {
+    const first = Math.max(offset + 1, this.oldest);
+    const publications: Publication[] = [];
+    const isComplete = offset + 1 >= this.oldest;
+    for (let at = this.#head + (first - this.oldest); at < this.#kept.length; at++) {
+      const publication = this.#kept[at];
+      if (!publication || !concernsAny(interests, publication.address)) continue;
+      if (publications.length === limit) return { publications, isComplete, hasMore: true };
+      publications.push(publication);
+    }
+    return { publications, isComplete, hasMore: false };
+  }
+
   last(interest: Interest, limit: number): Publication[] {
     const found: Publication[] = [];
     for (let at = this.#kept.length - 1; at >= this.#head && found.length < limit; at--) {

@@ -140,6 +140,17 @@ export class SqliteLog implements PublicationLog {
     return { publications: found.slice(0, limit).reverse(), isComplete };
   }
 
+  following(offset: number, interests: readonly Interest[], limit: number): Found & { hasMore: boolean } {
+    const found = this.#gather(
+      'SELECT "offset", at, address, content, size FROM publications WHERE "offset" > ? ORDER BY "offset"',
+      [offset],
+      (address) => concernsAny(interests, address),
+      limit + 1,
+    );
+    const hasMore = found.length > limit;
+    return { publications: found.slice(0, limit), isComplete: offset + 1 >= this.oldest, hasMore };
+  }
+
   last(interest: Interest, limit: number): Publication[] {
     const fits = (address: string) => concerns(interest, address);
     const columns = 'SELECT "offset", at, address, content, size FROM publications';

@@ -38,6 +38,8 @@ export interface PublicationLog {
   append(publications: readonly Publication[]): void;
   /** What came after an offset and concerns any of the interests: the newest `limit` of it. */
   after(offset: number, interests: readonly Interest[], limit: number): Found;
+  /** What came after an offset and concerns any of the interests: the oldest `limit` of it, and whether there is more. */
+  following(offset: number, interests: readonly Interest[], limit: number): Found & { hasMore: boolean };
   /** The newest `limit` that concern the interest, oldest first. */
   last(interest: Interest, limit: number): Publication[];
   /**

@@ -227,7 +227,7 @@ export class SocketConnection implements SocketHandler, CrowdMember, Entry {
     const { behind, counts, door } = this.#parts;
     const from = this.#behindAt;
     if (from === undefined || !this.#socket) return;
-    const found = door.hub.recall(this.#interests, from, Number.MAX_SAFE_INTEGER);
+    let found = door.hub.resume(this.#interests, from, catchUpAtOnce);
     if (!found.isComplete || this.#isLost) {
       this.#isLost = false;
       this.#isWhole = false;
@@ -237,12 +237,19 @@ export class SocketConnection implements SocketHandler, CrowdMember, Entry {
       }
       this.#say({ gap: { position: found.position } });
     }
-    for (const [at, publication] of found.publications.entries()) {
-      this.#sendPublication(publication);
-      if ((at + 1) % catchUpAtOnce > 0 && this.waitingBytes() <= door.options.waitingBytes) continue;
-      if (this.waitingBytes() === 0) continue;
-      this.#fallBehind(publication.position);
-      return;
+    for (;;) {
+      for (const publication of found.publications) {
+        this.#sendPublication(publication);
+        if (this.waitingBytes() <= door.options.waitingBytes) continue;
+        this.#fallBehind(door.hub.after(publication));
+        return;
+      }
+      if (found.next === undefined) break;
+      if (this.waitingBytes() > 0) {
+        this.#fallBehind(found.next);
+        return;
+      }
+      found = door.hub.resume(this.#interests, found.next, catchUpAtOnce);
     }
     this.#behindAt = undefined;
     behind.delete(this);
