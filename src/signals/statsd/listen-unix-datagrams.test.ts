@@ -155,7 +155,7 @@ if (process.platform === "linux") {
   });
 
   test("listenUnixDatagrams: the process ends when whoever started it is killed", async () => {
-    const { path, folder, remove } = await opened();
+    const { path, folder, came, open, remove } = await opened();
     const code = `
       import { listenUnixDatagrams } from ${JSON.stringify(join(import.meta.dir, "listen-unix-datagrams.ts"))};
       import { systemClock } from ${JSON.stringify(join(import.meta.dir, "../../kit/clock.ts"))};
@@ -176,6 +176,11 @@ if (process.platform === "linux") {
       "it is gone",
       () => !existsSync(`/proc/${pid}`) || readFileSync(`/proc/${pid}/stat`, "utf8").includes(") Z "),
     );
+    // It takes its socket along where it is left the time; a socket that stayed is nobody's, and the next one takes it over.
+    const next = await open();
+    expect(await sent(path, "s.send(b'still:1|c')")).toBe("");
+    await until("it comes", () => came.packets.length === 1);
+    await next.close();
     expect(existsSync(path)).toBe(false);
     remove();
   });
