@@ -187,7 +187,8 @@ describe("with a Cask elsewhere", () => {
     for (const text of texts) {
       const read = await fetch(`${served.url}/file/${sha1(text)}/`);
       expect([read.status, await read.text()]).toEqual([200, text]);
-      expect(read.headers.get("content-type")).toBe("text/plain");
+      // What it found by itself has the type of the earlier upload of the same bytes.
+      expect(read.headers.get("content-type")).toMatch(/^text\/plain(;charset=utf-8)?$/);
     }
     const part = await fetch(`${served.url}/file/${sha1(texts[0] ?? "")}/`, { headers: { Range: "bytes=8-27" } });
     expect(await part.text()).toBe((texts[0] ?? "").slice(8, 28));
