@@ -4,13 +4,13 @@
  * client and upstream in one process, has core 1. The proxies are measured in turns.
  */
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { Readable } from "node:stream";
 
 import { startChild, until } from "../src/kit/testing/child-node.ts";
+import { freePort } from "../src/kit/testing/free-port.ts";
 import { cpuSeconds, medianOf, mustHave, onCore, pin, residentBytes } from "./measure.ts";
 import { type BenchTable, type Effort, sizeText, verdict } from "./report.ts";
 
@@ -186,7 +186,7 @@ async function startBare(upstreamPort: number): Promise<Subject> {
 
 async function startHaproxy(upstreamPort: number): Promise<Subject> {
   const folder = mkdtempSync(join(tmpdir(), "warren-bench-"));
-  const port = await freePort();
+  const port = freePort();
   const path = join(folder, "haproxy.cfg");
   await Bun.write(
     path,
@@ -225,12 +225,4 @@ async function startHaproxy(upstreamPort: number): Promise<Subject> {
       rmSync(folder, { recursive: true, force: true });
     },
   };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
-  const address = server.address();
-  await new Promise<void>((done) => server.close(() => done()));
-  return typeof address === "object" && address ? address.port : 0;
 }

@@ -5,6 +5,7 @@
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
+import { freePort } from "../src/kit/testing/free-port.ts";
 import { onCore, pause } from "./measure.ts";
 
 /** A running nginx. */
@@ -39,6 +40,7 @@ export async function startNginx(
   extras = nothing,
 ): Promise<Nginx> {
   mkdirSync(folder, { recursive: true });
+  // nginx cannot take any free port by itself.
   const port = freePort();
   const configuration = join(folder, "nginx.conf");
   await Bun.write(configuration, configurationText(folder, files, port, cacheOpenFiles, extras));
@@ -75,14 +77,6 @@ export async function startNginx(
       await child.exited;
     },
   };
-}
-
-/** nginx cannot take any free port by itself: this finds one that is free now. */
-function freePort(): number {
-  const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
-  const { port } = listener;
-  listener.stop(true);
-  return port;
 }
 
 function configurationText(

@@ -10,6 +10,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
 import { startChild, until } from "../src/kit/testing/child-node.ts";
+import { freePorts } from "../src/kit/testing/free-port.ts";
 import { cpuSeconds, pause, peakBytes, residentBytes } from "./measure.ts";
 import { type BenchTable, type Effort, sizeText, verdict } from "./report.ts";
 
@@ -122,7 +123,7 @@ async function startEtsy(): Promise<Receiver | undefined> {
   const node = Bun.which("node");
   if (node === null || !existsSync(program)) return undefined;
   const folder = mkdtempSync(join(tmpdir(), "warren-bench-"));
-  const [port, admin] = [await freePort(), await freePort()];
+  const [port = 0, admin = 0] = freePorts(2);
   const config = `{ port: ${port}, address: '127.0.0.1', mgmt_port: ${admin}, mgmt_address: '127.0.0.1', flushInterval: 3600000 }`;
   writeFileSync(join(folder, "config.js"), config);
   const child = Bun.spawn([node, program, join(folder, "config.js")], {
@@ -222,12 +223,4 @@ async function nameMemory(names: number, flushes: number): Promise<BenchTable> {
 
 function portIn(output: string, purpose: string): number {
   return Number(new RegExp(`^statsd ${purpose} +\\S+:(\\d+)$`, "m").exec(output)?.[1]);
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
-  const { port } = server.address() as { port: number };
-  await new Promise<void>((done) => server.close(() => done()));
-  return port;
 }

@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
 import { type ChildNode, startChild, until } from "../src/kit/testing/child-node.ts";
+import { freePorts } from "../src/kit/testing/free-port.ts";
 import { signToken } from "../src/wires/windsock/token.ts";
 import { medianOf, onCore, pause, pin, residentBytes, spreadText } from "./measure.ts";
 import { startNginx } from "./nginx.ts";
@@ -237,7 +238,7 @@ async function roundTrip(count: number, turns: number): Promise<BenchTable> {
       ]);
       ours.push(await ask(addressIn(node, "rep")));
     }
-    const [rep, pub] = [freePort(), freePort()].map((port) => `tcp://127.0.0.1:${port}`);
+    const [rep, pub] = freePorts(2).map((port) => `tcp://127.0.0.1:${port}`);
     const child = Bun.spawn([...onCore(0), python, peer, "broker", rep ?? "", pub ?? ""], { stdout: "pipe" });
     await child.stdout.getReader().read();
     theirs.push(await ask(rep ?? ""));
@@ -259,12 +260,4 @@ async function roundTrip(count: number, turns: number): Promise<BenchTable> {
     ],
     notes: ["The same client on libzmq asks both; the peer is a broker of ten lines of Python on libzmq."],
   };
-}
-
-/** A port that nobody has right now. */
-function freePort(): number {
-  const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
-  const { port } = listener;
-  listener.stop(true);
-  return port;
 }

@@ -10,6 +10,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { type ChildNode, runProgram, startChild, until } from "../../src/kit/testing/child-node.ts";
+import { freePort } from "../../src/kit/testing/free-port.ts";
 import { services } from "../../src/services.ts";
 
 const portOf = (node: ChildNode, name: string) =>
@@ -26,11 +27,6 @@ async function listening(serve: (socket: Socket) => void, port = 0) {
     port: typeof address === "object" && address ? address.port : 0,
     [Symbol.asyncDispose]: () => new Promise<void>((resolve) => server.close(() => resolve())),
   };
-}
-
-async function freePort(): Promise<number> {
-  await using server = await listening(() => undefined);
-  return server.port;
 }
 
 /** What comes for a text until the close. */
@@ -53,7 +49,7 @@ const vars = async (node: ChildNode) =>
 
 describe("in the place of the predecessor", () => {
   test("flags of either style: dead upstream, datagrams to the letter, figures, and the upstream comes back", async () => {
-    const upstreamPort = await freePort();
+    const upstreamPort = freePort();
     const got: string[] = [];
     const statsd = createSocket("udp4");
     statsd.on("message", (bytes) => got.push(bytes.toString()));
@@ -151,7 +147,7 @@ upstreams = [{ address = "127.0.0.1:${good.port}", name = "main" }, { address = 
 name = "dark"
 listen = "127.0.0.1:0"
 refuse_with = "http-503"
-upstreams = ["127.0.0.1:${await freePort()}"]
+upstreams = ["127.0.0.1:${freePort()}"]
 check = "50ms"
 check_fall = 2
 backoff = "1m"

@@ -6,25 +6,17 @@
 import { expect, test } from "bun:test";
 import { createSocket } from "node:dgram";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { connect, createServer } from "node:net";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
 import { startChild, until } from "../../src/kit/testing/child-node.ts";
 import { type FakeCarbon, startFakeCarbon } from "../../src/kit/testing/fake-carbon.ts";
+import { freePorts } from "../../src/kit/testing/free-port.ts";
 
 const stats = resolve(import.meta.dir, "../../node_modules/statsd/stats.js");
 const node = Bun.which("node");
 const canCompare = node !== null && existsSync(stats);
-
-/** A port that was free a moment ago: the original takes no port 0. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
-  const { port } = server.address() as { port: number };
-  await new Promise<void>((done) => server.close(() => done()));
-  return port;
-}
 
 const packets = (own: string) => [
   `${own}begin:1|c`,
@@ -76,8 +68,8 @@ for (const isLegacy of [true, false]) {
         histogram: [{ metric: 'glork', bins: [] }, { metric: 't', bins: [10, 50.5, 'inf'] }],
         graphite: { legacyNamespace: ${isLegacy}, prefixTimer: 'tt', ${isLegacy ? "globalSuffix: 'end'" : ""} },
       }`;
-      const port = await freePort();
-      const admin = await freePort();
+      // The original takes no port 0.
+      const [port = 0, admin = 0] = freePorts(2);
       writeFileSync(join(folder, "theirs.js"), config(theirs, port, admin));
       writeFileSync(join(folder, "ours.js"), config(ours, 0, 0));
       const original = Bun.spawn([node ?? "", stats, join(folder, "theirs.js")], {

@@ -6,7 +6,8 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync } from "node:fs";
 
 import { runProgram, startChild, until } from "../../src/kit/testing/child-node.ts";
-import { freePort, ngircd, OtherClient, startIrcServer } from "../../src/wires/fitor/peers-fixture.ts";
+import { freePorts } from "../../src/kit/testing/free-port.ts";
+import { ngircd, OtherClient, startIrcServer } from "../../src/wires/fitor/peers-fixture.ts";
 
 setDefaultTimeout(60_000);
 
@@ -40,7 +41,7 @@ socket.recv()
 describe.skipIf(ngircd === null || !hasZmq)("fitor", () => {
   test("stands between ngircd and windsock's broker; libzmq hears and speaks; people read, write and search by command", async () => {
     await using server = await startIrcServer();
-    const [rep, pub] = [`tcp://127.0.0.1:${freePort()}`, `tcp://127.0.0.1:${freePort()}`];
+    const [rep = "", pub = ""] = freePorts(2).map((port) => `tcp://127.0.0.1:${port}`);
     await using node = await startChild({
       config: `[windsock]
 rep_socket = ["${rep}"]

@@ -7,6 +7,7 @@ import { parseAddress } from "../../kit/config/address.ts";
 import { silentLog } from "../../kit/log.ts";
 import { seededRandom } from "../../kit/random.ts";
 import { until } from "../../kit/testing/child-node.ts";
+import { freePort } from "../../kit/testing/free-port.ts";
 import { breakerDefaults, type BreakerEvent, type BreakerSettings } from "./breaker.ts";
 import { proxyDefaults } from "./config.ts";
 import type { ProxyPlan, UpstreamPlan } from "./plan.ts";
@@ -40,11 +41,6 @@ const echo = (socket: Socket) => {
   socket.on("data", (bytes) => socket.write(bytes));
   socket.on("end", () => socket.end());
 };
-
-async function freePort(): Promise<number> {
-  await using peer = await serve(() => undefined);
-  return peer.port;
-}
 
 const upstreamAt = (port: number, more: Partial<UpstreamPlan> = {}): UpstreamPlan => ({
   name: `127.0.0.1:${port}`,
@@ -288,7 +284,7 @@ describe("proxy: bytes and closing", () => {
 
 describe("proxy: failing upstreams", () => {
   test("defect 1: an upstream that refuses: four fail, the fifth trips, the sixth is refused at once without a dial", async () => {
-    const port = await freePort();
+    const port = freePort();
     await using made = await proxied({ upstreams: [upstreamAt(port)], breaker: { backoffMs: 60_000 } });
     for (let count = 0; count < 5; count++) await talk(made.proxy.port, "hello", { end: false });
     expect(made.events).toEqual(["fail", "fail", "fail", "fail", "fail", "tripped"]);
@@ -300,7 +296,7 @@ describe("proxy: failing upstreams", () => {
   });
 
   test("an open breaker answers with a close, with bytes, or with an HTTP 503 that can be read to its end", async () => {
-    const port = await freePort();
+    const port = freePort();
     const bytes = new TextEncoder().encode("ERR not now\r\n");
     for (const [refusal, wanted] of [
       ["close", /^$/],
@@ -317,7 +313,7 @@ describe("proxy: failing upstreams", () => {
   });
 
   test("a fetch through an open breaker sees the 503", async () => {
-    await using made = await proxied({ upstreams: [upstreamAt(await freePort())], refusal: "http-503" });
+    await using made = await proxied({ upstreams: [upstreamAt(freePort())], refusal: "http-503" });
     made.breaker().force("open", "a test");
     const answer = await fetch(`http://127.0.0.1:${made.proxy.port}/`, { method: "POST", body: "x".repeat(200_000) });
     expect([answer.status, answer.headers.get("retry-after")]).toEqual([503, "1"]);
@@ -325,7 +321,7 @@ describe("proxy: failing upstreams", () => {
   });
 
   test("an upstream that comes back: the probe goes through, and the breaker closes", async () => {
-    const port = await freePort();
+    const port = freePort();
     await using made = await proxied({ upstreams: [upstreamAt(port)], breaker: { backoffMs: 100, backoffMaxMs: 100 } });
     for (let count = 0; count < 5; count++) await talk(made.proxy.port, "", { end: false });
     expect(made.breaker().state).toBe("open");
@@ -448,7 +444,7 @@ describe("proxy: failing upstreams", () => {
   });
 
   test("thousands of connections at the moment of tripping: each is answered at once, none is lost, all is given back", async () => {
-    const port = await freePort();
+    const port = freePort();
     await using made = await proxied({ upstreams: [upstreamAt(port)], breaker: { backoffMs: 60_000 } });
     const answers = await Promise.all(Array.from({ length: 2000 }, () => talk(made.proxy.port, "x", { end: false })));
     expect(answers.every(({ ending }) => ending === "ECONNRESET" || ending === "EPIPE")).toBe(true);
@@ -483,7 +479,7 @@ describe("proxy: several upstreams", () => {
   });
 
   test("a dead upstream costs no client anything, and is put aside; the fallback serves when none other can", async () => {
-    const dead = await freePort();
+    const dead = freePort();
     const fallback = await serve((socket) => socket.end("sorry"));
     const ejected: string[] = [];
     {

@@ -11,13 +11,14 @@ import { createEvents } from "../../kit/events.ts";
 import { silentLog } from "../../kit/log.ts";
 import { systemClock } from "../../kit/clock.ts";
 import { until } from "../../kit/testing/child-node.ts";
+import { freePort } from "../../kit/testing/free-port.ts";
 import { systemDial } from "../../lib/irc/dial.ts";
 import { Bridge, type BridgeOptions, roomKey } from "./bridge.ts";
 import { ZeromqBus } from "./bus.ts";
 import { fitorFindings } from "./findings.ts";
 import { History } from "./history.ts";
 import { Network, type NetworkParts } from "./network.ts";
-import { freePort, ngircd, OtherClient, type SmallBroker, startBroker, startIrcServer } from "./peers-fixture.ts";
+import { ngircd, OtherClient, type SmallBroker, startBroker, startIrcServer } from "./peers-fixture.ts";
 import type { ChannelPlan } from "./plan.ts";
 
 setDefaultTimeout(30_000);

@@ -10,6 +10,7 @@ import { join } from "node:path";
 import { systemClock } from "../../kit/clock.ts";
 import { systemRandom } from "../../kit/random.ts";
 import { until } from "../../kit/testing/child-node.ts";
+import { freePort } from "../../kit/testing/free-port.ts";
 import { Publisher } from "../../lib/zmtp/publish.ts";
 import { Replier } from "../../lib/zmtp/request.ts";
 
@@ -23,14 +24,6 @@ export interface IrcServer extends AsyncDisposable {
   restart(): Promise<void>;
   /** Ends it until {@link restart}. */
   end(): Promise<void>;
-}
-
-/** A port that nobody listens at, a moment ago. */
-export function freePort(): number {
-  const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
-  const { port } = listener;
-  listener.stop(true);
-  return port;
 }
 
 /** Starts a server. `extra` stands at the end of its configuration. */

@@ -4,7 +4,7 @@ import { connect } from "node:net";
 import { join } from "node:path";
 
 import { until } from "../../../src/kit/testing/child-node.ts";
-import { freePort } from "./prometheus.ts";
+import { freePorts } from "../../../src/kit/testing/free-port.ts";
 
 /** Where Debian's package puts it. */
 export const carbonPath = "/usr/bin/carbon-cache";
@@ -33,7 +33,8 @@ export class Carbon implements AsyncDisposable {
 
   /** Starts it and waits until it listens. */
   static async start(folder: string, retentions = "60s:1d"): Promise<Carbon> {
-    const ports: [number, number] = [await freePort(), await freePort()];
+    const [line = 0, pickle = 0, query = 0] = freePorts(3);
+    const ports = [line, pickle] as const;
     const whisper = join(folder, "whisper");
     for (const name of ["whisper", "log", "run"]) await mkdir(join(folder, name), { recursive: true });
     const settings = {
@@ -47,11 +48,11 @@ export class Carbon implements AsyncDisposable {
       MAX_UPDATES_PER_SECOND: "inf",
       MAX_CREATES_PER_MINUTE: "inf",
       LINE_RECEIVER_INTERFACE: "127.0.0.1",
-      LINE_RECEIVER_PORT: ports[0],
+      LINE_RECEIVER_PORT: line,
       PICKLE_RECEIVER_INTERFACE: "127.0.0.1",
-      PICKLE_RECEIVER_PORT: ports[1],
+      PICKLE_RECEIVER_PORT: pickle,
       CACHE_QUERY_INTERFACE: "127.0.0.1",
-      CACHE_QUERY_PORT: await freePort(),
+      CACHE_QUERY_PORT: query,
       CARBON_METRIC_INTERVAL: 0,
       ENABLE_TAGS: "False",
       LOG_UPDATES: "False",

@@ -1,8 +1,8 @@
 /** Starts a real Prometheus (Debian's package) on a free port, scraping itself, with whatever else a test configures. */
-import { createServer } from "node:net";
 import { join } from "node:path";
 
 import { until } from "../../../src/kit/testing/child-node.ts";
+import { freePort } from "../../../src/kit/testing/free-port.ts";
 
 /** Where it is, or null. */
 export const prometheusPath = Bun.which("prometheus", { PATH: `${process.env.PATH ?? ""}:/usr/bin:/usr/local/bin` });
@@ -25,7 +25,7 @@ export class Prometheus {
     folder: string,
     { configuration = "", port, words = [] }: { configuration?: string; port?: number; words?: readonly string[] } = {},
   ): Promise<Prometheus> {
-    const own = port ?? (await freePort());
+    const own = port ?? freePort();
     const address = `127.0.0.1:${own}`;
     const file = join(folder, "prometheus.yml");
     await Bun.write(
@@ -72,14 +72,4 @@ export class Prometheus {
     this.#process.kill("SIGKILL");
     await this.#process.exited;
   }
-}
-
-/** A port that was free a moment ago. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const bound = server.address();
-  await new Promise<void>((resolve) => server.close(() => resolve()));
-  if (typeof bound !== "object" || bound === null) throw new Error("no port is free");
-  return bound.port;
 }

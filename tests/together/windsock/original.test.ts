@@ -4,31 +4,17 @@
  */
 import { expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
 import { type ChildNode, startChild, until } from "../../../src/kit/testing/child-node.ts";
+import { freePorts } from "../../../src/kit/testing/free-port.ts";
 import { signToken } from "../../../src/wires/windsock/token.ts";
 import { hasLibzmq } from "../zmtp/libzmq.ts";
 
 const secret = "6f1d916c-7761-4874-8d5b-8f8f93d20bf2";
 const python = "/usr/bin/python3";
 const program = resolve(import.meta.dir, "callers.py");
-
-/** Ports that nobody has right now. */
-async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer();
-      await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
-      return server;
-    }),
-  );
-  const ports = servers.map((server) => (server.address() as { port: number }).port);
-  await Promise.all(servers.map((server) => new Promise<void>((done) => server.close(() => done()))));
-  return ports;
-}
 
 /** The callers, which do one thing after the other. */
 function callers() {
@@ -77,7 +63,7 @@ test.skipIf(!hasLibzmq)(
   "windsock and broker in place of their predecessors, with the callers they have",
   async () => {
     const folder = mkdtempSync(join(tmpdir(), "warren-windsock-"));
-    const [rep, pub] = await freePorts(2);
+    const [rep, pub] = freePorts(2);
     const brokerFile = join(folder, "broker.json");
     const windsockFile = join(folder, "windsock.json");
     writeFileSync(

@@ -2,9 +2,11 @@
  * A real server (NATS, Redis) on a free port and in a folder of its own, which tests kill and start again.
  */
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
-import { createServer, Socket } from "node:net";
+import { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+
+import { freePort } from "../../../kit/testing/free-port.ts";
 
 /** A server that a test may stop and start. */
 export interface TestServer extends AsyncDisposable {
@@ -26,7 +28,7 @@ export async function startServer(
   wordsOf: (port: number, folder: string) => string[],
 ): Promise<TestServer> {
   const folder = mkdtempSync(join(tmpdir(), "warren-server-"));
-  const port = await freePort();
+  const port = freePort();
   let child: Bun.Subprocess | undefined;
   const kill = async () => {
     child?.kill("SIGKILL");
@@ -52,17 +54,6 @@ export async function startServer(
       rmSync(folder, { recursive: true, force: true });
     },
   };
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.on("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === "object" && address ? address.port : 0));
-    });
-  });
 }
 
 function takesConnections(port: number): Promise<boolean> {
