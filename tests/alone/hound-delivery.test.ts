@@ -3,7 +3,7 @@
  * hand's parser, over every kind of connection; links in it, pressed; and a node that is killed while it sends.
  */
 import { afterAll, afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,15 +12,17 @@ import { systemClock } from "../../src/kit/clock.ts";
 import { createMailer } from "../../src/kit/mail/mailer.ts";
 import type { MailRelay } from "../../src/kit/mail/relay.ts";
 import { runProgram, startChild, until } from "../../src/kit/testing/child-node.ts";
+import {
+  isMailMissing,
+  type Mail,
+  mailCertificates,
+  readMail,
+  type Recorder,
+  startRecorder,
+} from "../mail-recorder.ts";
 
 setDefaultTimeout(90_000);
 
-// Debian's own Python has Debian's modules; another may come first in the path.
-const python = "/usr/bin/python3";
-const isMissing = !existsSync("/usr/lib/python3/dist-packages/aiosmtpd");
-if (isMissing) console.log("Tests of mail are left out: python3-aiosmtpd is not installed");
-
-const certificates = join(import.meta.dir, "../../src/kit/testdata/tls");
 const folder = mkdtempSync(join(tmpdir(), "warren-mail-"));
 const endings: (() => unknown)[] = [];
 afterEach(async () => {
@@ -28,90 +30,14 @@ afterEach(async () => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-interface Mail {
-  sender: string;
-  recipients: string[];
-  user: string | null;
-  tls: boolean;
-  data: string;
-}
-
-interface Recorder {
-  port: number;
-  mails: Mail[];
-}
-
-/** A server that writes down what comes. */
-async function startRecorder(options: Record<string, unknown> = {}): Promise<Recorder> {
-  const wanted = {
-    security: "none",
-    certificate: join(certificates, "first.pem"),
-    key: join(certificates, "first.key"),
-    ...options,
-  };
-  const child = Bun.spawn([python, join(import.meta.dir, "smtp-recorder.py"), JSON.stringify(wanted)], {
-    stdin: "ignore",
-    stdout: "pipe",
-    stderr: "ignore",
-  });
-  endings.push(async () => {
-    child.kill("SIGKILL");
-    await child.exited;
-  });
-  const recorder: Recorder = { port: 0, mails: [] };
-  const collect = async () => {
-    let rest = "";
-    const decoder = new TextDecoder();
-    for await (const chunk of child.stdout) {
-      const lines = `${rest}${decoder.decode(chunk, { stream: true })}`.split("\n");
-      rest = lines.pop() ?? "";
-      for (const line of lines) {
-        const said = JSON.parse(line) as Mail & { port?: number };
-        if (said.port === undefined) recorder.mails.push(said);
-        else recorder.port = said.port;
-      }
-    }
-  };
-  void collect();
-  await until("the mail server listens", () => recorder.port > 0);
+/** A recorder that ends with the test. */
+async function recorderOf(options: Record<string, unknown> = {}): Promise<Recorder> {
+  const recorder = await startRecorder(options);
+  endings.push(() => recorder[Symbol.asyncDispose]());
   return recorder;
 }
 
-interface ReadMail {
-  headers: Record<string, string>;
-  parts: {
-    type: string;
-    id: string | null;
-    disposition: string | null;
-    text?: string;
-    sizeBytes: number;
-    head: string;
-  }[];
-}
-
-const reader = `
-import base64, email, email.policy, json, sys
-message = email.message_from_bytes(base64.b64decode(sys.stdin.read()), policy=email.policy.default)
-parts = []
-for part in message.walk():
-    if part.is_multipart():
-        continue
-    content = part.get_payload(decode=True)
-    parts.append({
-        "type": part.get_content_type(), "id": part["Content-ID"], "disposition": part.get_content_disposition(),
-        "sizeBytes": len(content), "head": content[:8].hex(),
-        **({"text": content.decode().replace("\\r\\n", "\\n")} if part.get_content_maintype() == "text" else {}),
-    })
-print(json.dumps({"headers": {name: str(value) for name, value in message.items()}, "parts": parts}))
-`;
-
-/** A mail as Python's parser reads it. */
-async function read(mail: Mail): Promise<ReadMail> {
-  const child = Bun.spawn([python, "-c", reader], { stdin: new TextEncoder().encode(mail.data), stdout: "pipe" });
-  return JSON.parse(await new Response(child.stdout).text()) as ReadMail;
-}
-
-describe.skipIf(isMissing)("mail at a real server", () => {
+describe.skipIf(isMailMissing)("mail at a real server", () => {
   const message = {
     from: "Hound <hound@example.org>",
     to: ["Ops <ops@example.org>", "käthe@bücher.example"],
@@ -126,13 +52,13 @@ describe.skipIf(isMissing)("mail at a real server", () => {
     for (const password of [undefined, "geheim € 'x'"]) {
       test(`mail: ${security}, ${password === undefined ? "without" : "with"} a login`, async () => {
         const login = password === undefined ? {} : { user: "hound", password };
-        const { mails, port } = await startRecorder({ security, ...login });
+        const { mails, port } = await recorderOf({ security, ...login });
         const relay: MailRelay = {
           host: "127.0.0.1",
           port,
           security,
           timeoutMs: 10_000,
-          ca: await Bun.file(join(certificates, "first.pem")).text(),
+          ca: await Bun.file(join(mailCertificates, "first.pem")).text(),
           ...(password === undefined ? {} : { login: { user: "hound", password } }),
         };
         const receipt = await createMailer(relay, { clock: systemClock }).send(message);
@@ -141,7 +67,7 @@ describe.skipIf(isMissing)("mail at a real server", () => {
         const [mail] = mails as [Mail];
         expect([mail.tls, mail.user]).toEqual([security !== "none", password === undefined ? null : "hound"]);
         expect(mail.recipients).toHaveLength(2);
-        const { headers, parts } = await read(mail);
+        const { headers, parts } = await readMail(mail);
         expect(headers["Subject"]).toBe(message.subject);
         expect(headers["Message-ID"]).toBe("<abc@example.org>");
         expect(parts.find(({ type }) => type === "text/plain")?.text).toBe(message.text);
@@ -153,7 +79,7 @@ describe.skipIf(isMissing)("mail at a real server", () => {
   }
 
   test("mail: a certificate that nobody vouches for is refused, unless that is allowed", async () => {
-    const { mails, port } = await startRecorder({ security: "tls" });
+    const { mails, port } = await recorderOf({ security: "tls" });
     const relay: MailRelay = { host: "127.0.0.1", port, security: "tls", timeoutMs: 5000 };
     const sent = createMailer(relay, { clock: systemClock }).send(message);
     expect(sent).rejects.toThrow(/No private connection.*self signed/);
@@ -162,7 +88,7 @@ describe.skipIf(isMissing)("mail at a real server", () => {
   });
 
   test("mail: a wrong password, an unknown mailbox and a full server are told apart", async () => {
-    const { port } = await startRecorder({ security: "starttls", user: "hound", password: "right" });
+    const { port } = await recorderOf({ security: "starttls", user: "hound", password: "right" });
     const relay: MailRelay = { host: "127.0.0.1", port, security: "starttls", verifyTls: false, timeoutMs: 5000 };
     const codeOf = (password: string, to: string) =>
       createMailer({ ...relay, login: { user: "hound", password } }, { clock: systemClock })
@@ -219,17 +145,17 @@ smtp_security = "none"
 ${rules.join("\n")}`;
 }
 
-describe.skipIf(isMissing)("hound", () => {
+describe.skipIf(isMailMissing)("hound", () => {
   test("hound: an alert arrives with its pictures; its links ask first, act once, and cannot be changed", async () => {
     const graphite = startGraphite();
-    const { mails, port } = await startRecorder({ security: "starttls", user: "hound", password: "geheim" });
+    const { mails, port } = await recorderOf({ security: "starttls", user: "hound", password: "geheim" });
     const config = configOf(graphite.url, port, ["web"], ["ops@example.org"]).replace(
       'smtp_security = "none"',
-      `smtp_security = "starttls"\nsmtp_user = "hound"\nsmtp_password = "geheim"\nsmtp_ca = "${join(certificates, "first.pem")}"`,
+      `smtp_security = "starttls"\nsmtp_user = "hound"\nsmtp_password = "geheim"\nsmtp_ca = "${join(mailCertificates, "first.pem")}"`,
     );
     await using node = await startChild({ words: ["hound"], config });
     await until("the alert arrived", () => mails.length === 1);
-    const { headers, parts } = await read(mails[0] as Mail);
+    const { headers, parts } = await readMail(mails[0] as Mail);
     expect([mails[0]?.tls, mails[0]?.user]).toEqual([true, "hound"]);
     expect(headers["Subject"]).toBe("[ALERT] web");
     expect(headers["Auto-Submitted"]).toBe("auto-generated");
@@ -271,7 +197,7 @@ describe.skipIf(isMissing)("hound", () => {
 
     graphite.value = 5;
     await until("the recovery arrived", () => mails.length === 2);
-    const recovery = await read(mails[1] as Mail);
+    const recovery = await readMail(mails[1] as Mail);
     expect(recovery.headers["Subject"]).toBe("[RECOVERED] web");
     expect(recovery.parts[0]?.text).toStartWith("web [servers.web.load] has returned below 10.000000\n");
     const page = await (await fetch(`${node.url}/deliveries/`)).text();
@@ -282,7 +208,7 @@ describe.skipIf(isMissing)("hound", () => {
 
   test("hound: pages of rules show graphs, take forms without script, and end silences", async () => {
     const graphite = startGraphite();
-    const { port } = await startRecorder();
+    const { port } = await recorderOf();
     await using node = await startChild({
       words: ["hound"],
       config: configOf(graphite.url, port, ["web"], ["refused@example.org"]),
@@ -323,14 +249,14 @@ describe.skipIf(isMissing)("hound", () => {
 
   test("hound: where tokens are wanted, a link in a mail is right enough for what it says, and for no more", async () => {
     const graphite = startGraphite();
-    const { mails, port } = await startRecorder();
+    const { mails, port } = await recorderOf();
     const config = configOf(graphite.url, port, ["web"], ["ops@example.org"]);
     await using node = await startChild({ words: ["hound"], config });
     const made = await runProgram(["token", "create", "reader", "--scope", "hound:read", "--data", node.data]);
     const token = /\S{20,}/.exec(made.stdout)?.[0] ?? "";
     await until("the token is known", async () => (await fetch(`${node.url}/api/standings`)).status === 401);
     await until("the alert arrived", () => mails.length === 1);
-    const { parts } = await read(mails[0] as Mail);
+    const { parts } = await readMail(mails[0] as Mail);
     const link = /^Acknowledge: (\S+)$/m.exec(parts[0]?.text ?? "")?.[1] ?? "";
     const asked = await fetch(link);
     const page = await asked.text();
@@ -382,13 +308,13 @@ describe.skipIf(isMissing)("hound", () => {
     await until("both mails are on the way", () => begun >= 2);
     expect(await first.end("SIGKILL")).not.toBe(0);
     await close();
-    const { mails } = await startRecorder({ port });
+    const { mails } = await recorderOf({ port });
     await using second = await startChild({ words: ["hound"], folder: kept });
     await until("all arrived", () => mails.length >= names.length * to.length, 30_000);
     const seen = new Map<string, string[]>();
     const ids: string[] = [];
     for (const mail of mails) {
-      const { headers } = await read(mail);
+      const { headers } = await readMail(mail);
       const own = seen.get(mail.recipients[0] ?? "") ?? [];
       own.push(headers["Subject"] ?? "");
       seen.set(mail.recipients[0] ?? "", own);
