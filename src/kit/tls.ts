@@ -12,6 +12,7 @@ import { readFileSync, statSync } from "node:fs";
 import type { Clock } from "./clock.ts";
 import { Fault, reasonOf } from "./fault.ts";
 import type { Logger } from "./log.ts";
+import { fileMarkAt } from "./watched-file.ts";
 
 /** Where the pair lies. The certificate file begins with the server's own, those that vouch for it follow. */
 export interface CertificateFiles {
@@ -200,12 +201,7 @@ function parseWith<Parsed>(path: string, what: string, parse: () => Parsed): Par
 
 /** Differs whenever a file may have changed, also when it was replaced by a link to another. */
 function stampOf(files: CertificateFiles): string {
-  return [files.certificatePath, files.keyPath]
-    .map((path) => {
-      const stat = statSync(path, { throwIfNoEntry: false });
-      return stat === undefined ? "missing" : `${stat.ino} ${stat.mtimeMs} ${stat.size}`;
-    })
-    .join(", ");
+  return [files.certificatePath, files.keyPath].map((path) => fileMarkAt(path) ?? "missing").join(", ");
 }
 
 function dayOf(epochMs: number): string {

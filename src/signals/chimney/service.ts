@@ -23,7 +23,7 @@ import { chimneyMetrics } from "./metrics.ts";
 import { failingOf, type Outcome } from "./outcome.ts";
 import type { Plan } from "./plan.ts";
 import { createProbe } from "./probe.ts";
-import { CheckSource } from "./source.ts";
+import { checkSource } from "./source.ts";
 import type { Change } from "./standing.ts";
 import { statusOf } from "./status.ts";
 import { chimneyPages } from "./views.ts";
@@ -55,7 +55,7 @@ async function begin(context: ServiceContext<ChimneyOptions>, historyPath: strin
   const { clock, events, log, mountPath, options, random } = context;
   const defaults = planDefaults(options);
   const isFallback = context.alone && options.checks.length === 0 && existsSync(originalPath);
-  const source = new CheckSource(
+  const source = checkSource(
     plansIn(options.checks, defaults),
     options.file ?? (isFallback ? originalPath : undefined),
     defaults,

@@ -29,7 +29,7 @@ import { pointsOf } from "./points.ts";
 import { replay } from "./replay.ts";
 import type { Rule } from "./rule.ts";
 import { readRules, RuleProblems } from "./rule-file.ts";
-import { RuleSource } from "./rule-source.ts";
+import { type RuleSource, ruleSource } from "./rule-source.ts";
 import { samplesBeside } from "./samples.ts";
 import { seriesEvents } from "./series-events.ts";
 import {
@@ -80,7 +80,7 @@ async function begin(context: ServiceContext<HoundOptions>, keptPath: string): P
     isStore && !reach("series")
       ? undefined
       : openMetricSource(wanted, { clock, ...(isStore ? { reach: () => reach("series") } : {}) });
-  const own = new RuleSource(options.rules, rulePath, defaults);
+  const own = ruleSource(options.rules, rulePath, defaults);
   const withSamples = (rules: readonly Rule[]): readonly Rule[] => {
     if (!options.samples || !isStore || !source || context.alone || !tellsAnybody(options)) return rules;
     return [...rules, ...readRules(samplesBeside(new Set(rules.map(({ name }) => name))), undefined, defaults)];

@@ -8,6 +8,7 @@ import { basename, join } from "node:path";
 
 import { isSystemError, replaceFile, syncFolder } from "../../kit/disk/atomic.ts";
 import { Fault, reasonOf } from "../../kit/fault.ts";
+import { fileMark } from "../../kit/watched-file.ts";
 import { fileMaxBytes, type FileProblem, formatDashboard, problemText, readDashboard } from "./dashboard-file.ts";
 import type { WrittenDashboard } from "./written.ts";
 
@@ -217,11 +218,10 @@ export class Library {
   async #read(path: string, canChange: boolean): Promise<{ mark: string; entry: Entry }> {
     const found = await stat(path);
     if (!found.isFile()) throw new TypeError("wanted a file");
-    const { ino, mtimeMs, size } = found;
-    const mark = `${ino} ${mtimeMs} ${size}`;
+    const mark = fileMark(found);
     const before = this.#seen.get(path);
     if (before?.mark === mark) return before;
-    if (size > fileMaxBytes) throw new RangeError("wanted a file of at most 1 MiB");
+    if (found.size > fileMaxBytes) throw new RangeError("wanted a file of at most 1 MiB");
     const slug = basename(path).replace(/\.(?:toml|json)$/, "");
     if (!slugForm.test(slug)) throw new SyntaxError("wanted a name of letters, digits, - and _");
     const text = await readFile(path, "utf8");

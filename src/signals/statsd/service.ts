@@ -2,12 +2,13 @@
  * statsd as a service of the node: rules, ways in and targets put together, and changed while it runs when Etsy's file
  * changes. Wiring only.
  */
-import { readFileSync, statSync } from "node:fs";
+import { readFileSync } from "node:fs";
 
 import { Fault, reasonOf } from "../../kit/fault.ts";
 import { liveParts } from "../../kit/pages/live.ts";
 import { formatCount } from "../../kit/pages/quantity.ts";
 import type { RunningService, Service, ServiceContext } from "../../kit/service.ts";
+import { fileMarkAt } from "../../kit/watched-file.ts";
 import type { AdminParts } from "./admin.ts";
 import { statsdCommands } from "./commands.ts";
 import { originalFlags, settingsOf, type StatsdOptions, statsdSection } from "./config.ts";
@@ -250,15 +251,11 @@ function fromFile(
 function watchFile({ options, clock }: ServiceContext<StatsdOptions>, changed: () => void): () => void {
   const path = options.etsyConfig;
   if (path === undefined) return () => undefined;
-  const stamp = () => {
-    const found = statSync(path, { throwIfNoEntry: false });
-    return found ? `${found.mtimeMs} ${found.size} ${found.ino}` : "";
-  };
-  let before = stamp();
+  let before = fileMarkAt(path);
   return every(clock, reloadEveryMs, () => {
-    const now = stamp();
+    const now = fileMarkAt(path);
     // While an editor replaces the file there is none.
-    if (now === before || now === "") return;
+    if (now === before || now === undefined) return;
     before = now;
     changed();
   });
