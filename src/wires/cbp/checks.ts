@@ -3,6 +3,8 @@
  * it is half-open they are the probes, so that no user has to be. An open breaker is left alone until its delay has
  * passed.
  */
+import { connect } from "node:net";
+
 import { type Clock, sleep } from "../../kit/clock.ts";
 import { formatAddress } from "../../kit/config/address.ts";
 import { reasonOf } from "../../kit/fault.ts";
@@ -100,23 +102,15 @@ function checkTcp(upstream: Upstream, plan: CheckPlan, clock: Clock): Promise<st
   const hostname = upstream.resolver.next();
   if (hostname === undefined) return Promise.resolve(upstream.resolver.failure);
   return new Promise((resolve) => {
-    const cancel = clock.schedule(plan.timeoutMs, () => resolve("it did not take the connection in time"));
+    // A stream, as the runtime's bare sockets cannot be closed before they are open.
+    const socket = connect({ host: hostname, port: upstream.plan.address.port });
     const end = (failure: string | undefined) => {
       cancel();
+      socket.destroy();
       resolve(failure);
     };
-    Bun.connect({
-      hostname,
-      port: upstream.plan.address.port,
-      socket: {
-        open(socket) {
-          end(undefined);
-          socket.end();
-        },
-        data: () => undefined,
-        error: (_socket, failure) => end(reasonOf(failure)),
-        connectError: (_socket, failure) => end(reasonOf(failure)),
-      },
-    }).catch((thrown: unknown) => end(reasonOf(thrown)));
+    const cancel = clock.schedule(plan.timeoutMs, () => end("it did not take the connection in time"));
+    socket.on("error", (failure) => end(reasonOf(failure)));
+    socket.on("connect", () => end(undefined));
   });
 }

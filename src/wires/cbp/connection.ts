@@ -16,6 +16,8 @@ export interface Dial {
   readonly startedMs: number;
   /** Nobody waits for it any more: when it succeeds, it is closed. */
   isAbandoned: boolean;
+  /** Set while it waits in a way that can be given up at once, descriptor and all: does so. */
+  revoke?: (() => void) | undefined;
   /** Set while TLS is being agreed upon: until then it has not succeeded. */
   shaking?: Socket | undefined;
 }

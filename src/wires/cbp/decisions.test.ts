@@ -2,10 +2,12 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 
+import { systemClock } from "../../kit/clock.ts";
 import { seededRandom } from "../../kit/random.ts";
+import { until } from "../../kit/testing/child-node.ts";
 import { ManualClock } from "../../kit/testing/manual-clock.ts";
 import { breakerDefaults } from "./breaker.ts";
-import { Checks } from "./checks.ts";
+import { Checks, networkCheck } from "./checks.ts";
 import { Chooser, ejectOutlier } from "./choice.ts";
 import { nameProblems, proxyDefaults } from "./config.ts";
 import { Latency } from "./latency.ts";
@@ -13,6 +15,7 @@ import { Limits } from "./limits.ts";
 import { turnFlags } from "./original-flags.ts";
 import { PlanError, plansIn, type ProxyPlan } from "./plan.ts";
 import { Resolver } from "./resolver.ts";
+import { openSockets, silentPeer } from "./silent-fixture.ts";
 import { datagramsOf } from "./statsd.ts";
 import { Upstream } from "./upstream.ts";
 import { SlidingWindow } from "./window.ts";
@@ -176,6 +179,36 @@ describe("checks", () => {
     await checks.step();
     expect([upstream.breaker.state, asked]).toEqual(["closed", 4]);
     expect(upstream.breaker.ask("user")).toBeDefined();
+  });
+});
+
+describe("checks over the network", () => {
+  for (const how of [{}, { check_path: "/well" }]) {
+    test(`an upstream that does not answer at all is not well, and leaves no descriptor behind: ${JSON.stringify(how)}`, async () => {
+      await using silent = await silentPeer();
+      if (silent === undefined) return;
+      const table = { upstreams: [`127.0.0.1:${silent.port}`], check: "1s", check_timeout: "50ms", ...how };
+      const { plan, upstreams } = upstreamsOf(table);
+      const [upstream] = upstreams;
+      const { check: wanted } = plan;
+      if (!upstream || !wanted) throw new Error("There is one");
+      const check = networkCheck(systemClock);
+      const before = openSockets();
+      const failures = await Promise.all(Array.from({ length: 10 }, () => check(upstream, wanted)));
+      expect(failures.filter((failure) => failure === undefined)).toEqual([]);
+      await until("all are closed", () => openSockets() <= before);
+    });
+  }
+
+  test("a connection is enough, and a refused one is told", async () => {
+    const { plan, upstreams } = upstreamsOf({ upstreams: ["127.0.0.1:1"], check: "1s" });
+    const [refusing] = upstreams;
+    if (!refusing || !plan.check) throw new Error("There is one");
+    expect(await networkCheck(systemClock)(refusing, plan.check)).toContain("ECONNREFUSED");
+    using listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: () => undefined } });
+    const [taking] = upstreamsOf({ upstreams: [`127.0.0.1:${listener.port}`] }).upstreams;
+    if (!taking) throw new Error("There is one");
+    expect(await networkCheck(systemClock)(taking, plan.check)).toBeUndefined();
   });
 });
 

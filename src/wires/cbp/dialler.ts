@@ -1,30 +1,47 @@
 /**
  * Dials upstreams for one proxy: opens sockets, with a PROXY header and TLS where they are wanted, and tells how each dial
- * ended. A dial ends once: it is `dialed`, or it `failed`. One that nobody waits for any more still holds its descriptor, so
- * it is counted until the system gives it up. Whom to dial, and what a failure means, is the proxy's to decide.
+ * ended. A dial ends once: it is `dialed`, or it `failed`. Whom to dial, and what a failure means, is the proxy's to decide.
+ *
+ * The runtime's bare sockets cost least, and cannot be closed before they are open: a dial of theirs that nobody waits for
+ * any more holds its descriptor, and is counted, until the system gives it up. So an upstream that is silent is dialed by
+ * way of streams, which can.
  */
+import { Socket as NodeSocket } from "node:net";
+
 import type { Clock } from "../../kit/clock.ts";
 import type { ClientSocket } from "./client-socket.ts";
 import type { Connection, Dial } from "./connection.ts";
+import type { Socket } from "./flow.ts";
 import type { ProxyPlan } from "./plan.ts";
+import { type StreamHandlers, StreamSocket } from "./stream-socket.ts";
 import { headerFor } from "./tls/header-out.ts";
 import { Origination } from "./tls/origination.ts";
 import type { Upstream } from "./upstream.ts";
 
 /** A socket to an upstream. */
-export type ServerSocket = Bun.Socket<Dial>;
+export interface ServerSocket extends Socket {
+  readonly data: Dial;
+  setKeepAlive(isWanted: boolean, delayMs: number): boolean;
+}
+
+/** What happens to sockets to upstreams once they are dialed. */
+export interface ServerHandlers extends StreamHandlers<ServerSocket> {
+  error(socket: ServerSocket, failure: Error): void;
+}
 
 /** What a dialler needs. */
 export interface DiallerParts {
   readonly plan: ProxyPlan;
   readonly clock: Clock;
-  /** What happens to a socket once it is dialed. */
-  readonly handlers: Required<Pick<Bun.SocketHandler<Dial>, "data" | "drain" | "end" | "close" | "error">>;
+  readonly handlers: ServerHandlers;
   /** Told of a socket that can be used. */
   dialed(socket: ServerSocket): void;
   /** Told of a dial that came to nothing, while somebody still waited for it. */
   failed(dial: Dial, failure: unknown): void;
 }
+
+/** An upstream that has answered no dial for so long is silent. */
+const silentMs = 100;
 
 /** A dialler. */
 export class Dialler {
@@ -54,27 +71,37 @@ export class Dialler {
 
   /** Dials an upstream for a connection, which holds the dial until it has ended. */
   dial(connection: Connection, upstream: Upstream): void {
-    const dial: Dial = { connection, upstream, startedMs: this.#parts.clock.monotonicMs(), isAbandoned: false };
+    const startedMs = this.#parts.clock.monotonicMs();
+    const dial: Dial = { connection, upstream, startedMs, isAbandoned: false };
     connection.dial = dial;
     upstream.dials++;
     upstream.active++;
+    if (upstream.silentSinceMs === 0) upstream.silentSinceMs = startedMs;
+    const isSilent = upstream.abandoned > 0 || startedMs - upstream.silentSinceMs >= silentMs;
     const hostname = upstream.resolver.next();
     if (hostname === undefined) {
       this.#failed(dial, new Error(upstream.resolver.failure));
       return;
     }
     try {
-      this.#connect(dial, hostname);
+      if (isSilent && !this.#origination) this.#connectStream(dial, hostname);
+      else this.#connect(dial, hostname);
     } catch (thrown) {
       this.#failed(dial, thrown);
     }
   }
 
-  /** Nobody waits for a dial any more; its descriptor is free when the system gives it up. */
+  /** Nobody waits for a dial any more. Its descriptor is free at once, or when the system gives it up. */
   abandon(dial: Dial): void {
-    dial.isAbandoned = true;
-    this.#abandoned++;
     dial.connection.dial = undefined;
+    if (dial.revoke) {
+      dial.upstream.active--;
+      dial.revoke();
+      return;
+    }
+    dial.isAbandoned = true;
+    dial.upstream.abandoned++;
+    this.#abandoned++;
     // Who takes a connection but never agrees on TLS would keep it for ever.
     dial.shaking?.terminate();
   }
@@ -136,6 +163,26 @@ export class Dialler {
     }
   }
 
+  #connectStream(dial: Dial, host: string): void {
+    const stream = new NodeSocket({ allowHalfOpen: true });
+    const fail = (failure: Error) => {
+      dial.revoke = undefined;
+      this.#failed(dial, failure);
+    };
+    stream.once("error", fail);
+    stream.connect({ host, port: dial.upstream.plan.address.port }, () => {
+      stream.off("error", fail);
+      dial.revoke = undefined;
+      const socket = new StreamSocket(dial, stream);
+      socket.tell(this.#parts.handlers);
+      this.#dialed(socket);
+    });
+    dial.revoke = () => {
+      dial.revoke = undefined;
+      stream.destroy();
+    };
+  }
+
   #sendHeader(socket: ServerSocket): void {
     const { sendHeader } = this.#parts.plan.edge;
     const client = socket.data.connection.client as Client | undefined;
@@ -145,8 +192,10 @@ export class Dialler {
 
   #dialed(socket: ServerSocket): void {
     const { isAbandoned, upstream } = socket.data;
+    upstream.silentSinceMs = 0;
     if (isAbandoned) {
       this.#abandoned--;
+      upstream.abandoned--;
       upstream.active--;
       socket.terminate();
       return;
@@ -156,11 +205,14 @@ export class Dialler {
   }
 
   #failed(dial: Dial, failure: unknown): void {
-    dial.upstream.active--;
+    const { upstream } = dial;
+    upstream.active--;
     if (dial.isAbandoned) {
       this.#abandoned--;
+      upstream.abandoned--;
       return;
     }
+    upstream.silentSinceMs = 0;
     dial.connection.dial = undefined;
     this.#parts.failed(dial, failure);
   }

@@ -12,6 +12,7 @@ import { breakerDefaults, type BreakerEvent, type BreakerSettings } from "./brea
 import { proxyDefaults } from "./config.ts";
 import type { ProxyPlan, UpstreamPlan } from "./plan.ts";
 import { Proxy, type ProxyParts } from "./proxy.ts";
+import { openSockets, silentPeer } from "./silent-fixture.ts";
 
 interface Peer extends AsyncDisposable {
   readonly port: number;
@@ -380,67 +381,99 @@ describe("proxy: failing upstreams", () => {
   });
 
   test("dials that were given up leave places for others: each holds one descriptor, not two", async () => {
-    const python = Bun.which("python3");
-    if (python === null) {
-      console.log("skipped: there is no python3");
-      return;
-    }
-    // A queue of one that nobody empties: further dials get no answer.
-    const program =
-      "import socket,sys\ns=socket.socket()\ns.bind(('127.0.0.1',0))\ns.listen(0)\nk=[]\nfor i in range(3):\n c=socket.socket();c.setblocking(False)\n c.connect_ex(s.getsockname());k.append(c)\nprint(s.getsockname()[1],flush=True)\nsys.stdin.read()";
-    const child = Bun.spawn([python, "-c", program], { stdin: "pipe", stdout: "pipe" });
-    try {
-      const reader = child.stdout.getReader();
-      const port = Number(new TextDecoder().decode((await reader.read()).value));
-      await using good = await serve(echo);
-      await using made = await proxied({
-        upstreams: [upstreamAt(port), upstreamAt(good.port, { isFallback: true })],
-        breaker: { minSamples: 4, backoffMs: 60_000 },
-        maxConnections: 4,
-        queueMs: 500,
-        dialMs: 150,
-      });
-      const first = await Promise.all(["a", "b", "c", "d"].map((text) => talk(made.proxy.port, text)));
-      expect(first.map(({ text }) => text)).toEqual(["a", "b", "c", "d"]);
-      expect(made.breaker(0).state).toBe("open");
-      expect(made.proxy.upstreams[0]?.active).toBe(4);
-      const second = await Promise.all(["e", "f"].map((text) => talk(made.proxy.port, text)));
-      expect(second.map(({ text }) => text)).toEqual(["e", "f"]);
-      child.kill();
-      await child.exited;
-      await until("the system gave the dials up", () => made.proxy.upstreams[0]?.active === 0);
-    } finally {
-      child.kill();
-    }
+    await using silent = await silentPeer();
+    if (silent === undefined) return;
+    await using good = await serve(echo);
+    await using made = await proxied({
+      upstreams: [upstreamAt(silent.port), upstreamAt(good.port, { isFallback: true })],
+      breaker: { minSamples: 4, backoffMs: 60_000 },
+      maxConnections: 4,
+      queueMs: 500,
+      dialMs: 150,
+    });
+    const first = await Promise.all(["a", "b", "c", "d"].map((text) => talk(made.proxy.port, text)));
+    expect(first.map(({ text }) => text)).toEqual(["a", "b", "c", "d"]);
+    expect(made.breaker(0).state).toBe("open");
+    expect(made.proxy.upstreams[0]?.active).toBe(4);
+    const second = await Promise.all(["e", "f"].map((text) => talk(made.proxy.port, text)));
+    expect(second.map(({ text }) => text)).toEqual(["e", "f"]);
+    await silent.end();
+    await until("the system gave the dials up", () => made.proxy.upstreams[0]?.active === 0);
   });
 
   test("a dial that hangs is given up, is a failure, and the next upstream is tried", async () => {
-    const python = Bun.which("python3");
-    if (python === null) {
-      console.log("skipped: there is no python3");
-      return;
+    await using silent = await silentPeer();
+    if (silent === undefined) return;
+    await using good = await serve(echo);
+    await using made = await proxied({
+      upstreams: [upstreamAt(silent.port), upstreamAt(good.port)],
+      balance: "first",
+      dialMs: 150,
+    });
+    expect(await talk(made.proxy.port, "hello")).toMatchObject({ text: "hello" });
+    expect(made.proxy.upstreams[0]?.failuresBy).toEqual(new Map([["dial-timeout", 1]]));
+    await silent.end();
+    await until("the system gave the dial up", () => made.proxy.upstreams[0]?.active === 0);
+  });
+
+  test("dials to an upstream that is silent leave no descriptor behind when they are given up", async () => {
+    await using silent = await silentPeer();
+    if (silent === undefined) return;
+    await using made = await proxied({
+      upstreams: [upstreamAt(silent.port)],
+      breaker: { minSamples: 1000 },
+      dialMs: 150,
+    });
+    await talk(made.proxy.port, "x", { end: false });
+    // Only once it was silent for a while is it known to be.
+    expect(made.proxy.upstreams[0]?.active).toBe(1);
+    const before = openSockets();
+    await Promise.all(Array.from({ length: 50 }, () => talk(made.proxy.port, "x", { end: false })));
+    expect(made.proxy.upstreams[0]?.failuresBy).toEqual(new Map([["dial-timeout", 51]]));
+    expect(made.proxy.upstreams[0]?.active).toBe(1);
+    await until("all are closed", () => openSockets() <= before);
+    // A client that does not wait takes its dial with it.
+    const impatient = connect({ host: "127.0.0.1", port: made.proxy.port });
+    await until("it is dialed for", () => made.proxy.upstreams[0]?.active === 2);
+    impatient.destroy();
+    await until("it is given up", () => made.proxy.upstreams[0]?.active === 1);
+    await until("it is closed", () => openSockets() <= before);
+    await silent.end();
+    await until("the system gave the first up", () => made.proxy.upstreams[0]?.active === 0);
+  });
+
+  test("an upstream that was silent and answers again: bytes and ends as ever, whoever says the first", async () => {
+    const port = freePort();
+    await using made = await proxied({ upstreams: [upstreamAt(port)], breaker: { minSamples: 1000 } });
+    const [upstream] = made.proxy.upstreams;
+    if (!upstream) throw new Error("There is no upstream");
+    // As it is after a dial that nobody answered.
+    const beSilent = () => (upstream.silentSinceMs = systemClock.monotonicMs() - 1000);
+    beSilent();
+    expect(await talk(made.proxy.port, "x", { end: false })).toMatchObject({ ending: "ECONNRESET" });
+    expect([upstream.failuresBy, upstream.active]).toEqual([new Map([["refused", 1]]), 0]);
+    const large = "0123456789".repeat(1_000_000);
+    {
+      await using back = await serve(echo, port);
+      for (const text of ["hello", large]) {
+        beSilent();
+        expect(await talk(made.proxy.port, text)).toMatchObject({ text, ending: "end" });
+      }
+      expect(back.sockets).toHaveLength(2);
     }
-    // A queue of one that nobody empties: further dials get no answer.
-    const program =
-      "import socket,sys\ns=socket.socket()\ns.bind(('127.0.0.1',0))\ns.listen(0)\nk=[]\nfor i in range(3):\n c=socket.socket();c.setblocking(False)\n c.connect_ex(s.getsockname());k.append(c)\nprint(s.getsockname()[1],flush=True)\nsys.stdin.read()";
-    const child = Bun.spawn([python, "-c", program], { stdin: "pipe", stdout: "pipe" });
-    try {
-      const reader = child.stdout.getReader();
-      const port = Number(new TextDecoder().decode((await reader.read()).value));
-      await using good = await serve(echo);
-      await using made = await proxied({
-        upstreams: [upstreamAt(port), upstreamAt(good.port)],
-        balance: "first",
-        dialMs: 150,
-      });
-      expect(await talk(made.proxy.port, "hello")).toMatchObject({ text: "hello" });
-      expect(made.proxy.upstreams[0]?.failuresBy).toEqual(new Map([["dial-timeout", 1]]));
-      child.kill();
-      await child.exited;
-      await until("the system gave the dial up", () => made.proxy.upstreams[0]?.active === 0);
-    } finally {
-      child.kill();
+    {
+      await using first = await serve((socket) => socket.end(large), port);
+      beSilent();
+      expect(await talk(made.proxy.port, "", { end: false })).toMatchObject({ text: large, ending: "end" });
+      expect(first.sockets).toHaveLength(1);
     }
+    {
+      await using broken = await serve((socket) => socket.resetAndDestroy(), port);
+      beSilent();
+      expect(await talk(made.proxy.port, "x", { end: false })).toMatchObject({ ending: "ECONNRESET" });
+      expect(broken.sockets).toHaveLength(1);
+    }
+    await until("all are over", () => upstream.active === 0);
   });
 
   test("thousands of connections at the moment of tripping: each is answered at once, none is lost, all is given back", async () => {

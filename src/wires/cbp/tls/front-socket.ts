@@ -1,7 +1,4 @@
-/**
- * A client's connection after its front: what a header said and TLS agreed upon, with the manners of the runtime's bare
- * sockets, so that a proxy need not know the difference.
- */
+/** A client's connection after its front: the socket, with what a header said and TLS agreed upon. */
 import type { Socket as NodeSocket } from "node:net";
 import { TLSSocket } from "node:tls";
 
@@ -9,20 +6,15 @@ import type { ProxyHeader } from "../../../lib/proxy-protocol/header.ts";
 import { notesOf, type ProxyNotes, type TlsNote } from "../../../lib/proxy-protocol/tlv.ts";
 import type { ClientHandlers, ClientSocket } from "../client-socket.ts";
 import type { Connection } from "../connection.ts";
+import { StreamSocket } from "../stream-socket.ts";
 
 /** A client of a front. */
-export class FrontSocket implements ClientSocket<Connection> {
-  data: Connection | undefined;
+export class FrontSocket extends StreamSocket<Connection | undefined> implements ClientSocket<Connection> {
   readonly remoteAddress: string;
   readonly remotePort: number;
   readonly localAddress: string;
   readonly localPort: number;
   readonly notes: Partial<ProxyNotes>;
-  /** Node's sockets queue what they are given. */
-  readonly retains = true;
-  readonly #socket: NodeSocket;
-  readonly #raw: NodeSocket;
-  #failure: Error | undefined;
 
   /** Takes an open socket over; `raw` is the one it stands on. */
   constructor(
@@ -31,8 +23,7 @@ export class FrontSocket implements ClientSocket<Connection> {
     header: ProxyHeader | undefined,
     handlers: ClientHandlers<Connection>,
   ) {
-    this.#socket = socket;
-    this.#raw = raw;
+    super(undefined, socket, raw);
     const { addresses, tlvs = [] } = header ?? {};
     const ends = addresses && addresses.family !== "unix" ? addresses : undefined;
     this.remoteAddress = ends?.source.address ?? raw.remoteAddress ?? "";
@@ -40,46 +31,10 @@ export class FrontSocket implements ClientSocket<Connection> {
     this.localAddress = ends?.target.address ?? raw.localAddress ?? "";
     this.localPort = ends?.target.port ?? raw.localPort ?? 0;
     this.notes = { ...notesOf(tlvs), ...(socket instanceof TLSSocket ? notesOfTls(socket) : {}) };
-    socket.on("data", (chunk: Buffer) => handlers.data(this, chunk));
-    socket.on("drain", () => handlers.drain(this));
-    socket.on("end", () => handlers.end(this));
-    socket.on("error", (thrown) => (this.#failure = thrown));
-    socket.on("close", () => handlers.close(this, this.#failure));
+    this.tell(handlers);
     // Whoever read the header has paused it.
     socket.resume();
     handlers.open(this);
-  }
-
-  write(bytes: Uint8Array): number {
-    if (this.#socket.writableNeedDrain) return 0;
-    this.#socket.write(bytes);
-    return bytes.length;
-  }
-
-  shutdown(): void {
-    this.#socket.end();
-  }
-
-  terminate(): void {
-    this.#raw.resetAndDestroy();
-    this.#socket.destroy();
-  }
-
-  end(): void {
-    this.#socket.destroySoon();
-  }
-
-  pause(): void {
-    this.#socket.pause();
-  }
-
-  resume(): void {
-    this.#socket.resume();
-  }
-
-  setKeepAlive(isWanted: boolean, delayMs: number): boolean {
-    this.#socket.setKeepAlive(isWanted, delayMs);
-    return true;
   }
 }
 
