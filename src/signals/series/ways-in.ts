@@ -3,14 +3,12 @@
  * cannot be opened is named with who holds its port and the setting that changes it, and stops nothing else. A sender
  * over TCP is held back while the disk is behind; bad lines are counted and the connection goes on.
  */
-import { createSocket } from "node:dgram";
-import { isIPv6 } from "node:net";
-import { createServer, type Socket } from "node:net";
+import type { Socket } from "node:net";
 
+import { bindDatagrams, listenStream, type StreamListener, takenBy } from "../../kit/bound-socket.ts";
 import { type Address, formatAddress } from "../../kit/config/address.ts";
 import { reasonOf } from "../../kit/fault.ts";
 import type { Logger } from "../../kit/log.ts";
-import { heldBy } from "../../kit/port-owner.ts";
 import { type BadLine, decodeLines, LineDecoder } from "../../lib/graphite/line.ts";
 import type { Point } from "../../lib/graphite/path.ts";
 import { decodePickle, PickleFrames } from "../../lib/graphite/pickle.ts";
@@ -58,27 +56,30 @@ export async function openWaysIn(
   log: Logger,
 ): Promise<WaysIn> {
   const list: WayIn[] = [];
+  const streams: StreamListener[] = [];
   const closers: (() => Promise<void>)[] = [];
-  const sockets = new Set<Socket>();
   const add = async (
     purpose: WayIn["purpose"],
     address: Address,
-    begin: () => Promise<{ port: number; close(): Promise<void> }>,
+    begin: () => Promise<{ port: number | undefined; close(): Promise<void> }>,
   ) => {
     try {
-      const { port, close } = await begin();
+      const { port = address.port, close } = await begin();
       closers.push(close);
       list.push({ purpose, address: formatAddress({ host: address.host, port }), failure: undefined });
     } catch (thrown) {
-      const inUse = thrown instanceof Error && "code" in thrown && thrown.code === "EADDRINUSE";
-      const why = inUse ? heldBy(purpose === "line udp" ? "udp" : "tcp", address.port) : reasonOf(thrown);
+      const why = takenBy(thrown, purpose === "line udp" ? "udp" : "tcp", address.port) ?? reasonOf(thrown);
       const failure = `Cannot listen on ${formatAddress(address)}: ${why}; end that one or set ${settings[purpose]} in [series]`;
       log.error("A way in could not be opened; the others work", { purpose, reason: failure });
       list.push({ purpose, address: formatAddress(address), failure });
     }
   };
   const half: HalfPickles = { bytes: 0 };
-  const serve = (address: Address, read: (socket: Socket) => void) => () => listenTcp(address, sockets, read);
+  const serve = (address: Address, take: (socket: Socket) => void) => async () => {
+    const stream = await listenStream(address, { connectionsMax, take });
+    streams.push(stream);
+    return stream;
+  };
   for (const address of wanted.line)
     await add(
       "line",
@@ -95,56 +96,21 @@ export async function openWaysIn(
   for (const address of wanted.lineUdp) await add("line udp", address, () => listenUdp(address, taker));
   return {
     list,
-    connections: () => sockets.size,
+    connections: () => streams.reduce((sum, stream) => sum + stream.connections(), 0),
     async close() {
-      for (const socket of sockets) socket.destroy();
       await Promise.all(closers.map((close) => close()));
     },
   };
 }
 
-async function listenTcp(address: Address, sockets: Set<Socket>, read: (socket: Socket) => void) {
-  const server = createServer((socket) => {
-    sockets.add(socket);
-    socket.on("close", () => sockets.delete(socket));
-    socket.on("error", () => socket.destroy());
-    read(socket);
-  });
-  server.maxConnections = connectionsMax;
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(address.port, address.host, () => {
-      server.off("error", reject);
-      resolve();
-    });
-  });
-  const bound = server.address();
-  return {
-    port: typeof bound === "object" && bound !== null ? bound.port : address.port,
-    close: () => new Promise<void>((resolve) => server.close(() => resolve())),
-  };
-}
-
 async function listenUdp(address: Address, taker: Taker) {
-  const socket = createSocket({ type: isIPv6(address.host) ? "udp6" : "udp4", recvBufferSize: receiveBufferBytes });
-  await new Promise<void>((resolve, reject) => {
-    socket.once("error", reject);
-    socket.bind(address.port, address.host, () => {
-      socket.off("error", reject);
-      resolve();
-    });
-  });
-  // Nothing is sent from here, so nothing is lost by an error.
-  socket.on("error", () => undefined);
+  const { socket, port, close } = await bindDatagrams(address, receiveBufferBytes);
   socket.on("message", (packet) => {
     const { points, bad, badCount } = decodeLines(packet.toString(), { nowSeconds: taker.nowSeconds() });
     taker.take(points);
     if (badCount > 0) taker.bad(bad, badCount);
   });
-  return {
-    port: socket.address().port,
-    close: () => new Promise<void>((resolve) => socket.close(() => resolve())),
-  };
+  return { port, close };
 }
 
 function holdBack(socket: Socket, taker: Taker): void {

@@ -72,7 +72,7 @@ test("listenAdmin: one who asks without reading is answered no further", async (
       },
     },
   );
-  const socket = connect({ host: "127.0.0.1", port: listener.port });
+  const socket = connect({ host: "127.0.0.1", port: listener.port ?? 0 });
   socket.pause();
   await new Promise((resolve) => socket.write("counters\n".repeat(300), resolve));
   for (let same = 0, before = -1; same < 20; same = asked === before ? same + 1 : 0) {

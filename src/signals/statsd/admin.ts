@@ -3,9 +3,10 @@
  * a line, words with single spaces between, the connection stays open. Whoever can connect may delete metrics, so it
  * listens on this machine only unless told otherwise.
  */
-import { createServer, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import { inspect } from "node:util";
 
+import { listenStream, type StreamListener } from "../../kit/bound-socket.ts";
 import type { Address } from "../../kit/config/address.ts";
 
 /** What the commands are about. */
@@ -22,12 +23,6 @@ export interface AdminParts {
   config(): readonly (readonly [key: string, value: string])[];
 }
 
-/** The port, and its end. */
-export interface AdminListener {
-  readonly port: number;
-  close(): Promise<void>;
-}
-
 const commands = "stats, counters, timers, gauges, delcounters, deltimers, delgauges, health, config, quit";
 const lineMaxLength = 65_536;
 /** So much may wait for one who does not read. */
@@ -36,30 +31,14 @@ const longReply = 16 * 1024;
 const ending = "END\n\n";
 
 /** Opens the port. Rejects with the system's error. */
-export async function listenAdmin(address: Address, parts: AdminParts): Promise<AdminListener> {
-  const sockets = new Set<Socket>();
-  const server = createServer({ allowHalfOpen: true }, (socket) => {
-    sockets.add(socket);
-    socket.setEncoding("latin1");
-    socket.on("error", () => socket.destroy());
-    socket.on("close", () => sockets.delete(socket));
-    serve(socket, parts);
-  });
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(address.port, address.host, () => {
-      server.off("error", reject);
-      resolve();
-    });
-  });
-  const bound = server.address();
-  return {
-    port: typeof bound === "object" && bound !== null ? bound.port : 0,
-    close() {
-      for (const socket of sockets) socket.destroy();
-      return new Promise((resolve) => server.close(() => resolve()));
+export function listenAdmin(address: Address, parts: AdminParts): Promise<StreamListener> {
+  return listenStream(address, {
+    allowHalfOpen: true,
+    take(socket) {
+      socket.setEncoding("latin1");
+      serve(socket, parts);
     },
-  };
+  });
 }
 
 /** Answers one command after the other; the next is read when the reply before it was taken. */

@@ -2,12 +2,12 @@ import { expect, test } from "bun:test";
 import { connect, type Socket } from "node:net";
 
 import { until } from "../../kit/testing/child-node.ts";
-import { listenStream } from "./listen-stream.ts";
+import { listenLines } from "./listen-stream.ts";
 
-test("listenStream: unfinished lines of very many senders fill a bounded memory, and whole ones come through", async () => {
+test("listenLines: unfinished lines of very many senders fill a bounded memory, and whole ones come through", async () => {
   const taken: string[] = [];
   let tooLong = 0;
-  const listener = await listenStream(
+  const listener = await listenLines(
     { host: "127.0.0.1", port: 0 },
     { take: (packet) => void taken.push(packet.toString()), tooLong: () => void tooLong++ },
     1024 * 1024,

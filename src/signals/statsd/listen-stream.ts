@@ -5,17 +5,10 @@
  * long, so that no senders can fill the memory.
  */
 import { chmodSync, rmSync, statSync } from "node:fs";
-import { connect, createServer, type Socket } from "node:net";
+import { connect, type Socket } from "node:net";
 
+import { listenStream, type StreamListener } from "../../kit/bound-socket.ts";
 import type { Address } from "../../kit/config/address.ts";
-
-/** A socket that takes connections. */
-export interface StreamListener {
-  /** The port really bound; undefined for a unix socket. */
-  readonly port: number | undefined;
-  readonly connections: () => number;
-  close(): Promise<void>;
-}
 
 /** Takes whole lines, and is told of those given up. */
 export interface StreamTaker {
@@ -30,38 +23,21 @@ const connectionsMax = 10_000;
 const unfinishedMaxBytes = 64 * 1024 * 1024;
 
 /** Opens a TCP port, or a unix socket by its path. Rejects with the system's error. */
-export async function listenStream(
+export async function listenLines(
   at: Address | { path: string; mode: number | undefined },
   taker: StreamTaker,
   maxUnfinishedBytes = unfinishedMaxBytes,
 ): Promise<StreamListener> {
-  const sockets = new Set<Socket>();
   const unfinished = { bytes: 0, maxBytes: maxUnfinishedBytes };
-  const server = createServer((socket) => {
-    sockets.add(socket);
-    socket.on("close", () => sockets.delete(socket));
-    readLines(socket, taker, unfinished);
-  });
-  server.maxConnections = connectionsMax;
   if ("path" in at) await clearStale(at.path);
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    const ready = () => {
-      server.off("error", reject);
-      resolve();
-    };
-    if ("path" in at) server.listen(at.path, ready);
-    else server.listen(at.port, at.host, ready);
-  });
-  if ("path" in at && at.mode !== undefined) chmodSync(at.path, at.mode);
-  const bound = server.address();
+  const listener = await listenStream(at, { connectionsMax, take: (socket) => readLines(socket, taker, unfinished) });
+  if (!("path" in at)) return listener;
+  if (at.mode !== undefined) chmodSync(at.path, at.mode);
   return {
-    port: typeof bound === "object" && bound !== null ? bound.port : undefined,
-    connections: () => sockets.size,
+    ...listener,
     async close() {
-      for (const socket of sockets) socket.destroy();
-      await new Promise<void>((resolve) => server.close(() => resolve()));
-      if ("path" in at) rmSync(at.path, { force: true });
+      await listener.close();
+      rmSync(at.path, { force: true });
     },
   };
 }
@@ -98,7 +74,6 @@ function readLines(socket: Socket, taker: StreamTaker, unfinished: { bytes: numb
     keep(Buffer.alloc(0));
     socket.end();
   });
-  socket.on("error", () => socket.destroy());
 }
 
 /** Removes a socket that an earlier process left, unless somebody still answers at it. */

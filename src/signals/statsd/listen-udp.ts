@@ -2,10 +2,10 @@
  * Datagrams from a UDP socket of node:dgram, which lets the kernel's buffer be chosen, and what the kernel had to drop of
  * them. Drops are what no statsd can count by itself: they are read from `/proc/net/udp` (proc(5)).
  */
-import { createSocket } from "node:dgram";
 import { readFileSync } from "node:fs";
 import { isIPv6 } from "node:net";
 
+import { bindDatagrams } from "../../kit/bound-socket.ts";
 import type { Address } from "../../kit/config/address.ts";
 
 /** A socket that takes datagrams. */
@@ -24,19 +24,8 @@ export async function listenUdp(
   receiveBufferBytes: number,
   take: (packet: Buffer, sender: string) => void,
 ): Promise<UdpListener> {
-  const isSix = isIPv6(address.host);
-  const socket = createSocket({ type: isSix ? "udp6" : "udp4", recvBufferSize: receiveBufferBytes });
-  await new Promise<void>((resolve, reject) => {
-    socket.once("error", reject);
-    socket.bind(address.port, address.host, () => {
-      socket.off("error", reject);
-      resolve();
-    });
-  });
-  // A datagram that could not be delivered to somebody we sent to; none is sent here, so nothing is lost by it.
-  socket.on("error", () => undefined);
+  const { socket, port, close } = await bindDatagrams(address, receiveBufferBytes);
   socket.on("message", (packet, from) => take(packet, from.address));
-  const { port } = socket.address();
   let granted: number | undefined;
   try {
     granted = socket.getRecvBufferSize();
@@ -46,8 +35,8 @@ export async function listenUdp(
   return {
     address: { host: address.host, port },
     grantedBytes: granted,
-    drops: () => kernelDrops(isSix, port),
-    close: () => new Promise((resolve) => socket.close(() => resolve())),
+    drops: () => kernelDrops(isIPv6(address.host), port),
+    close,
   };
 }
 

@@ -2,13 +2,13 @@
  * All sockets of a statsd together. One that cannot be opened is named with who holds its port and the setting that
  * changes it, and stops nothing else. Also keeps account of what the kernel dropped, looked at in short intervals.
  */
+import { takenBy } from "../../kit/bound-socket.ts";
 import type { Clock } from "../../kit/clock.ts";
 import { formatAddress } from "../../kit/config/address.ts";
 import { reasonOf } from "../../kit/fault.ts";
 import type { Logger } from "../../kit/log.ts";
-import { heldBy } from "../../kit/port-owner.ts";
 import { type AdminParts, listenAdmin } from "./admin.ts";
-import { listenStream } from "./listen-stream.ts";
+import { listenLines } from "./listen-stream.ts";
 import { listenUdp, type UdpListener } from "./listen-udp.ts";
 import { listenUnixDatagrams } from "./listen-unix-datagrams.ts";
 import type { StatsdSettings } from "./settings.ts";
@@ -90,7 +90,7 @@ export async function openWaysIn(parts: WaysInParts): Promise<WaysIn> {
   const taker = { take: parts.receive, tooLong: parts.tooLong };
   for (const address of settings.tcp) {
     await add("tcp", formatAddress(address), async () => {
-      const tcp = await listenStream(address, taker);
+      const tcp = await listenLines(address, taker);
       return {
         address: formatAddress({ host: address.host, port: tcp.port ?? address.port }),
         close: () => tcp.close(),
@@ -99,7 +99,7 @@ export async function openWaysIn(parts: WaysInParts): Promise<WaysIn> {
   }
   for (const path of settings.unix) {
     await add("unix", path, async () => {
-      const unix = await listenStream({ path, mode: settings.unixMode }, taker);
+      const unix = await listenLines({ path, mode: settings.unixMode }, taker);
       return { address: path, close: () => unix.close() };
     });
   }
@@ -113,7 +113,10 @@ export async function openWaysIn(parts: WaysInParts): Promise<WaysIn> {
   for (const address of settings.admin) {
     await add("admin", formatAddress(address), async () => {
       const admin = await listenAdmin(address, parts.admin);
-      return { address: formatAddress({ host: address.host, port: admin.port }), close: () => admin.close() };
+      return {
+        address: formatAddress({ host: address.host, port: admin.port ?? address.port }),
+        close: () => admin.close(),
+      };
     });
   }
   return {
@@ -155,13 +158,9 @@ export function sameWaysIn(one: WaysInSettings, other: WaysInSettings): boolean 
 function failureOf(purpose: WayIn["purpose"], address: string, thrown: unknown, place: string): string {
   const code = thrown instanceof Error && "code" in thrown ? String(thrown.code) : "";
   const port = Number(/:(\d+)$/.exec(address)?.[1] ?? Number.NaN);
-  const isTaken = code === "EADDRINUSE" || /in use/i.test(reasonOf(thrown));
+  const owner = Number.isInteger(port) ? takenBy(thrown, purpose === "udp" ? "udp" : "tcp", port) : undefined;
   const reason =
-    isTaken && Number.isInteger(port)
-      ? `the port is ${heldBy(purpose === "udp" ? "udp" : "tcp", port)}`
-      : code === "EACCES"
-        ? "this user may not open it"
-        : reasonOf(thrown);
+    owner !== undefined ? `the port is ${owner}` : code === "EACCES" ? "this user may not open it" : reasonOf(thrown);
   // Etsy's file has no key for these.
   const setting = purpose === "unix datagram" ? "unix_datagram in [statsd]" : `${purpose} in ${place}`;
   return `Cannot take ${purpose === "admin" ? "admin commands" : "metrics"} at ${address} (${purpose}): ${reason}; set ${setting} to another address`;
