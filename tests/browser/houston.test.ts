@@ -268,9 +268,18 @@ describe.skipIf(chromiumMissing !== undefined)("houston", () => {
       expect(await page.getByLabel("The file").inputValue()).toContain("colour = 1");
       // Somebody else is faster.
       writeFileSync(join(folder, "boards", `${slug}.toml`), `# theirs\n${file}`);
-      await page.getByLabel("The file").fill(file);
-      await page.getByRole("button", { name: "Save" }).click();
-      expect(await page.getByRole("alert").textContent()).toContain("somebody else changed it meanwhile");
+      await page.getByLabel("The file").fill(`# mine\n${file}`);
+      for (let press = 0; press < 2; press++) {
+        await page.getByRole("button", { name: "Save", exact: true }).click();
+        expect(await page.getByRole("alert").textContent()).toContain("somebody else changed it meanwhile");
+        expect((await page.getByLabel("What differs").textContent())?.split("\n").slice(0, 2)).toEqual([
+          "- # theirs",
+          "+ # mine",
+        ]);
+      }
+      expect(await Bun.file(join(folder, "boards", `${slug}.toml`)).text()).toStartWith("# theirs");
+      await page.getByRole("link", { name: "Keep theirs" }).click();
+      expect(await page.getByLabel("The file").inputValue()).toStartWith("# theirs");
       await until("the node has seen the change", async () => {
         await page.goto(`${node.url}/houston/d/${slug}/edit/`);
         return (await page.getByText("The file has remarks").count()) > 0;
@@ -384,10 +393,33 @@ describe.skipIf(chromiumMissing !== undefined)("houston", () => {
     await page.getByRole("button", { name: "Save chart" }).click();
     await page.getByText("somebody else changed it meanwhile").waitFor();
     expect(await page.getByLabel("Targets").inputValue()).toBe("constantLine(8)");
+    // Pressing it again asks again; only who says so plainly puts theirs in the place of the other's.
     await page.getByRole("button", { name: "Save chart" }).click();
+    await page.getByText("somebody else changed it meanwhile").waitFor();
+    expect(await (await fetch(path)).text()).not.toContain("constantLine(8)");
+    expect(await page.getByLabel("What differs").textContent()).toMatch(
+      /^- .*constantLine\(7\)[^]*^\+ .*constantLine\(8\)/m,
+    );
+    await page.getByRole("button", { name: "Save mine over theirs" }).click();
     const after = await (await fetch(path)).text();
     expect(after).toContain("Other axes");
     expect(after).toContain("constantLine(8)");
+    // The same for what is said of the whole.
+    await page.goto(`${node.url}/houston/d/axes/edit/`);
+    const read = await fetch(path);
+    const third = (await read.text()).replace('"Other axes"', '"Axes of others"');
+    expect(
+      (await fetch(path, { method: "PUT", body: third, headers: { "If-Match": read.headers.get("etag") ?? "" } }))
+        .status,
+    ).toBe(204);
+    const settings = page.locator("form").filter({ has: page.getByLabel("Refresh, such as 30s") });
+    await settings.getByLabel("Title").fill("Axes of mine");
+    await settings.getByRole("button", { name: "Save" }).click();
+    expect(await page.getByLabel("What differs").textContent()).toContain(
+      '- title = "Axes of others"\n+ title = "Axes of mine"',
+    );
+    await page.getByRole("link", { name: "Keep theirs" }).click();
+    expect(await page.getByRole("heading", { level: 1 }).textContent()).toBe("Change Axes of others");
     await page.close();
   });
 

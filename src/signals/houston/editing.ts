@@ -3,6 +3,7 @@
  * whether the outcome is right is judged when it is saved.
  */
 import { Fault } from "../../kit/fault.ts";
+import { formatDashboard } from "./dashboard-file.ts";
 import { entryOf, inherited } from "./shown.ts";
 import { attributeNames, type Threshold, units, type WrittenDashboard, type WrittenGraph } from "./written.ts";
 
@@ -76,6 +77,34 @@ export function changed(written: WrittenDashboard, form: URLSearchParams): Writt
       return moveEntry(written, form);
     default:
       throw wrong(`wanted one of the actions ${actions.join(", ")}`);
+  }
+}
+
+/** The whole file as a form has it. */
+export function textOf(form: URLSearchParams): string {
+  return (form.get("text") ?? "").replaceAll("\r\n", "\n");
+}
+
+/** Actions that put what was typed in the place of what is there. */
+const replacing: ReadonlySet<string> = new Set(["settings", "save-graph", "save-section"]);
+
+/**
+ * What a form that came too late would change in what is saved now: two texts of the file, and the fields to send again.
+ * Undefined where nothing that was typed would be lost, or where it has no place any more.
+ */
+export function clashOf(
+  form: URLSearchParams,
+  saved: { written: WrittenDashboard | undefined; text: string; name: string },
+): { theirs: string; mine: string; fields: [string, string][] } | undefined {
+  const fields = [...form].filter(([name]) => name !== "etag" && name !== "over");
+  if (form.has("text")) return { theirs: saved.text, mine: textOf(form), fields };
+  if (!saved.written || !replacing.has(form.get("action") ?? "")) return undefined;
+  try {
+    const mine = formatDashboard(changed(saved.written, form), saved.name);
+    return { theirs: formatDashboard(saved.written, saved.name), mine, fields };
+  } catch (thrown) {
+    if (thrown instanceof Fault) return undefined;
+    throw thrown;
   }
 }
 

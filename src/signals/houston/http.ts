@@ -15,7 +15,7 @@ import type { Caller, Scope } from "../../kit/service.ts";
 import type { WatchedSource } from "./answers.ts";
 import { fileMaxBytes } from "./dashboard-file.ts";
 import { type Drawer, drawingFormats } from "./drawer.ts";
-import { changed } from "./editing.ts";
+import { changed, textOf } from "./editing.ts";
 import { happeningsIn } from "./happenings.ts";
 import { etagOf, type Library, titleOf } from "./library.ts";
 import { pictureQuery, pictureWordsOf } from "./picture.ts";
@@ -159,16 +159,16 @@ export function houstonRoutes(parts: HttpParts): (request: Request, caller: Call
     }
     const [, raw = "", kind, graphName] = /^\/d\/([^/]+)\/(edit|text|remove)\/?(?:([^/]+)\/)?$/.exec(path) ?? [];
     const slug = decoded(raw);
-    const etag = form.get("etag") ?? "";
+    // Whoever was asked which of two versions shall count has seen a newer one than that the form began with.
+    const etag = form.get("over") ?? form.get("etag") ?? "";
     if (kind === "remove") {
       await library.remove(slug, etag);
       parts.saved();
       return seeOther(`${mountPath}/`);
     }
     const place = graphName === undefined ? {} : { name: decoded(graphName) };
-    const text = (form.get("text") ?? "").replaceAll("\r\n", "\n");
     try {
-      if (kind === "text") await library.save(slug, text, etag);
+      if (kind === "text") await library.save(slug, textOf(form), etag);
       else if (kind === "edit") {
         const { written } = library.get(slug);
         if (!written) throw nothing(path);
@@ -178,8 +178,11 @@ export function houstonRoutes(parts: HttpParts): (request: Request, caller: Call
       return seeOther(`${mountPath}/d/${slug}/${kind}/`);
     } catch (thrown) {
       if (!(thrown instanceof Fault) || !["invalid", "conflict"].includes(thrown.kind)) throw thrown;
+      // What somebody else saved is shown beside.
+      if (thrown.kind === "conflict") await library.look();
+      if (!library.find(slug)?.canChange) throw thrown;
       return kind === "text"
-        ? pages.edit(slug, { text: true }, request, thrown, text)
+        ? pages.edit(slug, { text: true, form }, request, thrown)
         : pages.edit(slug, { ...place, form }, request, thrown);
     }
   };

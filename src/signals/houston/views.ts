@@ -7,7 +7,9 @@ import type { Caller } from "../../kit/service.ts";
 import { functions } from "../../lib/graphite/function-table.ts";
 import type { WatchedSource } from "./answers.ts";
 import { problemText } from "./dashboard-file.ts";
+import { differenceOf } from "./difference.ts";
 import type { Drawer } from "./drawer.ts";
+import { clashOf, textOf } from "./editing.ts";
 import { type Entry, type Library, titleOf } from "./library.ts";
 import { dashboardAssets, exploreAssets, houstonAssets, houstonStyleAsset } from "./pages/assets.ts";
 import { Dashboard } from "./pages/dashboard.tsx";
@@ -123,7 +125,6 @@ export class HoustonPages {
     kind: { name?: string; text?: true; form?: URLSearchParams },
     request: Request,
     failure?: Fault,
-    draft?: string,
   ): Response {
     const { library, mountPath } = this.#parts;
     const entry = library.get(slug);
@@ -134,22 +135,27 @@ export class HoustonPages {
         "houston/fixed",
         `Cannot change "${slug}": it is not one of the folder that can be changed here`,
       );
+    const { form } = kind;
+    const found = form && failure?.kind === "conflict" ? clashOf(form, { written, text, name: file }) : undefined;
+    const clash = found && { etag, fields: found.fields, lines: differenceOf(found.theirs, found.mine) };
     const shared = {
       mountPath,
       slug,
       file,
-      etag,
+      // What was typed still stands on what was seen then: saving it once more asks once more.
+      etag: clash && (kind.text === true || kind.name !== undefined) ? (form?.get("etag") ?? "") : etag,
       failure: failure?.message,
       hasRemarks: /^\s*#/m.test(text) && file.endsWith(".toml"),
+      ...(clash ? { clash } : {}),
     };
     const status = failure?.status ?? 200;
     if (kind.text) {
-      const problems = draft === undefined ? entry.problems.map(problemText) : [];
-      const body = EditText({ ...shared, title: titleOf(entry), text: draft ?? text, problems });
+      const problems = form ? [] : entry.problems.map(problemText);
+      const body = EditText({ ...shared, title: titleOf(entry), text: form ? textOf(form) : text, problems });
       return this.#page(titleOf(entry), body, request, "", status);
     }
     if (!written || entry.problems.length > 0) throw unusable(entry);
-    const view: EditView = { ...shared, written, ...(kind.form === undefined ? {} : { draft: kind.form }) };
+    const view: EditView = { ...shared, written, ...(form === undefined ? {} : { draft: form }) };
     // Somebody else may have removed the chart meanwhile; the refusal says that the dashboard changed.
     const isGone = kind.name !== undefined && failure !== undefined && !Object.hasOwn(written.graphs, kind.name);
     if (kind.name === undefined || isGone) return this.#page(titleOf(entry), Edit(view), request, "", status);

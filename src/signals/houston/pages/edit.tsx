@@ -2,6 +2,7 @@
 /** Changing a dashboard by hand: its charts and sections, one chart, or the whole file as text. All of it works without script. */
 import { Headline, Mark, Section } from "../../../kit/pages/components.tsx";
 import type { Html } from "../../../kit/pages/html.ts";
+import type { DifferenceLine } from "../difference.ts";
 import { formOf } from "../editing.ts";
 import { entryOf } from "../shown.ts";
 import { units, type WrittenDashboard } from "../written.ts";
@@ -19,6 +20,18 @@ export interface EditView {
   hasRemarks: boolean;
   /** The form that was refused, if one was. */
   draft?: URLSearchParams;
+  /** Somebody else saved meanwhile: what is saved now beside what was typed. */
+  clash?: Clash;
+}
+
+/** Two versions to choose from. */
+export interface Clash {
+  /** Of the file as it is saved now. */
+  etag: string;
+  /** The form that came too late. */
+  fields: readonly (readonly [string, string])[];
+  /** The file as it is saved now first, with what was typed second. None when they are the same. */
+  lines: readonly DifferenceLine[];
 }
 
 const areaModes = ["", "none", "first", "all", "stacked"] as const;
@@ -29,6 +42,42 @@ function Failure(props: { failure: string | undefined }) {
     <p class="flash flash-bad" role="alert">
       <Mark tone="bad" word="Not saved" /> {props.failure}
     </p>
+  );
+}
+
+const signs = { both: " ", first: "-", second: "+", skipped: "" };
+
+function Choosing(props: { clash: Clash | undefined; here: string }) {
+  const { clash, here } = props;
+  if (clash === undefined) return null;
+  if (clash.lines.length === 0)
+    return (
+      <p class="flash flash-warn">
+        <span>
+          What is saved now says the same as yours. <a href={here}>Go on with it</a>
+        </span>
+      </p>
+    );
+  return (
+    <Section
+      title="Which of the two shall count?"
+      note="Lines with - are in the file as somebody else saved it; lines with + come with yours."
+    >
+      <pre class="difference" tabindex={0} aria-label="What differs">
+        {clash.lines.map(({ of, text }) => (
+          <span class={`difference-${of}`}>{of === "skipped" ? `… ${text}\n` : `${signs[of]} ${text}\n`}</span>
+        ))}
+      </pre>
+      <form method="post" class="form-line">
+        {clash.fields.map(([name, value]) => (
+          <input type="hidden" name={name} value={value} />
+        ))}
+        <button type="submit" name="over" value={clash.etag}>
+          Save mine over theirs
+        </button>{" "}
+        <a href={here}>Keep theirs, and drop mine</a>
+      </form>
+    </Section>
   );
 }
 
@@ -77,6 +126,7 @@ export function Edit(view: EditView): Html {
         }
       />
       <Failure failure={failure} />
+      <Choosing clash={view.clash} here={`${path}/edit/`} />
       {hasRemarks ? (
         <p class="flash flash-warn">
           <Mark tone="warn" word="The file has remarks" /> A change made here writes it anew, without them. As text they
@@ -199,6 +249,7 @@ export function EditGraph(view: EditView & { name: string }): Html {
         }
       />
       <Failure failure={failure} />
+      <Choosing clash={view.clash} here={`${mountPath}/d/${slug}/edit/${name}/`} />
       <GraphForm view={view} name={name} />
     </>
   );
@@ -220,6 +271,7 @@ export function EditText(
         }
       />
       <Failure failure={failure} />
+      <Choosing clash={view.clash} here={`${mountPath}/d/${slug}/text/`} />
       {problems.length === 0 ? null : (
         <ul class="problems" role="alert">
           {problems.map((problem) => (
