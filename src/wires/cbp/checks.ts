@@ -8,6 +8,7 @@ import { connect } from "node:net";
 import { type Clock, sleep } from "../../kit/clock.ts";
 import { formatAddress } from "../../kit/config/address.ts";
 import { reasonOf } from "../../kit/fault.ts";
+import { addressesMax } from "./dialler.ts";
 import type { CheckPlan } from "./plan.ts";
 import { Origination } from "./tls/origination.ts";
 import type { Upstream } from "./upstream.ts";
@@ -98,18 +99,33 @@ async function checkHttp(upstream: Upstream, plan: CheckPlan, path: string, cloc
   }
 }
 
-function checkTcp(upstream: Upstream, plan: CheckPlan, clock: Clock): Promise<string | undefined> {
-  const hostname = upstream.resolver.next();
-  if (hostname === undefined) return Promise.resolve(upstream.resolver.failure);
+/** As a dial does: an upstream is well that can be reached at one of its addresses. */
+async function checkTcp(upstream: Upstream, plan: CheckPlan, clock: Clock): Promise<string | undefined> {
+  const { plan: at, resolver } = upstream;
+  const tries = Math.min(resolver.addresses.length, addressesMax);
+  let failure: string | undefined = resolver.failure;
+  for (let count = 0; count < tries; count++) {
+    const host = resolver.next() ?? "";
+    failure = await connects(host, at.address.port, plan.timeoutMs, clock);
+    if (failure === undefined) {
+      resolver.worked(host);
+      break;
+    }
+    resolver.failed(host);
+  }
+  return failure;
+}
+
+function connects(host: string, port: number, timeoutMs: number, clock: Clock): Promise<string | undefined> {
   return new Promise((resolve) => {
     // A stream, as the runtime's bare sockets cannot be closed before they are open.
-    const socket = connect({ host: hostname, port: upstream.plan.address.port });
+    const socket = connect({ host, port });
     const end = (failure: string | undefined) => {
       cancel();
       socket.destroy();
       resolve(failure);
     };
-    const cancel = clock.schedule(plan.timeoutMs, () => end("it did not take the connection in time"));
+    const cancel = clock.schedule(timeoutMs, () => end("it did not take the connection in time"));
     socket.on("error", (failure) => end(reasonOf(failure)));
     socket.on("connect", () => end(undefined));
   });

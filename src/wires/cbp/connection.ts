@@ -14,6 +14,9 @@ export interface Dial {
   readonly connection: Connection;
   readonly upstream: Upstream;
   readonly startedMs: number;
+  /** The address that is tried now, and how many were before it. */
+  hostname: string;
+  triedBefore: number;
   /** Nobody waits for it any more: when it succeeds, it is closed. */
   isAbandoned: boolean;
   /** Set while it waits in a way that can be given up at once, descriptor and all: does so. */

@@ -239,6 +239,37 @@ describe("resolver", () => {
   });
 });
 
+describe("a name with several addresses", () => {
+  const resolverOf = async (addresses: readonly string[]) => {
+    const clock = new ManualClock();
+    const resolver = new Resolver("db.example", () => Promise.resolve(addresses), clock);
+    await resolver.start(3_600_000);
+    const take = (many: number) => Array.from({ length: many }, () => resolver.next());
+    return { clock, resolver, take };
+  };
+
+  test("one that failed is passed over, tried once in a while, and back when it was reached", async () => {
+    const { clock, resolver, take } = await resolverOf(["::1", "127.0.0.1"]);
+    expect(take(2)).toEqual(["::1", "127.0.0.1"]);
+    resolver.failed("::1");
+    expect(new Set(take(50))).toEqual(new Set(["127.0.0.1"]));
+    clock.advance(10_000);
+    expect(take(50).filter((address) => address === "::1")).toHaveLength(1);
+    resolver.worked("::1");
+    expect(take(50).filter((address) => address === "::1")).toHaveLength(25);
+    resolver.stop();
+  });
+
+  test("when all failed all are tried in turn; a hundred are taken in turn", async () => {
+    const hundred = Array.from({ length: 100 }, (_, at) => `10.0.0.${at}`);
+    const { resolver, take } = await resolverOf(hundred);
+    expect(take(100)).toEqual(hundred);
+    for (const address of hundred) resolver.failed(address);
+    expect(take(100)).toEqual(hundred);
+    resolver.stop();
+  });
+});
+
 describe("latency", () => {
   test("percentiles are right within a tenth, over the last while only", () => {
     fc.assert(

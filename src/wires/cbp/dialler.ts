@@ -43,6 +43,9 @@ export interface DiallerParts {
 /** An upstream that has answered no dial for so long is silent. */
 const silentMs = 100;
 
+/** So many addresses of an upstream are tried by a dial, at most. */
+export const addressesMax = 3;
+
 /** A dialler. */
 export class Dialler {
   readonly #parts: DiallerParts;
@@ -72,23 +75,12 @@ export class Dialler {
   /** Dials an upstream for a connection, which holds the dial until it has ended. */
   dial(connection: Connection, upstream: Upstream): void {
     const startedMs = this.#parts.clock.monotonicMs();
-    const dial: Dial = { connection, upstream, startedMs, isAbandoned: false };
+    const dial: Dial = { connection, upstream, startedMs, hostname: "", triedBefore: 0, isAbandoned: false };
     connection.dial = dial;
     upstream.dials++;
     upstream.active++;
     if (upstream.silentSinceMs === 0) upstream.silentSinceMs = startedMs;
-    const isSilent = upstream.abandoned > 0 || startedMs - upstream.silentSinceMs >= silentMs;
-    const hostname = upstream.resolver.next();
-    if (hostname === undefined) {
-      this.#failed(dial, new Error(upstream.resolver.failure));
-      return;
-    }
-    try {
-      if (isSilent && !this.#origination) this.#connectStream(dial, hostname);
-      else this.#connect(dial, hostname);
-    } catch (thrown) {
-      this.#failed(dial, thrown);
-    }
+    this.#try(dial);
   }
 
   /** Nobody waits for a dial any more. Its descriptor is free at once, or when the system gives it up. */
@@ -142,7 +134,26 @@ export class Dialler {
     };
   }
 
-  #connect(dial: Dial, hostname: string): void {
+  /** Tries the upstream's next address. */
+  #try(dial: Dial): void {
+    const { upstream } = dial;
+    const hostname = upstream.resolver.next();
+    if (hostname === undefined) {
+      this.#over(dial, new Error(upstream.resolver.failure));
+      return;
+    }
+    dial.hostname = hostname;
+    const isSilent = upstream.abandoned > 0 || this.#parts.clock.monotonicMs() - upstream.silentSinceMs >= silentMs;
+    try {
+      if (isSilent && !this.#origination) this.#connectStream(dial);
+      else this.#connect(dial);
+    } catch (thrown) {
+      this.#failed(dial, thrown);
+    }
+  }
+
+  #connect(dial: Dial): void {
+    const { hostname } = dial;
     const { plan } = this.#parts;
     const { host, port } = dial.upstream.plan.address;
     const at = { hostname, port, allowHalfOpen: true, data: dial };
@@ -163,14 +174,14 @@ export class Dialler {
     }
   }
 
-  #connectStream(dial: Dial, host: string): void {
+  #connectStream(dial: Dial): void {
     const stream = new NodeSocket({ allowHalfOpen: true });
     const fail = (failure: Error) => {
       dial.revoke = undefined;
       this.#failed(dial, failure);
     };
     stream.once("error", fail);
-    stream.connect({ host, port: dial.upstream.plan.address.port }, () => {
+    stream.connect({ host: dial.hostname, port: dial.upstream.plan.address.port }, () => {
       stream.off("error", fail);
       dial.revoke = undefined;
       const socket = new StreamSocket(dial, stream);
@@ -191,8 +202,9 @@ export class Dialler {
   }
 
   #dialed(socket: ServerSocket): void {
-    const { isAbandoned, upstream } = socket.data;
+    const { hostname, isAbandoned, upstream } = socket.data;
     upstream.silentSinceMs = 0;
+    upstream.resolver.worked(hostname);
     if (isAbandoned) {
       this.#abandoned--;
       upstream.abandoned--;
@@ -205,6 +217,18 @@ export class Dialler {
   }
 
   #failed(dial: Dial, failure: unknown): void {
+    const { isAbandoned, upstream } = dial;
+    const { resolver } = upstream;
+    const isOwn = isOwnFailure(failure);
+    if (!isOwn) resolver.failed(dial.hostname);
+    if (!isAbandoned) upstream.silentSinceMs = 0;
+    dial.triedBefore++;
+    if (isOwn || isAbandoned || dial.triedBefore >= Math.min(resolver.addresses.length, addressesMax))
+      this.#over(dial, failure);
+    else this.#try(dial);
+  }
+
+  #over(dial: Dial, failure: unknown): void {
     const { upstream } = dial;
     upstream.active--;
     if (dial.isAbandoned) {
@@ -212,10 +236,17 @@ export class Dialler {
       upstream.abandoned--;
       return;
     }
-    upstream.silentSinceMs = 0;
     dial.connection.dial = undefined;
     this.#parts.failed(dial, failure);
   }
+}
+
+/** Errors of a dial that are about this machine and say nothing of the upstream. */
+const ownErrors = new Set(["EMFILE", "ENFILE", "EADDRNOTAVAIL", "ENOBUFS", "ENOMEM", "EAGAIN"]);
+
+/** Whether a dial failed because this machine had no more to give. */
+export function isOwnFailure(failure: unknown): boolean {
+  return failure instanceof Error && "code" in failure && ownErrors.has(String(failure.code));
 }
 
 type Client = ClientSocket<Connection>;

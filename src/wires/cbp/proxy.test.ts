@@ -9,6 +9,7 @@ import { seededRandom } from "../../kit/random.ts";
 import { until } from "../../kit/testing/child-node.ts";
 import { freePort } from "../../kit/testing/free-port.ts";
 import { breakerDefaults, type BreakerEvent, type BreakerSettings } from "./breaker.ts";
+import { networkCheck } from "./checks.ts";
 import { proxyDefaults } from "./config.ts";
 import type { ProxyPlan, UpstreamPlan } from "./plan.ts";
 import { Proxy, type ProxyParts } from "./proxy.ts";
@@ -399,6 +400,24 @@ describe("proxy: failing upstreams", () => {
     expect(second.map(({ text }) => text)).toEqual(["e", "f"]);
     await silent.end();
     await until("the system gave the dials up", () => made.proxy.upstreams[0]?.active === 0);
+  });
+
+  test("a name with an address that does not take connections: clients and checks go to the other one, and nothing has failed", async () => {
+    await using good = await serve(echo);
+    // As localhost is two addresses, and most programs listen on one of them.
+    const lookup = () => Promise.resolve(["127.0.0.2", "127.0.0.1"]);
+    const named = upstreamAt(good.port, { address: { host: "db.example", port: good.port } });
+    await using made = await proxied({ upstreams: [named] }, { lookup });
+    for (let count = 0; count < 20; count++) expect((await talk(made.proxy.port, "x")).text).toBe("x");
+    expect(made.breaker().view()).toMatchObject({ state: "closed", failures: 0 });
+    const [upstream] = made.proxy.upstreams;
+    const plan = { everyMs: 1000, timeoutMs: 1000, httpPath: undefined, fall: 1 };
+    for (let count = 0; count < 4; count++)
+      expect(upstream && (await networkCheck(systemClock)(upstream, plan))).toBeUndefined();
+    // None of them is left.
+    await good[Symbol.asyncDispose]();
+    await talk(made.proxy.port, "x", { end: false });
+    expect(upstream?.failuresBy).toEqual(new Map([["refused", 1]]));
   });
 
   test("a dial that hangs is given up, is a failure, and the next upstream is tried", async () => {

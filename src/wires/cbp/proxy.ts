@@ -16,7 +16,7 @@ import type { BreakerEvent, FailureKind, Transition } from "./breaker.ts";
 import { Chooser, ejectOutlier } from "./choice.ts";
 import type { ClientHandlers, ClientSocket } from "./client-socket.ts";
 import { Connection, type Dial, type Ending } from "./connection.ts";
-import { Dialler, type DiallerParts, type ServerSocket } from "./dialler.ts";
+import { Dialler, type DiallerParts, isOwnFailure, type ServerSocket } from "./dialler.ts";
 import { Limits } from "./limits.ts";
 import type { ProxyPlan } from "./plan.ts";
 import type { Lookup } from "./resolver.ts";
@@ -62,8 +62,6 @@ const attemptsMax = 3;
 const lastBytesMs = 200;
 /** And so long may the side that is left take to read what waits here, and to say its end. */
 const restMs = 30_000;
-/** Errors of a dial that are about this machine and say nothing of the upstream. */
-const ownErrors = new Set(["EMFILE", "ENFILE", "EADDRNOTAVAIL", "ENOBUFS", "ENOMEM", "EAGAIN"]);
 
 /** A proxy. */
 export class Proxy {
@@ -376,7 +374,7 @@ export class Proxy {
 
   #dialFailed(dial: Dial, failure: unknown): void {
     const { connection, upstream } = dial;
-    if (ownErrors.has(codeOf(failure))) {
+    if (isOwnFailure(failure)) {
       this.#ownFailures++;
       connection.judge("void");
       this.#refuse(connection, "own-limit");
@@ -545,6 +543,7 @@ export class Proxy {
   #lookAtDial(connection: Connection, dial: Dial, nowMs: number): void {
     if (nowMs - dial.startedMs < this.plan.dialMs) return;
     this.#failed(connection, "dial-timeout");
+    dial.upstream.resolver.failed(dial.hostname);
     this.#abandon(connection, dial);
     this.#again(connection, dial.upstream);
   }

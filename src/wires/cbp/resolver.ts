@@ -1,6 +1,9 @@
 /**
  * Where a name is: looked up at the start and again and again, so that an upstream that moved is found without a restart.
  * A look-up that fails changes nothing while there are addresses from before. Numbers are never looked up.
+ *
+ * Of several addresses one that fails is passed over for a while, and then tried by one dial, so that an upstream that can
+ * be reached at all is reached.
  */
 import { isIP } from "node:net";
 
@@ -10,18 +13,23 @@ import { reasonOf } from "../../kit/fault.ts";
 /** Looks a name up: its addresses in the order of preference. Throws when there is none. */
 export type Lookup = (host: string) => Promise<readonly string[]>;
 
+/** For so long an address that failed is passed over while there are others, ms. */
+const ailingMs = 10_000;
+
 /** Look-ups of one name. */
 export class Resolver {
   readonly #host: string;
   readonly #lookup: Lookup;
-  readonly #clock: Pick<Clock, "schedule">;
+  readonly #clock: Pick<Clock, "schedule" | "monotonicMs">;
+  /** Addresses that failed, and until when they are passed over. */
+  readonly #ailing = new Map<string, number>();
   #addresses: readonly string[];
   #turn = 0;
   #failure = "";
   #isStopped = false;
   #cancel: () => void = () => undefined;
 
-  constructor(host: string, lookup: Lookup, clock: Pick<Clock, "schedule">) {
+  constructor(host: string, lookup: Lookup, clock: Pick<Clock, "schedule" | "monotonicMs">) {
     this.#host = host;
     this.#lookup = lookup;
     this.#clock = clock;
@@ -38,9 +46,30 @@ export class Resolver {
     return this.#failure;
   }
 
-  /** The next address in turn; undefined while none is known. */
+  /** The next address in turn of those that do not fail; undefined while none is known. */
   next(): string | undefined {
-    return this.#addresses.length < 2 ? this.#addresses[0] : this.#addresses[this.#turn++ % this.#addresses.length];
+    const { length } = this.#addresses;
+    if (length < 2) return this.#addresses[0];
+    const nowMs = this.#ailing.size === 0 ? 0 : this.#clock.monotonicMs();
+    for (let step = 0; step < length; step++) {
+      const address = this.#inTurn();
+      const untilMs = this.#ailing.get(address);
+      if (untilMs === undefined) return address;
+      if (nowMs < untilMs) continue;
+      this.#ailing.set(address, nowMs + ailingMs);
+      return address;
+    }
+    return this.#inTurn();
+  }
+
+  /** An address could not be reached. */
+  failed(address: string): void {
+    if (this.#addresses.length > 1) this.#ailing.set(address, this.#clock.monotonicMs() + ailingMs);
+  }
+
+  /** An address was reached. */
+  worked(address: string): void {
+    if (this.#ailing.size > 0) this.#ailing.delete(address);
   }
 
   /** Looks up now, and then every `everyMs` until stopped. Never throws; see {@link failure}. */
@@ -50,6 +79,7 @@ export class Resolver {
       const found = await this.#lookup(this.#host);
       if (found.length > 0) {
         this.#addresses = found;
+        for (const address of this.#ailing.keys()) if (!found.includes(address)) this.#ailing.delete(address);
         this.#failure = "";
       } else this.#failure = "the name has no address";
     } catch (thrown) {
@@ -65,5 +95,9 @@ export class Resolver {
   stop(): void {
     this.#isStopped = true;
     this.#cancel();
+  }
+
+  #inTurn(): string {
+    return this.#addresses[this.#turn++ % this.#addresses.length] as string;
   }
 }
