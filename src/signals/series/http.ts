@@ -13,7 +13,7 @@ import { eventRoute } from "./event-routes.ts";
 import { expandNames, findNames } from "./finding-names.ts";
 import { listFunctions, showFunction } from "./function-list.ts";
 import type { Incoming } from "./incoming.ts";
-import { decodeRemoteWrite } from "./remote-write.ts";
+import { decodeRemoteWrite, type RemoteWriteVersion } from "./remote-write.ts";
 import { render, type RenderParts } from "./render.ts";
 import { renderEach } from "./render-each.ts";
 import { refusalReasons, type SeriesStore, type WriteResult } from "./store.ts";
@@ -136,24 +136,49 @@ async function takeLines(
   return Response.json(total);
 }
 
-/** Prometheus's remote write. Answered when the points are synced. */
+/** Prometheus's remote write. Answered when the points are synced; by 2.0 with what of them was kept. */
 async function takeRemoteWrite(request: Request, parts: SeriesHttpParts): Promise<Response> {
   const { store, incoming, clock, maxBodyBytes } = parts;
-  if (request.headers.get("content-type")?.includes("io.prometheus.write.v2")) {
-    const sentence = "Cannot take version 2 of remote write: wanted version 1";
-    throw new Fault("invalid", "series/remote-write", sentence, { status: 415 });
-  }
+  const version = remoteWriteVersion(request.headers);
   const chunks: Uint8Array[] = [];
   for await (const chunk of requestBody(request, { maxBytes: maxBodyBytes, clock })) chunks.push(chunk);
-  const { points } = decodeRemoteWrite(Buffer.concat(chunks));
-  const { memory } = incoming.take(points);
+  const { points, stale, nameless, histograms } = decodeRemoteWrite(Buffer.concat(chunks), version);
+  const { accepted, ...refused } = incoming.take(points);
+  if (nameless > 0) {
+    const reason = `${nameless} samples of series without a name, or with more labels than a path holds`;
+    incoming.bad([{ line: "a write request", reason }], nameless);
+  }
+  incoming.leave(histograms);
   await synced(store);
-  if (memory > 0) {
+  if (refused.memory > 0) {
     throw new Fault("unavailable", "series/overfull", "Cannot take points: the disk is behind, and memory is full", {
       retryAfterMs: 5000,
     });
   }
-  return new Response(null, { status: 204 });
+  if (version === 1) return new Response(null, { status: 204 });
+  const headers = {
+    "X-Prometheus-Remote-Write-Samples-Written": String(accepted + stale),
+    "X-Prometheus-Remote-Write-Histograms-Written": "0",
+    "X-Prometheus-Remote-Write-Exemplars-Written": "0",
+  };
+  const lost = Object.entries({ ...refused, nameless, "native histograms, which are not kept": histograms });
+  const words = lost.flatMap(([what, count]) => (count > 0 ? [`${count} ${what}`] : []));
+  if (words.length === 0) return new Response(null, { status: 204, headers });
+  return new Response(`Some of it was not taken: ${words.join("; ")}\n`, { status: 400, headers });
+}
+
+/** What a request of remote write says it is. Fault `series/remote-write` (415) for what cannot be read here. */
+function remoteWriteVersion(headers: Headers): RemoteWriteVersion {
+  const unknown = (what: string, given: string, wanted: string) =>
+    new Fault("invalid", "series/remote-write", `Cannot take ${what} "${given.slice(0, 100)}": wanted ${wanted}`, {
+      status: 415,
+    });
+  const encoding = headers.get("content-encoding") ?? "snappy";
+  if (encoding.toLowerCase() !== "snappy") throw unknown("Content-Encoding", encoding, "snappy");
+  const proto = /;\s*proto="?([^";\s]*)/i.exec(headers.get("content-type") ?? "")?.[1] ?? "prometheus.WriteRequest";
+  if (proto === "prometheus.WriteRequest") return 1;
+  if (proto === "io.prometheus.write.v2.Request") return 2;
+  throw unknown("proto", proto, "prometheus.WriteRequest or io.prometheus.write.v2.Request");
 }
 
 /** Waits until everything written survives a crash. Fault `series/disk` when the disk refuses. */

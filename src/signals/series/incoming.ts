@@ -36,6 +36,7 @@ export class Incoming {
   #hasRules = false;
   #unwanted = 0;
   #aggregated = 0;
+  #histograms = 0;
   #badCount = 0;
   #badLines: BadLine[] = [];
 
@@ -53,9 +54,9 @@ export class Incoming {
     return this.#badLines;
   }
 
-  /** Points whose names were not wanted, and points that rules made. */
-  get counts(): { unwanted: number; aggregated: number } {
-    return { unwanted: this.#unwanted, aggregated: this.#aggregated };
+  /** Points whose names were not wanted, points that rules made, and native histograms that came and are not kept. */
+  get counts(): { unwanted: number; aggregated: number; histograms: number } {
+    return { unwanted: this.#unwanted, aggregated: this.#aggregated, histograms: this.#histograms };
   }
 
   /** From now on these rules are used. What the former had gathered is told first. */
@@ -93,6 +94,11 @@ export class Incoming {
   bad(lines: readonly BadLine[], count: number): void {
     this.#badCount += count;
     this.#badLines = [...lines.toReversed(), ...this.#badLines].slice(0, badLinesKept);
+  }
+
+  /** Native histograms came, of which nothing is kept. */
+  leave(histograms: number): void {
+    this.#histograms += histograms;
   }
 
   #made(nowSeconds: number, all: boolean): Point[] {

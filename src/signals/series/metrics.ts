@@ -25,6 +25,11 @@ export function seriesMetrics(
   rising("warren_series_files_put_aside_total", "Damaged files that were put aside", () => figures().filesPutAside);
   rising("warren_series_unwanted_total", "Points that the lists of names keep out", () => incoming.counts.unwanted);
   rising("warren_series_aggregated_total", "Points that aggregation rules made", () => incoming.counts.aggregated);
+  rising(
+    "warren_series_histograms_left_total",
+    "Native histograms that came by remote write and are not kept",
+    () => incoming.counts.histograms,
+  );
   const handed = tally(metrics, {
     name: "warren_series_forwarded_points_total",
     help: "Points that were handed on, by target",

@@ -1,194 +1,174 @@
 /**
- * Prometheus remote write 1.0: a Snappy block with a protobuf WriteRequest in it becomes points. Labels become tags, the
- * name the name. What a path cannot hold in a label's value (blanks, `;`, a leading `~`) becomes `_`; samples that say
- * "stale" (NaN) are left out. The few fields of the message are read here; unknown ones are passed over.
+ * Prometheus remote write 1.0 and 2.0: a Snappy block with a protobuf message in it becomes points. Labels become tags,
+ * the name the name. What a path cannot hold in a label's value (blanks, `;`, a leading `~`) becomes `_`. Samples that
+ * say "stale" (NaN) are understood and make no point; native histograms and exemplars are counted and not kept. The few
+ * fields of the messages are read here; unknown ones are passed over. Everything is bounded, as a small block can hold
+ * very much.
  *
- * WriteRequest{ timeseries=1 { labels=1 { name=1, value=2 }, samples=2 { value=1 double, timestamp=2 int64 ms } } }
+ * 1.0: WriteRequest{ timeseries=1 { labels=1 { name=1, value=2 }, samples=2 { value=1 double, timestamp=2 int64 ms }, exemplars=3, histograms=4 } }
+ * 2.0: Request{ symbols=4, timeseries=5 { labels_refs=1 uint32 in pairs, samples=2 as above, histograms=3, exemplars=4 } }
  */
 import { Fault } from "../../kit/fault.ts";
 import { formatPath, type Point } from "../../lib/graphite/path.ts";
+import { type FieldBudget, fieldsOf, packedNumbers } from "./protobuf.ts";
+import { uncompressed } from "./snappy.ts";
 
-const uncompressedMax = 256 << 20;
-/** A copy of Snappy's makes at most 64 bytes of 3: memory is not taken for a size that cannot be true. */
-const ratioMax = 22;
-const seriesMax = 1_000_000;
+/** Which message a body is: 1.0's or 2.0's. */
+export type RemoteWriteVersion = 1 | 2;
 
 /** What a write request holds. */
 export interface RemoteWrite {
   points: Point[];
-  /** Samples that are no points: stale marks, and those of series without a name. */
-  left: number;
+  /** Samples that say that a series ends here. */
+  stale: number;
+  /** Samples of series that have no name, or more labels than a path holds. */
+  nameless: number;
+  histograms: number;
+  exemplars: number;
 }
 
-/** Reads a body. Fault `series/remote-write` for bytes that are no write request. */
-export function decodeRemoteWrite(body: Uint8Array): RemoteWrite {
+const seriesMax = 1_000_000;
+const samplesMax = 1_000_000;
+const fieldsMax = 10_000_000;
+/** In characters, name and labels together: no store of paths takes longer ones. */
+const pathMax = 1024;
+
+/**
+ * Reads a body. Fault `series/remote-write` for bytes that are no write request, or one with more than a million series
+ * or samples.
+ */
+export function decodeRemoteWrite(body: Uint8Array, version: RemoteWriteVersion = 1): RemoteWrite {
   try {
-    return decodeRequest(uncompressed(body));
+    const reading = new Reading();
+    if (version === 1) reading.first(uncompressed(body));
+    else reading.second(uncompressed(body));
+    return reading.found;
   } catch (thrown) {
     const reason = thrown instanceof Error ? thrown.message : String(thrown);
     throw new Fault("invalid", "series/remote-write", `Cannot read the write request: ${reason}`, { cause: thrown });
   }
 }
 
-/**
- * The bytes of a Snappy block (google/snappy, format_description.txt). Every step takes at least a byte of the block, so it ends; memory
- * is taken only for a size that the block can have. Read here because the package at hand did not end on some damaged blocks. Throws RangeError for what is none.
- */
-export function uncompressed(block: Uint8Array): Uint8Array {
-  const byteAt = (at: number) => {
-    const byte = block[at];
-    if (byte === undefined) throw new RangeError("the block ends too early");
-    return byte;
-  };
-  let at = 0;
-  let size = 0;
-  for (let weight = 1; ; weight *= 128) {
-    const byte = byteAt(at++);
-    size += (byte & 127) * weight;
-    if (byte < 128) break;
-    if (at >= 5) throw new RangeError("its size is no 32-bit number");
-  }
-  if (size > Math.min(uncompressedMax, block.length * ratioMax + 64)) throw new RangeError("its size cannot be true");
-  const out = new Uint8Array(size);
-  let end = 0;
-  while (at < block.length) {
-    const tag = byteAt(at++);
-    const kind = tag & 3;
-    if (kind === 0) {
-      let length = (tag >> 2) + 1;
-      if (length > 60) {
-        const extra = length - 60;
-        length = 1;
-        for (let byte = 0; byte < extra; byte++) length += byteAt(at++) * 256 ** byte;
-      }
-      if (at + length > block.length || end + length > size) throw new RangeError("a literal is too long");
-      out.set(block.subarray(at, at + length), end);
-      at += length;
-      end += length;
-      continue;
-    }
-    const length = kind === 1 ? ((tag >> 2) & 7) + 4 : (tag >> 2) + 1;
-    let offset = kind === 1 ? (tag >> 5) * 256 + byteAt(at++) : 0;
-    if (kind > 1) for (let byte = 0; byte < (kind === 2 ? 2 : 4); byte++) offset += byteAt(at++) * 256 ** byte;
-    if (offset < 1 || offset > end || end + length > size) throw new RangeError("a copy is out of bounds");
-    for (let copied = 0; copied < length; copied++, end++) out[end] = out[end - offset] as number;
-  }
-  if (end !== size) throw new RangeError("it is shorter than it says");
-  return out;
-}
-
-interface Field {
-  number: number;
-  /** Of fields with a length. */
-  bytes: Uint8Array;
-  /** Of numbers. */
-  value: number;
-}
-
-/** The fields of a message. Throws RangeError for bytes that are none. */
-function* fieldsOf(bytes: Uint8Array): Generator<Field> {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  let at = 0;
-  const varint = (): bigint => {
-    let value = 0n;
-    for (let shift = 0n; shift < 70n; shift += 7n) {
-      const byte = bytes[at++];
-      if (byte === undefined) throw new RangeError("it ends in the middle of a number");
-      value |= BigInt(byte & 127) << shift;
-      if (byte < 128) return BigInt.asIntN(64, value);
-    }
-    throw new RangeError("a number has more than 64 bits");
-  };
-  const take = (length: number) => {
-    if (length < 0 || at + length > bytes.length) throw new RangeError("a field is longer than the message");
-    at += length;
-    return at - length;
-  };
-  const none = new Uint8Array();
-  while (at < bytes.length) {
-    const key = Number(varint());
-    const number = key >>> 3;
-    switch (key & 7) {
-      case 0:
-        yield { number, bytes: none, value: Number(varint()) };
-        break;
-      case 1:
-        yield { number, bytes: none, value: view.getFloat64(take(8), true) };
-        break;
-      case 2: {
-        const length = Number(varint());
-        const start = take(length);
-        yield { number, bytes: bytes.subarray(start, start + length), value: 0 };
-        break;
-      }
-      case 5:
-        take(4);
-        break;
-      default:
-        throw new RangeError(`a field has the unknown kind ${key & 7}`);
-    }
-  }
-}
-
 const text = new TextDecoder();
 
-function decodeRequest(bytes: Uint8Array): RemoteWrite {
-  const found: RemoteWrite = { points: [], left: 0 };
-  let series = 0;
-  for (const { number, bytes: each } of fieldsOf(bytes)) {
-    if (number !== 1) continue;
-    if (++series > seriesMax) throw new RangeError(`it has more than ${seriesMax} series`);
-    decodeSeries(each, found);
+/** One request while it is read. */
+class Reading {
+  readonly found: RemoteWrite = { points: [], stale: 0, nameless: 0, histograms: 0, exemplars: 0 };
+  readonly #budget: FieldBudget = { left: fieldsMax };
+  #series = 0;
+  #samples = 0;
+
+  first(bytes: Uint8Array): void {
+    for (const { number, bytes: each } of fieldsOf(bytes, this.#budget)) {
+      if (number !== 1) continue;
+      this.#countSeries();
+      const labels = new Labels();
+      const samples: Uint8Array[] = [];
+      for (const field of fieldsOf(each, this.#budget)) {
+        if (field.number === 1) this.#label(field.bytes, labels);
+        else if (field.number === 2) samples.push(field.bytes);
+        else if (field.number === 3) this.found.exemplars++;
+        else if (field.number === 4) this.found.histograms++;
+      }
+      this.#take(labels, samples);
+    }
   }
-  return found;
+
+  second(bytes: Uint8Array): void {
+    const symbols: string[] = [];
+    const series: Uint8Array[] = [];
+    for (const { number, bytes: each } of fieldsOf(bytes, this.#budget)) {
+      if (number === 4) symbols.push(text.decode(each));
+      else if (number === 5) {
+        this.#countSeries();
+        series.push(each);
+      }
+    }
+    for (const each of series) {
+      const refs: number[] = [];
+      const samples: Uint8Array[] = [];
+      for (const field of fieldsOf(each, this.#budget)) {
+        if (field.number === 1 && field.hasLength)
+          for (const ref of packedNumbers(field.bytes, this.#budget)) refs.push(ref);
+        else if (field.number === 1) refs.push(field.value);
+        else if (field.number === 2) samples.push(field.bytes);
+        else if (field.number === 3) this.found.histograms++;
+        else if (field.number === 4) this.found.exemplars++;
+      }
+      if (refs.length % 2 === 1) throw new RangeError("a label has a name and no value");
+      const symbol = (at: number) => {
+        const found = symbols[refs[at] ?? -1];
+        if (found === undefined) throw new RangeError(`a label refers to symbol ${refs[at]} of ${symbols.length}`);
+        return found;
+      };
+      const labels = new Labels();
+      for (let at = 0; at < refs.length; at += 2) labels.add(symbol(at), symbol(at + 1));
+      this.#take(labels, samples);
+    }
+  }
+
+  #countSeries(): void {
+    if (++this.#series > seriesMax) throw new RangeError(`it has more than ${seriesMax} series`);
+  }
+
+  #label(bytes: Uint8Array, labels: Labels): void {
+    let name = "";
+    let value = "";
+    for (const field of fieldsOf(bytes, this.#budget)) {
+      if (field.number === 1) name = text.decode(field.bytes);
+      if (field.number === 2) value = text.decode(field.bytes);
+    }
+    labels.add(name, value);
+  }
+
+  #take(labels: Labels, samples: readonly Uint8Array[]): void {
+    if (samples.length === 0) return;
+    this.#samples += samples.length;
+    if (this.#samples > samplesMax) throw new RangeError(`it has more than ${samplesMax} samples`);
+    const path = labels.path();
+    for (const bytes of samples) {
+      let value = 0;
+      let atMs = 0;
+      for (const field of fieldsOf(bytes, this.#budget)) {
+        if (field.number === 1) value = field.value;
+        if (field.number === 2) atMs = field.value;
+      }
+      if (path === undefined) this.found.nameless++;
+      else if (Number.isNaN(value)) this.found.stale++;
+      else this.found.points.push({ path, value, atSeconds: Math.floor(atMs / 1000) });
+    }
+  }
 }
 
-function decodeSeries(bytes: Uint8Array, found: RemoteWrite): void {
-  const tags = new Map<string, string>();
-  const samples: { value: number; atSeconds: number }[] = [];
-  for (const field of fieldsOf(bytes)) {
-    if (field.number === 1) {
-      const [name, value] = labelOf(field.bytes);
-      if (name !== "" && value !== "") tags.set(name, value);
-    } else if (field.number === 2) samples.push(sampleOf(field.bytes));
-  }
-  const name = tags.get("__name__");
-  tags.delete("__name__");
-  // A tag called "name" would be taken for the name itself.
-  const own = tags.get("name");
-  if (own !== undefined) {
-    tags.delete("name");
-    tags.set("label_name", own);
-  }
-  const path = name === undefined ? undefined : formatPath({ name, tags });
-  for (const { value, atSeconds } of samples) {
-    if (path === undefined || Number.isNaN(value)) found.left++;
-    else found.points.push({ path, value, atSeconds });
-  }
-}
+/** The labels of one series. */
+class Labels {
+  readonly #tags = new Map<string, string>();
+  #length = 0;
 
-function labelOf(bytes: Uint8Array): [string, string] {
-  let name = "";
-  let value = "";
-  for (const field of fieldsOf(bytes)) {
-    if (field.number === 1) name = text.decode(field.bytes).replace(/[;!^=\s~]/g, "_");
-    if (field.number === 2) value = cleaned(text.decode(field.bytes));
+  /** One without a name or a value is none. What is too long for a path is not looked at any further. */
+  add(name: string, value: string): void {
+    if (name === "" || value === "") return;
+    this.#length += name.length + value.length;
+    if (this.#length <= pathMax) this.#tags.set(name.replace(/[;!^=\s~]/g, "_"), cleaned(value));
   }
-  return [name, value];
+
+  /** Undefined where there is no name, or too much. */
+  path(): string | undefined {
+    const name = this.#tags.get("__name__");
+    if (name === undefined || this.#length > pathMax) return undefined;
+    this.#tags.delete("__name__");
+    // A tag called "name" would be taken for the name itself.
+    const own = this.#tags.get("name");
+    if (own !== undefined) {
+      this.#tags.delete("name");
+      this.#tags.set("label_name", own);
+    }
+    return formatPath({ name, tags: this.#tags });
+  }
 }
 
 function cleaned(value: string): string {
   let clean = "";
   for (const char of value) clean += char <= " " || char === ";" || char === "\u007f" ? "_" : char;
   return clean.replace(/^~/, "_");
-}
-
-function sampleOf(bytes: Uint8Array): { value: number; atSeconds: number } {
-  let value = 0;
-  let atMs = 0;
-  for (const field of fieldsOf(bytes)) {
-    if (field.number === 1) value = field.value;
-    if (field.number === 2) atMs = field.value;
-  }
-  return { value, atSeconds: Math.floor(atMs / 1000) };
 }

@@ -97,7 +97,7 @@ test("Incoming: names are kept out, rewritten, aggregated, and what is left is k
   const paths = ["all.cpu_y", "b.cpu", "new.cpu"];
   expect(store.allPaths()).toEqual(paths);
   expect(forwarded).toEqual([point("new.cpu", 1), point("b.cpu", 2), point("all.cpu_y", 3)]);
-  expect(incoming.counts).toEqual({ unwanted: 2, aggregated: 1 });
+  expect(incoming.counts).toEqual({ unwanted: 2, aggregated: 1, histograms: 0 });
   await store.close();
 });
 

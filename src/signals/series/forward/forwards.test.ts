@@ -10,9 +10,9 @@ import { silentLog } from "../../../kit/log.ts";
 import { until } from "../../../kit/testing/child-node.ts";
 import { startFakeCarbon } from "../../../kit/testing/fake-carbon.ts";
 import type { Point } from "../../../lib/graphite/path.ts";
-import { decodeRemoteWrite, uncompressed } from "../remote-write.ts";
+import { decodeRemoteWrite } from "../remote-write.ts";
+import { snappyBlock, uncompressed } from "../snappy.ts";
 import { type ForwardOptions, openForwards } from "./forwards.ts";
-import { snappyBlock } from "./snappy-block.ts";
 import { encodeWriteRequest } from "./write-request.ts";
 
 const cleaning: (() => void | Promise<void>)[] = [];

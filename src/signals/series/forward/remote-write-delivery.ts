@@ -9,7 +9,7 @@ import type { Delivery } from "../../../kit/carbon/delivery.ts";
 import { sentenceOf } from "../../../kit/outbound.ts";
 import { decodeLines } from "../../../lib/graphite/line.ts";
 import type { Point } from "../../../lib/graphite/path.ts";
-import { snappyBlock } from "./snappy-block.ts";
+import { snappyBlock } from "../snappy.ts";
 import { encodeWriteRequest, type LabelNames } from "./write-request.ts";
 
 /** Where and how. */
