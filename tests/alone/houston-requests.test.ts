@@ -194,6 +194,22 @@ describe("files, rights and status", () => {
     ]);
   });
 
+  test("pictures: one wrong target of several is left out and said in the picture; figures for programs are refused", async () => {
+    const render = (words: string) => ask(`/render?target=constantLine(5)&${words}`, "read");
+    const picture = await render("target=nope(a.b)&target=sum(&title=Load&format=svg");
+    const title = /<title>([^<]*)<\/title>/.exec(await picture.text())?.[1] ?? "";
+    expect([picture.status, title.split("\n")[0]]).toEqual([200, "Load"]);
+    expect(title.replaceAll("\n", " ")).toBe(
+      "Load Left out: nope(a.b): Received request for unknown function: nope " +
+        "Left out: Cannot parse target &#34;sum(&#34;: expected a path or a function at character 5",
+    );
+    const small = await render("target=sum(&format=png&width=200&height=100");
+    expect([small.status, small.headers.get("content-type")]).toEqual([200, "image/png"]);
+    for (const format of ["json", "csv"]) expect((await render(`target=sum(&format=${format}`)).status).toBe(400);
+    expect((await ask("/render?target=nope(a)&target=sum(", "read")).status).toBe(400);
+    expect((await render("target=constantLine(6)&bgcolor=nonsense")).status).toBe(400);
+  });
+
   test("files: made, read, changed and removed by entity tag; whoever saw something else is refused", async () => {
     const put = (body: string, headers: Record<string, string>) =>
       ask("/d/web.toml", "write", { method: "PUT", body, headers });

@@ -78,7 +78,7 @@ describe("WatchedSource", () => {
     ]);
     expect(answers.map(({ problems, series }) => [series.map(({ name }) => name), problems])).toEqual([
       [["a", "b"], []],
-      [["b"], ["no such thing"]],
+      [["b"], ["bad: no such thing"]],
       [["a"], []],
     ]);
     expect(told).toEqual([

@@ -77,11 +77,20 @@ export class WatchedSource {
         );
         const byTarget = new Map(targets.map((target, at) => [target, found[at]]));
         for (const at of places) {
-          answers[at] = chartAnswer((questions[at]?.targets ?? []).map((target) => byTarget.get(target)));
+          answers[at] = chartAnswer(questions[at]?.targets ?? [], byTarget);
         }
       }),
     );
     return answers;
+  }
+
+  /** Why each of those targets that cannot be answered cannot, a sentence each. Faults: those of the source as a whole. */
+  async failing(targets: readonly string[], range: ChartRange, signal: AbortSignal): Promise<Map<string, string>> {
+    const found = await this.#watched(targets.length, () =>
+      this.source.render(targets, { ...range, maxDataPoints: range.points }, signal),
+    );
+    const failed = targets.map((target, at): [string, string | undefined] => [target, found[at]?.fault?.message]);
+    return new Map(failed.filter((each): each is [string, string] => each[1] !== undefined));
   }
 
   /** The nodes one level below what a pattern matches, by name. Faults: those of the source. */
@@ -105,15 +114,22 @@ export class WatchedSource {
   }
 }
 
-function chartAnswer(found: readonly (TargetAnswer | undefined)[]): ChartAnswer {
+function chartAnswer(targets: readonly string[], found: ReadonlyMap<string, TargetAnswer | undefined>): ChartAnswer {
   const series: ChartSeries[] = [];
   const problems: string[] = [];
-  for (const answer of found) {
-    if (answer?.fault) problems.push(answer.fault.message);
+  for (const target of targets) {
+    const answer = found.get(target);
+    if (answer?.fault) problems.push(targets.length === 1 ? answer.fault.message : named(target, answer.fault.message));
     else series.push(...(answer?.series ?? []).map(chartSeries));
   }
   if (series.length > seriesMax) problems.push(`${series.length - seriesMax} of ${series.length} series are left out`);
   return { series: series.slice(0, seriesMax), problems };
+}
+
+/** A reason with the target that it is about, unless it names it already. */
+export function named(target: string, reason: string): string {
+  if (reason.includes(target)) return reason;
+  return `${target.length > 60 ? `${target.slice(0, 59)}…` : target}: ${reason}`;
 }
 
 /** A series without what can be counted from its beginning. */

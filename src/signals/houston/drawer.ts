@@ -1,11 +1,14 @@
 /**
  * Pictures, from whoever draws them: the store of this program or the Graphite that figures are read from. What comes back
  * is handed on only as what it may be (a picture, JSON or CSV), and can do nothing in a browser but be looked at.
+ * Whoever draws refuses the whole for one target that is wrong; a picture then shows the others and says what is missing,
+ * as it is looked at in mails by people. JSON and CSV are read by programs, and stay refused.
  */
 import type { Clock } from "../../kit/clock.ts";
 import { Fault } from "../../kit/fault.ts";
 import { outbound } from "../../kit/outbound.ts";
 import type { Reach } from "../../kit/reach.ts";
+import { withoutTargets } from "./picture.ts";
 
 /** What a drawing may be asked as. */
 export const drawingFormats = ["png", "svg", "json", "csv"] as const;
@@ -31,6 +34,8 @@ export interface DrawerParts {
   kind: "graphite" | "prometheus";
   headers: Readonly<Record<string, string>>;
   verifyTls: boolean;
+  /** Why each of the targets that cannot be answered cannot; asked when a picture of several is refused. */
+  failing(query: URLSearchParams, signal: AbortSignal): Promise<ReadonlyMap<string, string>>;
 }
 
 /** Whoever draws. */
@@ -56,7 +61,13 @@ export class Drawer {
       );
     const asked = new URLSearchParams(query);
     asked.set("format", format);
-    const { body, status } = await this.#ask(asked, signal);
+    let answer = await this.#ask(asked, signal);
+    if (isRefusal(answer) && (format === "png" || format === "svg") && query.getAll("target").length > 1) {
+      const failed = await this.#parts.failing(query, signal);
+      const rest = withoutTargets(asked, failed);
+      if (rest) answer = await this.#ask(rest, signal);
+    }
+    const { body, status } = answer;
     if (status < 200 || status >= 300) {
       const words = new TextDecoder()
         .decode(body.subarray(0, 2000))
@@ -106,6 +117,11 @@ export class Drawer {
     });
     return { status: answer.status, body: new Uint8Array(await answer.arrayBuffer()) };
   }
+}
+
+/** What may be about one of several targets: a wrong question, or one that a Graphite of Python stumbled over. */
+function isRefusal({ status }: { status: number }): boolean {
+  return status >= 400 && status <= 500 && ![401, 403, 404, 429].includes(status);
 }
 
 /** The words of a problem in JSON, or the text itself. */

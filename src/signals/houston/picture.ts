@@ -1,7 +1,8 @@
 /**
  * A graph as a picture: the address in Graphite's form that draws it. Targets first and in order, then attributes, as the
- * original wrote them; all of it escaped, which the original forgot.
+ * original wrote them; all of it escaped, which the original forgot. Also what is drawn where some targets cannot be.
  */
+import { named } from "./answers.ts";
 import type { ShownGraph } from "./shown.ts";
 
 /** What a picture may be asked to be. */
@@ -39,6 +40,61 @@ export function pictureQuery(
   const own = { ...(title === undefined || title === "" ? {} : { title }), ...graph.attrs };
   for (const [name, value] of Object.entries({ ...own, ...words })) query.set(name, value);
   return query;
+}
+
+/** Of what Graphite's letters measure; enough to break a line before it is cut. */
+const letterPixels = 6.2;
+
+/**
+ * The query without the targets that failed, its title saying what is missing and why. Undefined where none failed, or none
+ * is left.
+ */
+export function withoutTargets(
+  query: URLSearchParams,
+  failed: ReadonlyMap<string, string>,
+): URLSearchParams | undefined {
+  const all = query.getAll("target");
+  const kept = all.filter((target) => !failed.has(target));
+  if (kept.length === all.length || kept.length === 0) return undefined;
+  const rest = new URLSearchParams(query);
+  rest.delete("target");
+  for (const target of kept) rest.append("target", target);
+  // A picture of nothing but its lines has no place for words.
+  if (isSet(rest.get("graphOnly"))) {
+    rest.delete("graphOnly");
+    for (const hidden of ["hideGrid", "hideAxes", "hideLegend"]) rest.set(hidden, "true");
+    rest.set("margin", "2");
+  }
+  const width = Number(rest.get("width") ?? 330) || 330;
+  const height = Number(rest.get("height") ?? 250) || 250;
+  const letters = Math.max(20, Math.floor((width - 20) / letterPixels));
+  const words = [...failed].map(([target, reason]) => `Left out: ${named(target, reason)}`);
+  const lines = words.flatMap((sentence) => folded(sentence, letters));
+  const most = Math.max(1, Math.floor(height / 60));
+  const shown =
+    lines.length > most
+      ? [...lines.slice(0, most - 1), `${all.length - kept.length} of ${all.length} left out`]
+      : lines;
+  const title = rest.get("title") ?? "";
+  rest.set("title", [...(title === "" ? [] : [title]), ...shown].join("\n"));
+  return rest;
+}
+
+function isSet(text: string | null): boolean {
+  return text !== null && ["true", "1", "yes", "on"].includes(text.toLowerCase());
+}
+
+/** Lines of at most so many letters, broken between words where that is possible. */
+function folded(text: string, letters: number): string[] {
+  const lines: string[] = [];
+  let rest = text;
+  while (rest.length > letters) {
+    const space = rest.lastIndexOf(" ", letters);
+    const end = space > letters / 2 ? space : letters;
+    lines.push(rest.slice(0, end).trim());
+    rest = rest.slice(end).trim();
+  }
+  return [...lines, rest];
 }
 
 /** Those of `all` that a picture may be told. */

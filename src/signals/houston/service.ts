@@ -19,6 +19,7 @@ import { houstonRoutes, houstonScope, isPublicPath } from "./http.ts";
 import { Library } from "./library.ts";
 import { houstonMetrics } from "./metrics.ts";
 import { originalDashboard, originalFlags, readOriginal } from "./original.ts";
+import { rangeOf } from "./range.ts";
 import { Stage } from "./stage.ts";
 import { StatusBoard } from "./status.ts";
 import { thisNode } from "./this-node.ts";
@@ -76,6 +77,10 @@ async function start(context: ServiceContext<HoustonOptions>): Promise<RunningSe
     kind: options.sourceKind,
     headers: credentials(options),
     verifyTls: options.verifyTls,
+    failing: (query, signal) => {
+      const range = rangeOf(query.get("from") ?? "-24h", query.get("until") ?? "now", Math.floor(clock.now() / 1000));
+      return source.failing(query.getAll("target"), { ...range, points: 1 }, signal);
+    },
   });
   const pages = new HoustonPages({
     library,

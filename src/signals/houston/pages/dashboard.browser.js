@@ -42,7 +42,12 @@ function show(item, present, earlier, { from, shift, until, width }) {
   const note = item.figure.querySelector("[data-chart-note]");
   const isEmpty = present.series.every(({ values }) => values.every((value) => value === null));
   const more = left > 0 ? `${left} more lines are not drawn` : "";
-  const words = present.problems[0] ?? (isEmpty ? "No figures for this time" : more);
+  const [problem, ...others] = present.problems;
+  const words = problem
+    ? [problem, ...others.slice(0, 2), ...(others.length > 2 ? [`and ${others.length - 2} more`] : [])].join("; ")
+    : isEmpty
+      ? "No figures for this time"
+      : more;
   if (note && note.textContent !== words) note.textContent = words;
   note?.setAttribute("data-tone", present.problems.length > 0 ? "warn" : "");
 }
