@@ -4,7 +4,7 @@
  * and without script. State is told by shape and word together, never by colour alone.
  */
 import type { NodeEvent } from "../events.ts";
-import { type Html, linkTo } from "./html.ts";
+import { type Html, linkTo, listQuery } from "./html.ts";
 import { formatAge, formatInstant, formatShare, formatTimeOfDay } from "./quantity.ts";
 
 /** How something fares: well; needs a look; broken; at work; nothing to say. */
@@ -311,6 +311,40 @@ export function Pagination(props: {
         </a>
       )}
     </nav>
+  );
+}
+
+/** {@link Pagination} of a list whose pages are counted from 0 and found at {@link listQuery} below `path`. */
+export function ListPagination(props: {
+  label: string;
+  path: string;
+  search: string;
+  page: number;
+  pages: number;
+  /** How many there are, such as `12 checks`. */
+  count: string;
+}) {
+  const { page, pages, path, search } = props;
+  return (
+    <Pagination
+      label={props.label}
+      newer={page > 0 ? `${path}${listQuery(search, page - 1)}` : undefined}
+      older={page + 1 < pages ? `${path}${listQuery(search, page + 1)}` : undefined}
+      words={`${props.count}, page ${page + 1} of ${pages}`}
+    />
+  );
+}
+
+/** A search in the list of the page; `label` says in what. */
+export function SearchForm(props: { label: string; value: string }) {
+  return (
+    <form class="row-form" method="get" role="search">
+      <label>
+        {props.label}
+        <input name="search" value={props.value} autocomplete="off" autocapitalize="none" />
+      </label>
+      <button type="submit">Search</button>
+    </form>
   );
 }
 

@@ -24,3 +24,14 @@ export function linkTo(address: string | undefined): string | undefined {
   if (/^\/(?![/\\])/.test(address)) return address;
   return /^https?:\/\/[^/]/i.test(address) && URL.canParse(address) ? address : undefined;
 }
+
+/**
+ * The query of one page of a list, with its question mark: what is searched for, and the page, counted from 0.
+ * Empty for the first page of all.
+ */
+export function listQuery(search: string, page: number): string {
+  const words = new URLSearchParams();
+  if (search !== "") words.set("search", search);
+  if (page > 0) words.set("page", String(page));
+  return words.size === 0 ? "" : `?${words}`;
+}

@@ -2,7 +2,7 @@
 import type { Clock } from "../../kit/clock.ts";
 import { reasonOf } from "../../kit/fault.ts";
 import type { Logger } from "../../kit/log.ts";
-import type { Html } from "../../kit/pages/html.ts";
+import { type Html, listQuery } from "../../kit/pages/html.ts";
 import { liveParts } from "../../kit/pages/live.ts";
 import type { PageShell } from "../../kit/pages/shell.ts";
 import type { Caller } from "../../kit/service.ts";
@@ -13,14 +13,7 @@ import { failingOf } from "./outcome.ts";
 import { chimneyStyleAsset } from "./pages/assets.ts";
 import { CheckPage, checkParts } from "./pages/check.tsx";
 import { Overview, overviewParts } from "./pages/overview.tsx";
-import {
-  type CheckPageView,
-  checkPath,
-  type CheckRow,
-  listQuery,
-  type OverviewView,
-  type StripHour,
-} from "./pages/view.ts";
+import { type CheckPageView, checkPath, type CheckRow, type OverviewView, type StripHour } from "./pages/view.ts";
 import { shownTarget } from "./status.ts";
 
 /** What the pages stand on. */

@@ -4,9 +4,10 @@ import {
   Age,
   Flash,
   Headline,
+  ListPagination,
   Live,
   Mark,
-  Pagination,
+  SearchForm,
   Section,
   Table,
   type Tone,
@@ -14,7 +15,7 @@ import {
 import type { Html } from "../../../kit/pages/html.ts";
 import { countOf, formatShare, formatSpan } from "../../../kit/pages/quantity.ts";
 import { Strip } from "./strip.tsx";
-import { type CheckRow, checkPath, type Counts, listQuery, type OverviewView } from "./view.ts";
+import { type CheckRow, checkPath, type Counts, type OverviewView } from "./view.ts";
 
 const kindWords: Record<CheckRow["kind"], string> = {
   smoketest: "smoke test",
@@ -133,11 +134,13 @@ export function overviewParts(view: OverviewView): Record<string, Html> {
           <Flash tone="warn">{`The file of checks is not in effect as it stands. ${view.trouble}.`}</Flash>
         )}
         <Rows view={view} />
-        <Pagination
+        <ListPagination
           label="Pages of checks"
-          newer={view.page > 0 ? `${view.mountPath}/${listQuery(view.search, view.page - 1)}` : undefined}
-          older={view.page + 1 < view.pages ? `${view.mountPath}/${listQuery(view.search, view.page + 1)}` : undefined}
-          words={`${countOf(view.found, "check")}, page ${view.page + 1} of ${view.pages}`}
+          path={`${view.mountPath}/`}
+          search={view.search}
+          page={view.page}
+          pages={view.pages}
+          count={countOf(view.found, "check")}
         />
       </>
     ),
@@ -163,15 +166,7 @@ export function Overview(view: OverviewView) {
           </>
         }
       >
-        {view.counts.all <= 10 ? null : (
-          <form class="search" method="get" role="search">
-            <label>
-              Part of a name
-              <input name="search" value={view.search} autocomplete="off" autocapitalize="none" />
-            </label>
-            <button type="submit">Search</button>
-          </form>
-        )}
+        {view.counts.all <= 10 ? null : <SearchForm label="Part of a name" value={view.search} />}
         <Live name="checks">{parts["checks"]}</Live>
       </Section>
     </>

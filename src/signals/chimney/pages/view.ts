@@ -95,11 +95,3 @@ export interface CheckPageView {
 export function checkPath(name: string): string {
   return `/check/${encodeURIComponent(name)}/`;
 }
-
-/** The query of the list, with its question mark; empty for the first page of all. */
-export function listQuery(search: string, page: number): string {
-  const words = new URLSearchParams();
-  if (search !== "") words.set("search", search);
-  if (page > 0) words.set("page", String(page));
-  return words.size === 0 ? "" : `?${words}`;
-}

@@ -113,7 +113,7 @@ export function Overview(view: OverviewView) {
           id="once"
           note={view.guard ? "Addresses that are not on the public Internet are refused." : undefined}
         >
-          <form class="once" method="post" action={`${view.mountPath}/check`}>
+          <form class="row-form" method="post" action={`${view.mountPath}/check`}>
             <label>
               Address
               <input name="url" type="url" required placeholder="https://shop.example/" autocomplete="off" />
