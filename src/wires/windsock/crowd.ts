@@ -26,7 +26,7 @@ export interface CrowdMember {
 }
 
 /** Members with the same interests. */
-interface Crowd {
+export interface Crowd {
   readonly key: string;
   readonly topic: string;
   /** The one prefix that it hears, by bytes; empty for none, or all. */
@@ -37,7 +37,7 @@ interface Crowd {
   /** Put into the topic since the members were looked at. */
   bytes: number;
   isLookDue: boolean;
-  leave(): void;
+  close(): void;
 }
 
 /** Where crowds get what they tell. */
@@ -79,21 +79,24 @@ export class Crowds {
   }
 
   /**
-   * Joins those of the same interests; what is published from now on is heard. Gives the function to leave by. A member
-   * that hears each publication by itself gets a crowd of its own.
+   * Joins those of the same interests; what is published from now on is heard, until {@link leave}. A member that hears
+   * each publication by itself gets a crowd of its own.
    */
-  join(interests: readonly Interest[], dialect: Dialect, member: CrowdMember): () => void {
+  join(interests: readonly Interest[], dialect: Dialect, member: CrowdMember): Crowd {
     const key = member.hear ? `own ${++this.#made}` : `${dialect} ${interests.map(interestKey).sort().join(" ")}`;
     const crowd = this.#crowds.get(key) ?? this.#open(key, interests, dialect, member);
     crowd.members.add(member);
     if (!member.hear) member.hearTopic(crowd.topic, true);
-    return () => {
-      if (!crowd.members.delete(member)) return;
-      if (!member.hear) member.hearTopic(crowd.topic, false);
-      if (crowd.members.size > 0) return;
-      this.#crowds.delete(key);
-      crowd.leave();
-    };
+    return crowd;
+  }
+
+  /** Leaves a crowd; nothing for one who is not in it. */
+  leave(crowd: Crowd, member: CrowdMember): void {
+    if (!crowd.members.delete(member)) return;
+    if (!member.hear) member.hearTopic(crowd.topic, false);
+    if (crowd.members.size > 0) return;
+    this.#crowds.delete(crowd.key);
+    crowd.close();
   }
 
   #open(key: string, interests: readonly Interest[], dialect: Dialect, first: CrowdMember): Crowd {
@@ -124,7 +127,7 @@ export class Crowds {
       newest: seat.position,
       bytes: 0,
       isLookDue: false,
-      leave() {
+      close() {
         seat.leave();
         for (const cease of ceased) cease();
       },

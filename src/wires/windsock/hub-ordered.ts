@@ -7,9 +7,9 @@
  * its place when it comes back by `accept`: the order is then the carrier's.
  */
 import { Activity } from "./activity.ts";
-import { Audience } from "./audience.ts";
 import type { Clock } from "../../kit/clock.ts";
 import { Fault } from "../../kit/fault.ts";
+import { Hearers } from "./hearers.ts";
 import type { Hub, Listener, Party, Presence, PresenceChange, Recovery, Seat } from "./hub.ts";
 import { PresenceBoard, type PresenceWatcher } from "./presence-board.ts";
 import { Pace } from "./limits.ts";
@@ -23,7 +23,7 @@ import {
   type PublicationLog,
   sizeOf,
 } from "./publication-log.ts";
-import { type Envelope, type Interest, interestKey, type Publication } from "./publication.ts";
+import type { Envelope, Interest, Publication } from "./publication.ts";
 
 /** What takes publications elsewhere. */
 export interface Carrier {
@@ -78,13 +78,6 @@ const trimEveryMs = 1000;
 /** Addresses whose pace is known. */
 const maxPaces = 50_000;
 
-/** A listener and its interests. */
-interface Member {
-  listener: Listener;
-  /** The last publication that it was given, so that several interests give it only once. */
-  lastOffset: number;
-}
-
 /** Something to tell, in its turn. */
 type Turn = { publication: Publication; offset: number } | "gap" | "gap and other numbers";
 
@@ -102,11 +95,9 @@ export class OrderedHub implements Hub {
   readonly #log: PublicationLog;
   readonly #maxMessageBytes: number;
   readonly #isDurable: boolean;
-  readonly #broken: (error: unknown) => void;
   readonly #addressPerSecond: number;
   readonly #paces = new Map<string, Pace>();
-  readonly #audience = new Audience<Member>();
-  readonly #members = new Set<Member>();
+  readonly #hearers: Hearers;
   readonly #board = new PresenceBoard();
   readonly #parties = new Map<string, Party>();
   readonly #byUser = new Map<string, Set<Party>>();
@@ -119,7 +110,6 @@ export class OrderedHub implements Hub {
   #cancelTrim: () => void;
   #isUntrimmed = false;
   #publications = 0;
-  #deliveries = 0;
   #gaps = 0;
   #carrier: Carrier | undefined;
 
@@ -128,7 +118,7 @@ export class OrderedHub implements Hub {
     this.#log = parts.log;
     this.#maxMessageBytes = parts.maxMessageBytes;
     this.#isDurable = parts.isDurable ?? false;
-    this.#broken = parts.broken ?? (() => undefined);
+    this.#hearers = new Hearers({ position: () => this.position, broken: (error) => parts.broken?.(error) });
     this.#addressPerSecond = parts.addressPerSecond ?? 0;
     this.#offset = parts.log.newest;
     this.#activity = new Activity(parts.clock.monotonicMs());
@@ -149,8 +139,8 @@ export class OrderedHub implements Hub {
   get figures() {
     return {
       publications: this.#publications,
-      deliveries: this.#deliveries,
-      listeners: this.#members.size,
+      deliveries: this.#hearers.deliveries,
+      listeners: this.#hearers.count,
       gaps: this.#gaps,
     };
   }
@@ -274,39 +264,11 @@ export class OrderedHub implements Hub {
     listener: Listener,
     options: { since?: string; limit?: number } = {},
   ): { seat: Seat; recovery?: Recovery } {
-    const member: Member = { listener, lastOffset: 0 };
     const recovery = options.since === undefined ? undefined : this.recall(interests, options.since, options.limit);
     // What is in the log but not told yet was found there, and must not be heard again.
-    member.lastOffset = this.#log.newest;
-    const held = new Map<string, Interest>();
-    let position = this.position;
-    const add = (interest: Interest) => {
-      const key = interestKey(interest);
-      if (held.has(key)) return;
-      held.set(key, interest);
-      this.#audience.add(interest, member);
-      position = this.position;
-    };
-    for (const interest of interests) add(interest);
-    this.#members.add(member);
+    const seat = this.#hearers.seat(listener, interests, this.#log.newest);
     if (recovery && !recovery.isComplete) listener.gap();
     for (const publication of recovery?.publications ?? []) listener.hear(publication);
-    const seat: Seat = {
-      get position() {
-        return position;
-      },
-      add: (interest) => {
-        if (this.#members.has(member)) add(interest);
-      },
-      remove: (interest) => {
-        if (held.delete(interestKey(interest))) this.#audience.remove(interest, member);
-      },
-      leave: () => {
-        for (const interest of held.values()) this.#audience.remove(interest, member);
-        held.clear();
-        this.#members.delete(member);
-      },
-    };
     return recovery ? { seat, recovery } : { seat };
   }
 
@@ -385,12 +347,19 @@ export class OrderedHub implements Hub {
       this.#byUser.set(party.user, others);
     }
     others.add(party);
-    const held = others;
-    return () => {
-      held.delete(party);
-      if (held.size === 0 && this.#byUser.get(party.user) === held) this.#byUser.delete(party.user);
-      if (this.#parties.get(party.connection) === party) this.#parties.delete(party.connection);
-    };
+    const { user } = party;
+    return () => this.#detach(party, user);
+  }
+
+  detach(party: Party): void {
+    this.#detach(party, party.user);
+  }
+
+  #detach(party: Party, user: string): void {
+    const others = this.#byUser.get(user);
+    others?.delete(party);
+    if (others?.size === 0) this.#byUser.delete(user);
+    if (this.#parties.get(party.connection) === party) this.#parties.delete(party.connection);
   }
 
   /** How many connections a user has here. */
@@ -430,10 +399,7 @@ export class OrderedHub implements Hub {
 
   /** How many clients hear an address. */
   listenersOf(address: string): number {
-    const members = new Set(this.#audience.find(address).flatMap((found) => [...found]));
-    let count = 0;
-    for (const { listener } of members) count += listener.clients ?? 1;
-    return count;
+    return this.#hearers.countOf(address);
   }
 
   /** Writes what waits and closes the log; nothing may be published any more. */
@@ -493,48 +459,15 @@ export class OrderedHub implements Hub {
     try {
       for (let at = 0; at < this.#turns.length; at++) {
         const turn = this.#turns[at];
-        if (turn === "gap") this.#tellGap();
+        if (turn === "gap") this.#hearers.tellGap();
         else if (turn === "gap and other numbers") {
-          // Numbers of another run say nothing about what was heard.
-          for (const member of this.#members) member.lastOffset = 0;
-          this.#tellGap();
-        } else if (turn) this.#tellOne(turn.publication, turn.offset);
+          this.#hearers.renumber();
+          this.#hearers.tellGap();
+        } else if (turn) this.#hearers.tell(turn.publication, turn.offset);
       }
     } finally {
       this.#turns.length = 0;
       this.#isTelling = false;
     }
-  }
-
-  #tellOne(publication: Publication, offset: number): void {
-    for (const members of this.#audience.find(publication.address)) {
-      for (const member of members) {
-        if (member.lastOffset >= offset) continue;
-        member.lastOffset = offset;
-        this.#deliveries += member.listener.clients ?? 1;
-        try {
-          member.listener.hear(publication);
-        } catch (thrown) {
-          this.#drop(member, thrown);
-        }
-      }
-    }
-  }
-
-  #tellGap(): void {
-    for (const member of this.#members) {
-      try {
-        member.listener.gap();
-      } catch (thrown) {
-        this.#drop(member, thrown);
-      }
-    }
-  }
-
-  /** The others must hear what they hear, whatever is wrong with this one. */
-  #drop(member: Member, thrown: unknown): void {
-    member.lastOffset = Number.POSITIVE_INFINITY;
-    this.#members.delete(member);
-    this.#broken(thrown);
   }
 }

@@ -45,6 +45,8 @@ export interface PresenceChange {
 export interface Seat {
   /** Where the order stood when the last interest was added: what comes later is heard. */
   readonly position: string;
+  /** What is listened to. */
+  readonly interests: Iterable<Interest> & { readonly size: number; has(interest: Interest): boolean };
   add(interest: Interest): void;
   remove(interest: Interest): void;
   /** Leaves; nothing is heard any more. */
@@ -88,6 +90,8 @@ export interface Hub {
   watch(address: string, listener: (change: PresenceChange) => void): () => void;
   /** Has a connection known, so that it can be ended, until the function that it gives is called. */
   attach(party: Party): () => void;
+  /** What the function of {@link attach} does, for parties whose user never changes: they need not keep it. */
+  detach(party: Party): void;
   /** Ends all connections of a user, or one connection, on all nodes; with a reason for the client. */
   disconnect(who: { user: string } | { connection: string }, reason: string): void;
   /** For pages and metrics. */

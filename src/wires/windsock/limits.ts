@@ -61,10 +61,16 @@ export class Limits {
     return () => {
       if (isOver) return;
       isOver = true;
-      this.#now--;
-      if (connectionsPerUser > 0 && user !== "") change(this.#byUser, user, -1);
-      if (connectionsPerAddress > 0) change(this.#byAddress, address, -1);
+      this.leave(user, address);
     };
+  }
+
+  /** One connection less, for those who keep no function for it; once for each {@link enter}. */
+  leave(user: string, address: string): void {
+    const { connectionsPerAddress, connectionsPerUser } = this.#settings;
+    this.#now--;
+    if (connectionsPerUser > 0 && user !== "") change(this.#byUser, user, -1);
+    if (connectionsPerAddress > 0) change(this.#byAddress, address, -1);
   }
 
   #refusal(reason: string): Fault {

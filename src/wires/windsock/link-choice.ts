@@ -6,6 +6,7 @@ import type { WindsockOptions } from "./config.ts";
 import type { OrderedHub } from "./hub-ordered.ts";
 import type { DirectLink } from "./links/link-direct.ts";
 import type { NodeLink } from "./links/node-link.ts";
+import type { RevocationList } from "./links/shared-revocations.ts";
 
 /** What links stand on. */
 export interface LinkChoiceParts {
@@ -16,6 +17,8 @@ export interface LinkChoiceParts {
   log: Logger;
   /** Where other nodes reach this service. */
   baseUrl: string;
+  /** What was called back, which all nodes come to know of. */
+  revocations: RevocationList | undefined;
 }
 
 /** A link, and the connections of other nodes where it takes such. */
@@ -34,6 +37,7 @@ export async function openLink({
   hub,
   log,
   options,
+  revocations,
 }: LinkChoiceParts): Promise<ChosenLink | undefined> {
   const shared = {
     hub,
@@ -43,6 +47,7 @@ export async function openLink({
     prefix: options.linkPrefix,
     keep: options.historyCount,
     patienceMs,
+    revocations,
   };
   let chosen: ChosenLink;
   switch (options.link) {
@@ -57,6 +62,7 @@ export async function openLink({
         log,
         service: "windsock",
         maxMessageBytes: options.maxMessageBytes,
+        revocations,
       });
       cluster.tell("windsock", baseUrl, {});
       chosen = { link: direct, direct };

@@ -5,7 +5,7 @@
  */
 import { toFault } from "../../kit/fault.ts";
 import type { Socket, SocketHandler } from "../../kit/http/socket.ts";
-import type { CrowdMember, Crowds } from "./crowd.ts";
+import type { Crowd, CrowdMember, Crowds } from "./crowd.ts";
 import type { DoorParts } from "./door.ts";
 import type { Entry, Roster } from "./doors/roster.ts";
 import type { Webhooks } from "./doors/webhooks.ts";
@@ -77,8 +77,8 @@ export class SocketConnection implements SocketHandler, CrowdMember, Entry {
   readonly #interests: readonly Interest[];
   readonly #echo: boolean;
   #socket: Socket | undefined;
-  #leaveCrowd: (() => void) | undefined;
-  #exit: (() => void) | undefined;
+  /** While it hears. */
+  #crowd: Crowd | undefined;
   #pace: Pace | undefined;
   /** Where it stood when it fell behind, or came back. */
   #behindAt: string | undefined;
@@ -116,7 +116,7 @@ export class SocketConnection implements SocketHandler, CrowdMember, Entry {
   opened(socket: Socket): void {
     this.#socket = socket;
     const { hub, roster } = this.#parts.door;
-    this.#exit = roster.enter(this);
+    roster.enter(this);
     if (this.#dialect === "positions") this.#say({ position: hub.position });
     if (this.#behindAt === undefined) this.#join();
     else this.#catchUp();
@@ -151,8 +151,8 @@ export class SocketConnection implements SocketHandler, CrowdMember, Entry {
   closed(): void {
     this.#socket = undefined;
     this.#parts.behind.delete(this);
-    this.#leaveCrowd?.();
-    this.#exit?.();
+    this.#leaveCrowd();
+    this.#parts.door.roster.exit(this);
     this.#parts.over(this);
   }
 
@@ -199,8 +199,7 @@ export class SocketConnection implements SocketHandler, CrowdMember, Entry {
       this.#cut("it reads too slowly");
       return;
     }
-    this.#leaveCrowd?.();
-    this.#leaveCrowd = undefined;
+    this.#leaveCrowd();
     this.#fallBehind(position);
   }
 
@@ -219,7 +218,13 @@ export class SocketConnection implements SocketHandler, CrowdMember, Entry {
   }
 
   #join(): void {
-    if (this.#interests.length > 0) this.#leaveCrowd = this.#parts.crowds.join(this.#interests, this.#dialect, this);
+    if (this.#interests.length > 0) this.#crowd = this.#parts.crowds.join(this.#interests, this.#dialect, this);
+  }
+
+  #leaveCrowd(): void {
+    const crowd = this.#crowd;
+    this.#crowd = undefined;
+    if (crowd) this.#parts.crowds.leave(crowd, this);
   }
 
   /** What was published meanwhile, from the history, in portions that it takes; then back into the crowd. */

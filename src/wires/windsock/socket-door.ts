@@ -38,7 +38,7 @@ export function openSocketDoor(parts: SocketDoorParts): SocketDoor {
     compress: options.deflate,
     heard: (interest) => roster.hear(interest),
   });
-  const open = new Map<SocketConnection, () => void>();
+  const open = new Set<SocketConnection>();
   const behind = new Set<SocketConnection>();
   let isStopping = false;
   const look = () => {
@@ -53,9 +53,9 @@ export function openSocketDoor(parts: SocketDoorParts): SocketDoor {
     counts,
     behind,
     over(connection: SocketConnection) {
-      open.get(connection)?.();
       open.delete(connection);
-      const { connection: name, user } = connection;
+      const { address, connection: name, user } = connection;
+      limits.leave(user, address);
       webhooks?.tell({ kind: "disconnect", at: clock.now(), user, connection: name });
     },
   };
@@ -77,7 +77,7 @@ export function openSocketDoor(parts: SocketDoorParts): SocketDoor {
     const echo = words.get("echo");
     const upgrade = caller.upgrade?.bind(caller);
     if (!upgrade) throw new Fault("invalid", "http/no-websocket", "Cannot open a websocket from within");
-    const leave = limits.enter(grant.user, address);
+    limits.enter(grant.user, address);
     const name = newConnection();
     const wishes = {
       grant,
@@ -90,7 +90,7 @@ export function openSocketDoor(parts: SocketDoorParts): SocketDoor {
     };
     const letIn = (): Response => {
       const connection = new SocketConnection(connectionParts, wishes);
-      open.set(connection, leave);
+      open.add(connection);
       try {
         return upgrade(connection);
       } catch (thrown) {
@@ -101,11 +101,12 @@ export function openSocketDoor(parts: SocketDoorParts): SocketDoor {
     if (!webhooks?.wants("connect")) return letIn();
     return webhooks.mayConnect({ connection: name, user: grant.user, address, transport: "socket" }).then(
       () => {
-        if (isStopping) throw new Fault("unavailable", "windsock/stopping", "Cannot let you in: stopping");
-        return letIn();
+        if (!isStopping) return letIn();
+        limits.leave(grant.user, address);
+        throw new Fault("unavailable", "windsock/stopping", "Cannot let you in: stopping");
       },
       (thrown: unknown) => {
-        leave();
+        limits.leave(grant.user, address);
         throw thrown;
       },
     );
@@ -154,7 +155,7 @@ export function openSocketDoor(parts: SocketDoorParts): SocketDoor {
     stop() {
       isStopping = true;
       cancelLook();
-      for (const connection of open.keys()) connection.restart();
+      for (const connection of open) connection.restart();
     },
   };
 }

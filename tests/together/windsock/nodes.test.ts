@@ -1,18 +1,37 @@
 /** Two nodes of a cluster as they run: what is published at one is heard at the other, and presence and orders go between. */
 import { expect, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 
 import { systemClock } from "../../../src/kit/clock.ts";
 import { type ChildNode, startChild, until } from "../../../src/kit/testing/child-node.ts";
 import { Requester } from "../../../src/lib/zmtp/request.ts";
+import { signClaims } from "../../../src/wires/windsock/doors/jwt.ts";
+import { signRequest } from "../../../src/wires/windsock/doors/signature.ts";
 import { signToken } from "../../../src/wires/windsock/token.ts";
 
 const secret = "a secret for tests that is long enough";
 
-function start(more: readonly string[] = []): Promise<ChildNode> {
+function start(more: readonly string[] = [], folder?: string): Promise<ChildNode> {
   return startChild({
     words: ["windsock", "--link", "direct", "--rep-socket", "tcp://127.0.0.1:*", "--gossip", "127.0.0.1:0", ...more],
-    environment: { WARREN_WINDSOCK_SECRET: secret },
+    environment: {
+      WARREN_WINDSOCK_SECRET: secret,
+      WARREN_WINDSOCK_API_SECRETS: secret,
+      WARREN_WINDSOCK_TOKEN_KEYS: secret,
+    },
+    ...(folder === undefined ? {} : { folder }),
   });
+}
+
+/** Asks as a back end does. */
+async function ask(node: ChildNode, verb: string, said: object): Promise<unknown> {
+  const body = JSON.stringify(said);
+  const signed = { method: "POST", target: `/api/${verb}`, body };
+  const headers = { "X-Windsock-Signature": signRequest(signed, secret, Date.now() / 1000) };
+  const answer = await fetch(`${node.url}/api/${verb}`, { method: "POST", body, headers });
+  return answer.json();
 }
 
 function publisher(node: ChildNode) {
@@ -65,5 +84,41 @@ test("windsock: nodes of a cluster hear each other, each message once", async ()
         Array.from({ length: 20 }, (_, round) => `${where} ${round}`),
       );
     }
+  }
+}, 60_000);
+
+test("windsock: what is called back at one node is refused at all of them, at those that were away too", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "warren-test-"));
+  try {
+    const nowSeconds = Math.floor(Date.now() / 1000);
+    const token = (claims: object) =>
+      signClaims({ iat: nowSeconds, exp: nowSeconds + 600, subscribe: ["room"], ...claims }, { secret });
+    const answerOf = async (node: ChildNode, claims: object) =>
+      (await fetch(`${node.url}/history?topic=room`, { headers: { "X-Windsock-Token": token(claims) } })).status;
+    await using one = await start();
+    let two = await start(["--join", one.gossip], folder);
+    const anna = await ear(two, "anna");
+    const ended = new Promise<number>((resolve) => anna.socket.addEventListener("close", ({ code }) => resolve(code)));
+    expect([await answerOf(two, { sub: "anna" }), await answerOf(two, { jti: "t1" })]).toEqual([200, 200]);
+    expect(await ask(one, "revoke", { user: "anna" })).toEqual({});
+    expect(await ask(one, "revoke", { token: "t1" })).toEqual({});
+    expect(await ended).toBe(3503);
+    await until("the other node refuses both", async () => {
+      const found = [await answerOf(two, { sub: "anna" }), await answerOf(two, { jti: "t1" })];
+      return found.every((status) => status === 401);
+    });
+    expect(await answerOf(two, { sub: "ben" })).toBe(200);
+    // While it is away another one is called back; and what it knew it still knows when it comes back alone.
+    await two.end("SIGKILL");
+    expect(await ask(one, "revoke", { token: "t2" })).toEqual({});
+    two = await start([], folder);
+    expect([await answerOf(two, { sub: "anna" }), await answerOf(two, { jti: "t1" })]).toEqual([401, 401]);
+    expect(await answerOf(two, { jti: "t2" })).toBe(200);
+    await two.end();
+    two = await start(["--join", one.gossip], folder);
+    await until("it has learned the rest", async () => (await answerOf(two, { jti: "t2" })) === 401);
+    await two.end();
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
   }
 }, 60_000);

@@ -78,26 +78,30 @@ export class Admission {
   }
 
   /**
-   * Lets a connection in and enters it; the function that it gives takes it out again. Faults: `windsock/too-many`,
-   * `windsock/refused`, `windsock/webhook`.
+   * Lets a connection in and enters it until {@link exit}; its user and address stay what they are. Faults:
+   * `windsock/too-many`, `windsock/refused`, `windsock/webhook`.
    */
-  async enter(entry: Entry): Promise<() => void> {
-    const { clock, limits, roster, webhooks } = this.#parts;
+  async enter(entry: Entry): Promise<void> {
+    const { limits, roster, webhooks } = this.#parts;
     const { address, connection, transport, user } = entry;
-    const leave = limits.enter(user, address);
+    limits.enter(user, address);
     try {
-      await webhooks?.mayConnect({ connection, user, address, transport });
+      if (webhooks) await webhooks.mayConnect({ connection, user, address, transport });
     } catch (thrown) {
-      leave();
+      limits.leave(user, address);
       throw thrown;
     }
-    const exit = roster.enter(entry);
-    return () => {
-      leave();
-      exit();
-      // A poll comes and goes every time.
-      if (transport !== "poll") webhooks?.tell({ kind: "disconnect", at: clock.now(), user, connection });
-    };
+    roster.enter(entry);
+  }
+
+  /** Takes a connection out again; nothing for one that is not in. */
+  exit(entry: Entry): void {
+    const { clock, limits, roster, webhooks } = this.#parts;
+    if (!roster.exit(entry)) return;
+    const { address, connection, transport, user } = entry;
+    limits.leave(user, address);
+    // A poll comes and goes every time.
+    if (transport !== "poll") webhooks?.tell({ kind: "disconnect", at: clock.now(), user, connection });
   }
 
   addressOf(request: Request, caller: Caller): string {

@@ -11,7 +11,7 @@ import type { Publication } from "../publication.ts";
 import { faultJson } from "./command.ts";
 import { statsOf } from "./connection.ts";
 import type { NewerParts } from "./newer-parts.ts";
-import type { Revocations } from "./revocations.ts";
+import { calledBack, type Revocations } from "./revocations.ts";
 import { parseTopic, topicWords } from "./topic.ts";
 
 /** What the verbs stand on. */
@@ -28,6 +28,8 @@ const topic = z.union([
   z.strictObject({ pattern: z.string() }),
 ]);
 const limit = z.number().int().min(1);
+/** Of a user, a connection or a token: as long as tokens may have it. */
+const name = z.string().min(1).max(4096);
 const seconds = z.number().int().min(1).max(31_536_000);
 
 const shapes = {
@@ -39,12 +41,12 @@ const shapes = {
   channels: z.strictObject({ limit: limit.max(10_000).default(1000) }),
   connections: z.strictObject({ user: z.string().optional(), limit: limit.max(10_000).default(1000) }),
   disconnect: z.union([
-    z.strictObject({ user: z.string().min(1), reason: z.string().max(120).optional() }),
-    z.strictObject({ connection: z.string().min(1), reason: z.string().max(120).optional() }),
+    z.strictObject({ user: name, reason: z.string().max(120).optional() }),
+    z.strictObject({ connection: name, reason: z.string().max(120).optional() }),
   ]),
   revoke: z.union([
-    z.strictObject({ user: z.string().min(1), seconds: seconds.optional() }),
-    z.strictObject({ token: z.string().min(1), seconds: seconds.optional() }),
+    z.strictObject({ user: name, seconds: seconds.optional() }),
+    z.strictObject({ token: name, seconds: seconds.optional() }),
   ]),
   info: z.strictObject({}),
 } as const;
@@ -156,9 +158,10 @@ export class Api {
       }
       case "revoke": {
         const { seconds, ...what } = shaped(shapes.revoke, verb, input);
-        await revocations.revoke("user" in what ? what : { tokenId: what.token }, seconds);
-        // Connections of a single token are found by the next beat of each.
-        if ("user" in what) hub.disconnect(what, "the token was called back");
+        const kept = revocations.revoke("user" in what ? what : { tokenId: what.token }, seconds);
+        // In force already, whatever the disk says. Connections of a single token are found by the next beat of each.
+        if ("user" in what) hub.disconnect(what, calledBack);
+        await kept;
         return {};
       }
       case "info":

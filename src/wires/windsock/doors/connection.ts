@@ -12,7 +12,7 @@ import { closeCodeOf, closeCodes, closeReason } from "./close-codes.ts";
 import { type Command, faultJson, infoText, publicationJson, readCommand } from "./command.ts";
 import { newConnection } from "./admission.ts";
 import type { NewerParts } from "./newer-parts.ts";
-import { Outbox, type OutboxOwner } from "./outbox.ts";
+import { Outbox, type OutboxOwner, type Parcel } from "./outbox.ts";
 import { requirePublish, type Rights } from "./rights.ts";
 import type { Entry } from "./roster.ts";
 import { type Outlet, Subscriber } from "./subscriber.ts";
@@ -45,32 +45,30 @@ export class Connection implements SocketHandler, Outlet, OutboxOwner, Entry {
   readonly address: string;
   readonly since: number;
   readonly #parts: NewerParts;
-  readonly #pace: Pace;
-  readonly #outbox: Outbox;
+  /** Made when it first says something. */
+  #pace: Pace | undefined;
+  /** What waits for it, while something does: most connections are idle, and there are many. */
+  #outbox: Outbox | undefined;
   /** Until it has said who it is; what it holds of the request is let go of then. */
   #opener: Opener | undefined;
   #subscriber: Subscriber | undefined;
   #socket: Socket | undefined;
-  #work: Promise<void> = Promise.resolve();
   #user = "";
-  #queued = 0;
+  /** Commands that wait, while one is done. */
+  #queued: string[] | undefined;
   #queuedBytes = 0;
   #room: (() => void) | undefined;
   #over = 0;
   #isFlushing = false;
   #isEnding = false;
-  #leave: (() => void) | undefined;
   #cancelHello: (() => void) | undefined;
   #cancelExpiry: (() => void) | undefined;
 
   constructor(parts: NewerParts, opener: Opener) {
-    const { clock, limits } = parts;
     this.#parts = parts;
     this.#opener = opener;
     this.address = opener.address;
-    this.since = clock.now();
-    this.#pace = new Pace(clock, limits.messagesPerSecond, limits.messagesBurst);
-    this.#outbox = new Outbox(limits.waitingBytes, this);
+    this.since = parts.clock.now();
   }
 
   get user(): string {
@@ -84,7 +82,7 @@ export class Connection implements SocketHandler, Outlet, OutboxOwner, Entry {
 
   /** What waits for it, here and in the runtime. */
   waitingBytes(): number {
-    return this.#outbox.waitingBytes + (this.#socket?.getBufferedAmount() ?? 0);
+    return (this.#outbox?.waitingBytes ?? 0) + (this.#socket?.getBufferedAmount() ?? 0);
   }
 
   /** Ends it by order. */
@@ -122,8 +120,8 @@ export class Connection implements SocketHandler, Outlet, OutboxOwner, Entry {
     this.#cancelExpiry?.();
     this.#parts.pulse.leave(this);
     this.#subscriber?.leave();
-    this.#leave?.();
-    this.#outbox.end();
+    this.#parts.admission.exit(this);
+    this.#outbox = undefined;
     this.#makeRoom();
   }
 
@@ -134,29 +132,37 @@ export class Connection implements SocketHandler, Outlet, OutboxOwner, Entry {
 
   #queue(line: string): void {
     const { limits } = this.#parts;
-    if (this.#queued >= maxQueued || this.#queuedBytes > Math.max(maxQueuedBytes, limits.commandBytes)) {
-      this.#end(closeCodes.hasty, `${this.#queued} commands wait already`);
+    const queued = this.#queued;
+    if (queued && (queued.length >= maxQueued || this.#queuedBytes > Math.max(maxQueuedBytes, limits.commandBytes))) {
+      this.#end(closeCodes.hasty, `${queued.length} commands wait already`);
       return;
     }
-    this.#queued++;
     this.#queuedBytes += line.length;
-    this.#work = this.#work.then(async () => {
+    if (queued) queued.push(line);
+    else void this.#work((this.#queued = [line]));
+  }
+
+  /** Does what waits, one after the other, until there is nothing. */
+  async #work(lines: string[]): Promise<void> {
+    for (let line = lines.shift(); line !== undefined && !this.#isEnding; line = lines.shift()) {
       // Who does not take the answers gets to ask no more.
-      while (this.#outbox.askedBytes > limits.waitingBytes && !this.#isEnding) {
+      while ((this.#outbox?.askedBytes ?? 0) > this.#parts.limits.waitingBytes && !this.#isEnding) {
         await new Promise<void>((resolve) => {
           this.#room = resolve;
         });
       }
-      this.#queued--;
       this.#queuedBytes -= line.length;
       if (!this.#isEnding) await this.#hear(line);
-    });
+    }
+    this.#queued = undefined;
   }
 
   async #hear(line: string): Promise<void> {
     let command: Command | undefined;
     try {
       command = readCommand(line);
+      const { clock, limits } = this.#parts;
+      this.#pace ??= new Pace(clock, limits.messagesPerSecond, limits.messagesBurst);
       if (!this.#pace.take()) this.#hasten();
       await this.#do(command);
     } catch (thrown) {
@@ -227,23 +233,22 @@ export class Connection implements SocketHandler, Outlet, OutboxOwner, Entry {
 
   async #connect(said: NonNullable<Command["connect"]>): Promise<object> {
     if (this.#subscriber) throw new Fault("invalid", "windsock/connected", "Cannot connect: this connection stands");
-    const { admission, hub, limits, pulse, roster } = this.#parts;
+    const { admission, hub, limits, pulse } = this.#parts;
     const opener = this.#opener;
     if (!opener) throw new Fault("invalid", "windsock/connected", "Cannot connect: that is under way");
     const rights = said.token === undefined && opener.rights ? opener.rights : opener.rightsOf(said.token);
     const info = infoText(said.info);
     this.#user = rights.user;
-    const leave = await admission.enter(this);
+    await admission.enter(this);
     if (this.#isEnding) {
-      leave();
+      admission.exit(this);
       throw new Fault("unavailable", "windsock/leaving", "Cannot connect: the connection ends");
     }
     this.#opener = undefined;
-    this.#leave = leave;
     this.#cancelHello?.();
     this.#cancelHello = undefined;
     const { connection } = this;
-    this.#subscriber = new Subscriber({ hub, roster, limits, connection, outlet: this }, rights, info);
+    this.#subscriber = new Subscriber(this.#parts, this, rights, info);
     pulse.join(this);
     this.#expireAt(rights);
     return {
@@ -298,7 +303,7 @@ export class Connection implements SocketHandler, Outlet, OutboxOwner, Entry {
       return;
     }
     // Who has something to read sees by it that we live.
-    if (this.#outbox.isEmpty) this.#sayLive({ ping: { position: this.#parts.hub.position } });
+    if (!this.#outbox) this.#sayLive({ ping: { position: this.#parts.hub.position } });
   }
 
   /** See {@link Outlet}. */
@@ -313,7 +318,7 @@ export class Connection implements SocketHandler, Outlet, OutboxOwner, Entry {
 
   /** See {@link Outlet}. */
   publication(publication: Publication, isMissed: boolean): void {
-    this.#outbox.put({
+    this.#put({
       text: () => `{"push":${publicationJson(publication)}}`,
       sizeBytes: publication.address.length + publication.content.length + 100,
       isAsked: isMissed,
@@ -322,12 +327,18 @@ export class Connection implements SocketHandler, Outlet, OutboxOwner, Entry {
 
   #sayLive(value: object): void {
     const text = JSON.stringify(value);
-    this.#outbox.put({ text: () => text, sizeBytes: text.length, isAsked: false });
+    this.#put({ text: () => text, sizeBytes: text.length, isAsked: false });
   }
 
   #say(value: object): void {
     const text = JSON.stringify(value);
-    this.#outbox.put({ text: () => text, sizeBytes: text.length, isAsked: true });
+    this.#put({ text: () => text, sizeBytes: text.length, isAsked: true });
+  }
+
+  #put(parcel: Parcel): void {
+    if (this.#isEnding) return;
+    this.#outbox ??= new Outbox(this.#parts.limits.waitingBytes, this);
+    this.#outbox.put(parcel);
   }
 
   /** See {@link OutboxOwner}. */
@@ -348,10 +359,10 @@ export class Connection implements SocketHandler, Outlet, OutboxOwner, Entry {
   #flush(): void {
     const socket = this.#socket;
     if (!socket) return;
-    while (socket.getBufferedAmount() < windowBytes) {
+    while (this.#outbox && socket.getBufferedAmount() < windowBytes) {
       const text = this.#outbox.take(portionBytes);
-      if (text === undefined) return;
-      if (this.#socket !== socket) return;
+      if (this.#outbox.isEmpty) this.#outbox = undefined;
+      if (text === undefined || this.#socket !== socket) return;
       socket.send(text, this.#parts.deflate);
       this.#makeRoom();
     }
@@ -368,7 +379,7 @@ export class Connection implements SocketHandler, Outlet, OutboxOwner, Entry {
     this.#isEnding = true;
     // What was said before, an error above all, goes out first, unless nothing is taken.
     if (code !== closeCodes.slow) this.#flush();
-    this.#outbox.end();
+    this.#outbox = undefined;
     this.#subscriber?.leave();
     const socket = this.#socket;
     socket?.close(code, closeReason(reason));

@@ -55,18 +55,17 @@ class EventStream implements Outlet, OutboxOwner, Entry {
   /** What is said at the end, once there is one. */
   #farewell: string | undefined;
   #isOver = false;
-  #leave: () => void = () => undefined;
   #undo: (() => void)[] = [];
 
   constructor(parts: NewerParts, rights: Rights, address: string, info: string | undefined) {
-    const { clock, hub, limits, roster } = parts;
+    const { clock, limits } = parts;
     this.address = address;
     this.since = clock.now();
     this.user = rights.user;
     this.#parts = parts;
     this.#rights = rights;
     this.#outbox = new Outbox(limits.waitingBytes, this);
-    this.#subscriber = new Subscriber({ hub, roster, limits, connection: this.connection, outlet: this }, rights, info);
+    this.#subscriber = new Subscriber(parts, this, rights, info);
   }
 
   topics(): readonly string[] {
@@ -107,7 +106,7 @@ class EventStream implements Outlet, OutboxOwner, Entry {
     const { admission, pingMs } = this.#parts;
     const { user } = this;
     const subscriber = this.#subscriber;
-    this.#leave = await admission.enter(this);
+    await admission.enter(this);
     try {
       const since = sinceOf(request, query);
       this.#put(`retry: ${retryMs}\n\n${eventText("welcome", { connection: this.connection, user, pingMs })}`, true);
@@ -216,7 +215,7 @@ class EventStream implements Outlet, OutboxOwner, Entry {
     this.#undo = [];
     this.#subscriber.leave();
     this.#outbox.end();
-    this.#leave();
+    this.#parts.admission.exit(this);
     this.stirred();
   }
 }

@@ -3,12 +3,13 @@
  */
 import { join } from "node:path";
 
+import { reasonOf } from "../../../kit/fault.ts";
 import { type Worker, startWorker } from "../../../kit/worker.ts";
 import type { WindsockOptions } from "../config.ts";
 import type { DoorParts } from "../door.ts";
 import type { TokenKey } from "./jwt.ts";
 import { NewerDoors } from "./newer-doors.ts";
-import { Revocations } from "./revocations.ts";
+import { calledBack, Revocations } from "./revocations.ts";
 import { TokenDesk } from "./rights.ts";
 import { webhookKinds, Webhooks } from "./webhooks.ts";
 
@@ -24,7 +25,17 @@ export interface OpenedDoors {
 /** Opens them. `secrets` are those of tokens of seven fields. Fault `windsock/revocations` for a damaged list. */
 export function openNewerDoors(parts: DoorParts, dataFolder: string, secrets: readonly string[]): OpenedDoors {
   const { addressOf, clock, doorkeeper, hub, limits, log, options } = parts;
-  const revocations = new Revocations(clock, join(dataFolder, "revocations.json"));
+  const revocations = new Revocations(clock, {
+    path: join(dataFolder, "revocations.json"),
+    // Of a single token the connection is found by its next beat.
+    learned: ([kind, user]) => {
+      if (kind === "user") hub.disconnectHere({ user }, calledBack);
+    },
+    unsaved: (thrown) =>
+      log.error("Revocations of another node could not be kept; they are in force until this node starts again", {
+        reason: reasonOf(thrown),
+      }),
+  });
   const desk = new TokenDesk({
     rules: { secrets, maxAgeSeconds: options.tokenAgeMs / 1000, maxAheadSeconds: options.tokenAheadMs / 1000 },
     keys: options.tokenKeys.map(keyOf),

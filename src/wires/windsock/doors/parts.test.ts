@@ -14,7 +14,7 @@ describe("roster", () => {
   test("Roster: a topic is vacated only when nobody came back in time", () => {
     const clock = new ManualClock();
     const told: string[] = [];
-    const hub = { attach: () => () => undefined };
+    const hub = { attach: () => () => undefined, detach: () => undefined };
     const roster = new Roster({ hub, clock, told: (kind) => told.push(kind) });
     const interest = { kind: "exact", address: "a" } as const;
     const first = roster.hear(interest);

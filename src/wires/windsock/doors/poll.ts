@@ -26,11 +26,10 @@ export async function poll(
   query: URLSearchParams,
   rights: Rights,
 ): Promise<Response> {
-  const { admission, clock, hub, limits, roster } = parts;
+  const { admission, clock, hub } = parts;
   const interests = topicsOf(query, rights);
   const waitMs = numberOf(query, "wait", 25, maxWaitSeconds) * 1000;
   const since = sinceOf(request, query);
-  const connection = newConnection();
   const publications: Publication[] = [];
   let sizeBytes = 0;
   let isGap = false;
@@ -38,6 +37,7 @@ export async function poll(
   let wake: (() => void) | undefined;
   const stir = () => wake?.();
   const outlet = {
+    connection: newConnection(),
     publication(publication: Publication) {
       publications.push(publication);
       sizeBytes += publication.content.length;
@@ -49,21 +49,22 @@ export async function poll(
     },
     presence: () => undefined,
   };
-  const subscriber = new Subscriber({ hub, roster, limits, connection, outlet }, rights);
+  const subscriber = new Subscriber(parts, outlet, rights);
   const finish = (code: number, reason: string) => {
     ending = { code, reason };
     stir();
   };
-  const leave = await admission.enter({
-    connection,
+  const entry = {
+    connection: outlet.connection,
     user: rights.user,
     address: admission.addressOf(request, caller),
     transport: "poll",
     since: clock.now(),
     topics: () => subscriber.words(),
     waitingBytes: () => sizeBytes,
-    end: (reason) => finish(closeCodes.ended, reason),
-  });
+    end: (reason: string) => finish(closeCodes.ended, reason),
+  };
+  await admission.enter(entry);
   const stoppable = { stop: () => finish(closeCodes.leaving, "the server stops") };
   try {
     const subscribed = await subscriber.subscribe(interests, { since });
@@ -101,6 +102,6 @@ export async function poll(
   } finally {
     parts.connections.delete(stoppable);
     subscriber.leave();
-    leave();
+    admission.exit(entry);
   }
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createHmac } from "node:crypto";
@@ -135,8 +135,8 @@ describe("revocations", () => {
       const path = join(folder, "revocations.json");
       const time = new ManualClock();
       const seconds = () => time.now() / 1000;
-      const make = () => desk({ revocations: new Revocations(time, path), clock: time });
-      const first = new Revocations(time, path);
+      const make = () => desk({ revocations: new Revocations(time, { path }), clock: time });
+      const first = new Revocations(time, { path });
       const old = signClaims({ sub: "ann", iat: seconds(), exp: seconds() + 9e5, jti: "t1" }, key);
       const other = signClaims({ sub: "bob", exp: seconds() + 9e5, jti: "t2" }, key);
       await first.revoke({ user: "ann" }, 100);
@@ -151,6 +151,31 @@ describe("revocations", () => {
       expect(codeOf(() => make().read(other, "127.0.0.1"))).toBe("windsock/revoked");
       writeFileSync(path, "{");
       expect(codeOf(make)).toBe("windsock/revocations");
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+});
+
+describe("revocations on a disk that fails", () => {
+  test("Revocations: what cannot be written is said, and is in force all the same; the next write holds it", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "warren-windsock-"));
+    try {
+      const path = join(folder, "none", "revocations.json");
+      const told: string[] = [];
+      const unsaved: string[] = [];
+      const list = new Revocations(new ManualClock(), { path, unsaved: (thrown) => void unsaved.push(String(thrown)) });
+      list.onRevoke(([, name]) => void told.push(name));
+      const failure = await list.revoke({ user: "ann" }).catch((thrown: unknown) => thrown);
+      expect(failure).toMatchObject({ code: "windsock/revocations", kind: "unavailable" });
+      expect(list.names({ user: "ann" })).toBe(true);
+      expect(told).toEqual(["ann"]);
+      expect(list.learn([["token", "t1", 1, 100]])).toHaveLength(1);
+      while (unsaved.length === 0) await new Promise<void>((resolve) => setImmediate(resolve));
+      expect(told).toEqual(["ann"]);
+      mkdirSync(join(folder, "none"));
+      await list.revoke({ user: "ben" });
+      expect(new Revocations(new ManualClock(), { path }).count).toBe(3);
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }

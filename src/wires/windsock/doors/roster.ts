@@ -23,7 +23,7 @@ export interface Entry extends Party {
 
 /** What the roster needs. */
 export interface RosterParts {
-  hub: Pick<Hub, "attach">;
+  hub: Pick<Hub, "attach" | "detach">;
   clock: Clock;
   /** The first began to hear a topic, or the last ceased. */
   told(kind: "occupied" | "vacated", interest: Interest): void;
@@ -46,21 +46,21 @@ export class Roster {
     return this.#entries.size;
   }
 
-  /** Enters a connection until the function is called. */
-  enter(entry: Entry): () => void {
-    const { connection } = entry;
-    this.#entries.set(connection, entry);
-    const detach = this.#parts.hub.attach(entry);
-    let isOver = false;
-    return () => {
-      if (isOver) return;
-      isOver = true;
-      detach();
-      this.#entries.delete(connection);
-    };
+  /** Enters a connection until {@link exit}. */
+  enter(entry: Entry): void {
+    this.#entries.set(entry.connection, entry);
+    this.#parts.hub.attach(entry);
   }
 
-  /** Somebody hears a topic until the function is called. */
+  /** The connection is over; false when it was not there. */
+  exit(entry: Entry): boolean {
+    if (this.#entries.get(entry.connection) !== entry) return false;
+    this.#entries.delete(entry.connection);
+    this.#parts.hub.detach(entry);
+    return true;
+  }
+
+  /** Somebody hears a topic until the function, or {@link cease}, is called. */
   hear(interest: Interest): () => void {
     const key = interestKey(interest);
     let heard = this.#heard.get(key);
@@ -73,17 +73,23 @@ export class Roster {
       this.#heard.set(key, heard);
       this.#parts.told("occupied", interest);
     }
-    const held = heard;
     let isOver = false;
     return () => {
       if (isOver) return;
       isOver = true;
-      if (--held.count > 0) return;
-      held.cancel = this.#parts.clock.schedule(graceMs, () => {
-        this.#heard.delete(key);
-        this.#parts.told("vacated", interest);
-      });
+      this.cease(interest);
     };
+  }
+
+  /** One hears a topic no more, for those who keep no function for it; once for each {@link hear}. */
+  cease(interest: Interest): void {
+    const key = interestKey(interest);
+    const heard = this.#heard.get(key);
+    if (!heard || --heard.count > 0) return;
+    heard.cancel = this.#parts.clock.schedule(graceMs, () => {
+      this.#heard.delete(key);
+      this.#parts.told("vacated", interest);
+    });
   }
 
   /** Connections, oldest first, at most `limit`; of one user where one is named. */

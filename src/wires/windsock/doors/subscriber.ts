@@ -5,7 +5,8 @@
  */
 import { Fault } from "../../../kit/fault.ts";
 import type { Hub, Listener, Presence, PresenceChange, Seat } from "../hub.ts";
-import { type Interest, interestKey, type Publication } from "../publication.ts";
+import { InterestSet } from "../interest-set.ts";
+import type { Interest, Publication } from "../publication.ts";
 import type { DoorLimits } from "./limits.ts";
 import { maySubscribe, requireSubscribe, type Rights } from "./rights.ts";
 import type { Roster } from "./roster.ts";
@@ -16,19 +17,19 @@ export type PlacedHub = Hub & { readonly position: string };
 
 /** What takes news to the client. None of it may wait. */
 export interface Outlet {
+  /** Unique for each connection. */
+  readonly connection: string;
   /** `isMissed` for what was published while the client was away. */
   publication(publication: Publication, isMissed: boolean): void;
   gap(): void;
   presence(address: string, change: PresenceChange): void;
 }
 
-/** What a subscriber stands on. */
+/** What all subscribers stand on. */
 export interface SubscriberParts {
-  hub: PlacedHub;
-  roster: Roster;
-  limits: DoorLimits;
-  connection: string;
-  outlet: Outlet;
+  readonly hub: PlacedHub;
+  readonly roster: Roster;
+  readonly limits: DoorLimits;
 }
 
 /** What became of a subscription. */
@@ -46,7 +47,7 @@ export interface Subscribed {
 /** See the file's head. */
 export class Subscriber implements Listener {
   readonly #parts: SubscriberParts;
-  readonly #topics = new Map<string, { interest: Interest; forget: () => void }>();
+  readonly #outlet: Outlet;
   /** Made when they are wanted: most connections are nowhere. */
   #places: Map<string, () => void> | undefined;
   #watches: Map<string, () => void> | undefined;
@@ -58,8 +59,9 @@ export class Subscriber implements Listener {
   #info: string | undefined;
   #rights: Rights;
 
-  constructor(parts: SubscriberParts, rights: Rights, info?: string) {
+  constructor(parts: SubscriberParts, outlet: Outlet, rights: Rights, info?: string) {
     this.#parts = parts;
+    this.#outlet = outlet;
     this.#rights = rights;
     this.#info = info;
   }
@@ -69,7 +71,7 @@ export class Subscriber implements Listener {
   }
 
   get interests(): Interest[] {
-    return [...this.#topics.values()].map(({ interest }) => interest);
+    return [...(this.#seat?.interests ?? [])];
   }
 
   /**
@@ -80,10 +82,11 @@ export class Subscriber implements Listener {
     interests: readonly Interest[],
     options: { since?: string | undefined; history?: number | undefined } = {},
   ): Promise<Subscribed> {
-    const { hub, limits } = this.#parts;
+    const { hub, limits, roster } = this.#parts;
     for (const interest of interests) requireSubscribe(this.#rights, interest);
-    const fresh = interests.filter((interest) => !this.#topics.has(interestKey(interest)));
-    this.#requireRoom(this.#topics.size + fresh.length);
+    const held = this.#seat?.interests;
+    const fresh = [...new InterestSet(interests.filter((interest) => !held?.has(interest)))];
+    this.#requireRoom((held?.size ?? 0) + fresh.length);
     const { history, since } = options;
     if (history !== undefined && interests.length !== 1) {
       throw new Fault("invalid", "windsock/history", "Cannot tell the history of several topics in one: ask for each");
@@ -105,9 +108,7 @@ export class Subscriber implements Listener {
         this.#seat = seat;
         recovered = recovery?.isComplete;
       }
-      for (const interest of fresh) {
-        this.#topics.set(interestKey(interest), { interest, forget: this.#parts.roster.hear(interest) });
-      }
+      for (const interest of fresh) if (this.#seat.interests.has(interest)) roster.hear(interest);
       if (this.#isOver) this.leave();
       const { position } = this.#seat;
       const [only] = interests;
@@ -127,23 +128,20 @@ export class Subscriber implements Listener {
   /** The hub tells. */
   hear(publication: Publication): void {
     this.#told?.add(publication.position);
-    this.#parts.outlet.publication(publication, this.#isMissed);
+    this.#outlet.publication(publication, this.#isMissed);
   }
 
   /** The hub tells that something is missing. */
   gap(): void {
-    this.#parts.outlet.gap();
+    this.#outlet.gap();
   }
 
   /** Hears topics no more. */
   unsubscribe(interests: readonly Interest[]): void {
     for (const interest of interests) {
-      const key = interestKey(interest);
-      const topic = this.#topics.get(key);
-      if (!topic) continue;
-      this.#topics.delete(key);
-      topic.forget();
-      this.#seat?.remove(interest);
+      if (!this.#seat?.interests.has(interest)) continue;
+      this.#seat.remove(interest);
+      this.#parts.roster.cease(interest);
     }
   }
 
@@ -167,7 +165,7 @@ export class Subscriber implements Listener {
     this.#requireRoom(this.#places.size + 1);
     const info = this.#rights.info ?? this.#info;
     const who = {
-      connection: this.#parts.connection,
+      connection: this.#outlet.connection,
       user: this.#rights.user,
       ...(info === undefined ? {} : { info }),
     };
@@ -186,10 +184,10 @@ export class Subscriber implements Listener {
     this.#watches ??= new Map();
     if (!this.#watches.has(address)) {
       this.#requireRoom(this.#watches.size + 1);
-      const { hub, outlet } = this.#parts;
+      const outlet = this.#outlet;
       this.#watches.set(
         address,
-        hub.watch(address, (change) => outlet.presence(address, change)),
+        this.#parts.hub.watch(address, (change) => outlet.presence(address, change)),
       );
     }
     return this.#parts.hub.presence(address);
@@ -222,10 +220,9 @@ export class Subscriber implements Listener {
   /** Hears nothing any more, and is nowhere. */
   leave(): void {
     this.#isOver = true;
+    for (const interest of this.interests) this.#parts.roster.cease(interest);
     this.#seat?.leave();
-    for (const { forget } of this.#topics.values()) forget();
     for (const exit of [...(this.#places?.values() ?? []), ...(this.#watches?.values() ?? [])]) exit();
-    this.#topics.clear();
     this.#places = undefined;
     this.#watches = undefined;
   }

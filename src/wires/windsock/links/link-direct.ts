@@ -16,6 +16,7 @@ import { Pieces, piecesOf } from "./direct-frames.ts";
 import { usualEntryBounds } from "./entry-log.ts";
 import { Mesh, type MeshTimes, usualTimes } from "./mesh.ts";
 import type { NodeLink } from "./node-link.ts";
+import type { RevocationList } from "./shared-revocations.ts";
 
 /** What the link stands on. */
 export interface DirectLinkParts {
@@ -26,6 +27,8 @@ export interface DirectLinkParts {
   /** The name under which nodes tell where they are reached. */
   service: string;
   maxMessageBytes: number;
+  /** What was called back, to be shared with the others. */
+  revocations?: RevocationList | undefined;
   /** @default {@link usualTimes} */
   times?: MeshTimes;
 }
@@ -82,6 +85,7 @@ export function openDirectLink(parts: DirectLinkParts): DirectLink {
     run: crypto.randomUUID(),
     times: parts.times ?? usualTimes,
     bounds: usualEntryBounds,
+    revocations: parts.revocations,
     carriesPublications: true,
     send(to, text) {
       const pieces = [...piecesOf(text)];

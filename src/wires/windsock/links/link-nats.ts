@@ -26,6 +26,7 @@ import { Mesh, type MeshTimes, usualTimes } from "./mesh.ts";
 import type { NodeLink } from "./node-link.ts";
 import { type Batch, Outbox } from "./outbox.ts";
 import { type LogStanding, SharedOrder } from "./shared-order.ts";
+import type { RevocationList } from "./shared-revocations.ts";
 
 /** What the link stands on. */
 export interface NatsLinkParts {
@@ -45,6 +46,8 @@ export interface NatsLinkParts {
   keepMs: number;
   /** How long a publication may wait for NATS. */
   patienceMs: number;
+  /** What was called back, to be shared with the others. */
+  revocations?: RevocationList | undefined;
   /** @default {@link usualTimes} */
   times?: MeshTimes;
 }
@@ -79,6 +82,7 @@ export async function openNatsLink(parts: NatsLinkParts): Promise<NodeLink> {
     run,
     times: parts.times ?? usualTimes,
     bounds: usualEntryBounds,
+    revocations: parts.revocations,
     carriesPublications: !usesStream,
     // Everybody hears everything; what is for one node says so itself. What is lost is asked for.
     send: (_to, text) => {

@@ -15,6 +15,7 @@ import { Mesh, type MeshTimes, usualTimes } from "./mesh.ts";
 import type { NodeLink } from "./node-link.ts";
 import { type Batch, Outbox } from "./outbox.ts";
 import { type LogStanding, SharedOrder } from "./shared-order.ts";
+import type { RevocationList } from "./shared-revocations.ts";
 
 /** What the link stands on. */
 export interface RedisLinkParts {
@@ -31,6 +32,8 @@ export interface RedisLinkParts {
   keep: number;
   /** How long a publication may wait for Redis. */
   patienceMs: number;
+  /** What was called back, to be shared with the others. */
+  revocations?: RevocationList | undefined;
   /** @default {@link usualTimes} */
   times?: MeshTimes;
 }
@@ -94,6 +97,7 @@ export async function openRedisLink(parts: RedisLinkParts): Promise<NodeLink> {
     run,
     times: parts.times ?? usualTimes,
     bounds: usualEntryBounds,
+    revocations: parts.revocations,
     carriesPublications: false,
     // Everybody hears everything; what is for one node says so itself. What is lost is asked for.
     send: (_to, text) => {

@@ -17,6 +17,7 @@ import type { Envelope } from "../publication.ts";
 import { type EntryBounds, EntryLog } from "./entry-log.ts";
 import type { LinkedNode } from "./node-link.ts";
 import { type Entry, type NodeMessage, type PresentEntry, readNodeMessage, writeNodeMessage } from "./node-message.ts";
+import { type RevocationList, SharedRevocations } from "./shared-revocations.ts";
 
 /** How often things are said and when patience ends, in ms. */
 export interface MeshTimes {
@@ -41,8 +42,10 @@ export interface MeshParts {
   run: string;
   times: MeshTimes;
   bounds: EntryBounds;
-  /** Whether publications go this way; otherwise only presence and orders do. */
+  /** Whether publications go this way; otherwise only presence, orders and revocations do. */
   carriesPublications: boolean;
+  /** What was called back, to be shared with the others; nothing is without. */
+  revocations?: RevocationList | undefined;
   /** Sends to one node, or to all when there is no name; may fail to, without a word. */
   send(to: string | undefined, text: string): void;
 }
@@ -81,6 +84,7 @@ export class Mesh implements Carrier {
   readonly #others = new Map<string, Other>();
   readonly #endings: (() => void)[];
   readonly #here = new Map<string, PresentEntry>();
+  readonly #revocations: SharedRevocations | undefined;
   #presence = 0;
   #sent = 0;
   #cancelSend: (() => void) | undefined;
@@ -90,6 +94,16 @@ export class Mesh implements Carrier {
   constructor(parts: MeshParts) {
     this.#parts = parts;
     this.#log = new EntryLog(parts.bounds);
+    const { clock, revocations: list, times } = parts;
+    this.#revocations =
+      list &&
+      new SharedRevocations({
+        list,
+        clock,
+        self: this.#self,
+        askAgainMs: times.askAgainMs,
+        send: (to, message) => this.#send(to, message),
+      });
     this.#endings = [
       parts.hub.watchEverything((address, { kind, who }, isLocal) => {
         if (isLocal) this.#changed(address, who, kind === "join");
@@ -141,6 +155,7 @@ export class Mesh implements Carrier {
         else {
           this.#askForMissing(message.from, other);
           if (message.presence !== other.presence) this.#askWho(message.from, other);
+          this.#revocations?.hearCount(message.from, message.run, message.revoked ?? 0);
         }
         return;
       case "want":
@@ -170,6 +185,12 @@ export class Mesh implements Carrier {
         return;
       case "who":
         if (message.of === this.#parts.id) this.#tellHere(message.from);
+        return;
+      case "revoked":
+        this.#revocations?.hear(message);
+        return;
+      case "which":
+        if (message.of === this.#parts.id) this.#revocations?.answer(message.from);
     }
   }
 
@@ -177,6 +198,7 @@ export class Mesh implements Carrier {
   stop(): void {
     if (this.#isOver) return;
     this.#sendNew();
+    this.#revocations?.stop();
     this.#send(undefined, { kind: "beat", ...this.#self, newest: this.#log.newest, presence: 0, leaves: true });
     this.#isOver = true;
     this.#cancelTick();
@@ -285,6 +307,10 @@ export class Mesh implements Carrier {
         return;
       case "end-connection":
         hub.disconnectHere({ connection: entry[1] }, entry[2]);
+        return;
+      case "unreadable":
+        // It may have been a publication.
+        this.#gap();
     }
   }
 
@@ -379,7 +405,8 @@ export class Mesh implements Carrier {
   #beat(to?: string): void {
     // After what was said before it, or the others would miss that too early.
     this.#sendNew();
-    this.#send(to, { kind: "beat", ...this.#self, newest: this.#log.newest, presence: this.#presence, leaves: false });
+    const [newest, presence, revoked] = [this.#log.newest, this.#presence, this.#revocations?.count ?? 0];
+    this.#send(to, { kind: "beat", ...this.#self, newest, presence, revoked, leaves: false });
   }
 
   #gap(): void {

@@ -63,3 +63,18 @@ test("EntryLog: the newest are kept within count and size, and given by the mess
   log.add(["publish", "a", "y".repeat(20_000), 0]);
   expect([log.oldest, log.newest]).toEqual([11, 10]);
 });
+
+test("readNodeMessage: what cannot be understood in a list spoils nothing beside it", () => {
+  const said = { from: "a", run: "r", first: 1, newest: 3, kind: "entries" };
+  const good = ["publish", "a", "b", 1];
+  const read = readNodeMessage(JSON.stringify({ ...said, entries: [good, ["end-user", "x".repeat(5000), ""], good] }));
+  expect(read).toMatchObject({ entries: [good, ["unreadable", "", ""], good] });
+  // One of a newer version, perhaps.
+  const newer = readNodeMessage(JSON.stringify({ ...said, entries: [["paint", "red"], good] }));
+  expect(newer).toMatchObject({ entries: [["unreadable", "", ""], good] });
+  const here = { from: "a", run: "r", kind: "here", presence: 1, part: 0, parts: 1 };
+  const person = ["room", "c1", "ann", null];
+  expect(
+    readNodeMessage(JSON.stringify({ ...here, entries: [["x".repeat(2000), "c2", "", null], person] })),
+  ).toMatchObject({ entries: [person] });
+});
