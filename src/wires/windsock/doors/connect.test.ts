@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 
+import { interestKey } from "../publication.ts";
 import { signToken } from "../token.ts";
 import { type Fixture, openDoors, RawClient, secret } from "./fixture.ts";
 
@@ -32,6 +33,18 @@ describe("the newer websocket", () => {
     await client.ask("publish", { address: "m.1", content: "unheard" });
     await client.ask("ping", {});
     expect(client.pushes).toHaveLength(2);
+    client.close();
+  });
+
+  test("Connection: a topic that is named twice is heard once, and nobody hears it after it was given up", async () => {
+    const { client } = await connect();
+    await client.ask("subscribe", { topics: ["twin", "twin"] });
+    await client.ask("subscribe", { topics: ["more", "more", "twin"] });
+    const heard = () =>
+      doors.doors.roster.topics(100).map(({ count, interest }) => `${interestKey(interest)} ${count}`);
+    expect(heard().sort()).toEqual(["exact:more 1", "exact:twin 1"]);
+    await client.ask("unsubscribe", { topics: ["twin", "twin", "more"] });
+    expect(heard()).toEqual([]);
     client.close();
   });
 
