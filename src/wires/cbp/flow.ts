@@ -8,7 +8,7 @@ import { letGo } from "../../kit/let-go.ts";
 
 /** What is used of a socket. */
 export interface Socket {
-  /** Bytes that were taken; fewer than given, or -1, when it can take no more now. */
+  /** Bytes that were taken; fewer than given when it can take no more now, and -1 when it is closed. */
   write(bytes: Uint8Array): number;
   /** Says that no more bytes will come, and can still be read. */
   shutdown(): void;
@@ -57,6 +57,7 @@ export class Flow {
   #isShut = false;
   /** Whether the sender is held for what waits. */
   #isBacked = false;
+  #isBroken = false;
   #isGone = false;
   #holds = 0;
 
@@ -73,6 +74,11 @@ export class Flow {
   /** Whether bytes wait for the receiver. */
   get isWaiting(): boolean {
     return this.#waiting !== undefined;
+  }
+
+  /** Whether the receiver's socket said that it is closed, which it does before its close is told. */
+  get isBroken(): boolean {
+    return this.#isBroken;
   }
 
   /** Bytes that came from the sender. */
@@ -100,6 +106,7 @@ export class Flow {
       if (taken >= largeBytes) this.#free(chunk);
       return;
     }
+    this.#isBroken = taken < 0;
     this.#waiting = [taken > 0 ? chunk.subarray(taken) : chunk];
     this.#isBacked = true;
     this.hold();
@@ -145,6 +152,7 @@ export class Flow {
       const chunk = waiting[0] as Uint8Array;
       const taken = to.write(chunk);
       if (taken !== chunk.length) {
+        this.#isBroken = taken < 0;
         if (taken > 0) waiting[0] = chunk.subarray(taken);
         return;
       }

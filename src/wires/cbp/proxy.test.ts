@@ -343,6 +343,18 @@ describe("proxy: failing upstreams", () => {
     expect(made.proxy.upstreams[0]?.failuresBy).toEqual(new Map([["reset-early", 5]]));
   });
 
+  test("a reset that meets the first bytes on their way is a reset, too", async () => {
+    await using resetting = await serve((socket) => socket.resetAndDestroy());
+    await using made = await proxied({ upstreams: [upstreamAt(resetting.port)], breaker: { minSamples: 10_000 } });
+    for (let burst = 0; burst < 10; burst++) {
+      const all = await Promise.all(Array.from({ length: 50 }, () => talk(made.proxy.port, "x", { end: false })));
+      expect(all.filter(({ ending }) => ending === "end")).toEqual([]);
+    }
+    // Some met it while they were dialed.
+    expect([...(made.proxy.upstreams[0]?.failuresBy.keys() ?? [])]).not.toContain("closed-early");
+    expect(made.ending("done")).toBe(0);
+  });
+
   test("an upstream that accepts and closes without a byte fails; one that closes after its client did does not", async () => {
     await using closing = await serve((socket) => socket.end());
     await using made = await proxied({ upstreams: [upstreamAt(closing.port)] });

@@ -267,8 +267,10 @@ export class Proxy {
         socket.data?.down.drain();
       },
       end(socket) {
-        if (socket.data) socket.data.up.end();
-        else socket.end();
+        if (!socket.data) socket.end();
+        // A reset that a write met first looks like an end to the reader.
+        else if (socket.data.down.isBroken) socket.terminate();
+        else socket.data.up.end();
       },
       close: (socket, failure) => {
         const connection = socket.data;
@@ -297,7 +299,12 @@ export class Proxy {
       drain(socket) {
         socket.data.connection.up.drain();
       },
-      end({ data: { connection } }) {
+      end(socket) {
+        const { connection } = socket.data;
+        if (connection.up.isBroken) {
+          socket.terminate();
+          return;
+        }
         if (connection.isUnjudged)
           connection.judge(connection.down.bytes === 0 && !connection.up.isEnded ? "closed-early" : "success");
         connection.down.end();
