@@ -38,6 +38,7 @@ const plainRule: Rule = {
   labels: { host: "web-1", team: "shop" },
   direction: "above",
   threshold: 8,
+  criticalThreshold: undefined,
   measure: { kind: "value" },
   isEitherWay: false,
   windowMs: 600_000,
@@ -66,7 +67,10 @@ function standing(
     rule: { ...plainRule, id, name, ...ruleFacts },
     series: undefined,
     state,
+    grade: undefined,
+    severity: "critical",
     sinceAt: now - 40 * hourMs,
+    criticalSinceAt: undefined,
     judgedAt: now - 20_000,
     value: state === "Failed" ? 12.45678 : 2.5,
     message: state === "Failed" ? "12.456780 >= 8.000000" : "",
@@ -101,6 +105,18 @@ const absent = standing(
   { value: undefined, message: "No data for 2 h" },
   { direction: "below", kind: "Notice", threshold: 1 },
 );
+const warned = standing(
+  "Disk of web",
+  "Failed",
+  { grade: "warning", severity: "warning", value: 84.2, message: "84.200000 >= 80.000000" },
+  { threshold: 80, criticalThreshold: 95 },
+);
+const critical = standing(
+  "Memory of web",
+  "Failed",
+  { grade: "critical", value: 97, message: "97.000000 >= 95.000000", criticalSinceAt: now - hourMs },
+  { threshold: 80, criticalThreshold: 95 },
+);
 const pending = standing("Latency", "Pending", { value: 9, message: "9.000000 >= 8.000000", sinceAt: now - 60_000 });
 const hostile = standing(
   `${hostileName} ${endless}`,
@@ -127,7 +143,7 @@ function overview(rows: readonly RuleStanding[], facts: Partial<OverviewView> = 
       blind: undefined,
       fileTrouble: undefined,
     },
-    boxes: rows.map((row) => ({ id: row.id, name: titleOf(row), state: row.state })),
+    boxes: rows.map((row) => ({ id: row.id, name: titleOf(row), state: row.state, grade: row.grade })),
     rows,
     counts,
     failing: rows.filter(({ state }) => state === "Failed").map(titleOf),
@@ -146,13 +162,16 @@ const good = Array.from({ length: 14 }, (_, position) => standing(`Rule ${positi
 /** The first page. */
 export const houndSamples: Record<string, OverviewView> = {
   well: overview(good),
-  trouble: overview([failed, silenced, acknowledged, pending, broken, absent, ...good.slice(0, 6)], {
+  trouble: overview([failed, critical, silenced, acknowledged, warned, pending, broken, absent, ...good.slice(0, 6)], {
     deliveries: { waiting: 2, failed: 1, sent: 40, oldestWaitingAt: now - 60_000 },
-    boxes: [failed, silenced, acknowledged, pending, broken, absent, ...good, ...good, ...good].map((row) => ({
-      id: row.id,
-      name: titleOf(row),
-      state: row.state,
-    })),
+    boxes: [failed, critical, silenced, acknowledged, warned, pending, broken, absent, ...good, ...good, ...good].map(
+      (row) => ({
+        id: row.id,
+        name: titleOf(row),
+        state: row.state,
+        grade: row.grade,
+      }),
+    ),
     page: 1,
     pages: 3,
     found: 412,
@@ -223,6 +242,16 @@ const alert: AlertView = {
 export const alertSamples: Record<string, AlertView> = {
   well: { ...alert, standing: standing("Load of web", "OK"), history: alert.history.slice(5) },
   trouble: alert,
+  twoLevels: {
+    ...alert,
+    standing: critical,
+    history: [
+      entry(1, "told", "to ops@example.org"),
+      entry(2, "critical", "97.000000 >= 95.000000"),
+      entry(3, "told", "to ops@example.org"),
+      entry(4, "warning", "84.000000 >= 80.000000"),
+    ],
+  },
   silenced: {
     ...alert,
     standing: silenced,
@@ -406,7 +435,7 @@ export function houndPicture(path: string): Promise<string> {
     madeUp,
     {
       targets: isOwn ? ["errors", "successes", "failures"] : ["servers.web.load.1"],
-      threshold: isOwn ? undefined : 8,
+      thresholds: isOwn ? [] : [8],
       fromSeconds: untilSeconds - (look === "day" ? 86_400 : 604_800),
       untilSeconds,
       look,

@@ -21,9 +21,9 @@ export function changesOf(watched: Watched, was: Memory, is: Memory, at: number)
   const entries: NewEntry[] = [];
   const then = { ...watched, memory: is };
   const [before, after] = [stateOf(was), stateOf(is)];
-  if (before !== after) {
+  if (before !== after || (after === "Failed" && was.grade !== is.grade)) {
     const message = is.trouble?.message ?? (after === "OK" ? "" : is.message);
-    entries.push(entryOf(then, at, after, message));
+    entries.push(entryOf(then, at, (after === "Failed" ? is.grade : undefined) ?? after, message));
   }
   if ((was.flappingSinceAt === undefined) !== (is.flappingSinceAt === undefined))
     entries.push(entryOf(then, at, is.flappingSinceAt === undefined ? "calm" : "flapping", ""));

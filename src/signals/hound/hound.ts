@@ -10,20 +10,20 @@ import type { MetricSource } from "../../kit/metric-source/source.ts";
 import { askAll } from "./answers.ts";
 import { changesOf, deedsOf, entryOf, isWorthKeeping, type NewEntry } from "./entries.ts";
 import type { KeptFile, KeptMemory } from "./kept.ts";
+import { severityOf } from "./grade.ts";
 import { judged, type LevelLimits, sinceOf, stateOf } from "./level.ts";
 import type { Memory } from "./memory.ts";
 import { downTeller, isQuiet, mutedBy, type Muting, silencedUntil, type Watched } from "./muted.ts";
 import type { Notice, NoticeSink } from "./notice.ts";
 import { afterBlindRound, afterSeeingRound, type OwnTrouble, type OwnTroubleOptions } from "./own-trouble.ts";
-import { dueAt } from "./repeat.ts";
 import type { Rule } from "./rule.ts";
 import { shortHash } from "./rule-file.ts";
 import { SilenceList } from "./silence-list.ts";
 import { isGone, keptOf, type Slot, Slots, spreadVerdicts } from "./slots.ts";
 import type { HistoryEntry, HoundSight, HoundView, RuleStanding, Silence } from "./standing.ts";
-import { tell, type TellingOptions } from "./telling.ts";
+import { tell, type TellingOptions, wordDueAt } from "./telling.ts";
 import { type Verdict, verdictsOf } from "./verdict.ts";
-import { silenceWords } from "./words.ts";
+import { type ChangeTo, silenceWords } from "./words.ts";
 
 /** How all rules are judged and told, from the configuration. */
 export interface HoundPolicy
@@ -37,6 +37,12 @@ export interface HoundPolicy
   warmsUp: boolean;
 }
 
+/** A change that is worth an event. */
+export interface Change {
+  watched: Watched;
+  to: ChangeTo;
+}
+
 /** What a round came to. */
 export interface RoundReport {
   at: number;
@@ -46,8 +52,8 @@ export interface RoundReport {
   counts: { failed: number; good: number; errors: number };
   alertsSent: number;
   recoveriesSent: number;
-  /** What began to fail, or is good again. */
-  changes: readonly { watched: Watched; to: "Failed" | "OK" }[];
+  /** What began to fail, or is good again, or went from one of its two levels to the other. */
+  changes: readonly Change[];
 }
 
 /** What hound stands on. */
@@ -203,7 +209,11 @@ export class Hound implements HoundView {
       .filter(
         ({ memory }) => (memory.level === "Failed" || memory.flappingSinceAt !== undefined) && !memory.acknowledged,
       );
-    const after = failing.map((slot) => ({ ...slot, memory: { ...slot.memory, acknowledged: { by: who, at } } }));
+    const after = failing.map((slot) => {
+      const { grade } = slot.memory;
+      const acknowledged = { by: who, at, ...(grade === undefined ? {} : { grade }) };
+      return { ...slot, memory: { ...slot.memory, acknowledged } };
+    });
     this.#parts.kept.keep({
       memories: after.map(keptOf),
       forgotten: [],
@@ -270,7 +280,7 @@ export class Hound implements HoundView {
       const told = tell(all, { ...policy, ...this.#muting(at) });
       const troubled = all.filter(({ memory }) => memory.trouble);
       const { notices, trouble } = afterSeeingRound(this.#own, troubled, own);
-      const changes: { watched: Watched; to: "Failed" | "OK" }[] = [];
+      const changes: Change[] = [];
       const history: NewEntry[] = [];
       const memories: KeptMemory[] = [];
       for (const slot of all) {
@@ -280,8 +290,10 @@ export class Hound implements HoundView {
         if (isWorthKeeping(was, slot.memory)) memories.push(keptOf(slot));
         if (was === is) continue;
         history.push(...changesOf(slot, was, is, at));
-        if (is.level === "Failed" && was.level !== "Failed") changes.push({ watched: { ...slot }, to: "Failed" });
-        if (is.level === "OK" && was.level === "Failed") changes.push({ watched: { ...slot }, to: "OK" });
+        const [begins, ends] = [is.level === "Failed", was.level === "Failed"];
+        if (begins && !ends) changes.push({ watched: { ...slot }, to: "Failed" });
+        else if (is.level === "OK" && ends) changes.push({ watched: { ...slot }, to: "OK" });
+        else if (begins && is.grade !== was.grade) changes.push({ watched: { ...slot }, to: "another level" });
       }
       history.push(...deedsOf(told, at));
       kept.keep({
@@ -327,13 +339,16 @@ function standingOf(slot: Slot, muting: Muting): RuleStanding {
     rule,
     series,
     state: stateOf(memory),
+    grade: rule.criticalThreshold === undefined ? undefined : memory.grade,
+    severity: severityOf(slot),
     sinceAt: sinceOf(memory),
+    criticalSinceAt: memory.grade === "critical" && memory.level === "Failed" ? memory.gradeAt : undefined,
     judgedAt: memory.judgedAt,
     value: memory.value,
     message: memory.trouble?.message ?? (memory.level === "Failed" || memory.level === "Pending" ? memory.message : ""),
     toldCount: memory.toldCount,
     lastToldAt: memory.lastToldAt,
-    nextToldAt: isTold && muted === undefined ? dueAt(memory, muting.at) : undefined,
+    nextToldAt: isTold && muted === undefined ? wordDueAt(slot, muting.at) : undefined,
     acknowledged: memory.acknowledged,
     silencedUntilAt: silencedUntil(slot, muting),
     mutedBy: muted ?? (memory.flappingSinceAt === undefined ? stillHeld : "flapping"),

@@ -3,14 +3,15 @@
  * its own, stands over the level and leaves it as it was, so it neither hides a failing that goes on nor makes a
  * recovery of one that never was. Leaves out what is told (telling.ts).
  */
-import { type Memory, notAfter } from "./memory.ts";
+import { graded, ungraded } from "./grade.ts";
+import { type Grade, type Memory, notAfter } from "./memory.ts";
 import type { Rule } from "./rule.ts";
 import type { StandingState } from "./standing.ts";
 import type { Verdict } from "./verdict.ts";
 
 /** When failing and recovering in turns is too much. */
 export interface FlapLimits {
-  /** So many beginnings of failing within `windowMs` are flapping; 0: nothing is. */
+  /** So many beginnings of failing, or rises to critical, within `windowMs` are flapping; 0: nothing is. */
   failures: number;
   windowMs: number;
   /** It is calm again when nothing changed for so long. */
@@ -50,7 +51,9 @@ export function judged(before: Memory, verdict: Verdict, rule: Rule, at: number,
     ...(verdict.value === undefined ? {} : { value: verdict.value }),
     ...(isBad ? { message: verdict.message } : {}),
   };
-  return calmed(isBad ? failing(seen, memory, rule, at, limits) : good(seen, rule, at), at, limits.flap);
+  // No data that alerts is as bad as can be.
+  const grade = rule.criticalThreshold === undefined ? undefined : (verdict.grade ?? "critical");
+  return calmed(isBad ? failing(seen, memory, grade, rule, at, limits) : good(seen, rule, at), at, limits.flap);
 }
 
 function troubled(memory: Memory, kind: "Error" | "NoData", message: string, at: number): Memory {
@@ -63,21 +66,41 @@ function clear(memory: Memory): Memory {
   return rest;
 }
 
-function failing(seen: Memory, before: Memory, rule: Rule, at: number, limits: LevelLimits): Memory {
-  const { goodSinceAt: _, ...memory } = seen;
-  if (memory.level === "Failed") return memory;
+function failing(
+  seen: Memory,
+  before: Memory,
+  grade: Grade | undefined,
+  rule: Rule,
+  at: number,
+  limits: LevelLimits,
+): Memory {
+  const isGap = before.judgedAt === undefined || at - before.judgedAt > limits.gapMs;
+  const { goodSinceAt: _, ...rest } = seen;
+  const memory = graded(rest, grade, rule, { at, isGap });
+  if (memory.level === "Failed") {
+    const isRise = before.grade === "warning" && memory.grade === "critical";
+    return isRise ? risen(memory, at, limits.flap) : memory;
+  }
   if (rule.forMs > 0) {
-    const isGap = before.judgedAt === undefined || at - before.judgedAt > limits.gapMs;
     if (memory.level !== "Pending" || isGap) return { ...memory, level: "Pending", levelAt: at };
     if (at - memory.levelAt < rule.forMs) return memory;
   }
-  const { flap } = limits;
+  const failed: Memory = { ...memory, level: "Failed", levelAt: at };
+  return counted(memory.grade === undefined ? failed : { ...failed, gradeAt: at }, at, limits.flap);
+}
+
+/** It became critical: whoever acknowledged the warning has not seen this. */
+function risen({ acknowledged, ...memory }: Memory, at: number, flap: FlapLimits): Memory {
+  const isCovered = acknowledged !== undefined && acknowledged.grade !== "warning";
+  return counted(isCovered ? { ...memory, acknowledged } : memory, at, flap);
+}
+
+/** With one more beginning, of which too many are flapping. */
+function counted(memory: Memory, at: number, flap: FlapLimits): Memory {
   const failures = [...memory.failures, at].filter((failedAt) => at - failedAt <= flap.windowMs).slice(-100);
   const isFlapping = flap.failures > 0 && failures.length >= flap.failures;
   return {
     ...memory,
-    level: "Failed",
-    levelAt: at,
     failures,
     ...(isFlapping && memory.flappingSinceAt === undefined ? { flappingSinceAt: at } : {}),
   };
@@ -87,9 +110,10 @@ function good(memory: Memory, rule: Rule, at: number): Memory {
   if (memory.level === "OK") return memory;
   if (memory.level === "Failed" && rule.keepFiringMs > 0) {
     const goodSinceAt = memory.goodSinceAt === undefined || memory.goodSinceAt > at ? at : memory.goodSinceAt;
-    if (at - goodSinceAt < rule.keepFiringMs) return { ...memory, goodSinceAt };
+    if (at - goodSinceAt < rule.keepFiringMs)
+      return { ...graded(memory, memory.grade && "warning", rule, { at, isGap: false }), goodSinceAt };
   }
-  const { goodSinceAt: _, heldSinceAt, ...rest } = memory;
+  const { goodSinceAt: _, heldSinceAt, ...rest } = ungraded(memory);
   const over: Memory = { ...rest, level: "OK", levelAt: at };
   if (memory.level !== "Failed") return over;
   if (memory.toldCount > 0) return over;
@@ -109,7 +133,8 @@ function good(memory: Memory, rule: Rule, at: number): Memory {
 
 function calmed(memory: Memory, at: number, flap: FlapLimits): Memory {
   if (memory.flappingSinceAt === undefined) return memory;
-  if (flap.failures > 0 && at - memory.levelAt < flap.calmMs && at >= memory.levelAt) return memory;
+  const changedAt = Math.max(memory.levelAt, memory.gradeAt ?? memory.levelAt);
+  if (flap.failures > 0 && at - changedAt < flap.calmMs && at >= changedAt) return memory;
   const { flappingSinceAt: _, ...calm } = memory;
   return { ...calm, failures: [] };
 }

@@ -2,7 +2,7 @@
  * Which rules something is about: `severity=warning,host=web-*,team!=db`. All parts have to hold; `*` stands for any
  * text. No regular expressions, so no matcher can take long. What has not a label has it as the empty text.
  */
-import type { Rule } from "./rule.ts";
+import { type Gradable, severityOf } from "./grade.ts";
 
 /** One part of a matcher. */
 interface Part {
@@ -47,9 +47,10 @@ export function matches(matcher: Matcher, attributes: Attributes): boolean {
 }
 
 /** What a matcher sees of a rule, or of one series of it. Labels do not hide the names that are always there. */
-export function attributesOf(rule: Rule, series: string | undefined): Attributes {
-  const { id, kind, labels, name, severity } = rule;
-  return { ...labels, id, kind: kind.toLowerCase(), name, severity, series: series ?? "" };
+export function attributesOf(watched: Gradable & { readonly series: string | undefined }): Attributes {
+  const { rule, series } = watched;
+  const { id, kind, labels, name } = rule;
+  return { ...labels, id, kind: kind.toLowerCase(), name, severity: severityOf(watched), series: series ?? "" };
 }
 
 function fits(value: string, pieces: readonly string[]): boolean {

@@ -5,10 +5,20 @@
  */
 import { z } from "zod";
 
+const grade = z.enum(["warning", "critical"]);
+
+/** How much a failing is, of a rule with two thresholds. */
+export type Grade = z.infer<typeof grade>;
+
 const shape = z.object({
   /** What was measured, after `for` and `keep_firing`. */
   level: z.enum(["Unknown", "OK", "Pending", "Failed"]),
   levelAt: z.number(),
+  /** Of a rule with two thresholds, while it is pending or fails: which of them it is past, after `for` and `keep_firing`. */
+  grade: grade.optional(),
+  gradeAt: z.number().optional(),
+  /** What is measured is of the other grade since. */
+  turnSinceAt: z.number().optional(),
   /** Stands over the level while it could not be judged. */
   trouble: z.object({ kind: z.enum(["Error", "NoData"]), sinceAt: z.number(), message: z.string() }).optional(),
   judgedAt: z.number().optional(),
@@ -23,11 +33,13 @@ const shape = z.object({
   /** Since the last recovery that was told. While it is good and this is more than 0, a recovery is owed. */
   toldCount: z.number(),
   lastToldAt: z.number().optional(),
+  /** The grade that was told last. */
+  toldGrade: grade.optional(),
   /** Who has to hear that it is over. */
   toldTo: z.array(z.string()),
   /** Rises with each thing that is told, for ids of notices. */
   toldEver: z.number(),
-  acknowledged: z.object({ by: z.string(), at: z.number() }).optional(),
+  acknowledged: z.object({ by: z.string(), at: z.number(), grade: grade.optional() }).optional(),
   /** It failed in quiet hours and has not been told. */
   heldSinceAt: z.number().optional(),
   /** It came and went in quiet hours. */
@@ -44,8 +56,9 @@ export function freshMemory(at: number): Memory {
 
 /** The same with no instant later than `at`: a clock that was set back must delay nothing until it is there again. */
 export function notAfter(memory: Memory, at: number): Memory {
-  const { flappingSinceAt, goodSinceAt, heldSinceAt, judgedAt, lastToldAt, levelAt, trouble } = memory;
-  const optional = { flappingSinceAt, goodSinceAt, heldSinceAt, judgedAt, lastToldAt };
+  const { flappingSinceAt, goodSinceAt, gradeAt, heldSinceAt, judgedAt, lastToldAt, levelAt, trouble, turnSinceAt } =
+    memory;
+  const optional = { flappingSinceAt, goodSinceAt, gradeAt, heldSinceAt, judgedAt, lastToldAt, turnSinceAt };
   const late = Object.entries(optional).filter(([, instant]) => instant !== undefined && instant > at);
   const isLate =
     late.length > 0 || levelAt > at || (trouble?.sinceAt ?? at) > at || memory.failures.some((one) => one > at);

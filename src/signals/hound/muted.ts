@@ -2,6 +2,7 @@
  * Whether a failing rule is to be told now, and if not, why not. Pure. Silences, acknowledgements and maintenance end
  * the matter while they last; quiet hours and dependencies only put it off.
  */
+import { severityOf } from "./grade.ts";
 import { attributesOf, type Matcher, matches } from "./matcher.ts";
 import type { Memory } from "./memory.ts";
 import type { Rule } from "./rule.ts";
@@ -51,26 +52,29 @@ function isNew({ judgedAt, levelAt }: Memory): boolean {
   return levelAt === judgedAt;
 }
 
-/** Whether it is in quiet hours. */
-export function isQuiet({ rule }: Watched, { at, quiet }: Muting): boolean {
+/** Whether it is in quiet hours. Who was woken by what is critical hears at night, too, that it is less, or over. */
+export function isQuiet(watched: Watched, { at, quiet }: Muting): boolean {
+  const { memory, rule } = watched;
   if (isWithin(rule.quietHours, at)) return true;
-  return !quiet.exceptSeverities.includes(rule.severity) && isWithin(quiet.windows, at);
+  const severities = [severityOf(watched), rule.criticalThreshold === undefined ? undefined : memory.toldGrade];
+  const isLoud = severities.some((severity) => severity !== undefined && quiet.exceptSeverities.includes(severity));
+  return !isLoud && isWithin(quiet.windows, at);
 }
 
 /** The end of the longest silence that covers it. */
-export function silencedUntil({ rule, series }: Watched, { at, silences }: Muting): number | undefined {
+export function silencedUntil(watched: Watched, { at, silences }: Muting): number | undefined {
   const own = silences.filter(({ untilAt }) => untilAt > at);
   if (own.length === 0) return undefined;
-  const attributes = attributesOf(rule, series);
+  const attributes = attributesOf(watched);
   const ends = own.filter(({ matcher }) => matches(matcher, attributes)).map(({ untilAt }) => untilAt);
   return ends.length === 0 ? undefined : Math.max(...ends);
 }
 
-function isInMaintenance({ rule, series }: Watched, { at, maintenance }: Muting): boolean {
-  if (isWithin(rule.maintenance, at)) return true;
+function isInMaintenance(watched: Watched, { at, maintenance }: Muting): boolean {
+  if (isWithin(watched.rule.maintenance, at)) return true;
   return maintenance.some(
     ({ matcher, windows }) =>
-      isWithin(windows, at) && (matcher === undefined || matches(matcher, attributesOf(rule, series))),
+      isWithin(windows, at) && (matcher === undefined || matches(matcher, attributesOf(watched))),
   );
 }
 

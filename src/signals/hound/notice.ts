@@ -14,10 +14,15 @@ export interface NoticeRule {
   name: string;
   target: string;
   kind: "Alert" | "Notice";
+  /** Of a rule with two thresholds the level at which it fails. */
   severity: string;
+  /** Where that has changed: the level that was told before. */
+  severityBefore?: string;
   labels: Readonly<Record<string, string>>;
   direction: "above" | "below";
   threshold: number;
+  /** Where there are two: the one from which on it is critical. */
+  criticalThreshold?: number;
   runbookUrl?: string;
   /** The series of the target that it is about, where the rule looks at each by itself. */
   series?: string;

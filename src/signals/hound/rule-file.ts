@@ -109,6 +109,7 @@ function originalDrafts(
         labels: {},
         direction: data.direction === "above" ? "above" : "below",
         threshold: data.threshold,
+        criticalThreshold: undefined,
         measure: { kind: "value" },
         isEitherWay: false,
         windowMs: defaults.windowMs,
@@ -178,8 +179,9 @@ function tied(drafts: readonly Draft[], problems: string[]): Rule[] {
 
 /** The predecessor's id; what it could not measure adds to what is hashed. */
 function idOf({ hashed, rule }: Draft): string {
-  const { isEitherWay, measure, target, threshold } = rule;
-  const more = measure.kind === "value" && !isEitherWay ? "" : `measure: ${JSON.stringify([measure, isEitherWay])}`;
+  const { criticalThreshold, isEitherWay, measure, target, threshold } = rule;
+  const measured = measure.kind === "value" && !isEitherWay ? "" : `measure: ${JSON.stringify([measure, isEitherWay])}`;
+  const more = criticalThreshold === undefined ? measured : `${measured}critical: ${criticalThreshold}`;
   return shortHash(
     `metric: ${target}direction: ${hashed.direction}threshold: ${threshold.toFixed(6)}type: ${hashed.type}${more}`,
     10,

@@ -66,12 +66,20 @@ const windowShape = z
 /** Windows as they are written: `{ days = "mon-fri", from = "22:00", until = "07:00", zone = "Europe/Berlin" }`. */
 export const windowsShape = z.array(windowShape, "wanted a list of tables with from and until").max(100);
 
+const twoLevels = z.strictObject(
+  { warning: finite, critical: finite },
+  "wanted a number, or two such as { warning = 80, critical = 95 }",
+);
+const bound = z.union([finite, twoLevels], {
+  error: "wanted a number, or two such as { warning = 80, critical = 95 }",
+});
+
 const ruleShape = z
   .strictObject({
     name: word,
     target: z.string("wanted what is measured").trim().min(1, "wanted what is measured").max(10_000),
-    above: finite.optional(),
-    below: finite.optional(),
+    above: bound.optional(),
+    below: bound.optional(),
     change: z
       .strictObject({ over: duration, as: z.enum(["difference", "percent", "per-second"]).default("difference") })
       .optional(),
@@ -89,7 +97,7 @@ const ruleShape = z
     no_data: z.enum(["ok", "alert", "keep", "state"]).default("state"),
     per_series: z.boolean().default(false),
     kind: z.enum(["alert", "notice"]).default("alert"),
-    severity: word.default("critical"),
+    severity: word.optional(),
     labels: z.record(z.string(), z.string()).default({}),
     to: oneOrMore.default([]),
     escalate: z.strictObject({ after: duration, to: oneOrMore }).optional(),
@@ -101,6 +109,16 @@ const ruleShape = z
   .superRefine((rule, context) => {
     if ((rule.above === undefined) === (rule.below === undefined))
       context.addIssue('wanted either "above" or "below", with a number');
+    for (const key of ["above", "below"] as const) {
+      const levels = rule[key];
+      if (typeof levels !== "object") continue;
+      const { critical, warning } = levels;
+      const isFarther = key === "above" ? critical > warning : critical < warning;
+      const message = `wanted critical ${key} warning: ${critical} is not ${key} ${warning}`;
+      if (!isFarther) context.addIssue({ code: "custom", path: [key], message });
+      if (rule.severity !== undefined)
+        context.addIssue({ code: "custom", path: ["severity"], message: "wanted none where there are two levels" });
+    }
     if (rule.change && rule.weeks) context.addIssue('wanted "change" or "weeks", not both');
     if (rule.change && rule.change.over < 1000) {
       context.addIssue({ code: "custom", path: ["change", "over"], message: "wanted a second or more" });
@@ -149,15 +167,19 @@ function draftOf(entry: z.infer<typeof ruleShape>, defaults: RuleDefaults, place
   let measure: Measure = { kind: "value" };
   if (entry.change) measure = { kind: "change", overMs: entry.change.over, as: entry.change.as };
   if (entry.weeks) measure = { kind: "weeks", weeks: entry.weeks.count, as: entry.weeks.as };
+  const levels = entry.above ?? entry.below ?? 0;
+  const [threshold, criticalThreshold] =
+    typeof levels === "number" ? [levels, undefined] : [levels.warning, levels.critical];
   return {
     rule: {
       name: entry.name,
       target: entry.target,
       kind,
-      severity: entry.severity,
+      severity: entry.severity ?? "critical",
       labels: entry.labels,
       direction,
-      threshold: entry.above ?? entry.below ?? 0,
+      threshold,
+      criticalThreshold,
       measure,
       isEitherWay: entry.either_way,
       windowMs,

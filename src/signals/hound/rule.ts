@@ -32,6 +32,8 @@ export interface Rule {
   labels: Readonly<Record<string, string>>;
   direction: "above" | "below";
   threshold: number;
+  /** Where it has two: from this one on, farther out, it is critical, and a warning until then. */
+  criticalThreshold: number | undefined;
   measure: Measure;
   /** The sign of what is measured is dropped before it is compared. */
   isEitherWay: boolean;

@@ -6,7 +6,7 @@ import { reasonOf } from "../../kit/fault.ts";
 import type { Logger } from "../../kit/log.ts";
 import type { Reach } from "../../kit/reach.ts";
 import type { RoundReport } from "./hound.ts";
-import { titleOf } from "./words.ts";
+import { changeWords, manyChangesWords, titleOf } from "./words.ts";
 
 const titleMax = 400;
 const manyChanges = 20;
@@ -21,19 +21,18 @@ export function seriesEvents(parts: {
     const way = reach();
     if (!way || changes.length === 0) return;
     const isMany = changes.length > manyChanges;
-    const failed = changes.filter(({ to }) => to === "Failed").length;
     const events = isMany
       ? [
           {
-            what: `${failed} rules fail, ${changes.length - failed} are good again`,
+            what: manyChangesWords(changes),
             tags: ["hound", "alert"],
             data: "",
           },
         ]
-      : changes.map(({ to, watched }) => ({
-          what: `${shortened(titleOf(watched))} ${to === "Failed" ? "fails" : "is good again"}`,
-          tags: ["hound", to === "Failed" ? "alert" : "recovery", watched.rule.id],
-          data: to === "Failed" ? watched.memory.message : "",
+      : changes.map((change) => ({
+          what: `${shortened(titleOf(change.watched))} ${changeWords(change)}`,
+          tags: ["hound", change.to === "OK" ? "recovery" : "alert", change.watched.rule.id],
+          data: change.to === "OK" ? "" : change.watched.memory.message,
         }));
     for (const event of events) {
       try {

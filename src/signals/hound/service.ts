@@ -42,7 +42,7 @@ import {
   tellsAnybody,
   warningsOf,
 } from "./settings.ts";
-import { titleOf } from "./words.ts";
+import { changeWords, manyChangesWords, titleOf } from "./words.ts";
 
 /** Hound. */
 export const hound: Service<HoundOptions> = {
@@ -142,17 +142,14 @@ async function begin(context: ServiceContext<HoundOptions>, keptPath: string): P
 
   const tellNode = ({ changes }: RoundReport) => {
     if (changes.length > manyChanges) {
-      const failed = changes.filter(({ to }) => to === "Failed").length;
-      events.add(
-        "hound",
-        failed > 0 ? "bad" : "good",
-        `${failed} rules fail, ${changes.length - failed} are good again`,
-      );
+      const isGood = changes.every(({ to }) => to === "OK");
+      events.add("hound", isGood ? "good" : "bad", manyChangesWords(changes));
       return;
     }
-    for (const { to, watched } of changes) {
-      if (to === "Failed") events.add("hound", "bad", `${titleOf(watched)} fails: ${watched.memory.message}`);
-      else events.add("hound", "good", `${titleOf(watched)} is good again`);
+    for (const change of changes) {
+      const words = `${titleOf(change.watched)} ${changeWords(change)}`;
+      if (change.to === "OK") events.add("hound", "good", words);
+      else events.add("hound", "bad", `${words}: ${change.watched.memory.message}`);
     }
   };
   const round = startWorker(

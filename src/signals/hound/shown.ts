@@ -13,7 +13,10 @@ export interface ShownStanding {
   labels: Readonly<Record<string, string>>;
   direction: "above" | "below";
   threshold: number;
+  /** From which on it is critical, where there are two. */
+  criticalThreshold: number | null;
   state: RuleStanding["state"];
+  grade: "warning" | "critical" | null;
   since: number;
   judged: number | null;
   value: number | null;
@@ -43,11 +46,13 @@ export function shownStanding(standing: RuleStanding): ShownStanding {
     series: standing.series ?? null,
     target: rule.target,
     kind: rule.kind,
-    severity: rule.severity,
+    severity: standing.severity,
     labels: rule.labels,
     direction: rule.direction,
     threshold: rule.threshold,
+    criticalThreshold: rule.criticalThreshold ?? null,
     state: standing.state,
+    grade: standing.grade ?? null,
     since: standing.sinceAt,
     judged: standing.judgedAt ?? null,
     value: standing.value ?? null,

@@ -48,7 +48,7 @@ class World {
       value.left -= minutes;
       if (value.left <= 0) {
         const error = new Fault("invalid", "x/y", "no");
-        value.said = pick<Said>(random, [0, 0, 0, 10, 10, 10, null, Number.NaN, { fault: error }]);
+        value.said = pick<Said>(random, [0, 0, 0, 10, 10, 20, null, Number.NaN, { fault: error }]);
         value.left = below(random, random() < 0.5 ? 20 : 3000);
       }
       this.#values.set(target, value);
@@ -73,6 +73,7 @@ const entries = Array.from({ length: 8 }, (_, number) => ({
   ...(number % 3 === 1 ? { for: "20m", keep_firing: "30m" } : {}),
   ...(number % 4 === 2 ? { no_data: "alert" } : {}),
   ...(number % 4 === 1 ? { severity: "warning" } : {}),
+  ...(number === 3 || number === 6 ? { above: { warning: 5, critical: 15 } } : {}),
   ...(number === 7 ? { depends_on: ["r0"], to: ["seven@x.example"] } : {}),
 }));
 const targets = entries.map(({ target }) => target);
@@ -94,7 +95,7 @@ async function run(seed: number, options: { days: number; minutes: number; resta
     },
   );
   const broken: string[] = [];
-  const told = new Map<string, { count: number; at: number }>();
+  const told = new Map<string, { count: number; at: number; severity: string }>();
   const ids = new Set<string>();
   const endsAt = test.clock.now() + options.days * dayMs;
   for (; test.clock.now() < endsAt; test.clock.advance(options.minutes * minuteMs)) {
@@ -112,19 +113,29 @@ async function run(seed: number, options: { days: number; minutes: number; resta
       for (const rule of rules) {
         const last = told.get(rule.id);
         const hour = new Date(at).getUTCHours();
-        if (kind !== "errors" && rule.severity === "warning" && (hour >= 22 || hour < 7))
-          say(rule.name, "in quiet hours");
+        const [was, is] = [before.get(rule.id), after.get(rule.id)];
+        // Whoever was woken by what is critical hears that it is less.
+        const isFall = rule.severityBefore === "critical" && rule.severity === "warning";
+        const isRise = rule.severityBefore === "warning" && rule.severity === "critical";
+        const isNight = hour >= 22 || hour < 7;
+        if (kind !== "errors" && rule.severity === "warning" && !isFall && isNight) say(rule.name, "in quiet hours");
         if (kind === "alert" || kind === "throttled") {
-          if (last && at - last.at < pauseAfterMs(last.count))
+          if (isRise || isFall) {
+            if (rule.severityBefore !== last?.severity) say(rule.name, "changed from what was never told");
+          } else if (last && !is?.isFlapping && is?.grade !== undefined && last.severity !== rule.severity) {
+            say(rule.name, "changed and did not say so");
+          }
+          if (last && !isRise && !isFall && at - last.at < pauseAfterMs(last.count))
             say(rule.name, `again after ${(at - last.at) / minuteMs} minutes`);
-          if (before.get(rule.id)?.acknowledged) say(rule.name, "though acknowledged");
-          if (before.get(rule.id)?.silencedUntilAt !== undefined) say(rule.name, "though silenced");
+          if (was?.acknowledged && !(was.grade === "warning" && is?.grade === "critical"))
+            say(rule.name, "though acknowledged");
+          if (was?.silencedUntilAt !== undefined) say(rule.name, "though silenced");
           if (rule.name === "r7" && ["Failed", "Pending"].includes(after.get(entriesId(after, "r0"))?.state ?? ""))
             say(rule.name, "though it depends on what fails");
-          told.set(rule.id, { count: (last?.count ?? 0) + 1, at });
+          told.set(rule.id, { count: isRise ? 1 : (last?.count ?? 0) + 1, at, severity: rule.severity });
         } else if (kind === "recovery" || kind === "recoveries") {
           if (!last) say(rule.name, "recovered without an alert");
-          if (after.get(rule.id)?.state !== "OK") say(rule.name, "recovered but is not good");
+          if (is?.state !== "OK") say(rule.name, "recovered but is not good");
           told.delete(rule.id);
         }
       }
@@ -133,6 +144,9 @@ async function run(seed: number, options: { days: number; minutes: number; resta
       const { isFlapping, mutedBy, nextToldAt, rule, state } = standing;
       if (state !== "Failed" || mutedBy !== undefined || isFlapping) continue;
       if (!told.has(rule.id) && !world.isAway) say(rule.name, "fails and nobody was told");
+      const last = told.get(rule.id)?.severity;
+      if (standing.grade !== undefined && last !== undefined && last !== standing.grade && !world.isAway)
+        say(rule.name, `is ${standing.grade} and was told to be ${last}`);
       if (nextToldAt !== undefined && nextToldAt <= at && !world.isAway) say(rule.name, "is due and was not told");
     }
     if (people() < 0.01) test.hound.acknowledge(pick(people, [...after.keys()]), "somebody");
@@ -160,6 +174,8 @@ for (const [seed, days, minutes] of [
     const steady = await run(seed, { days, minutes, restarts: false });
     expect(steady.broken).toEqual([]);
     expect(steady.notices.length).toBeGreaterThan(20);
+    const before = new Set(steady.notices.flatMap(({ rules }) => rules.map(({ severityBefore }) => severityBefore)));
+    expect(before).toEqual(new Set([undefined, "warning", "critical"]));
     const restarted = await run(seed, { days, minutes, restarts: true });
     expect(restarted.broken).toEqual([]);
     expect(restarted.notices).toEqual(steady.notices);

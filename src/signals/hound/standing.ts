@@ -2,6 +2,7 @@
  * How a rule stands, or one of its series: for pages, the API and what is kept. `HoundView` is all that a page or a
  * link in a mail needs of hound: reading, acknowledging, silencing.
  */
+import type { Grade } from "./memory.ts";
 import type { Rule } from "./rule.ts";
 
 /**
@@ -21,8 +22,14 @@ export interface RuleStanding {
   /** The series that it is about, where the rule looks at each by itself. */
   series: string | undefined;
   state: StandingState;
+  /** Of a rule with two thresholds that is pending or fails: as what. */
+  grade: Grade | undefined;
+  /** That, and otherwise the rule's own. */
+  severity: string;
   /** Since when it stands so; epoch ms. */
   sinceAt: number;
+  /** Where it fails and is critical: since when. */
+  criticalSinceAt: number | undefined;
   /** When it was judged last. */
   judgedAt: number | undefined;
   /** What was measured last. */
@@ -51,8 +58,8 @@ export interface HistoryEntry {
   ruleId: string;
   name: string;
   series: string | undefined;
-  /** What it came to: a state, or what was done: word went out, somebody acknowledged. */
-  event: StandingState | "told" | "recovery told" | "acknowledged" | "flapping" | "calm";
+  /** What it came to: a state (of two levels the level instead of `Failed`), or what was done: word went out, somebody acknowledged. */
+  event: StandingState | Grade | "told" | "recovery told" | "acknowledged" | "flapping" | "calm";
   value: number | undefined;
   message: string;
 }

@@ -4,6 +4,7 @@
  * again, to those who were told. Many at once become one message, and of those no more than the throttle. Leaves out the
  * sending, and what is told about hound itself (own-trouble.ts).
  */
+import { turnOf } from "./grade.ts";
 import { attributesOf, type Matcher, matches } from "./matcher.ts";
 import type { Memory } from "./memory.ts";
 import { isQuiet, mutedBy, type Muting, silencedUntil, type Watched } from "./muted.ts";
@@ -86,7 +87,7 @@ export function tell(all: readonly Watched[], options: TellingOptions): Told {
     if (memory.trouble) continue;
     const isFlapping = memory.flappingSinceAt !== undefined;
     if (memory.level === "Failed" || isFlapping) {
-      const isDue = at >= dueAt(memory, at);
+      const isDue = at >= wordDueAt(watched, at);
       const late = isDue ? [] : lateRecipients(watched, at);
       if (!isDue && late.length === 0) continue;
       const muted = mutedBy(watched, options);
@@ -122,19 +123,26 @@ export function tell(all: readonly Watched[], options: TellingOptions): Told {
   return told;
 }
 
+/** When word of a failing is due next, if it goes on; a change of its grade is due at once. */
+export function wordDueAt(watched: Watched, at: number): number {
+  return turnOf(watched) === undefined ? dueAt(watched.memory, at) : at;
+}
+
 /** Whom an alert is for: the rule's own recipients, or those of its routes, or everybody; and who is called in late. */
 export function recipientsOf(watched: Watched, options: Pick<TellingOptions, "at" | "everybody" | "routes">): string[] {
-  const { rule, series } = watched;
+  const { memory, rule } = watched;
   const late = isLate(watched, options.at) ? (rule.escalation?.recipients ?? []) : [];
-  if (rule.recipients.length > 0) return union(rule.recipients, late);
-  const attributes = attributesOf(rule, series);
+  // Whoever heard that it was more, or less, hears that it no longer is.
+  const more = turnOf(watched) === undefined ? late : union(memory.toldTo, late);
+  if (rule.recipients.length > 0) return union(rule.recipients, more);
+  const attributes = attributesOf(watched);
   const routed: string[] = [];
   for (const { goesOn, matcher, recipients } of options.routes) {
     if (!matches(matcher, attributes)) continue;
     routed.push(...recipients);
     if (!goesOn) break;
   }
-  return union(routed.length > 0 ? routed : options.everybody, late);
+  return union(routed.length > 0 ? routed : options.everybody, more);
 }
 
 function isLate({ memory, rule }: Watched, at: number): boolean {
@@ -180,10 +188,13 @@ function tellAlerts(items: readonly Item[], failures: number, options: TellingOp
     told.notices.push(noticeOf("throttled", watched, recipients, throttledWords(failures, throttle, watched), options));
   }
   for (const { recipients, watched } of items) {
-    const { heldSinceAt: _, ...memory } = watched.memory;
+    const { heldSinceAt: _, toldGrade, ...memory } = watched.memory;
+    const grade = memory.grade ?? toldGrade;
     told.memories.set(watched.id, {
       ...memory,
-      toldCount: memory.toldCount + 1,
+      ...(grade === undefined ? {} : { toldGrade: grade }),
+      // What has become worse is told again as from the beginning.
+      toldCount: turnOf(watched) === "rise" ? 1 : memory.toldCount + 1,
       toldEver: memory.toldEver + 1,
       lastToldAt: at,
       toldTo: union(memory.toldTo, recipients),
@@ -216,7 +227,7 @@ function tellRecoveries(items: readonly Item[], options: TellingOptions, told: T
     );
   }
   for (const { watched } of items) {
-    const { acknowledged: _, lastToldAt: __, ...memory } = watched.memory;
+    const { acknowledged: _, lastToldAt: __, toldGrade: ___, ...memory } = watched.memory;
     told.memories.set(watched.id, { ...memory, toldCount: 0, toldEver: memory.toldEver + 1, toldTo: [] });
     told.deeds.push({ watched, event: "recovery told", to: watched.memory.toldTo });
   }

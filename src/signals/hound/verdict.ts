@@ -4,6 +4,7 @@
  * so points that have yet to arrive are not taken for silence, nor an old value for a new one.
  */
 import type { SourceSeries, TargetAnswer } from "../../kit/metric-source/source.ts";
+import type { Grade } from "./memory.ts";
 import type { Rule } from "./rule.ts";
 
 /** One question to the source; epoch seconds. */
@@ -18,6 +19,8 @@ export interface Verdict {
   series: string | undefined;
   outcome: "good" | "bad" | "error" | "no-data";
   value: number | undefined;
+  /** Where it is bad, and the rule has two thresholds: which of them it is past. */
+  grade?: Grade;
   /** Empty when good. */
   message: string;
 }
@@ -52,10 +55,11 @@ export function verdictsOf(rule: Rule, answers: readonly TargetAnswer[], atSecon
     return [without("error", undefined, message)];
   }
   const earlierByName = earlier.map((series) => new Map(series.map((one) => [one.name, one])));
-  const measured = present.map((series) => ({
-    series: series.name,
-    value: measure(rule, series, earlierByName, atSeconds),
-  }));
+  const measured = present.map((series) => {
+    const value = measure(rule, series, earlierByName, atSeconds);
+    // What is left of two infinities is no number.
+    return { series: series.name, value: Number.isNaN(value) ? ("none" as const) : value };
+  });
   if (rule.isPerSeries) return measured.map(({ series, value }) => compared(rule, series, value));
   let worst: number | "none" | "nothing to compare" = "none";
   for (const { value } of measured) {
@@ -75,13 +79,16 @@ function compared(rule: Rule, series: string | undefined, measured: Measured): V
   if (measured === "none") return without("no-data", series, "There are no values");
   // A new metric has no past: that is no reason to wake anybody.
   if (measured === "nothing to compare") return { series, outcome: "good", value: undefined, message: "" };
-  const { direction, threshold } = rule;
+  const { criticalThreshold, direction } = rule;
   const value = sized(rule, measured);
-  const isGood = direction === "above" ? value < threshold : value > threshold;
-  if (isGood) return { series, outcome: "good", value, message: "" };
+  const isPast = (bound: number) => (direction === "above" ? value >= bound : value <= bound);
+  if (!isPast(rule.threshold)) return { series, outcome: "good", value, message: "" };
   const sign = direction === "above" ? ">=" : "<=";
+  const isCritical = criticalThreshold !== undefined && isPast(criticalThreshold);
+  const threshold = isCritical ? criticalThreshold : rule.threshold;
   const message = `${value.toFixed(6)} ${sign} ${threshold.toFixed(6)}${aboutMeasure(rule)}`;
-  return { series, outcome: "bad", value, message };
+  if (criticalThreshold === undefined) return { series, outcome: "bad", value, message };
+  return { series, outcome: "bad", value, grade: isCritical ? "critical" : "warning", message };
 }
 
 function without(outcome: "error" | "no-data", series: string | undefined, message: string): Verdict {

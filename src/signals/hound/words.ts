@@ -3,6 +3,7 @@
  * work. Whoever sends adds links that act, and pictures.
  */
 import { formatSpan } from "../../kit/pages/quantity.ts";
+import { severityOf, turnOf } from "./grade.ts";
 import type { Notice, NoticeRule } from "./notice.ts";
 import type { Rule } from "./rule.ts";
 import type { Silence } from "./standing.ts";
@@ -11,31 +12,57 @@ import type { Watched } from "./muted.ts";
 /** A subject and a text. */
 export type Words = Pick<Notice, "subject" | "text">;
 
+/** What a change leads to. */
+export type ChangeTo = "Failed" | "OK" | "another level";
+
 const namesMax = 100;
 
 /** The addresses of a rule's graphs on a Graphite, as in the predecessor's mails; `base` is the whole render URL. */
-export function graphUrls(base: string, { target, threshold }: Rule): { daily: string; weekly: string } {
+export function graphUrls(
+  base: string,
+  { criticalThreshold, target, threshold }: Rule,
+): { daily: string; weekly: string } {
   // Quotes would end the address where mail programs make links of addresses.
   const escaped = encodeURIComponent(target.toWellFormed()).replaceAll("%2C", ",").replaceAll("'", "%27");
-  const shared = `${base}?target=${escaped}&target=threshold(${threshold.toFixed(6)})`;
+  const bounds = criticalThreshold === undefined ? [threshold] : [threshold, criticalThreshold];
+  const lines = bounds.map((bound) => `&target=threshold(${bound.toFixed(6)})`).join("");
+  const shared = `${base}?target=${escaped}${lines}`;
   return {
     daily: `${shared}&width=1600&height=300&fontSize=20&bgcolor=FFFFFF&fgcolor=000000&hideGrid=true&colorList=%23999999,%23006699&from=-24hours`,
     weekly: `${shared}&width=1600&height=150&fontSize=20&hideGrid=true&hideLegend=true&graphOnly=true&hideAxes=true&bgcolor=EEEEEE&fgcolor=000000&hideGrid=true&colorList=%23cccccc,%236699cc&from=-7days`,
   };
 }
 
+/** What became of a rule, in a word or two. */
+export function changeWords({ to, watched }: { to: ChangeTo; watched: Watched }): string {
+  if (to === "OK") return "is good again";
+  return watched.memory.grade === undefined ? "fails" : `fails: ${watched.memory.grade}`;
+}
+
+/** What became of many. */
+export function manyChangesWords(changes: readonly { to: ChangeTo }[]): string {
+  const good = changes.filter(({ to }) => to === "OK").length;
+  const turned = changes.filter(({ to }) => to === "another level").length;
+  const others = turned === 0 ? "" : `, ${turned} are at another level`;
+  return `${changes.length - good - turned} rules fail, ${good} are good again${others}`;
+}
+
 /** A rule as notices carry it. */
-export function noticeRule({ rule, series }: Watched): NoticeRule {
-  const { direction, id, kind, labels, name, runbookUrl, severity, target, threshold } = rule;
+export function noticeRule(watched: Watched): NoticeRule {
+  const { memory, rule, series } = watched;
+  const { criticalThreshold, direction, id, kind, labels, name, runbookUrl, target, threshold } = rule;
+  const before = turnOf(watched) && memory.toldGrade;
   return {
     id,
     name,
     target,
     kind,
-    severity,
+    severity: severityOf(watched),
+    ...(before === undefined ? {} : { severityBefore: before }),
     labels,
     direction,
     threshold,
+    ...(criticalThreshold === undefined ? {} : { criticalThreshold }),
     ...(runbookUrl === undefined ? {} : { runbookUrl }),
     ...(series === undefined ? {} : { series }),
   };
@@ -46,6 +73,13 @@ export function titleOf({ rule, series }: Pick<Watched, "rule" | "series">): str
   return series === undefined ? rule.name : `${rule.name}: ${series}`;
 }
 
+/** At which of two levels it fails, and at which it was told to; empty for a rule with one threshold. */
+function gradeWords(watched: Watched): string {
+  const { grade, level, toldGrade = "" } = watched.memory;
+  if (watched.rule.criticalThreshold === undefined || level !== "Failed" || grade === undefined) return "";
+  return turnOf(watched) === undefined ? grade : `${grade}, was ${toldGrade}`;
+}
+
 /** A rule fails. `escalated`: it is told to those who hear of it only because it stands for long. */
 export function alertWords(
   watched: Watched,
@@ -54,13 +88,18 @@ export function alertWords(
   const { memory, rule } = watched;
   const { at, escalated, graphBase, isFlapping } = options;
   const title = titleOf(watched);
+  const grade = gradeWords(watched);
+  const turn = turnOf(watched);
   const lines = [
     `${title} [${rule.target}] has triggered an alert`,
-    `Status:\t${memory.level}`,
+    `Status:\t${memory.level}${grade === "" ? "" : ` (${grade})`}`,
     `Message:\t${memory.message}`,
   ];
   if (isFlapping) {
     lines.push("", "It fails and recovers in turns. Until it is calm only this is told, at growing intervals.");
+  } else if (turn !== undefined) {
+    const how = turn === "rise" ? "It has become worse" : "It has become better, but is not good";
+    lines.push("", `${how}; it fails for ${formatSpan(at - memory.levelAt)}.`);
   } else if (memory.toldCount > 0) {
     lines.push("", `It fails for ${formatSpan(at - memory.levelAt)}; this is word number ${memory.toldCount + 1}.`);
   }
@@ -71,7 +110,8 @@ export function alertWords(
   }
   if (rule.runbookUrl !== undefined) lines.push("", "Runbook link:", rule.runbookUrl);
   const tag = rule.kind === "Alert" ? "[ALERT]" : "[NOTICE]";
-  return { subject: `${tag} ${title}${isFlapping ? " (flapping)" : ""}`, text: textOf(lines) };
+  const marks = [grade, isFlapping ? "flapping" : ""].filter((mark) => mark !== "");
+  return { subject: `${tag} ${title}${marks.length === 0 ? "" : ` (${marks.join(", ")})`}`, text: textOf(lines) };
 }
 
 /** A rule is good again. */
@@ -184,7 +224,8 @@ export function silenceWords({ comment, matcher, untilAt }: Silence, by: string,
 }
 
 function withMessage(watched: Watched): string {
-  return `${titleOf(watched)} [${watched.rule.target}]: ${watched.memory.message}`;
+  const grade = gradeWords(watched);
+  return `${titleOf(watched)} [${watched.rule.target}]${grade === "" ? "" : ` (${grade})`}: ${watched.memory.message}`;
 }
 
 function listed(watched: readonly Watched[], show: (one: Watched) => string): string[] {

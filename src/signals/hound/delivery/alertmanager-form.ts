@@ -6,14 +6,17 @@
 import type { Notice, NoticeRule } from "../notice.ts";
 import { toneOf } from "./channel.ts";
 
+type Status = "firing" | "resolved";
+
 const never = "0001-01-01T00:00:00Z";
 
 /** The body that is posted. `receiver` is the channel's name, `externalUrl` where hound's pages are. */
 export function alertmanagerForm(notice: Notice, receiver: string, externalUrl: string) {
-  const status = toneOf(notice) === "good" ? "resolved" : "firing";
+  const status: Status = toneOf(notice) === "good" ? "resolved" : "firing";
   const at = new Date(notice.createdAt).toISOString();
-  const entries = notice.rules.length === 0 ? [undefined] : notice.rules;
-  const alerts = entries.map((rule) => {
+  const entries =
+    notice.rules.length === 0 ? [{ rule: undefined, status }] : notice.rules.flatMap((rule) => entriesOf(rule, status));
+  const alerts = entries.map(({ rule, status }) => {
     const labels = rule === undefined ? { alertname: ownNameOf(notice), severity: "error" } : labelsOf(rule);
     return {
       status,
@@ -26,7 +29,7 @@ export function alertmanagerForm(notice: Notice, receiver: string, externalUrl: 
     };
   });
   const groupLabels: Record<string, string> =
-    alerts.length === 1 ? { alertname: alerts[0]?.labels["alertname"] ?? "" } : {};
+    notice.rules.length <= 1 ? { alertname: alerts[0]?.labels["alertname"] ?? "" } : {};
   return {
     version: "4",
     groupKey: `{}:{${Object.entries(groupLabels)
@@ -41,6 +44,16 @@ export function alertmanagerForm(notice: Notice, receiver: string, externalUrl: 
     externalURL: externalUrl,
     alerts,
   };
+}
+
+/** Another severity is another alert to whoever takes this: the one that was told before ends with it. */
+function entriesOf(rule: NoticeRule, status: Status): { rule: NoticeRule; status: Status }[] {
+  const { severityBefore } = rule;
+  if (severityBefore === undefined) return [{ rule, status }];
+  return [
+    { rule, status },
+    { rule: { ...rule, severity: severityBefore }, status: "resolved" },
+  ];
 }
 
 const ownNames: Partial<Record<Notice["kind"], string>> = {

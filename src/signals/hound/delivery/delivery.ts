@@ -21,7 +21,7 @@ import { type ActionLinks, createActionLinks, linkKey } from "./action-links.ts"
 import type { Channel } from "./channel.ts";
 import type { ChannelPlan } from "./channel-plan.ts";
 import { noChannel, startDispatch } from "./dispatch.ts";
-import { graphPng } from "./graph-drawing.ts";
+import { graphPng, thresholdsOf } from "./graph-drawing.ts";
 import { type DrawGraph, mailChannel } from "./mail-channel.ts";
 import { deliveryMetrics } from "./metrics.ts";
 import { postChannel } from "./post-channels.ts";
@@ -170,7 +170,7 @@ function drawFrom(source: MetricSource | undefined): DrawGraph | undefined {
   if (source === undefined) return undefined;
   return ({ fromSeconds, targets, untilSeconds }, rule, signal) => {
     const look = untilSeconds - fromSeconds > 2 * 86_400 ? "week" : "day";
-    const about = { series: rule?.series, threshold: rule?.threshold };
+    const about = { series: rule?.series, thresholds: rule ? thresholdsOf(rule) : [] };
     return graphPng(source, { ...about, targets, fromSeconds, untilSeconds, look, ground: "paper" }, signal);
   };
 }

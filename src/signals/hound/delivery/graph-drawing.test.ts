@@ -22,7 +22,7 @@ function sourceOf(found: readonly SourceSeries[] | Fault): MetricSource {
 
 const order: GraphOrder = {
   targets: ["a"],
-  threshold: 5,
+  thresholds: [5],
   fromSeconds: 1000,
   untilSeconds: 2000,
   look: "day",
@@ -37,7 +37,8 @@ test("graphSvg: what is drawn changes with the series, the threshold and the one
   expect(all).toStartWith("<svg");
   expect(await draw(two, { series: "a" })).toBe(await draw(two.slice(0, 1)));
   expect(await draw(two, { series: "gone" })).toBe(all);
-  expect(await draw(two, { threshold: undefined })).not.toBe(all);
+  expect(await draw(two, { thresholds: [] })).not.toBe(all);
+  expect(await draw(two, { thresholds: [5, 7] })).not.toBe(all);
 });
 
 test("graphSvg: nothing measured is a picture that says so; odd points are no trouble", async () => {

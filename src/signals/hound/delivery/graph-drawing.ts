@@ -1,6 +1,6 @@
 /**
  * Pictures of what rules measure, for mails (PNG) and pages (SVG): the predecessor's two graphs, a day with its axes and a
- * week as a band, the threshold as a line in both. Whatever the source speaks, the line is made here.
+ * week as a band, the thresholds as lines in both. Whatever the source speaks, the line is made here.
  */
 import type { MetricSource, SourceRange, SourceSeries } from "../../../kit/metric-source/source.ts";
 import { pngOf } from "../../../kit/graph-picture.ts";
@@ -13,8 +13,8 @@ export interface GraphOrder {
   targets: readonly string[];
   /** Only this series of the targets is drawn, where it is among them. */
   series?: string | undefined;
-  /** A line across, where there is one. */
-  threshold: number | undefined;
+  /** A line across for each. */
+  thresholds: readonly number[];
   fromSeconds: number;
   untilSeconds: number;
   /** `day` has axes and names, `week` is a band of half the height without. */
@@ -38,6 +38,11 @@ const states = "areaMode=stacked&colorList=%23d9661f,%234a9d4e,%23c4434b";
 /** More series make no picture that anybody reads. */
 const seriesMax = 50;
 
+/** The one threshold of a rule, or its two. */
+export function thresholdsOf(rule: { threshold: number; criticalThreshold?: number | undefined }): number[] {
+  return rule.criticalThreshold === undefined ? [rule.threshold] : [rule.threshold, rule.criticalThreshold];
+}
+
 /** The picture as SVG. Throws what the source throws, and the Fault of the first target that has no answer. */
 export async function graphSvg(source: MetricSource, order: GraphOrder, signal: AbortSignal): Promise<string> {
   const { fromSeconds, untilSeconds } = order;
@@ -54,13 +59,13 @@ export async function graphSvg(source: MetricSource, order: GraphOrder, signal: 
         .filter((one) => one !== undefined),
     );
   }
-  if (order.threshold !== undefined && series.length > 0) {
-    const span = Math.max(1, untilSeconds - fromSeconds);
+  const span = Math.max(1, untilSeconds - fromSeconds);
+  for (const threshold of series.length > 0 ? order.thresholds : []) {
     series.push({
       name: "threshold",
       startSeconds: fromSeconds,
       stepSeconds: span,
-      values: [order.threshold, order.threshold],
+      values: [threshold, threshold],
       draw: { color: order.ground === "paper" ? "999999" : "b0584f", lineWidth: 2 },
     });
   }

@@ -113,6 +113,24 @@ describe("webhook", () => {
     expect(resolved["alerts"]).toMatchObject([{ status: "resolved", endsAt: "2030-01-01T00:00:00.000Z" }]);
   });
 
+  test("alertmanager: of a rule with two levels the level that was told ends as the other begins", async () => {
+    const [rule] = sampleNotice().rules;
+    if (!rule) throw new Error("the sample has no rule");
+    const rose = { ...rule, criticalThreshold: 20, severityBefore: "warning" };
+    await send({ kind: "alertmanager", url: `${base}/in` }, { rules: [rose] });
+    expect(bodyOf()).toMatchObject({
+      status: "firing",
+      groupLabels: { alertname: "Load" },
+      alerts: [
+        { status: "firing", labels: { severity: "critical" }, endsAt: "0001-01-01T00:00:00Z" },
+        { status: "resolved", labels: { severity: "warning" }, endsAt: "2030-01-01T00:00:00.000Z" },
+      ],
+    });
+    heard.length = 0;
+    await send({ kind: "webhook", url: `${base}/in` }, { rules: [rose] });
+    expect(bodyOf()).toMatchObject({ rules: [{ critical_threshold: 20, severity_before: "warning" }] });
+  });
+
   test("alertmanager: the text of many is said once, however many they are", async () => {
     const [rule] = sampleNotice().rules;
     if (!rule) throw new Error("the sample has no rule");

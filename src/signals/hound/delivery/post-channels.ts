@@ -52,8 +52,10 @@ function ownForm(notice: Notice, externalUrl: string) {
     subject: notice.subject,
     text: notice.text,
     value: notice.value ?? null,
-    rules: notice.rules.map(({ runbookUrl, ...rule }) => ({
+    rules: notice.rules.map(({ criticalThreshold, runbookUrl, severityBefore, ...rule }) => ({
       ...rule,
+      ...(criticalThreshold === undefined ? {} : { critical_threshold: criticalThreshold }),
+      ...(severityBefore === undefined ? {} : { severity_before: severityBefore }),
       runbook_url: runbookUrl ?? null,
       url: `${externalUrl}/alert/${rule.id}/`,
     })),

@@ -73,7 +73,7 @@ export function Act(view: ActView) {
           <Facts
             of={[
               ["Name", <a href={`${mountPath}${alertPath(standing.id)}`}>{titleOf(standing)}</a>],
-              ["State", <Mark {...toneOfState(standing.state)} note={standing.message} />],
+              ["State", <Mark {...toneOfState(standing.state, standing.grade)} note={standing.message} />],
               ["Value and threshold", comparisonOf(standing)],
               ["Since", formatSpan(view.now - standing.sinceAt)],
               ...(mute === undefined ? [] : [["Not told, because", mute] as const]),

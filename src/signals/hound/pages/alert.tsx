@@ -10,10 +10,10 @@ import { SpanChoice } from "./span-choice.tsx";
 import { alertPath, type AlertView, titleOf } from "./view.ts";
 
 function sentenceOf({ now, standing }: AlertView): string {
-  const { message, sinceAt, state } = standing;
+  const { grade, message, sinceAt, state } = standing;
   if (state === "Unknown") return "Not judged yet.";
   const why = state === "OK" || message === "" ? "" : `${message.replace(/\.$/, "")}. `;
-  const word = toneOfState(state).word;
+  const word = toneOfState(state, grade).word;
   return `${why}${word.slice(0, 1).toUpperCase()}${word.slice(1)} for ${formatSpan(now - sinceAt)}.`;
 }
 
@@ -42,16 +42,21 @@ function Told({ standing, now }: { standing: RuleStanding; now: number }) {
   return rows.length === 0 ? <p class="empty">Nothing was told.</p> : <Facts of={rows} />;
 }
 
+function boundsOf({ criticalThreshold, direction, threshold }: RuleStanding["rule"]): string {
+  const bound = `${direction} ${shownValue(threshold)}`;
+  return criticalThreshold === undefined ? bound : `${bound}, critical from ${shownValue(criticalThreshold)}`;
+}
+
 function Rule({ standing: { rule } }: { standing: RuleStanding }) {
   const labels = Object.entries(rule.labels);
   const rows: [string, Html][] = [
     ["Target", <KeyText text={rule.target} copy />],
-    [
-      "Fails",
-      `${rule.direction} ${shownValue(rule.threshold)}${rule.forMs > 0 ? `, for ${formatSpan(rule.forMs)}` : ""}`,
-    ],
+    ["Fails", `${boundsOf(rule)}${rule.forMs > 0 ? `, for ${formatSpan(rule.forMs)}` : ""}`],
     ["Looks at", `the last ${formatSpan(rule.windowMs)}`],
-    ["Kind", `${rule.kind === "Alert" ? "alert" : "notice"}, ${rule.severity}`],
+    [
+      "Kind",
+      `${rule.kind === "Alert" ? "alert" : "notice"}, ${rule.criticalThreshold === undefined ? rule.severity : "warning or critical"}`,
+    ],
   ];
   if (rule.runbookUrl !== undefined) rows.push(["Runbook", <Link to={rule.runbookUrl}>{rule.runbookUrl}</Link>]);
   if (labels.length > 0) rows.push(["Labels", labels.map(([name, value]) => `${name}=${value}`).join(", ")]);
@@ -70,7 +75,9 @@ function History({ view }: { view: AlertView }) {
       ? { tone: "idle" as const, word: event }
       : event === "flapping"
         ? { tone: "warn" as const, word: event }
-        : toneOfState(event);
+        : event === "warning" || event === "critical"
+          ? toneOfState("Failed", event)
+          : toneOfState(event);
   return (
     <Table<HistoryEntry>
       caption="What happened"
@@ -114,7 +121,7 @@ function Siblings({ view }: { view: AlertView }) {
           kind: "main",
           cell: (row) => <a href={`${view.mountPath}${alertPath(row.id)}`}>{row.series ?? "the rule as a whole"}</a>,
         },
-        { title: "State", kind: "state", cell: ({ state }) => <Mark {...toneOfState(state)} /> },
+        { title: "State", kind: "state", cell: ({ grade, state }) => <Mark {...toneOfState(state, grade)} /> },
         { title: "Value", kind: "number", cell: comparisonOf },
       ]}
     />
@@ -150,7 +157,13 @@ function Deeds({ view }: { view: AlertView }) {
 export function alertParts(view: AlertView): Record<string, Html> {
   const { standing } = view;
   return {
-    verdict: <Headline title={titleOf(standing)} tone={toneOfState(standing.state).tone} sentence={sentenceOf(view)} />,
+    verdict: (
+      <Headline
+        title={titleOf(standing)}
+        tone={toneOfState(standing.state, standing.grade).tone}
+        sentence={sentenceOf(view)}
+      />
+    ),
     value: <Facts figures of={[["Value and threshold", comparisonOf(standing)]]} />,
     told: <Told standing={standing} now={view.now} />,
     silences: view.silences.length === 0 ? null : <SilenceTable view={view} />,
@@ -170,7 +183,14 @@ export function Alert(view: AlertView) {
       {live("verdict")}
       <Section title="Now">{live("value")}</Section>
       {view.canDraw ? (
-        <Section title="Course" note="The line across is the threshold.">
+        <Section
+          title="Course"
+          note={
+            standing.rule.criticalThreshold === undefined
+              ? "The line across is the threshold."
+              : "The lines across are the thresholds."
+          }
+        >
           <Graph src={`${here}day.svg`} title="The last day" height={150} />
           <Graph src={`${here}week.svg`} title="The last week" height={75} />
         </Section>

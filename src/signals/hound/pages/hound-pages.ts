@@ -14,7 +14,7 @@ import type { PageShell } from "../../../kit/pages/shell.ts";
 import type { Caller } from "../../../kit/service.ts";
 import type { ActionLinks, LinkAction } from "../delivery/action-links.ts";
 import type { DeliveryView } from "../delivery/delivery.ts";
-import { type GraphOrder, graphSvg } from "../delivery/graph-drawing.ts";
+import { type GraphOrder, graphSvg, thresholdsOf } from "../delivery/graph-drawing.ts";
 import type { DeliveryState } from "../delivery/queue.ts";
 import type { HoundView, RuleStanding, StandingState } from "../standing.ts";
 import { Act } from "./act.tsx";
@@ -81,7 +81,7 @@ export function houndPages(parts: HoundPageParts): HoundPages {
     const all = hound.standings();
     const wanted = search.toLowerCase();
     const found = all.filter((one) => `${titleOf(one)}\n${one.rule.target}`.toLowerCase().includes(wanted));
-    const sorted = found.toSorted((one, other) => rankOfState(one.state) - rankOfState(other.state));
+    const sorted = found.toSorted((one, other) => rankOfState(one) - rankOfState(other));
     const pages = Math.max(1, Math.ceil(sorted.length / rowsMax));
     const page = Math.min(pages - 1, Math.max(0, Math.trunc(Number(words.get("page")) || 0)));
     const counts: Record<StandingState, number> = { OK: 0, Pending: 0, Failed: 0, Error: 0, NoData: 0, Unknown: 0 };
@@ -89,7 +89,7 @@ export function houndPages(parts: HoundPageParts): HoundPages {
     return {
       ...frame(caller),
       sight: hound.sight(),
-      boxes: all.map((one) => ({ id: one.id, name: titleOf(one), state: one.state })),
+      boxes: all.map((one) => ({ id: one.id, name: titleOf(one), state: one.state, grade: one.grade })),
       rows: sorted.slice(page * rowsMax, (page + 1) * rowsMax),
       counts,
       failing: all
@@ -268,7 +268,7 @@ export function houndPages(parts: HoundPageParts): HoundPages {
           const targets = ["errors", "successes", "failures"].map((name) =>
             ownTarget(`${parts.ownPrefix}${name}`, source),
           );
-          return picture(request, { targets, threshold: undefined, look: lookOf(path), isStacked: true });
+          return picture(request, { targets, thresholds: [], look: lookOf(path), isStacked: true });
         }
         default:
       }
@@ -286,7 +286,7 @@ export function houndPages(parts: HoundPageParts): HoundPages {
       }
       if (tail !== undefined) {
         const { rule, series } = standingOf(wanted);
-        return picture(request, { targets: [rule.target], series, threshold: rule.threshold, look: lookOf(tail) });
+        return picture(request, { targets: [rule.target], series, thresholds: thresholdsOf(rule), look: lookOf(tail) });
       }
       const view = alertView(wanted, caller);
       return page(request, titleOf(view.standing), Alert(view), {
@@ -351,8 +351,9 @@ function stateOfAct(
   if (standing === undefined) return "gone";
   if (action.do === "silence") return "asks";
   if (standing.state === "OK") return "calm";
-  // Whoever acknowledged an old failure has not seen this one.
-  return standing.state === "Failed" && standing.sinceAt > madeAt ? "anew" : "asks";
+  // Whoever acknowledged an old failure, or one that was less, has not seen this one.
+  const newsAt = Math.max(standing.sinceAt, standing.criticalSinceAt ?? 0);
+  return standing.state === "Failed" && newsAt > madeAt ? "anew" : "asks";
 }
 
 /** A silence for one rule, or for one series of it. */

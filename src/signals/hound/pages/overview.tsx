@@ -31,8 +31,9 @@ function verdictOf({ boxes, counts, failing, sight }: OverviewView): { tone: Ton
   const aside = troubled === 0 ? "" : ` ${countOf(troubled, "rule")} cannot be judged.`;
   if (counts.Failed > 0) {
     const more = counts.Failed > failing.length ? ` and ${formatCount(counts.Failed - failing.length)} more` : "";
+    const areWarnings = boxes.every(({ grade, state }) => state !== "Failed" || grade === "warning");
     return {
-      tone: "bad",
+      tone: areWarnings ? "warn" : "bad",
       sentence: `${formatCount(counts.Failed)} of ${countOf(all, "rule")} failed: ${failing.join(", ")}${more}.${aside}`,
     };
   }
@@ -73,8 +74,8 @@ function Strip({ view }: { view: OverviewView }) {
   return (
     <>
       <ul class="boxes">
-        {view.boxes.slice(0, boxesMax).map(({ id, name, state }) => {
-          const { tone, word } = toneOfState(state);
+        {view.boxes.slice(0, boxesMax).map(({ grade, id, name, state }) => {
+          const { tone, word } = toneOfState(state, grade);
           const href = onPage.has(id) ? `#alert-${id}` : `${view.mountPath}${alertPath(id)}`;
           return (
             <li>
@@ -119,7 +120,10 @@ function Rows({ view }: { view: OverviewView }) {
       caption="Rules"
       rows={view.rows}
       empty={view.boxes.length === 0 ? <Empty /> : "No rule has that in its name or target."}
-      toneOf={({ state }) => (state === "OK" || state === "Unknown" ? undefined : state === "Failed" ? "bad" : "warn")}
+      toneOf={({ grade, state }) => {
+        const { tone } = toneOfState(state, grade);
+        return tone === "bad" || tone === "warn" ? tone : undefined;
+      }}
       columns={[
         {
           title: "Metric",
@@ -133,7 +137,7 @@ function Rows({ view }: { view: OverviewView }) {
         {
           title: "State",
           kind: "state",
-          cell: (row) => <Mark {...toneOfState(row.state)} note={row.message} />,
+          cell: (row) => <Mark {...toneOfState(row.state, row.grade)} note={row.message} />,
         },
         { title: "Kind", kind: "time", cell: ({ rule }) => (rule.kind === "Alert" ? "alert" : "notice") },
         { title: "Value", kind: "number", cell: comparisonOf },

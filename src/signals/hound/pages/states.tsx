@@ -12,14 +12,16 @@ const tones: Record<StandingState, { tone: Tone; word: string }> = {
   Unknown: { tone: "idle", word: "not judged yet" },
 };
 
-/** A state as shape and word. */
-export function toneOfState(state: StandingState): { tone: Tone; word: string } {
-  return tones[state];
+/** A state as shape and word; of a rule with two levels the level at which it fails. */
+export function toneOfState(state: StandingState, grade?: RuleStanding["grade"]): { tone: Tone; word: string } {
+  if (state !== "Failed" || grade === undefined) return tones[state];
+  return { tone: grade === "critical" ? "bad" : "warn", word: grade };
 }
 
 /** The order in which states want to be seen. */
-export function rankOfState(state: StandingState): number {
-  return ["Failed", "Pending", "Error", "NoData", "Unknown", "OK"].indexOf(state);
+export function rankOfState({ grade, state }: Pick<RuleStanding, "state" | "grade">): number {
+  if (state === "Failed" && grade === "warning") return 1;
+  return ["Failed", "", "Pending", "Error", "NoData", "Unknown", "OK"].indexOf(state);
 }
 
 /** A number with four decimals at most. */
@@ -28,15 +30,27 @@ export function shownValue(value: number): string {
   return String(Number(value.toFixed(4)) + 0);
 }
 
-/** `value < threshold`, with the sign that holds; a question mark where nothing was measured. */
+/**
+ * `value < threshold`, with the sign that holds; a question mark where nothing was measured. Of two thresholds the one
+ * that the value is past.
+ */
 export function comparisonOf({
   rule,
   state,
   value,
-}: Pick<RuleStanding, "state" | "value"> & { rule: Pick<RuleStanding["rule"], "direction" | "threshold"> }): string {
+}: Pick<RuleStanding, "state" | "value"> & {
+  rule: Pick<RuleStanding["rule"], "direction" | "threshold"> & { criticalThreshold?: number | undefined };
+}): string {
+  const { criticalThreshold: critical, direction } = rule;
   const isGood = state === "OK";
-  const sign = isGood === (rule.direction === "above") ? "<" : ">";
-  return `${value === undefined ? "?" : shownValue(value)} ${sign} ${shownValue(rule.threshold)}`;
+  const sign = isGood === (direction === "above") ? "<" : ">";
+  const isCritical =
+    !isGood &&
+    critical !== undefined &&
+    value !== undefined &&
+    (direction === "above" ? value >= critical : value <= critical);
+  const bound = isCritical ? critical : rule.threshold;
+  return `${value === undefined ? "?" : shownValue(value)} ${sign} ${shownValue(bound)}`;
 }
 
 /** What keeps it from being told, in a word or two. */

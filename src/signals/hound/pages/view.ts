@@ -16,6 +16,7 @@ export interface Box {
   id: string;
   name: string;
   state: StandingState;
+  grade: RuleStanding["grade"];
 }
 
 /** The first page. */

@@ -23,6 +23,11 @@ export function fakeSource(say: (target: string, untilSeconds: number) => Said):
   };
 }
 
+/** A source of which the test says what each target is worth. */
+export function saying(values: Record<string, Said>): MetricSource & { asked: number } {
+  return fakeSource((target) => values[target] ?? null);
+}
+
 /** A series. */
 export function seriesOf(name: string, points: SourceSeries["points"]): SourceSeries {
   return { name, tags: {}, points };
