@@ -11,6 +11,7 @@ import { pathOf } from "../../kit/http/target.ts";
 import { formatCount } from "../../kit/pages/quantity.ts";
 import type { Caller, RunningService, Service, ServiceContext } from "../../kit/service.ts";
 import { openBroker } from "./broker.ts";
+import { windsockCommands } from "./commands.ts";
 import { type WindsockOptions, windsockSection } from "./config.ts";
 import { type VarsParts, varsResponse } from "./debug-vars.ts";
 import type { Door, DoorParts } from "./door.ts";
@@ -48,6 +49,7 @@ export const windsock: Service<WindsockOptions> = {
         },
   usesCluster: (options) => options.link === "direct",
   start,
+  commands: windsockCommands,
   originalFlags,
 };
 
