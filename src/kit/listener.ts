@@ -100,6 +100,8 @@ const noSockets: SocketSettings = { maxMessageBytes: 1, maxWaitingBytes: 1, idle
 
 /** Whether someone may still read a stream that stays open is asked this often. */
 const lookAgainMs = 2000;
+/** How long streams may take to end by themselves when the listener stops. */
+const lastWordsMs = 150;
 
 type BunServer = Bun.Server<SocketHandler>;
 
@@ -222,6 +224,11 @@ export function openListener(
       // Streams end only when their reader leaves; they are not waited for.
       while (server.pendingRequests > streams && !deadline.aborted) {
         await new Promise<void>((resolve) => parts.clock.schedule(20, resolve));
+      }
+      // Yet whoever writes one may have last words, said when the stop was ordered: they get a moment to go out.
+      const untilMs = parts.clock.monotonicMs() + lastWordsMs;
+      while (server.pendingRequests > 0 && parts.clock.monotonicMs() < untilMs && !deadline.aborted) {
+        await new Promise<void>((resolve) => parts.clock.schedule(10, resolve));
       }
       await Promise.race([
         Promise.all([server.stop(true), drained, ...predecessors.values()]),
