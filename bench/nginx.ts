@@ -1,10 +1,12 @@
 /**
  * nginx as the peer of reading: one worker, sendfile, no access log, serving a folder of files. Runs as whoever runs the
- * bench, from a folder of its own, on a free port.
+ * bench, from a folder of its own, on a free port. It ends with the bench, also when that is killed: the kernel asks the
+ * master to end, and the master its workers, who would go on without it.
  */
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
+import { isSystemError } from "../src/kit/disk/atomic.ts";
 import { freePort } from "../src/kit/testing/free-port.ts";
 import { onCore, pause } from "./measure.ts";
 
@@ -45,6 +47,7 @@ export async function startNginx(
   const configuration = join(folder, "nginx.conf");
   await Bun.write(configuration, configurationText(folder, files, port, cacheOpenFiles, extras));
   const command = [
+    ...(Bun.which("setpriv") ? ["setpriv", "--pdeathsig", "TERM"] : []),
     ...(extras.workers === 1 ? onCore(0) : []),
     "nginx",
     "-p",
@@ -54,7 +57,8 @@ export async function startNginx(
     "-c",
     configuration,
   ];
-  const child = Bun.spawn(command, { stdin: "ignore", stdout: "ignore", stderr: "pipe" });
+  // In a group of its own, with its workers.
+  const child = Bun.spawn(command, { stdin: "ignore", stdout: "ignore", stderr: "pipe", detached: true });
   const url = `http://127.0.0.1:${port}`;
   for (let tries = 0; ; tries++) {
     if (child.exitCode !== null) {
@@ -65,7 +69,10 @@ export async function startNginx(
       () => false,
     );
     if (answered) break;
-    if (tries > 200) throw new Error("Cannot start nginx: it does not answer");
+    if (tries > 200) {
+      killGroup(child.pid);
+      throw new Error("Cannot start nginx: it does not answer");
+    }
     await pause(25);
   }
   const children = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, "utf8").trim().split(" ");
@@ -75,8 +82,18 @@ export async function startNginx(
     async [Symbol.asyncDispose]() {
       child.kill("SIGTERM");
       await child.exited;
+      killGroup(child.pid);
     },
   };
+}
+
+/** Ends what is left of a group: workers whose master was killed. */
+function killGroup(pid: number): void {
+  try {
+    process.kill(-pid, "SIGKILL");
+  } catch (thrown) {
+    if (!isSystemError(thrown, "ESRCH")) throw thrown;
+  }
 }
 
 function configurationText(
