@@ -5,13 +5,9 @@
  * A request is four bytes of length, big-endian, and the SVG; an answer is one byte (1 for a PNG, 0 for a reason as text),
  * four bytes of length, and the rest.
  */
-import { readSync, writeSync } from "node:fs";
-
 import { reasonOf } from "./fault.ts";
 import { maxPicturePixels, maxSvgBytes } from "./graph-picture.ts";
-
-const input = 0;
-const output = 1;
+import { fill, writeAll } from "./standard-pipes.ts";
 
 /** Serves until the input ends. Throws when the image library cannot be loaded. */
 export async function runGraphPainter(): Promise<void> {
@@ -42,34 +38,5 @@ function answer(kind: 0 | 1, body: Uint8Array): void {
   const head = new DataView(new ArrayBuffer(5));
   head.setUint8(0, kind);
   head.setUint32(1, body.byteLength);
-  for (const part of [new Uint8Array(head.buffer), body]) {
-    let written = 0;
-    while (written < part.byteLength) {
-      written += again(() => writeSync(output, part, written, part.byteLength - written));
-    }
-  }
-}
-
-/** Fills `bytes` from the input; false when it ended before. */
-function fill(bytes: Uint8Array): boolean {
-  let filled = 0;
-  while (filled < bytes.byteLength) {
-    const count = again(() => readSync(input, bytes, filled, bytes.byteLength - filled, null));
-    if (count === 0) return false;
-    filled += count;
-  }
-  return true;
-}
-
-/** A call that a signal broke off is made again; one whose other end is gone ends the process. */
-function again(call: () => number): number {
-  for (;;) {
-    try {
-      return call();
-    } catch (thrown) {
-      const code = thrown instanceof Error && "code" in thrown ? thrown.code : undefined;
-      if (code === "EINTR" || code === "EAGAIN") continue;
-      process.exit(0);
-    }
-  }
+  for (const part of [new Uint8Array(head.buffer), body]) writeAll(part);
 }

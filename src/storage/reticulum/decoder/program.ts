@@ -3,9 +3,8 @@
  * each answer to its standard output, and ends when the input does. While it waits it is blocked in a read, and costs no
  * processor time. It holds no state between jobs, so that it may be killed at any instant.
  */
-import { readSync, writeSync } from "node:fs";
-
 import { reasonOf } from "../../../kit/fault.ts";
+import { fill, writeAll } from "../../../kit/standard-pipes.ts";
 import { shelfDescriptor } from "../engine-shelf.ts";
 import { encodeHead, parsePrefix, prefixSizeBytes } from "./frame.ts";
 import { openLibrary, type Sharp } from "./library.ts";
@@ -16,8 +15,6 @@ import { takeLowRank } from "./rank.ts";
 import { Refusal } from "./refusal.ts";
 import { render } from "./render.ts";
 
-const input = 0;
-const output = 1;
 /** A buffer for sources that has grown beyond this is not kept for the next one. */
 const keptSizeBytes = 16 * 2 ** 20;
 /** Bodies up to this size are copied behind their head. */
@@ -88,26 +85,11 @@ async function work(
   }
 }
 
-/** Fills `bytes` from the input; false when it ended before. */
-function fill(bytes: Uint8Array): boolean {
-  let filled = 0;
-  while (filled < bytes.byteLength) {
-    const count = again(() => readSync(input, bytes, filled, bytes.byteLength - filled, null));
-    if (count === 0) return false;
-    filled += count;
-  }
-  return true;
-}
-
 /** Writes an answer; a short one at once, so that its reader is woken once. */
 function write(answer: DecoderAnswer, body: Uint8Array): void {
   const head = encodeHead(answer, body.byteLength);
   const parts = body.byteLength <= joinedBytesMax ? [Buffer.concat([head, body])] : [head, body];
-  for (const part of parts) {
-    let written = 0;
-    while (written < part.byteLength)
-      written += again(() => writeSync(output, part, written, part.byteLength - written));
-  }
+  for (const part of parts) writeAll(part);
 }
 
 let rss = { atMs: Number.NEGATIVE_INFINITY, bytes: 0 };
@@ -117,17 +99,4 @@ function rssBytes(): number {
   const atMs = performance.now();
   if (atMs - rss.atMs > rssLookMs) rss = { atMs, bytes: process.memoryUsage.rss() };
   return rss.bytes;
-}
-
-/** A call that a signal broke off is made again; one whose other end is gone ends the process. */
-function again(call: () => number): number {
-  for (;;) {
-    try {
-      return call();
-    } catch (thrown) {
-      const code = thrown instanceof Error && "code" in thrown ? thrown.code : undefined;
-      if (code === "EINTR" || code === "EAGAIN") continue;
-      process.exit(0);
-    }
-  }
 }
