@@ -7,7 +7,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { type ChildNode, startChild } from "../../src/kit/testing/child-node.ts";
+import { type ChildNode, startChild, until } from "../../src/kit/testing/child-node.ts";
+import { freePort } from "../../src/kit/testing/free-port.ts";
 import { snappyBlock } from "../../src/signals/series/snappy.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "warren-remote-write-"));
@@ -98,4 +99,24 @@ test("a message or a compression that is not known is refused with what is", asy
     204,
   );
   expect((await post([5], {})).status).toBe(400);
+});
+
+test("a node that hands on to itself is told so, and its points do not go round", async () => {
+  const home = mkdtempSync(join(folder, "loop-"));
+  const port = freePort();
+  const settings = `[series]\nremote_write = ["http://127.0.0.1:${port}/api/v1/write"]\nhost_metrics = false\nown_metrics = false\n`;
+  await using looping = await startChild({
+    folder: home,
+    words: ["series"],
+    config: settings,
+    listen: `127.0.0.1:${port}`,
+  });
+  await fetch(`${looping.url}/write`, { method: "POST", body: `a.b 1 ${nowMs() / 1000}\n` });
+  const status = async () =>
+    (await (await fetch(`${looping.url}/status.json`)).json()) as {
+      figures: { pointsAccepted: number };
+      forwards: { failure: string }[];
+    };
+  await until("it is told", async () => (await status()).forwards[0]?.failure.includes("leads back to this series"));
+  expect((await status()).figures.pointsAccepted).toBe(1);
 });

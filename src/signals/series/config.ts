@@ -118,8 +118,20 @@ export const seriesSection = section(
     ...(keep || forward.length + remoteWrite.length > 0
       ? []
       : ["keep = false needs forward or remote_write: points would go nowhere"]),
+    ...twice(
+      "forward",
+      forward.map(({ host, port }) => `${host}:${port}`),
+    ),
+    ...twice("remote_write", remoteWrite),
+    ...forward.flatMap(({ host, port }) => (port === 0 ? [`forward = "${host}:0" needs the port of the target`] : [])),
     ...(remoteWritePassword === undefined || remoteWriteUser !== undefined
       ? []
       : ["remote_write_password needs remote_write_user"]),
   ],
 );
+
+/** Two with the same target would share what waits for it on disk. */
+function twice(setting: string, targets: readonly string[]): string[] {
+  const repeated = targets.filter((target, at) => targets.indexOf(target) < at);
+  return [...new Set(repeated)].map((target) => `${setting} has "${target}" twice`);
+}

@@ -10,6 +10,7 @@ import { pathOf } from "../../kit/http/target.ts";
 import { LineDecoder } from "../../lib/graphite/line.ts";
 import { parametersOf } from "./ask.ts";
 import { eventRoute } from "./event-routes.ts";
+import { markHeader } from "./forward/remote-write-delivery.ts";
 import { expandNames, findNames } from "./finding-names.ts";
 import { listFunctions, showFunction } from "./function-list.ts";
 import type { Incoming } from "./incoming.ts";
@@ -28,6 +29,8 @@ export interface SeriesHttpParts extends RenderParts {
   clock: Clock;
   mountPath: string;
   maxBodyBytes: number;
+  /** What our own remote writes carry. */
+  mark: string;
   status(): unknown;
   page(request: Request): Response;
 }
@@ -139,6 +142,10 @@ async function takeLines(
 /** Prometheus's remote write. Answered when the points are synced; by 2.0 with what of them was kept. */
 async function takeRemoteWrite(request: Request, parts: SeriesHttpParts): Promise<Response> {
   const { store, incoming, clock, maxBodyBytes } = parts;
+  if (request.headers.get(markHeader) === parts.mark) {
+    const sentence = "Cannot take these points: they come from here, so remote_write leads back to this series";
+    throw new Fault("unavailable", "series/forward", sentence, { status: 508 });
+  }
   const version = remoteWriteVersion(request.headers);
   const chunks: Uint8Array[] = [];
   for await (const chunk of requestBody(request, { maxBytes: maxBodyBytes, clock })) chunks.push(chunk);

@@ -54,14 +54,26 @@ export class Incoming {
     return this.#badLines;
   }
 
-  /** Points whose names were not wanted, points that rules made, and native histograms that came and are not kept. */
-  get counts(): { unwanted: number; aggregated: number; histograms: number } {
-    return { unwanted: this.#unwanted, aggregated: this.#aggregated, histograms: this.#histograms };
+  /**
+   * Points whose names were not wanted, points that rules made, points that rules could not count in any more, and
+   * native histograms that came and are not kept.
+   */
+  get counts(): { unwanted: number; aggregated: number; unaggregated: number; histograms: number } {
+    return {
+      unwanted: this.#unwanted,
+      aggregated: this.#aggregated,
+      unaggregated: this.#rules.aggregating?.left ?? 0,
+      histograms: this.#histograms,
+    };
   }
 
-  /** From now on these rules are used. What the former had gathered is told first. */
+  /** From now on these rules are used. What the former had gathered is told first, and gone on with. */
   use(rules: Rules): void {
-    if (rules.aggregating !== this.#rules.aggregating) this.#pass(this.#made(Infinity, true));
+    const former = this.#rules.aggregating;
+    if (former && rules.aggregating !== former) {
+      this.#pass(this.#made(Infinity, true));
+      rules.aggregating?.takeOver(former);
+    }
     this.#rules = rules;
     this.#hasRules = Object.values(rules).some((each) => each !== undefined);
   }

@@ -26,6 +26,11 @@ export function seriesMetrics(
   rising("warren_series_unwanted_total", "Points that the lists of names keep out", () => incoming.counts.unwanted);
   rising("warren_series_aggregated_total", "Points that aggregation rules made", () => incoming.counts.aggregated);
   rising(
+    "warren_series_unaggregated_total",
+    "Points that aggregation rules could not count in: too many series to make, or intervals of one",
+    () => incoming.counts.unaggregated,
+  );
+  rising(
     "warren_series_histograms_left_total",
     "Native histograms that came by remote write and are not kept",
     () => incoming.counts.histograms,

@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from "bun:test";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -17,17 +17,19 @@ afterEach(() => {
 
 const startMs = 1_700_000_000_000;
 
+const noPaths: RulePaths = {
+  schemas: undefined,
+  aggregation: undefined,
+  aggregationRules: undefined,
+  rewriteRules: undefined,
+  whitelist: undefined,
+  blacklist: undefined,
+};
+
 async function opened(texts: Partial<Record<keyof RulePaths, string>>) {
   const folder = mkdtempSync(join(tmpdir(), "warren-rules-"));
   folders.push(folder);
-  const paths: RulePaths = {
-    schemas: undefined,
-    aggregation: undefined,
-    aggregationRules: undefined,
-    rewriteRules: undefined,
-    whitelist: undefined,
-    blacklist: undefined,
-  };
+  const paths = { ...noPaths };
   const write = (name: keyof RulePaths, text: string) => {
     const path = join(folder, name);
     writeFileSync(path, text);
@@ -42,7 +44,7 @@ async function opened(texts: Partial<Record<keyof RulePaths, string>>) {
   incoming.use(rules);
   const files = new RuleFiles(paths, { clock, incoming, reschema: (changed) => store.reschema(changed) });
   await files.step();
-  return { clock, files, forwarded, incoming, store, write };
+  return { clock, files, forwarded, incoming, paths, store, write };
 }
 
 const point = (path: string, value = 1, atSeconds = startMs / 1000): Point => ({ path, value, atSeconds });
@@ -79,8 +81,46 @@ test("RuleFiles: a file that cannot be read any more changes nothing, and is tol
   await store.close();
 });
 
+test("RuleFiles: a file that could not be read is read as soon as it can, also when it looks the same", async () => {
+  const { clock, files, paths, write } = await opened({ blacklist: "^no\\." });
+  const path = paths.blacklist ?? "";
+  write("blacklist", "(");
+  utimesSync(path, 1, 1);
+  await clock.advance(5000);
+  await files.step();
+  expect(files.findings()[0]?.sentence).toContain("line 1");
+  write("blacklist", "x");
+  utimesSync(path, 1, 1);
+  await clock.advance(5000);
+  await files.step();
+  expect(files.findings()).toEqual([]);
+  rmSync(path);
+  mkdirSync(path);
+  await clock.advance(5000);
+  await files.step();
+  expect(files.findings()[0]?.sentence).toContain(`Cannot read blacklist = "${path}" of [series]: it is no file`);
+});
+
 test("RuleFiles: files that cannot be read at the start are a Fault", async () => {
   expect(opened({ aggregationRules: "nonsense" })).rejects.toThrow("line 1: wanted <output>");
+  const nowhere = { ...noPaths, aggregationRules: "/nowhere/rules" };
+  expect(readRules(nowhere)).rejects.toThrow('Cannot read aggregation_rules = "/nowhere/rules" of [series]: ENOENT');
+});
+
+test("RuleFiles: an interval in which some file was read again is told whole", async () => {
+  const { clock, files, forwarded, incoming, store, write } = await opened({
+    blacklist: "debug",
+    aggregationRules: "all (10) = sum *.cpu",
+  });
+  incoming.take([point("a.cpu", 1)]);
+  write("blacklist", "debug\nother");
+  await clock.advance(5000);
+  await files.step();
+  incoming.take([point("b.cpu", 2)]);
+  await clock.advance(5000);
+  await files.step();
+  expect(forwarded.findLast(({ path }) => path === "all")).toEqual(point("all", 3));
+  await store.close();
 });
 
 test("Incoming: names are kept out, rewritten, aggregated, and what is left is kept and handed on", async () => {
@@ -97,7 +137,7 @@ test("Incoming: names are kept out, rewritten, aggregated, and what is left is k
   const paths = ["all.cpu_y", "b.cpu", "new.cpu"];
   expect(store.allPaths()).toEqual(paths);
   expect(forwarded).toEqual([point("new.cpu", 1), point("b.cpu", 2), point("all.cpu_y", 3)]);
-  expect(incoming.counts).toEqual({ unwanted: 2, aggregated: 1, histograms: 0 });
+  expect(incoming.counts).toEqual({ unwanted: 2, aggregated: 1, unaggregated: 0, histograms: 0 });
   await store.close();
 });
 

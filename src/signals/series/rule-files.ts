@@ -38,21 +38,28 @@ const fileMaxBytes = 8 << 20;
 /** Reads all files. Fault `series/schemas` for one that cannot be read, with its line. */
 export async function readRules(paths: RulePaths): Promise<ReadRules> {
   try {
-    const text = async (path: string | undefined) => {
+    const text = async (setting: keyof RulePaths) => {
+      const path = paths[setting];
       if (path === undefined) return undefined;
-      const content = await readFile(path, "utf8");
-      if (content.length > fileMaxBytes) throw new RangeError(`${path} is longer than ${fileMaxBytes} bytes`);
-      return content;
+      try {
+        const found = await stat(path);
+        if (!found.isFile()) throw new TypeError("it is no file");
+        if (found.size > fileMaxBytes) throw new RangeError(`it is longer than ${fileMaxBytes} bytes`);
+        return await readFile(path, "utf8");
+      } catch (thrown) {
+        const name = setting.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+        throw new Error(`Cannot read ${name} = "${path}" of [series]`, { cause: thrown });
+      }
     };
     const { whitelist, blacklist, rewriteRules, aggregationRules } = paths;
-    const white = await text(whitelist);
-    const black = await text(blacklist);
-    const rewrite = await text(rewriteRules);
-    const aggregate = await text(aggregationRules);
+    const white = await text("whitelist");
+    const black = await text("blacklist");
+    const rewrite = await text("rewriteRules");
+    const aggregate = await text("aggregationRules");
     return {
       schemas: new Schemas(
-        (await text(paths.schemas)) ?? defaultSchemas,
-        (await text(paths.aggregation)) ?? defaultAggregation,
+        (await text("schemas")) ?? defaultSchemas,
+        (await text("aggregation")) ?? defaultAggregation,
       ),
       rules: {
         ...(white === undefined ? {} : { whitelist: new NameList(white, whitelist ?? "") }),
@@ -111,7 +118,8 @@ export class RuleFiles implements Work {
       this.#lookedAtMs = nowMs;
       const states = await this.#look();
       if (this.#states === "") this.#states = states;
-      else if (states !== this.#states) {
+      else if (states !== this.#states || this.#failure !== "") {
+        // One that could not be read may be readable now without looking different.
         this.#states = states;
         await this.readAgain().catch(() => undefined);
       }

@@ -120,6 +120,7 @@ async function start(context: ServiceContext<SeriesOptions>): Promise<RunningSer
     clock,
     mountPath: context.mountPath,
     maxBodyBytes: options.maxBodyBytes,
+    mark: forwards.mark,
     bounds: {
       maxSeries: options.maxQuerySeries,
       maxPoints: options.maxQueryPoints,

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { compress } from "snappyjs";
 
@@ -132,6 +132,67 @@ describe("openForwards", () => {
     await forwards.close();
   });
 
+  test("remote write: what is wrong with the way and not with the points costs none of them", async () => {
+    const answers = [
+      new Response("no such token", { status: 401 }),
+      new Response(null, { status: 308, headers: { Location: "/elsewhere" } }),
+    ];
+    const { points, url } = receiver(() => answers.shift() ?? new Response(null, { status: 204 }));
+    const forwards = opened({ remoteWrite: [url] });
+    forwards.send(sent);
+    await until("it is told of", () => forwards.states()[0]?.failure === "it answered 401: no such token");
+    await until("it is told where it went", () => forwards.states()[0]?.failure === "it redirects to /elsewhere");
+    await until("they are there in the end", () => points.length === 3);
+    expect(forwards.states()[0]?.refusals.points).toBe(0);
+    await forwards.close();
+  }, 20_000);
+
+  test("remote write: what is too large at once goes in parts", async () => {
+    let largest = 0;
+    const taken: string[] = [];
+    const server = Bun.serve({
+      hostname: "127.0.0.1",
+      port: 0,
+      async fetch(request) {
+        const { points } = decodeRemoteWrite(new Uint8Array(await request.arrayBuffer()));
+        largest = Math.max(largest, points.length);
+        if (points.length > 100) return new Response("too large", { status: 413 });
+        taken.push(...points.map(({ path }) => path));
+        return new Response(null, { status: 200 });
+      },
+    });
+    cleaning.push(() => server.stop(true));
+    const forwards = opened({ remoteWrite: [`http://127.0.0.1:${server.port}/`] });
+    forwards.send(Array.from({ length: 500 }, (_, at) => ({ path: `n${at}`, value: 1, atSeconds: 1_700_000_000 })));
+    await until("all are there", () => new Set(taken).size === 500);
+    expect(largest).toBe(500);
+    expect(forwards.states()[0]?.refusals.points).toBe(0);
+    await forwards.close();
+  });
+
+  test("a receiver that never answers does not hold up the end, and misses nothing", async () => {
+    const dataFolder = folder();
+    let asked = 0;
+    const silent = Bun.serve({
+      hostname: "127.0.0.1",
+      port: 0,
+      fetch() {
+        asked++;
+        return new Promise<Response>(() => undefined);
+      },
+    });
+    cleaning.push(() => silent.stop(true));
+    const url = `http://127.0.0.1:${silent.port}/`;
+    const first = opened({ remoteWrite: [url] }, dataFolder);
+    first.send(sent);
+    await until("it is asked", () => asked === 1);
+    const before = performance.now();
+    await first.close();
+    expect(performance.now() - before).toBeLessThan(10_000);
+    expect(first.states()[0]?.spooledBytes).toBeGreaterThan(0);
+    expect(first.states()[0]?.failure).toStartWith("it had not answered when this ended");
+  }, 20_000);
+
   test("what a receiver misses waits on disk over a restart", async () => {
     const dataFolder = folder();
     let isBack = false;
@@ -148,7 +209,19 @@ describe("openForwards", () => {
 
   test("series itself is no target", () => {
     const own = { host: "127.0.0.1", port: 2003 };
+    const any = { host: "0.0.0.0", port: 2003 };
     expect(() => opened({ forward: [own], line: [own] })).toThrow("it is this series itself");
+    for (const host of ["localhost", "127.0.0.2", "::1"])
+      for (const line of [own, any])
+        expect(() => opened({ forward: [{ host, port: 2003 }], line: [line] })).toThrow("it is this series itself");
+    expect(() => opened({ forward: [{ host: hostname(), port: 2003 }], line: [any] })).toThrow("this series itself");
+  });
+
+  test("targets that differ only in what is not shown have names of their own", async () => {
+    const { url } = receiver(() => new Response(null, { status: 204 }));
+    const forwards = opened({ remoteWrite: [`${url}?token=a`, `${url}?token=b`] });
+    expect(forwards.states().map(({ name }) => name)).toEqual([url, `${url} (2)`]);
+    await forwards.close();
   });
 });
 

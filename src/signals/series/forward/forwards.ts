@@ -2,7 +2,9 @@
  * Where series hands on what comes in: to Graphites, by lines or pickles, and to receivers of Prometheus' remote write.
  * Each has its own bounded spool, so that one that is away holds up nothing and misses nothing for as long as there is room.
  */
-import { createHash } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
+import { isIP } from "node:net";
+import { hostname, networkInterfaces } from "node:os";
 import { join } from "node:path";
 
 import { tcpDelivery } from "../../../kit/carbon/delivery.ts";
@@ -38,6 +40,8 @@ export interface ForwardState extends CarbonState {
 
 /** All targets. */
 export interface Forwards {
+  /** What our remote writes carry in {@link markHeader}: whoever gets one with its own mark is its own target. */
+  readonly mark: string;
   /** Never waits, never throws. */
   send(points: readonly Point[]): void;
   states(): readonly ForwardState[];
@@ -53,14 +57,15 @@ export function openForwards(
 ): Forwards {
   const senders: { sender: CarbonSender; kind: ForwardState["kind"]; refusals: Readonly<Refusals> }[] = [];
   const spoolMaxBytes = options.spoolBytes;
-  const own = new Set([...options.line, ...options.pickle].filter(({ port }) => port !== 0).map(formatAddress));
+  const own = [...options.line, ...options.pickle].filter(({ port }) => port !== 0);
+  const mark = randomUUID();
   const spoolOf = (kind: string, name: string) => {
     const digest = createHash("sha256").update(name).digest("hex").slice(0, 16);
     return join(dataFolder, "forward", `${kind}-${digest}`);
   };
   for (const address of options.forward) {
     const name = formatAddress(address);
-    if (own.has(name))
+    if (own.some((each) => leadsTo(address, each)))
       throw new Fault("invalid", "series/forward", `Cannot hand points on to ${name}: it is this series itself`);
     const sender = new CarbonSender({
       name,
@@ -73,15 +78,21 @@ export function openForwards(
     });
     senders.push({ sender, kind: "graphite", refusals: none });
   }
+  const shown = new Map<string, number>();
   for (const url of options.remoteWrite) {
+    // What stands behind the question mark may be a secret.
+    const plain = url.replace(/\?.*$/, "");
+    const count = (shown.get(plain) ?? 0) + 1;
+    shown.set(plain, count);
     const delivery = remoteWriteDelivery({
       url,
       names: options.remoteWriteNames,
       authorization: authorizationOf(options),
+      mark,
       clock,
     });
     const sender = new CarbonSender({
-      name: url.replace(/\?.*$/, ""),
+      name: count === 1 ? plain : `${plain} (${count})`,
       delivery,
       spoolFolder: spoolOf("remote", url),
       spoolMaxBytes,
@@ -91,6 +102,7 @@ export function openForwards(
     senders.push({ sender, kind: "remote write", refusals: delivery.refusals });
   }
   return {
+    mark,
     send(points) {
       if (points.length > 0) for (const { sender } of senders) sender.send(points);
     },
@@ -100,6 +112,26 @@ export function openForwards(
     },
   };
 }
+
+/** Whether a target's address is that of a way in of this machine. Names are not looked up. */
+function leadsTo(target: Address, own: Address): boolean {
+  if (target.port !== own.port) return false;
+  if (formatAddress(target) === formatAddress(own)) return true;
+  const isHere = isLoopback(target.host) || isAny(target.host);
+  if (isLoopback(own.host)) return isHere;
+  if (!isAny(own.host)) return false;
+  const here = [
+    hostname(),
+    ...Object.values(networkInterfaces())
+      .flatMap((each) => each ?? [])
+      .map(({ address }) => address),
+  ];
+  return isHere || here.includes(target.host);
+}
+
+const isLoopback = (host: string) =>
+  host === "localhost" || host === "::1" || (isIP(host) === 4 && host.startsWith("127."));
+const isAny = (host: string) => host === "0.0.0.0" || host === "::";
 
 function authorizationOf({
   remoteWriteUser,

@@ -1,7 +1,7 @@
 /**
  * Carbon's aggregation-rules.conf: `<env>.all.requests (60) = sum <env>.*.requests` makes one series of many, a value for
  * every 60 s. An interval is told when it is over, and again when more of it came late, for five intervals. What goes in
- * also stays by itself. Everything is bounded: rules, series made, values of one interval.
+ * also stays by itself. Everything is bounded: rules, series made, intervals and values of each.
  *
  * Unlike carbon, an interval that is not over yet is not told. Source: carbon/aggregator/rules.py and buffers.py.
  */
@@ -33,14 +33,19 @@ interface Interval {
 }
 
 interface Made {
-  method: Method;
-  stepSeconds: number;
-  intervals: Map<number, Interval>;
+  readonly method: Method;
+  readonly stepSeconds: number;
+  readonly intervals: Map<number, Interval>;
+  /** It was gathered by rules that are no more; those that are may make the same in another way. */
+  isFormer: boolean;
 }
 
 const lateIntervals = 5;
 const madeMax = 20_000;
+const intervalsMax = 20 * lateIntervals;
+/** Values that are held for shares, of one interval and of all. */
 const valuesMax = 10_000;
+const allValuesMax = 4_000_000;
 const knownMax = 200_000;
 
 /** Many series made into few. */
@@ -50,6 +55,7 @@ export class Aggregating {
   /** What a path goes into, as looking is dear. */
   readonly #known = new Map<string, readonly (readonly [path: string, rule: Rule])[]>();
   #left = 0;
+  #heldValues = 0;
 
   /** Throws SyntaxError with file and line for what cannot be read. */
   constructor(text: string, file: string) {
@@ -61,9 +67,16 @@ export class Aggregating {
     return this.#rules.length === 0;
   }
 
-  /** Points that went into nothing since there were too many series to make already. */
+  /** Points that were not counted in, since there were too many series to make, or too many intervals of one. */
   get left(): number {
     return this.#left;
+  }
+
+  /** Goes on with what others have gathered, so that an interval in which the rules were read again is whole. */
+  takeOver(former: Aggregating): void {
+    for (const [path, made] of former.#made) this.#made.set(path, Object.assign(made, { isFormer: true }));
+    this.#left += former.#left;
+    this.#heldValues += former.#heldValues;
   }
 
   /** Counts a point in. Returns whether its path is that of a series that is made, and the point is told with it. */
@@ -71,16 +84,22 @@ export class Aggregating {
     let isMade = false;
     for (const [output, rule] of this.#outputs(path)) {
       isMade ||= output === path;
+      const { method, stepSeconds } = rule;
       let made = this.#made.get(output);
+      if (made?.isFormer && (made.method !== method || made.stepSeconds !== stepSeconds)) {
+        for (const at of made.intervals.keys()) this.#drop(made, at);
+        made = undefined;
+      }
       if (!made) {
         if (this.#made.size >= madeMax) {
           this.#left++;
           continue;
         }
-        made = { method: rule.method, stepSeconds: rule.stepSeconds, intervals: new Map() };
+        made = { method, stepSeconds, intervals: new Map(), isFormer: false };
         this.#made.set(output, made);
       }
-      add(made, value, atSeconds);
+      made.isFormer = false;
+      this.#add(made, value, atSeconds);
     }
     return isMade;
   }
@@ -96,11 +115,44 @@ export class Aggregating {
           points.push({ path, value: valueOf(made.method, interval), atSeconds });
           interval.isActive = false;
         }
-        if (atSeconds < current - lateIntervals * stepSeconds) intervals.delete(atSeconds);
+        if (atSeconds < current - lateIntervals * stepSeconds) this.#drop(made, atSeconds);
       }
       if (intervals.size === 0) this.#made.delete(path);
     }
     return points;
+  }
+
+  #add(made: Made, value: number, atSeconds: number): void {
+    const { intervals, method, stepSeconds } = made;
+    const at = Math.floor(atSeconds / stepSeconds) * stepSeconds;
+    let interval = intervals.get(at);
+    if (!interval) {
+      // A sender whose clock is far ahead makes no more of them than this, and those of the present have their place.
+      if (intervals.size >= intervalsMax) {
+        const farthest = Math.max(...intervals.keys());
+        this.#left++;
+        if (at >= farthest) return;
+        this.#drop(made, farthest);
+      }
+      interval = { count: 0, sum: 0, min: Infinity, max: -Infinity, values: [], isActive: true };
+      intervals.set(at, interval);
+    }
+    const { values } = interval;
+    interval.count++;
+    interval.sum += value;
+    interval.min = Math.min(interval.min, value);
+    interval.max = Math.max(interval.max, value);
+    interval.isActive = true;
+    if (!Object.hasOwn(shares, method)) return;
+    if (values.length === 0 || (values.length < valuesMax && this.#heldValues < allValuesMax)) {
+      values.push(value);
+      this.#heldValues++;
+    } else values[interval.count % values.length] = value;
+  }
+
+  #drop({ intervals }: Made, at: number): void {
+    this.#heldValues -= intervals.get(at)?.values.length ?? 0;
+    intervals.delete(at);
   }
 
   #outputs(path: string): readonly (readonly [string, Rule])[] {
@@ -113,24 +165,6 @@ export class Aggregating {
     this.#known.set(path, found);
     return found;
   }
-}
-
-function add({ intervals, stepSeconds, method }: Made, value: number, atSeconds: number): void {
-  const at = Math.floor(atSeconds / stepSeconds) * stepSeconds;
-  let interval = intervals.get(at);
-  if (!interval) {
-    // A sender with a broken clock makes no more of them than this.
-    if (intervals.size > 20 * lateIntervals) return;
-    intervals.set(at, (interval = { count: 0, sum: 0, min: Infinity, max: -Infinity, values: [], isActive: true }));
-  }
-  interval.count++;
-  interval.sum += value;
-  interval.min = Math.min(interval.min, value);
-  interval.max = Math.max(interval.max, value);
-  interval.isActive = true;
-  if (!Object.hasOwn(shares, method)) return;
-  if (interval.values.length < valuesMax) interval.values.push(value);
-  else interval.values[interval.count % valuesMax] = value;
 }
 
 function valueOf(method: Method, { count, sum, min, max, values }: Interval): number {

@@ -62,6 +62,38 @@ describe("Aggregating", () => {
     expect(aggregating.due(1000)).toHaveLength(1);
   });
 
+  test("a sender whose clock is far ahead does not keep the present out", () => {
+    const aggregating = new Aggregating("all (10) = sum a.*", "f");
+    for (let at = 0; at < 500; at++)
+      aggregating.take({ path: "a.wrong", value: 1, atSeconds: 4_000_000_000 + at * 10 });
+    for (let at = 0; at < 20; at++) aggregating.take({ path: "a.right", value: 1, atSeconds: 1000 + at * 10 });
+    expect(aggregating.due(1200)).toHaveLength(20);
+    expect(aggregating.left).toBe(420);
+  });
+
+  test("shares of very many values are held within a bound, and each interval has some", () => {
+    const aggregating = new Aggregating("<x>.all (10) = p50 <x>.*", "f");
+    for (let which = 0; which < 420; which++)
+      for (let at = 0; at < 10_000; at++) aggregating.take({ path: `n${which}.a`, value: which, atSeconds: 0 });
+    expect(aggregating.due(10).map(({ value }) => value)).toEqual(Array.from({ length: 420 }, (_, which) => which));
+    aggregating.due(1000);
+    aggregating.take({ path: "n0.a", value: 5, atSeconds: 1000 });
+    expect(aggregating.due(1010)).toEqual([{ path: "n0.all", value: 5, atSeconds: 1000 }]);
+  });
+
+  test("what former rules have gathered is gone on with, unless it is made in another way now", () => {
+    const former = made("all (10) = sum a.*\nmost (10) = max a.*\ngone (10) = sum a.*", [["a.x", 3, 0]]);
+    expect(former.due(Infinity, true)).toHaveLength(3);
+    const now = new Aggregating("all (10) = sum a.*\nmost (10) = min a.*", "f");
+    now.takeOver(former);
+    now.take({ path: "a.y", value: 4, atSeconds: 1 });
+    expect(now.due(10)).toEqual([
+      { path: "all", value: 7, atSeconds: 0 },
+      { path: "most", value: 4, atSeconds: 0 },
+    ]);
+    expect(now.due(1000)).toEqual([]);
+  });
+
   test("an expression that would explode takes no time", () => {
     const aggregating = made("a (10) = sum (x+x+)+y", []);
     const before = performance.now();
