@@ -1,13 +1,13 @@
 /**
  * The answers' formats and the reading of times against a real graphite-web, text against text.
  */
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 
 import { parseMoment } from "../../../src/lib/graphite/at-time.ts";
 import { renderers } from "../../../src/lib/graphite/render-format.ts";
 import { decodePickleValue } from "../../../src/lib/graphite/pickle-value.ts";
 import { evaluate } from "./answers.ts";
-import { graphiteWebFile, isThere, Oracle } from "./oracle.ts";
+import { besideGraphiteWeb } from "./beside.ts";
 import { nowSeconds } from "./points.ts";
 
 const from = nowSeconds - 900;
@@ -67,93 +67,78 @@ const moments = [
 ];
 const zones = ["UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata"];
 
-if (!isThere) {
-  test("skipped: graphite-web is not installed", () => {
-    console.log(`skipped: the formats need ${graphiteWebFile} (Debian's graphite-web and python3-whisper)`);
-    expect(isThere).toBe(false);
-  });
-} else {
-  describe("formats beside graphite-web", () => {
-    let oracle: Oracle;
-    beforeAll(async () => {
-      oracle = await Oracle.start();
-    }, 60_000);
-    afterAll(async () => {
-      await oracle[Symbol.asyncDispose]();
-    });
-
-    for (const format of ["raw", "csv", "json", "dygraph", "rickshaw"]) {
-      test(`${format}: is the same text`, async () => {
-        const response = await oracle.render({
-          target: targets,
-          format,
-          from: `${from}`,
-          until: `${nowSeconds}`,
-          tz: "Europe/Berlin",
-        });
-        const rendered = renderers.get(format)?.(await evaluate(targets, from, nowSeconds), {
-          timeZone: "Europe/Berlin",
-        });
-        expect(rendered?.body).toBe(await response.text());
-        expect(response.headers.get("content-type")).toStartWith(rendered?.contentType ?? "nothing");
-      });
-    }
-
-    test("jsonp and noNullPoints: are the same text", async () => {
-      const response = await oracle.render({
-        target: "edge.sparse",
-        format: "json",
-        jsonp: "draw",
-        noNullPoints: "1",
+besideGraphiteWeb("formats beside graphite-web", "the formats need", (oracle) => {
+  for (const format of ["raw", "csv", "json", "dygraph", "rickshaw"]) {
+    test(`${format}: is the same text`, async () => {
+      const response = await oracle().render({
+        target: targets,
+        format,
         from: `${from}`,
         until: `${nowSeconds}`,
+        tz: "Europe/Berlin",
       });
-      const rendered = renderers.get("json")?.(await evaluate(["edge.sparse"], from, nowSeconds), {
-        jsonp: "draw",
-        noNullPoints: true,
+      const rendered = renderers.get(format)?.(await evaluate(targets, from, nowSeconds), {
+        timeZone: "Europe/Berlin",
       });
       expect(rendered?.body).toBe(await response.text());
       expect(response.headers.get("content-type")).toStartWith(rendered?.contentType ?? "nothing");
     });
+  }
 
-    test("pickle: says the same", async () => {
-      const response = await oracle.render({
-        target: targets,
-        format: "pickle",
-        from: `${from}`,
-        until: `${nowSeconds}`,
-      });
-      const rendered = renderers.get("pickle")?.(await evaluate(targets, from, nowSeconds));
-      if (!(rendered?.body instanceof Uint8Array)) throw new TypeError("expected bytes");
-      expect(decodePickleValue(rendered.body)).toEqual(decodePickleValue(new Uint8Array(await response.arrayBuffer())));
+  test("jsonp and noNullPoints: are the same text", async () => {
+    const response = await oracle().render({
+      target: "edge.sparse",
+      format: "json",
+      jsonp: "draw",
+      noNullPoints: "1",
+      from: `${from}`,
+      until: `${nowSeconds}`,
     });
-
-    test("moments: are the same seconds in every zone", async () => {
-      const found: string[] = [];
-      for (const timeZone of zones) {
-        for (const text of moments) {
-          const until = 4_000_000_000;
-          const response = await oracle.render({
-            target: "constantLine(1)",
-            format: "raw",
-            from: text,
-            until: `${until}`,
-            tz: timeZone,
-          });
-          const expected = Number((await response.text()).split(",")[1]);
-          const seconds = parseMoment(text, { nowSeconds, timeZone });
-          if (expected !== seconds) found.push(`${text} in ${timeZone}: expected ${expected}, found ${seconds}`);
-        }
-      }
-      expect(found).toEqual([]);
-    }, 60_000);
-
-    test("moments: what graphite-web refuses is refused", async () => {
-      for (const text of ["nonsense", "25:00", "-1x", "january", "13/45/26", "-h"]) {
-        const response = await oracle.render({ target: "constantLine(1)", format: "raw", from: text });
-        expect([text, response.status]).toEqual([text, 400]);
-        expect(() => parseMoment(text, { nowSeconds })).toThrow(SyntaxError);
-      }
+    const rendered = renderers.get("json")?.(await evaluate(["edge.sparse"], from, nowSeconds), {
+      jsonp: "draw",
+      noNullPoints: true,
     });
+    expect(rendered?.body).toBe(await response.text());
+    expect(response.headers.get("content-type")).toStartWith(rendered?.contentType ?? "nothing");
   });
-}
+
+  test("pickle: says the same", async () => {
+    const response = await oracle().render({
+      target: targets,
+      format: "pickle",
+      from: `${from}`,
+      until: `${nowSeconds}`,
+    });
+    const rendered = renderers.get("pickle")?.(await evaluate(targets, from, nowSeconds));
+    if (!(rendered?.body instanceof Uint8Array)) throw new TypeError("expected bytes");
+    expect(decodePickleValue(rendered.body)).toEqual(decodePickleValue(new Uint8Array(await response.arrayBuffer())));
+  });
+
+  test("moments: are the same seconds in every zone", async () => {
+    const found: string[] = [];
+    for (const timeZone of zones) {
+      for (const text of moments) {
+        const until = 4_000_000_000;
+        const response = await oracle().render({
+          target: "constantLine(1)",
+          format: "raw",
+          from: text,
+          until: `${until}`,
+          tz: timeZone,
+        });
+        const expected = Number((await response.text()).split(",")[1]);
+        const seconds = parseMoment(text, { nowSeconds, timeZone });
+        if (expected !== seconds) found.push(`${text} in ${timeZone}: expected ${expected}, found ${seconds}`);
+      }
+    }
+    expect(found).toEqual([]);
+  }, 60_000);
+
+  test("moments: what graphite-web refuses is refused", async () => {
+    for (const text of ["nonsense", "25:00", "-1x", "january", "13/45/26", "-h"]) {
+      const response = await oracle().render({ target: "constantLine(1)", format: "raw", from: text });
+      expect([text, response.status]).toEqual([text, 400]);
+      expect(() => parseMoment(text, { nowSeconds })).toThrow(SyntaxError);
+    }
+  });
+});

@@ -3,7 +3,7 @@
  * the graph is asked for, columns of pixels are compared; with axes around, whose labels are set differently, what the
  * picture shows as a whole.
  */
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import sharp from "sharp";
 
 import { drawGraph } from "../../../src/lib/graph/draw-graph.ts";
@@ -11,7 +11,7 @@ import { parseGraphParameters } from "../../../src/lib/graph/graph-parameters.ts
 import { parseMoment } from "../../../src/lib/graphite/at-time.ts";
 import { evaluateTargets } from "../../../src/lib/graphite/evaluate.ts";
 import { MemorySource } from "../../../src/lib/graphite/memory-source.ts";
-import { graphiteWebFile, isThere, Oracle } from "./oracle.ts";
+import { besideGraphiteWeb } from "./beside.ts";
 import { events, nowSeconds, points } from "./points.ts";
 
 interface Pixels {
@@ -168,65 +168,50 @@ const wholeCases: readonly (readonly [string, string, Rgb])[] = [
   ["no legend for many", `${"target=season.a&".repeat(11)}from=-6h&colorList=blue`, blue],
 ];
 
-if (!isThere) {
-  test("skipped: graphite-web is not installed", () => {
-    console.log(`skipped: pictures need ${graphiteWebFile} (Debian's graphite-web and python3-whisper)`);
-    expect(isThere).toBe(false);
-  });
-} else {
-  describe("pictures beside graphite-web", () => {
-    let oracle: Oracle;
-    beforeAll(async () => {
-      oracle = await Oracle.start();
-    }, 60_000);
-    afterAll(async () => {
-      await oracle[Symbol.asyncDispose]();
-    });
+besideGraphiteWeb("pictures beside graphite-web", "pictures need", (oracle) => {
+  const both = async (query: string): Promise<[Pixels, Pixels]> => {
+    const parameters = new URLSearchParams(query);
+    const asked: Record<string, string[]> = {};
+    for (const [name, value] of parameters) (asked[name] ??= []).push(value);
+    const response = await oracle().render(asked);
+    expect(response.headers.get("content-type")).toBe("image/png");
+    return [await pixelsOf(await response.bytes()), await ours(parameters)];
+  };
 
-    const both = async (query: string): Promise<[Pixels, Pixels]> => {
-      const parameters = new URLSearchParams(query);
-      const asked: Record<string, string[]> = {};
-      for (const [name, value] of parameters) (asked[name] ??= []).push(value);
-      const response = await oracle.render(asked);
-      expect(response.headers.get("content-type")).toBe("image/png");
-      return [await pixelsOf(await response.bytes()), await ours(parameters)];
-    };
-
-    for (const [name, query, colours] of bareCases) {
-      test(`drawGraph: ${name} lies where graphite-web has it`, async () => {
-        const [theirs, own] = await both(query);
-        expect([own.width, own.height]).toEqual([theirs.width, theirs.height]);
-        for (const colour of colours) {
-          const expected = profile(theirs, colour);
-          expect(expected.some((value) => !Number.isNaN(value))).toBe(true);
-          expect(likeness(expected, profile(own, colour), 0.02 * own.height)).toBeGreaterThan(0.9);
-        }
-      }, 30_000);
-    }
-
-    for (const [name, query, colour] of wholeCases) {
-      test(`drawGraph: ${name} shows what graphite-web shows`, async () => {
-        const [theirs, own] = await both(query);
-        expect([own.width, own.height]).toEqual([theirs.width, theirs.height]);
-        const expected = boxOf(theirs, colour);
-        const found = boxOf(own, colour);
-        expect(expected.count).toBeGreaterThan(50);
-        // Narrower labels and titles leave more room for the graph.
-        for (const edge of ["left", "right"] as const) expect(Math.abs(found[edge] - expected[edge])).toBeLessThan(60);
-        for (const edge of ["top", "bottom"] as const) expect(Math.abs(found[edge] - expected[edge])).toBeLessThan(15);
-        expect(found.count / expected.count).toBeGreaterThan(0.6);
-        expect(found.count / expected.count).toBeLessThan(1.6);
-      }, 30_000);
-    }
-
-    test("drawGraph: no data is said in as large a picture", async () => {
-      const [theirs, own] = await both("target=nothing.at.all&width=400&height=100");
+  for (const [name, query, colours] of bareCases) {
+    test(`drawGraph: ${name} lies where graphite-web has it`, async () => {
+      const [theirs, own] = await both(query);
       expect([own.width, own.height]).toEqual([theirs.width, theirs.height]);
-      const red: Rgb = [200, 0, 50];
-      const box = boxOf(own, red);
-      expect(boxOf(theirs, red).count).toBeGreaterThan(10);
-      expect(box.count).toBeGreaterThan(10);
-      expect(Math.abs((box.left + box.right) / 2 - 200)).toBeLessThan(5);
+      for (const colour of colours) {
+        const expected = profile(theirs, colour);
+        expect(expected.some((value) => !Number.isNaN(value))).toBe(true);
+        expect(likeness(expected, profile(own, colour), 0.02 * own.height)).toBeGreaterThan(0.9);
+      }
     }, 30_000);
-  });
-}
+  }
+
+  for (const [name, query, colour] of wholeCases) {
+    test(`drawGraph: ${name} shows what graphite-web shows`, async () => {
+      const [theirs, own] = await both(query);
+      expect([own.width, own.height]).toEqual([theirs.width, theirs.height]);
+      const expected = boxOf(theirs, colour);
+      const found = boxOf(own, colour);
+      expect(expected.count).toBeGreaterThan(50);
+      // Narrower labels and titles leave more room for the graph.
+      for (const edge of ["left", "right"] as const) expect(Math.abs(found[edge] - expected[edge])).toBeLessThan(60);
+      for (const edge of ["top", "bottom"] as const) expect(Math.abs(found[edge] - expected[edge])).toBeLessThan(15);
+      expect(found.count / expected.count).toBeGreaterThan(0.6);
+      expect(found.count / expected.count).toBeLessThan(1.6);
+    }, 30_000);
+  }
+
+  test("drawGraph: no data is said in as large a picture", async () => {
+    const [theirs, own] = await both("target=nothing.at.all&width=400&height=100");
+    expect([own.width, own.height]).toEqual([theirs.width, theirs.height]);
+    const red: Rgb = [200, 0, 50];
+    const box = boxOf(own, red);
+    expect(boxOf(theirs, red).count).toBeGreaterThan(10);
+    expect(box.count).toBeGreaterThan(10);
+    expect(Math.abs((box.left + box.right) / 2 - 200)).toBeLessThan(5);
+  }, 30_000);
+});
