@@ -7,6 +7,7 @@
  * Bounded: names in all kinds together, values of a timer and members of a set in one interval.
  */
 import type { Random } from "../../kit/random.ts";
+import { detached } from "./detached.ts";
 import { Makers } from "./makers.ts";
 
 /** How many flushes a bucket that nothing touches is still told of, by kind. Infinity is for ever. */
@@ -59,8 +60,8 @@ export interface TimerBucket extends Bucket {
   seen: number;
   totalCount: number;
   totalSum: number;
-  /** The figures `upper_<p>` of the last flush that had values, in the order of the thresholds. */
-  quantiles: readonly number[];
+  /** The figures `upper_<p>` of the last flush that had values: p and the value in turn. */
+  quantiles: number[];
 }
 
 /** A number that stays. */
@@ -73,14 +74,26 @@ export interface GaugeBucket extends Bucket {
 
 /** Distinct texts. */
 export interface SetBucket extends Bucket {
-  members: Set<string>;
+  /** A list while they are few: a Set of one costs four times as much. */
+  members: string[] | Set<string>;
   closed: number;
 }
 
+/** The lists of those that have none; nothing is ever put in them. */
 const noValues: number[] = [];
+const noMembers: string[] = [];
+/** A list that was longer is not kept for the next interval. */
+const reusedMax = 64;
+/** More members than these are found quicker in a Set. */
+const listMembersMax = 8;
 
 /** The kinds of buckets that can be listed and removed. */
 export type BucketKind = "counters" | "timers" | "gauges" | "sets";
+
+/** Ends the use of what a timer set aside. */
+export function written(bucket: TimerBucket): void {
+  bucket.closed = reusable(bucket.closed);
+}
 
 /** All buckets. */
 export class Buckets {
@@ -178,18 +191,19 @@ export class Buckets {
     let bucket = this.sets.get(name);
     if (!bucket) {
       if (!this.#mayMake(name)) return;
-      bucket = { members: new Set(), closed: 0, touched: 0, idle: 0, closedTouched: -1 };
+      bucket = { members: noMembers, closed: 0, touched: 0, idle: 0, closedTouched: -1 };
       this.sets.set(detached(name), bucket);
     }
     bucket.touched++;
     const held = member.length > memberMaxLength ? `#${Bun.hash(member).toString(36)}` : member;
-    if (bucket.members.has(held)) return;
+    const { members } = bucket;
+    if (Array.isArray(members) ? members.includes(held) : members.has(held)) return;
     if (this.#members >= this.#limits.setMembers) {
       this.refused.setMembers++;
       return;
     }
     this.#members++;
-    bucket.members.add(detached(held));
+    bucket.members = withMember(members, detached(held));
   }
 
   /** Forgets a bucket; false when there is none. */
@@ -204,9 +218,11 @@ export class Buckets {
       bucket.value = 0;
     });
     closeAll(this.timers, this.idle.timers, (bucket) => {
-      bucket.closed = bucket.values;
+      // The two lists take turns. Fresh ones for each interval would outlive the collector's quick rounds, and pile up.
+      const { closed, values } = bucket;
+      bucket.closed = values;
       bucket.closedCount = bucket.count;
-      bucket.values = noValues;
+      bucket.values = values.length === 0 ? noValues : reusable(closed);
       bucket.count = 0;
       bucket.seen = 0;
     });
@@ -216,8 +232,10 @@ export class Buckets {
     });
     this.#members = 0;
     closeAll(this.sets, this.idle.sets, (bucket) => {
-      bucket.closed = bucket.members.size;
-      if (bucket.closed > 0) bucket.members = new Set();
+      const { members } = bucket;
+      bucket.closed = Array.isArray(members) ? members.length : members.size;
+      if (bucket.closed === 0 || !Array.isArray(members)) bucket.members = noMembers;
+      else members.length = 0;
     });
   }
 
@@ -242,7 +260,17 @@ function closeAll<B extends Bucket>(buckets: Map<string, B>, idleMax: number, cl
   }
 }
 
-/** A copy that does not keep the whole packet in memory, of which it was a part. */
-function detached(text: string): string {
-  return Buffer.from(text, "utf8").toString("utf8");
+/** The members with one more; changes the list, or the Set, where there is one already. */
+function withMember(members: string[] | Set<string>, member: string): string[] | Set<string> {
+  if (members === noMembers) return [member];
+  if (!Array.isArray(members)) return members.add(member);
+  members.push(member);
+  return members.length > listMembersMax ? new Set(members) : members;
+}
+
+/** The list, emptied, for other values; or none, where it was large. */
+function reusable(values: number[]): number[] {
+  if (values.length > reusedMax) return noValues;
+  if (values !== noValues) values.length = 0;
+  return values;
 }

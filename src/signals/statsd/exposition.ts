@@ -8,20 +8,21 @@ import type { Buckets } from "./buckets.ts";
 /** The content type of the answer. */
 export const expositionType = "text/plain; version=0.0.4; charset=utf-8";
 
-/** The text, in parts, so that it can be streamed. `percentiles` are those whose `upper` figures were kept. */
-export function* exposition(buckets: Buckets, percentiles: readonly number[]): Generator<string> {
-  const quantiles = percentiles.filter((percentile) => percentile > 0);
+/** The text, in parts, so that it can be streamed. */
+export function* exposition(buckets: Buckets): Generator<string> {
   yield* families("counter", buckets.counters, (name, labels, { total }) =>
     sample(name.endsWith("_total") ? name : `${name}_total`, labels, total),
   );
   yield* families("gauge", buckets.gauges, (name, labels, { value }) => sample(name, labels, value));
   yield* families("gauge", buckets.sets, (name, labels, { closed }) => sample(name, labels, closed), "_distinct");
   yield* families("summary", buckets.timers, (name, labels, bucket) => {
-    const lines = bucket.quantiles.slice(0, quantiles.length).map((value, at) => {
-      const quantile = `quantile="${(quantiles[at] ?? 0) / 100}"`;
-      return sample(name, labels === "" ? quantile : `${labels},${quantile}`, value);
-    });
-    return `${lines.join("")}${sample(`${name}_sum`, labels, bucket.totalSum)}${sample(`${name}_count`, labels, bucket.totalCount)}`;
+    let lines = "";
+    for (let at = 0; at < bucket.quantiles.length; at += 2) {
+      const [percentile = 0, value = 0] = bucket.quantiles.slice(at, at + 2);
+      const quantile = `quantile="${percentile / 100}"`;
+      lines += sample(name, labels === "" ? quantile : `${labels},${quantile}`, value);
+    }
+    return `${lines}${sample(`${name}_sum`, labels, bucket.totalSum)}${sample(`${name}_count`, labels, bucket.totalCount)}`;
   });
 }
 

@@ -4,10 +4,10 @@
  * figures at the end; values that are no finite number are left out, because no store can keep them.
  */
 import { type Clock, sleep } from "../../kit/clock.ts";
-import type { Buckets, TimerBucket } from "./buckets.ts";
+import { type Buckets, type TimerBucket, written } from "./buckets.ts";
 import type { Naming } from "./naming.ts";
 import type { FlushWriter } from "./output.ts";
-import { idleFigures, timerFigures, type TimerRules } from "./timer-figures.ts";
+import { createTimerFigures, idleFigures, percentileEnding, type TimerRules } from "./timer-figures.ts";
 
 /** What a flush is made of. */
 export interface FlushParts {
@@ -29,6 +29,11 @@ export interface FlushResult {
 /** How long values are written without a break, and how many names pass between two looks at the clock. */
 const sliceMs = 4;
 const lookEvery = 256;
+/**
+ * After so many values the collector is asked to take back what was made for them. It would wait for tens of megabytes,
+ * and a flush of many names would leave all its texts in memory at once.
+ */
+const collectEvery = 20_000;
 
 /** Writes a flush and ends the writers. */
 export async function writeFlush(parts: FlushParts): Promise<FlushResult> {
@@ -37,6 +42,7 @@ export async function writeFlush(parts: FlushParts): Promise<FlushResult> {
   let stats = 0;
   let points = 0;
   let sliceStartedMs = startedMs;
+  let collectAt = collectEvery;
   const emit = (path: string, value: number) => {
     if (!Number.isFinite(value)) return;
     points++;
@@ -44,6 +50,10 @@ export async function writeFlush(parts: FlushParts): Promise<FlushResult> {
   };
   const told = (): Promise<void> | undefined => {
     stats++;
+    if (points >= collectAt) {
+      collectAt = points + collectEvery;
+      Bun.gc(false);
+    }
     if (stats % lookEvery !== 0 || clock.monotonicMs() - sliceStartedMs < sliceMs) return undefined;
     return sleep(clock, 0).then(() => {
       sliceStartedMs = clock.monotonicMs();
@@ -58,10 +68,11 @@ export async function writeFlush(parts: FlushParts): Promise<FlushResult> {
     const rest = told();
     if (rest) await rest;
   }
+  const writeTimer = timerWriter(parts, emit);
   for (const [name, bucket] of buckets.timers) {
     if (bucket.closedTouched < 0) continue;
-    writeTimer(name, bucket, parts, emit);
-    bucket.closed = [];
+    writeTimer(name, bucket);
+    written(bucket);
     const rest = told();
     if (rest) await rest;
   }
@@ -87,28 +98,36 @@ export async function writeFlush(parts: FlushParts): Promise<FlushResult> {
   return { stats, points, tookMs };
 }
 
-const originalFigures = new Set(["mean", "upper", "lower", "count"]);
+/** All that statsd-go told of a timer, whether it has values or not; `upper_` is of each threshold. */
+const originalFigures = ["mean", "upper", "lower", "count"];
 
-function writeTimer(
-  name: string,
-  bucket: TimerBucket,
+/** What writes a timer's figures. */
+function timerWriter(
   { naming, timers, intervalSeconds }: FlushParts,
   emit: (path: string, value: number) => void,
-): void {
+): (name: string, bucket: TimerBucket) => void {
+  const figures = createTimerFigures(timers);
+  const uppers = timers.percentiles
+    .filter((percentile) => percentile >= 0)
+    .map((percentile) => `upper_${percentileEnding(percentile)}`);
   const isOriginal = naming.style === "statsd-go";
-  if (bucket.closed.length === 0) {
-    const figures = isOriginal ? [...originalFigures, ...timers.percentiles.map((p) => `upper_${p}`)] : idleFigures;
-    for (const figure of figures) {
-      if (isOriginal || timers.only.length === 0 || timers.only.includes(figure)) emit(naming.timer(name, figure), 0);
-    }
-    return;
-  }
+  const idle = isOriginal
+    ? [...originalFigures, ...uppers]
+    : idleFigures.filter((figure) => timers.only.length === 0 || timers.only.includes(figure));
+  const told = new Set(idle);
   const quantiles: number[] = [];
-  const values = Float64Array.from(bucket.closed);
-  timerFigures(name, values, bucket.closedCount, intervalSeconds, timers, (figure, value) => {
-    if (figure.startsWith("upper_")) quantiles.push(value);
-    if (!isOriginal || originalFigures.has(figure) || figure.startsWith("upper_"))
-      emit(naming.timer(name, figure), value);
-  });
-  bucket.quantiles = quantiles;
+  return (name, bucket) => {
+    if (bucket.closed.length === 0) {
+      for (const figure of idle) emit(naming.timer(name, figure), 0);
+      return;
+    }
+    quantiles.length = 0;
+    figures(name, bucket.closed, bucket.closedCount, intervalSeconds, (figure, value, percentile) => {
+      if (percentile !== undefined) quantiles.push(percentile, value);
+      if (!isOriginal || told.has(figure)) emit(naming.timer(name, figure), value);
+    });
+    // Written over where it can be: a fresh list for each would be left to the collector's rare full rounds.
+    if (bucket.quantiles.length !== quantiles.length) bucket.quantiles = [...quantiles];
+    else for (let at = 0; at < quantiles.length; at++) bucket.quantiles[at] = quantiles[at] as number;
+  };
 }

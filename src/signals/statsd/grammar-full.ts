@@ -5,6 +5,7 @@
  * knows is a bad line. Equal sets of tags, in any order, are one series.
  */
 import { cleanName, fullTag, withTags } from "./clean.ts";
+import { detached } from "./detached.ts";
 import { readCheck, readEvent } from "./grammar-dog.ts";
 import { numberOf, rateOf } from "./grammar-etsy.ts";
 import type { LineGrammar, Sink } from "./sink.ts";
@@ -53,7 +54,8 @@ export function fullGrammar(rules: FullRules): FullGrammar {
     const name = pathOf(raw, tags, rules.nameTags);
     if (key.length > rememberedMaxLength) return name;
     if (remembered.size >= rememberedMax) remembered.clear();
-    remembered.set(key, name);
+    const kept = detached(name);
+    remembered.set(name === key ? kept : detached(key), kept);
     return name;
   };
 

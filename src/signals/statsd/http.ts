@@ -50,7 +50,7 @@ export function statsdRoutes(parts: HttpParts): (request: Request, caller: Calle
       case "/prometheus":
       case "/prometheus/":
         if (!parts.exposes()) break;
-        return new Response(streamed(exposition(statsd.buckets, statsd.settings.timers.percentiles)), {
+        return new Response(streamed(exposition(statsd.buckets)), {
           headers: { "Content-Type": expositionType, "Cache-Control": "no-store" },
         });
       case "/tail":

@@ -2,6 +2,7 @@
  * Who makes new names: by the beginning of the name and by the address that sent it. Both lists are bounded, so that one
  * who invents names cannot fill this memory either; what finds no place any more is counted under `(others)`.
  */
+import { detached } from "./detached.ts";
 
 /** A maker of names. */
 export interface Maker {
@@ -41,8 +42,8 @@ function entryOf(list: Map<string, Maker>, wanted: string): Maker {
   const who = list.has(wanted) || list.size < listMax ? wanted : othersName;
   let maker = list.get(who);
   if (!maker) {
-    maker = { who, made: 0, refused: 0 };
-    list.set(who, maker);
+    maker = { who: detached(who), made: 0, refused: 0 };
+    list.set(maker.who, maker);
   }
   return maker;
 }

@@ -1,7 +1,8 @@
 /**
  * A packet, which is one datagram or a run of whole lines from a stream, taken apart into lines. The plain lines that make
  * up nearly all traffic (`name:12|c`, `|g`, `|ms`, clean name, perhaps a plain rate and, in the full grammar, tags at the
- * end) are read here in one pass without a pattern or an array; all others go to the grammar. Time is linear in the packet's length whatever it holds.
+ * end; `name:member|s` with a clean member) are read here in one pass without a pattern or an array; all others go to the
+ * grammar. Time is linear in the packet's length whatever it holds.
  */
 import { type FullRules, fullGrammar } from "./grammar-full.ts";
 import { etsyGrammar } from "./grammar-etsy.ts";
@@ -32,6 +33,7 @@ type TagNaming = ((raw: string, tags: string) => string) | undefined;
 /** A reader by rules. It may remember names, so one is made and kept. */
 export function createReader(rules: ReadingRules): PacketReader {
   const { read: grammar, nameOf } = grammarOf(rules);
+  const hasSets = rules.grammar !== "statsd-go";
   return (text, sink) => {
     let lines = 0;
     let start = 0;
@@ -40,7 +42,7 @@ export function createReader(rules: ReadingRules): PacketReader {
       if (end < 0) end = text.length;
       if (end > start) {
         lines++;
-        if (!readPlain(text, start, end, nameOf, sink)) grammar(text.slice(start, end), sink);
+        if (!readPlain(text, start, end, nameOf, hasSets, sink)) grammar(text.slice(start, end), sink);
       }
       start = end + 1;
     }
@@ -54,12 +56,19 @@ function grammarOf(rules: ReadingRules): { read: LineGrammar; nameOf?: TagNaming
 }
 
 /** Reads a line that every grammar reads alike; false when it is not one of those. */
-function readPlain(text: string, start: number, end: number, nameOf: TagNaming, sink: Sink): boolean {
+function readPlain(text: string, start: number, end: number, nameOf: TagNaming, hasSets: boolean, sink: Sink): boolean {
   let at = start;
   while (at < end && plain[text.charCodeAt(at)] === 1) at++;
   if (at === start || text.charCodeAt(at) !== colon) return false;
   const nameEnd = at;
   const valueStart = ++at;
+  // A set ends with its type here, which is seen before its member is looked at.
+  if (hasSets && text.charCodeAt(end - 1) === letterS && text.charCodeAt(end - 2) === bar) {
+    while (at < end && plain[text.charCodeAt(at)] === 1) at++;
+    if (at === valueStart || at !== end - 2) return false;
+    sink.member(text.slice(start, nameEnd), text.slice(valueStart, at));
+    return true;
+  }
   let value = 0;
   let dots = 0;
   while (at < end) {

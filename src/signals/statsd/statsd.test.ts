@@ -323,10 +323,31 @@ test("exposition: counters rise over flushes, timers are summaries, tags are lab
   const { flush, statsd } = started(own);
   flush('a.b:1|c|#env:pr"od\nt:5|ms\ng;x=1:3|g\ns:u|s');
   flush('a.b:2|c|#env:pr"od\n1st:1|g');
-  const text = [...exposition(statsd.buckets, [90])].join("");
+  const text = [...exposition(statsd.buckets)].join("");
   expect(text).toContain('# TYPE a_b_total counter\na_b_total{env="prod"} 3\n');
   expect(text).toContain('# TYPE t summary\nt{quantile="0.9"} 5\nt_sum 5\nt_count 1\n');
   expect(text).toContain('g{x="1"} 3\n');
   expect(text).toContain("_1st 1\n");
   expect(text).toContain("s_distinct 0\n");
+});
+
+test("exposition: a quantile has its own threshold when another had no value to tell", () => {
+  const { flush, statsd } = started({ ...own, timers: { ...own.timers, percentiles: [1, 90] } });
+  flush("t:5|ms\nt:7|ms");
+  expect([...exposition(statsd.buckets)].join("")).toContain('# TYPE t summary\nt{quantile="0.9"} 7\nt_sum 12\n');
+});
+
+test("exposition: what statsd-go told of a timer is told of an idle one by the same names", () => {
+  const { flush } = started({
+    ...own,
+    naming: { ...own.naming, style: "statsd-go" },
+    timers: { ...own.timers, percentiles: [99.5] },
+  });
+  const timerNames = (values: Record<string, number>) =>
+    Object.keys(values)
+      .filter((path) => path.includes(".t."))
+      .sort();
+  const names = timerNames(flush("t:5|ms"));
+  expect(names).toHaveLength(5);
+  expect(timerNames(flush(""))).toEqual(names);
 });

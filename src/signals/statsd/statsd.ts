@@ -10,6 +10,7 @@ import { reasonOf } from "../../kit/fault.ts";
 import type { Logger } from "../../kit/log.ts";
 import type { Random } from "../../kit/random.ts";
 import { Buckets, type CounterBucket } from "./buckets.ts";
+import { detached } from "./detached.ts";
 import { type FlushResult, writeFlush } from "./flush.ts";
 import { createNaming, type Naming } from "./naming.ts";
 import type { FlushWriter, Output } from "./output.ts";
@@ -227,7 +228,7 @@ export class Statsd implements Sink {
     this.#badLinesSeen.value++;
     this.#badLinesSeen.total++;
     const { sender } = this.buckets;
-    this.badLines.push({ at: this.#clock.now(), line: line.slice(0, 200), reason, sender });
+    this.badLines.push({ at: this.#clock.now(), line: detached(line.slice(0, 200)), reason, sender });
     if (this.badLines.length > rememberedMax) this.badLines.shift();
     if (this.taps.isOpen) this.#badNow.set(line, reason);
     this.#log.debug("A line is no metric", { line: line.slice(0, 200), reason, sender });

@@ -1,11 +1,11 @@
 import { describe, expect, test } from "bun:test";
 
-import { timerFigures, type TimerRules } from "./timer-figures.ts";
+import { createTimerFigures, type TimerRules } from "./timer-figures.ts";
 
 const plain: TimerRules = { percentiles: [], histograms: [], only: [] };
 function figures(values: number[], rules: Partial<TimerRules> = {}, count = values.length): Record<string, number> {
   const found: Record<string, number> = {};
-  timerFigures("a", Float64Array.from(values), count, 0.1, { ...plain, ...rules }, (figure, value) => {
+  createTimerFigures({ ...plain, ...rules })("a", values, count, 0.1, (figure, value) => {
     found[figure] = value;
   });
   return found;
