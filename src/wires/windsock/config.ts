@@ -16,13 +16,11 @@ import {
   text,
   url,
 } from "../../kit/config/fields.ts";
-import { goPort } from "../../kit/config/legacy.ts";
+import { goLogLevel, goPort } from "../../kit/config/legacy.ts";
 import { parseBindEndpoint, parseConnectEndpoint } from "../../lib/zmtp/endpoint.ts";
 import { decodeZ85 } from "../../lib/zmtp/z85.ts";
+import { verifyingKeyOf } from "./doors/public-key.ts";
 import { parseApplication } from "./pusher/application.ts";
-
-/** The predecessors' own words for how much to log; anything else was INFO. */
-const logLevels: Readonly<Record<string, string>> = { DEBUG: "debug", WARN: "warn", ERROR: "error", FATAL: "error" };
 
 /** What an application may be told of. */
 const webhookKinds = ["connect", "disconnect", "publish", "occupied", "vacated"];
@@ -82,7 +80,7 @@ const fields = {
   }),
   mercurePublisherKey: secret({
     summary:
-      "With what tokens of publishers are signed (HS256) that speak the Mercure protocol; its door opens with both keys.",
+      "With what tokens of publishers are signed that speak the Mercure protocol: a secret (HS256), or a public key in PEM (RS256, ES256, EdDSA); its door opens with both keys.",
   }),
   mercureSubscriberKey: secret({ summary: "The same for its subscribers." }),
   mercureAnonymous: flag({ summary: "Mercure's subscribers without a token hear public updates." }),
@@ -262,6 +260,13 @@ export const windsockSection = section(
       faults.push(`link is "${options.link}", but req_socket names a broker elsewhere: wanted one of both`);
     if ((options.mercurePublisherKey === undefined) !== (options.mercureSubscriberKey === undefined))
       faults.push("mercure_publisher_key and mercure_subscriber_key stand together: wanted both or neither");
+    for (const [name, text] of [
+      ["mercure_publisher_key", options.mercurePublisherKey],
+      ["mercure_subscriber_key", options.mercureSubscriberKey],
+    ] as const) {
+      const reason = text === undefined ? undefined : refusalOf(() => verifyingKeyOf(text));
+      if (reason !== undefined) faults.push(`${name} cannot be taken: ${reason}`);
+    }
     if (options.link === "nats" && options.natsServers.length === 0) faults.push("link is nats: wanted nats_servers");
     if (options.link === "redis" && options.redisUrl === undefined) faults.push("link is redis: wanted redis_url");
     if ((options.link === "nats" || options.link === "redis") && options.historyStore === "disk")
@@ -287,7 +292,7 @@ export const windsockSection = section(
     nodeLegacy: {
       logLevel: {
         names: ["WINDSOCK_LOG_LEVEL", "BROKER_LOG_LEVEL", "LOG_LEVEL"],
-        read: (value) => logLevels[value] ?? "info",
+        read: goLogLevel,
       },
     },
   },
@@ -306,11 +311,16 @@ function isKey(key: string): boolean {
 }
 
 function isRead(read: () => unknown): boolean {
+  return refusalOf(read) === undefined;
+}
+
+/** Why something cannot be read; undefined when it can. */
+function refusalOf(read: () => unknown): string | undefined {
   try {
     read();
-    return true;
+    return undefined;
   } catch (thrown) {
-    if (thrown instanceof Error) return false;
+    if (thrown instanceof Error) return thrown.message;
     throw thrown;
   }
 }

@@ -6,7 +6,7 @@
 import { z } from "zod";
 
 import { Fault } from "../../../kit/fault.ts";
-import { readClaims } from "../doors/jwt.ts";
+import { readClaims, type VerifyingKey } from "../doors/jwt.ts";
 import { type Matcher, type MatchType, parseMatcher } from "./matcher.ts";
 
 /** What a token allows. */
@@ -80,8 +80,9 @@ export function shownToken(request: { headers: Headers; url: string }): ShownTok
  * Judges a token. Faults (unauthorized), each with what is wrong: those of `readClaims`, `windsock/mercure-expired`,
  * `windsock/mercure-early`, `windsock/mercure-claims`.
  */
-export function readAuthority(shown: string, secret: string, nowSeconds: number, base: string): Authority {
-  const read = claimsShape.safeParse(readClaims(shown, [{ secret }]));
+export function readAuthority(shown: string, key: VerifyingKey, nowSeconds: number, base: string): Authority {
+  // There is but one key, whatever the issuer calls it.
+  const read = claimsShape.safeParse(readClaims(shown, [key], false));
   if (!read.success) {
     const [issue] = read.error.issues;
     throw refused(

@@ -1,9 +1,11 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
+import { generateKeyPairSync, sign } from "node:crypto";
 
 import fc from "fast-check";
 
 import { Fault } from "../../../kit/fault.ts";
 import { signClaims } from "../doors/jwt.ts";
+import { verifyingKeyOf } from "../doors/public-key.ts";
 import { until } from "../links/link-fixture.ts";
 import { readAuthority, shownToken } from "./authority.ts";
 import { readForm } from "./door.ts";
@@ -247,6 +249,55 @@ test("tokens: those of version 1 are understood, and a connection ends with its 
   await until(() => stage.door.figures.readers === 0);
 });
 
+test("tokens: public keys of all three kinds, each held to its own algorithm", async () => {
+  const part = (value: unknown) => Buffer.from(JSON.stringify(value)).toString("base64url");
+  const tokenBy = (alg: string, signer: (data: Buffer) => Buffer, more: object = {}) => {
+    const text = `${part({ alg, typ: "JWT", ...more })}.${part({ mercure: { publish: ["*"] } })}`;
+    return `${text}.${signer(Buffer.from(text)).toString("base64url")}`;
+  };
+  const rsa = generateKeyPairSync("rsa", { modulusLength: 2048 });
+  const curve = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  const edwards = generateKeyPairSync("ed25519");
+  const signers: Record<string, (data: Buffer) => Buffer> = {
+    RS256: (data) => sign("sha256", data, rsa.privateKey),
+    ES256: (data) => sign("sha256", data, { key: curve.privateKey, dsaEncoding: "ieee-p1363" }),
+    EdDSA: (data) => sign(null, data, edwards.privateKey),
+  };
+  const pems = [rsa, curve, edwards].map(({ publicKey }) =>
+    publicKey.export({ type: "spki", format: "pem" }).toString(),
+  );
+  for (const [index, alg] of ["RS256", "ES256", "EdDSA"].entries()) {
+    const pem = pems[index] ?? "";
+    await using stage = await openMercureStage({ publisherKey: index === 1 ? pem.replaceAll("\n", "\\n") : pem });
+    const ask = async (token: string) => {
+      const answer = await post(stage.url, [["topic", "a"]], token);
+      return `${answer.status} ${await answer.text()}`;
+    };
+    const good = tokenBy(alg, signers[alg] ?? (() => Buffer.of()), { kid: "whatever" });
+    expect(await ask(good)).toStartWith("200");
+    const [head, body, proof = ""] = good.split(".");
+    expect(await ask(`${head}.${part({ mercure: { publish: ["b"] } })}.${proof}`)).toContain("windsock/proof");
+    expect(await ask(`${head}.${body}.`)).toStartWith("401");
+    expect(await ask(`${head}.${body}.${proof}A`)).toStartWith("401");
+    // The public key is no secret, in whatever form: a token that is signed with it is no token.
+    for (const secret of [pem, pem.trim(), pem.replaceAll("\n", "")]) {
+      expect(await ask(signClaims({ mercure: { publish: ["*"] } }, { secret }))).toContain(
+        `the token is not signed by ${alg}`,
+      );
+    }
+    expect(await ask(tokenBy("none", () => Buffer.of()))).toContain("windsock/algorithm");
+    for (const other of ["RS256", "ES256", "EdDSA", "RS512", "PS256"]) {
+      if (other !== alg) expect(await ask(tokenBy(other, signers[alg] ?? Buffer.from))).toContain("windsock/algorithm");
+    }
+  }
+  expect(() => verifyingKeyOf(rsa.privateKey.export({ type: "pkcs8", format: "pem" }).toString())).toThrow("private");
+  const short = generateKeyPairSync("rsa", { modulusLength: 1024 }).publicKey.export({ type: "spki", format: "pem" });
+  expect(() => verifyingKeyOf(short.toString())).toThrow("1024 bits");
+  const wide = generateKeyPairSync("ec", { namedCurve: "P-384" }).publicKey.export({ type: "spki", format: "pem" });
+  expect(() => verifyingKeyOf(wide.toString())).toThrow("secp384r1");
+  expect(() => verifyingKeyOf("-----BEGIN PUBLIC KEY-----\nx")).toThrow("no public key");
+});
+
 test("subscriptions: listed and told of, to those who may know", async () => {
   await using stage = await openMercureStage({ tellsSubscriptions: true });
   const token = subscriberToken(["/.well-known/mercure/subscriptions{/topic}{/subscriber}"], { sub: "boss" });
@@ -351,14 +402,16 @@ test("forms and tokens: whatever comes, a reading or a Fault", () => {
         fault(() =>
           readAuthority(
             signClaims(JSON.parse(JSON.stringify(claims) ?? "{}") as Record<string, unknown>, { secret: "s" }),
-            "s",
+            { secret: "s" },
             1000,
             "https://h.example/",
           ),
         ),
     ),
   );
-  fc.assert(fc.property(fc.string(), (text) => fault(() => readAuthority(text, "s", 1000, "https://h.example/"))));
+  fc.assert(
+    fc.property(fc.string(), (text) => fault(() => readAuthority(text, { secret: "s" }, 1000, "https://h.example/"))),
+  );
   const shown = (headers: Record<string, string>, url = "https://h.example/") =>
     shownToken({ headers: new Headers(headers), url });
   expect(

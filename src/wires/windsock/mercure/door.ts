@@ -9,6 +9,8 @@ import { wholeText } from "../../../kit/http/body.ts";
 import { sentStreamOf } from "../../../kit/http/stream.ts";
 import type { Logger } from "../../../kit/log.ts";
 import type { Caller, Scope } from "../../../kit/service.ts";
+import type { VerifyingKey } from "../doors/jwt.ts";
+import { verifyingKeyOf } from "../doors/public-key.ts";
 import type { Hub } from "../hub.ts";
 import type { Interest } from "../publication.ts";
 import { type Authority, readAuthority, shownToken } from "./authority.ts";
@@ -27,7 +29,7 @@ import { addressLead, addressOf, contentOf, maxIdLength, type Update } from "./u
 
 /** How the door is set up. */
 export interface MercureSettings extends ReaderSettings {
-  /** With which publishers' tokens are signed (HS256). */
+  /** With which publishers' tokens are signed: a secret (HS256), or a public key in PEM (RS256, ES256, EdDSA). */
   publisherKey: string;
   subscriberKey: string;
   /** Whether readers without a token hear public updates. */
@@ -70,9 +72,11 @@ const replayLimit = 10_000;
 /** Is no position of anything: the hub then gives the newest that there are. */
 const nowhere = "0-0";
 
-/** Opens the door. */
+/** Opens the door. Throws SyntaxError for a key that is none. */
 export function openMercureDoor(parts: MercureDoorParts): MercureDoor {
   const { clock, hub, log, settings } = parts;
+  const publisherKey = verifyingKeyOf(settings.publisherKey);
+  const subscriberKey = verifyingKeyOf(settings.subscriberKey);
   const ids = new KnownIds(hub);
   const readers = new Set<Reader>();
   const failed = (thrown: unknown) =>
@@ -81,7 +85,10 @@ export function openMercureDoor(parts: MercureDoorParts): MercureDoor {
     .ready()
     .catch((thrown: unknown) => log.error("The updates of before cannot be read", { reason: reasonOf(thrown) }));
 
-  const authorityOf = (request: Request, key: string): { authority: Authority; isCookie: boolean } | undefined => {
+  const authorityOf = (
+    request: Request,
+    key: VerifyingKey,
+  ): { authority: Authority; isCookie: boolean } | undefined => {
     const shown = shownToken(request);
     if (!shown) return undefined;
     return {
@@ -91,7 +98,7 @@ export function openMercureDoor(parts: MercureDoorParts): MercureDoor {
   };
 
   const subscribe = async (request: Request, caller: Caller): Promise<Response> => {
-    const authority = authorityOf(request, settings.subscriberKey)?.authority;
+    const authority = authorityOf(request, subscriberKey)?.authority;
     if (!authority && !settings.isAnonymous) {
       throw new Fault(
         "unauthorized",
@@ -157,7 +164,7 @@ export function openMercureDoor(parts: MercureDoorParts): MercureDoor {
   };
 
   const publish = async (request: Request): Promise<Response> => {
-    const shown = authorityOf(request, settings.publisherKey);
+    const shown = authorityOf(request, publisherKey);
     if (!shown) {
       const reason = "no token; show one that was signed with the publishers' key in the Authorization header";
       throw new Fault("unauthorized", "windsock/mercure-no-token", `Cannot publish: ${reason}`);
@@ -181,7 +188,7 @@ export function openMercureDoor(parts: MercureDoorParts): MercureDoor {
   };
 
   const list = async (request: Request, path: string): Promise<Response> => {
-    const authority = authorityOf(request, settings.subscriberKey)?.authority;
+    const authority = authorityOf(request, subscriberKey)?.authority;
     if (!authority) throw new Fault("unauthorized", "windsock/mercure-no-token", "Cannot list subscriptions: no token");
     if (!authority.subscribe.some((matcher) => matcher.matches(path))) {
       const reason = `the token's subscribe selectors do not cover "${path.slice(0, 200)}"`;
