@@ -13,6 +13,7 @@ import { loadSections } from "../../src/kit/config/service-section.ts";
 import { parseDuration, parseSize } from "../../src/kit/config/units.ts";
 import { runProgram, startChild } from "../../src/kit/testing/child-node.ts";
 import { services } from "../../src/services.ts";
+import { problemText, readDashboard } from "../../src/signals/houston/dashboard-file.ts";
 import { anchorsOf, type Document, documents, linksOf, root, shellCommands, tableBelow } from "./documents.ts";
 
 const all = await documents();
@@ -173,12 +174,17 @@ describe("commands", () => {
 });
 
 describe("options", () => {
-  test("every example of a configuration file is right", async () => {
+  test("every example of a configuration file, and of a dashboard, is right", async () => {
     const problems: string[] = [];
     for (const document of all) {
       for (const { language, code } of document.fences.filter((fence) => fence.language === "toml")) {
         // The files of secrets and certificates are not on this machine.
-        const text = code.replaceAll(/^cluster_secret_file = .*$/gm, 'cluster_secret = "x"');
+        const text = code.replaceAll(/^(cluster_secret|smtp_password)_file = .*$/gm, '$1 = "x"');
+        if (/^\[\[sections\]\]$/m.test(code)) {
+          const read = await readDashboard(code, document.path);
+          problems.push(...(read.problems ?? []).map((problem) => `${document.path}: ${problemText(problem)}`));
+          continue;
+        }
         const loaded = await loadConfig({ sections, file: { path: document.path, text } });
         expect(language).toBe("toml");
         problems.push(...loaded.problems.map(formatProblem), ...loaded.warnings.map(formatProblem));
