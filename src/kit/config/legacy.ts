@@ -1,8 +1,9 @@
 /**
  * Values as the predecessors read them from their environment. They were written in Go, so a flag is what Go's
  * `strconv.ParseBool` accepts and an integer what `strconv.ParseInt` accepts in base 0. All of these throw SyntaxError
- * on anything else; the predecessors refused to start on it too.
+ * on anything else, where nothing else is said; the predecessors refused to start on it too.
  */
+import type { LogLevel } from "../log.ts";
 import { formatDuration } from "./units.ts";
 
 const goTrue = new Set(["1", "t", "T", "TRUE", "true", "True"]);
@@ -50,6 +51,18 @@ export function goPort(text: string): string {
   const port = notNegative(text);
   if (port > 65535) throw new SyntaxError(`Cannot read ${JSON.stringify(text)}: wanted a port from 0 to 65535`);
   return `0.0.0.0:${port}`;
+}
+
+const goLogLevels = new Map<string, LogLevel>([
+  ["DEBUG", "debug"],
+  ["WARN", "warn"],
+  ["ERROR", "error"],
+  ["FATAL", "error"],
+]);
+
+/** How much to log, in the predecessors' own words (`DEBUG INFO WARN ERROR FATAL`); anything else was INFO. */
+export function goLogLevel(text: string): LogLevel {
+  return goLogLevels.get(text) ?? "info";
 }
 
 /** A list with commas between its elements; spaces around them and empty elements are dropped. */

@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 
 import { formatAddress, parseAddress } from "./address.ts";
-import { goBytes, goFlag, goInteger, goPort, goSeconds } from "./legacy.ts";
+import { goBytes, goFlag, goInteger, goLogLevel, goPort, goSeconds } from "./legacy.ts";
 import { nearest } from "./nearest.ts";
 import { formatDuration, formatSize, parseDuration, parseSize } from "./units.ts";
 
@@ -123,6 +123,11 @@ describe("the predecessors' forms", () => {
     for (const [text, wanted] of Object.entries(cases)) expect(goInteger(text)).toBe(wanted);
     for (const text of ["", "1__0", "_1", "1_", "08", "0x", "0b2", "1.5", "1e3", " 1", "--1", "99999999999999999"])
       expect(() => goInteger(text)).toThrow(SyntaxError);
+  });
+
+  test("goLogLevel: the predecessors' words, and INFO for anything else", () => {
+    const words = ["DEBUG", "INFO", "WARN", "ERROR", "FATAL", "debug", "TRACE", "constructor", ""];
+    expect(words.map(goLogLevel)).toEqual(["debug", "info", "warn", "error", "error", "info", "info", "info", "info"]);
   });
 
   test("goSeconds, goBytes, goPort: numbers with the unit that the predecessor meant", () => {

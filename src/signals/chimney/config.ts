@@ -6,17 +6,9 @@ import { z } from "zod";
 
 import { type OptionsOf, section } from "../../kit/config/declaration.ts";
 import { address, count, duration, file, flag, shape, size } from "../../kit/config/fields.ts";
+import { goLogLevel } from "../../kit/config/legacy.ts";
 import { plansIn } from "./check-file.ts";
 import type { PlanDefaults } from "./plan.ts";
-
-/** The predecessor's own words for how much to log. */
-const logLevels: Readonly<Record<string, string>> = {
-  DEBUG: "debug",
-  INFO: "info",
-  WARN: "warn",
-  ERROR: "error",
-  FATAL: "error",
-};
 
 const fields = {
   checks: shape(z.array(z.record(z.string(), z.unknown())).max(100_000), {
@@ -95,7 +87,7 @@ export const chimneySection = section(
   },
   {
     nodeLegacy: {
-      logLevel: { names: ["CHIMNEY_LOG_LEVEL"], read: (value) => logLevels[value.toUpperCase()] ?? "info" },
+      logLevel: { names: ["CHIMNEY_LOG_LEVEL"], read: (value) => goLogLevel(value.toUpperCase()) },
     },
   },
 );

@@ -18,17 +18,8 @@ import {
   text,
   url,
 } from "../../kit/config/fields.ts";
-import { commaList, goFlag, goInteger, goPort } from "../../kit/config/legacy.ts";
+import { commaList, goFlag, goInteger, goLogLevel, goPort } from "../../kit/config/legacy.ts";
 import { settingsProblems } from "./settings.ts";
-
-/** The predecessor's own words for how much to log. */
-const logLevels: Readonly<Record<string, string>> = {
-  DEBUG: "debug",
-  INFO: "info",
-  WARN: "warn",
-  ERROR: "error",
-  FATAL: "error",
-};
 
 /** Seconds of Graphite's units, which it knows by how they begin. */
 const unitForms: readonly [RegExp, number][] = [
@@ -297,7 +288,7 @@ export const houndSection = section(
   {
     nodeLegacy: {
       listen: { names: ["HOUND_HTTP_PORT"], read: goPort },
-      logLevel: { names: ["HOUND_LOG_LEVEL"], read: (value) => logLevels[value.toUpperCase()] ?? "info" },
+      logLevel: { names: ["HOUND_LOG_LEVEL"], read: (value) => goLogLevel(value.toUpperCase()) },
     },
   },
 );
