@@ -378,6 +378,29 @@ describe("plans", () => {
       expect(() => planned(table)).toThrow(words);
   });
 
+  test("a wrong value is told with its key, what was given, and what is wanted", () => {
+    for (const [table, words] of [
+      [{ failure_ratio: 2 }, "failure_ratio: cannot use 2: wanted 1 at most"],
+      [{ min_samples: 1.5 }, "min_samples: cannot use 1.5: wanted a whole number"],
+      [{ window: 10 }, 'window: cannot use 10: wanted a duration such as "30s"'],
+      // Every 0 s would be without a pause.
+      [{ resolve: "0s" }, 'resolve: Cannot use "0s": wanted 1s to 30d'],
+      [{ dial: "3m" }, 'dial: Cannot use "3m": wanted 1ms to 2m'],
+      [{ check: "1ms" }, "check: wanted 10ms or more, or 0s for none"],
+      [{ balance: "x" }, 'balance: cannot use "x": wanted one of "least-connections", "hash", "first"'],
+      [{ upstreams: ["nohost"] }, 'upstreams.0: Cannot parse address "nohost": wanted "host:port"'],
+      [{ upstreams: [{ name: "x" }] }, "upstreams.0.address: it is missing: wanted an address such as"],
+      [{ upstreams: [7] }, "upstreams.0: cannot use 7: wanted an address such as"],
+      [{ accept_proxy: [] }, "accept_proxy: cannot use []: wanted 1 or more in the list"],
+      [{ upstream_tls: 5 }, "upstream_tls: cannot use 5: wanted true or false or a table"],
+      [{ upstream_tls: { verify: "no" } }, 'upstream_tls.verify: cannot use "no": wanted true or false'],
+      [{ widow: "1s" }, 'there is no key "widow": did you mean "window"?'],
+      [{ name: "x".repeat(500) }, `name: cannot use "${"x".repeat(99)}…: wanted letters`],
+    ] as const)
+      expect(() => planned(table)).toThrow(words);
+    expect(() => planned({ max_connections: 1e30 })).toThrow(/^[^;]+$/);
+  });
+
   test("whatever stands in a table, it is a plan or a SyntaxError", () => {
     fc.assert(
       fc.property(fc.jsonValue(), (table) => {

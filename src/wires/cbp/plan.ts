@@ -8,6 +8,7 @@ import { type Address, formatAddress, parseAddress } from "../../kit/config/addr
 import { parseDuration } from "../../kit/config/units.ts";
 import { type BreakerSettings, failureKinds } from "./breaker.ts";
 import type { LimitSettings } from "./limits.ts";
+import { problemsOf } from "./plan-problem.ts";
 import { type EdgePlan, edgeOf, edgeShape, type OriginationPlan } from "./tls/edge-plan.ts";
 
 /** How an upstream is picked among those that may be tried. */
@@ -70,16 +71,20 @@ export interface ProxyPlan extends LimitSettings {
 /** What a table may leave out. */
 export type ProxyDefaults = Omit<ProxyPlan, "name" | "listen" | "upstreams">;
 
-const duration = z.string().transform((text, context) => {
-  try {
-    return parseDuration(text);
-  } catch (thrown) {
-    if (!(thrown instanceof SyntaxError)) throw thrown;
-    context.addIssue(thrown.message);
+/** A duration, in the bounds that the option of the section has that it stands for. */
+const duration = (least = "0s", most = "365d") =>
+  z.string({ error: 'wanted a duration such as "30s"' }).transform((text, context) => {
+    try {
+      const ms = parseDuration(text);
+      if (ms >= parseDuration(least) && ms <= parseDuration(most)) return ms;
+      context.addIssue(`Cannot use "${text}": wanted ${least} to ${most}`);
+    } catch (thrown) {
+      if (!(thrown instanceof SyntaxError)) throw thrown;
+      context.addIssue(thrown.message);
+    }
     return z.NEVER;
-  }
-});
-const address = z.string().transform((text, context) => {
+  });
+const address = z.string({ error: 'wanted an address such as "127.0.0.1:4100"' }).transform((text, context) => {
   try {
     return parseAddress(text);
   } catch (thrown) {
@@ -88,7 +93,7 @@ const address = z.string().transform((text, context) => {
     return z.NEVER;
   }
 });
-const count = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
+const count = z.number().int().min(0);
 const above = z.number().int().min(1).max(1_000_000);
 
 const upstreamShape = z.union([
@@ -111,18 +116,18 @@ const tableShape = z.strictObject({
   refuse_with: z.string().max(65_536).optional(),
   failure_ratio: z.number().min(0).max(1).optional(),
   min_samples: above.optional(),
-  window: duration.optional(),
+  window: duration("1ms", "1d").optional(),
   window_buckets: z.number().int().min(1).max(1000).optional(),
   failures: z.array(z.enum(failureKinds)).optional(),
-  backoff: duration.optional(),
+  backoff: duration("1ms", "1d").optional(),
   backoff_factor: z.number().min(1).max(100).optional(),
-  backoff_max: duration.optional(),
+  backoff_max: duration("1ms", "1d").optional(),
   probes: above.optional(),
   probe_successes: above.optional(),
-  ramp: duration.optional(),
+  ramp: duration("0s", "1d").optional(),
   users_probe: z.boolean().optional(),
-  check: duration.optional(),
-  check_timeout: duration.optional(),
+  check: duration("0s", "1d").optional(),
+  check_timeout: duration("1ms", "1d").optional(),
   check_path: z
     .string()
     .regex(/^\/[^\s]*$/, "wanted a path such as /healthz")
@@ -132,20 +137,22 @@ const tableShape = z.strictObject({
   max_per_client: count.optional(),
   rate: count.optional(),
   rate_per_client: count.optional(),
-  queue: count.optional(),
-  queue_wait: duration.optional(),
-  dial: duration.optional(),
-  slow_connect: duration.optional(),
-  first_byte: duration.optional(),
-  idle: duration.optional(),
-  keep_alive: duration.optional(),
+  queue: count.max(1_000_000).optional(),
+  queue_wait: duration("1ms", "1h").optional(),
+  dial: duration("1ms", "2m").optional(),
+  slow_connect: duration("0s", "2m").optional(),
+  first_byte: duration("0s", "1d").optional(),
+  idle: duration().optional(),
+  keep_alive: duration("0s", "1d").optional(),
   healthy_bytes: above.optional(),
-  healthy: duration.optional(),
-  resolve: duration.optional(),
+  healthy: duration("0s", "1d").optional(),
+  resolve: duration("1s", "30d").optional(),
   eject_after: count.optional(),
-  eject: duration.optional(),
+  eject: duration("0s", "30d").optional(),
   ...edgeShape,
 });
+
+const keys = Object.keys(tableShape.shape);
 
 /** Tables that cannot be used: everything that is wrong with them, a sentence each. */
 export class PlanError extends SyntaxError {
@@ -167,7 +174,7 @@ export function plansIn(tables: readonly unknown[], defaults: ProxyDefaults): Pr
     const read = tableShape.safeParse(table);
     if (!read.success) {
       const place = `proxies: number ${position + 1} cannot be used`;
-      problems.push(...read.error.issues.map(({ message, path }) => `${place}: ${path.join(".") || "it"}: ${message}`));
+      for (const problem of problemsOf(read.error.issues, table, keys)) problems.push(`${place}: ${problem}`);
       return [];
     }
     const { listen, name } = read.data;
@@ -198,11 +205,7 @@ export function checkPlan(plan: ProxyPlan): void {
   };
   if (!plan.breaker.usersProbe && plan.check === undefined)
     fail("users_probe = false needs check, or nobody would ever probe");
-  if (plan.breaker.windowMs < 1) fail("window: wanted 1ms or more");
-  if (plan.breaker.backoffMs < 1) fail("backoff: wanted 1ms or more");
-  if (plan.dialMs < 1) fail("dial: wanted 1ms or more");
-  if (plan.check && (plan.check.everyMs < 10 || plan.check.timeoutMs < 1))
-    fail("check: wanted 10ms or more, and a timeout");
+  if (plan.check && plan.check.everyMs < 10) fail("check: wanted 10ms or more, or 0s for none");
   if (plan.check?.httpPath !== undefined && plan.edge.sendHeader)
     fail("check_path sends no PROXY header, which send_proxy has the upstream wait for: wanted check alone");
   if (plan.upstreams.every(({ isFallback }) => isFallback)) fail("wanted an upstream that is no fallback");
