@@ -3,7 +3,8 @@
  * bytes, and publishers. Does one thing by its words and prints what came of it as one line of JSON.
  *
  *   fanout <address> <subscribe path> <publish path> <clients> <frame bytes> <rounds> <burst> <content>
- *   idle <address> <path> <clients>           prints a line when all stand, and holds them until its input ends
+ *   idle <address> <path> <clients> <said>    prints a line when all stand, have said that and were answered once for
+ *                                             each of its lines, and holds them until its input ends
  *   push <endpoint> <count> <bytes>           messages of two frames by PUSH
  *   tell <bind endpoint> <count> <bytes>      the same by PUB, to whoever subscribes
  */
@@ -61,6 +62,11 @@ function open(address: string, path: string, told: (wire: Wire, count: number) =
   });
 }
 
+/** A text frame, masked with zeroes, as long as its length fits into seven bits. */
+function masked(payload: Buffer): Buffer {
+  return Buffer.concat([Buffer.from([0x81, 0x80 | payload.length, 0, 0, 0, 0]), payload]);
+}
+
 /** Opens many, some at a time. */
 async function openMany(
   address: string,
@@ -94,9 +100,7 @@ async function fanout() {
   });
   const publisher = await open(address, publishPath, () => undefined);
   const payload = Buffer.from(content);
-  // Masked with zeroes, as long as its length fits into seven bits.
-  const one = Buffer.concat([Buffer.from([0x81, 0x80 | payload.length, 0, 0, 0, 0]), payload]);
-  const message = Buffer.concat(Array.from({ length: bursts }, () => one));
+  const message = Buffer.concat(Array.from({ length: bursts }, () => masked(payload)));
   const times: number[] = [];
   for (let round = 0; round < Number(rounds) + 3; round++) {
     missing = count * bursts;
@@ -127,8 +131,19 @@ async function fanout() {
 }
 
 async function idle() {
-  const [address = "", path = "", clients] = words;
-  const sockets = await openMany(address, path, Number(clients), () => undefined);
+  const [address = "", path = "", clients, said = ""] = words;
+  const sockets: Bun.Socket<Wire>[] = [];
+  let missing = 0;
+  while (sockets.length < Number(clients)) {
+    const batch = await openMany(address, path, Math.min(100, Number(clients) - sockets.length), () => void missing--);
+    sockets.push(...batch);
+    for (const line of said === "" ? [] : said.split("\n")) {
+      // One answer each, which is too short to come in pieces.
+      missing = batch.length;
+      for (const socket of batch) socket.write(masked(Buffer.from(line)));
+      while (missing > 0) await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
   process.stdout.write(`${JSON.stringify({ open: sockets.length })}\n`);
   for await (const chunk of Bun.stdin.stream()) if (chunk.length === 0) break;
   return { open: sockets.length };

@@ -35,10 +35,10 @@ export async function run(effort: Effort): Promise<BenchTable[]> {
 }
 
 /** A token that stays good; each is for a user of its own, as browsers have. */
-function pathOf(user: string): string {
+function pathOf(user: string, door = "socket"): string {
   const atSeconds = Math.floor(Date.now() / 1000);
   const fields = { user, subPrefix: "bench", pubPrefix: "bench", atSeconds, salt: "1", address: "127.0.0.1" };
-  return `/socket/?token=${signToken(fields, secret)}`;
+  return `/${door}/?token=${signToken(fields, secret)}`;
 }
 
 async function startWindsock(more: readonly string[] = []): Promise<ChildNode> {
@@ -153,34 +153,45 @@ async function fanOut(counts: readonly number[], rounds: number, turns: number):
   };
 }
 
+/** What a connection says before it is idle, by door: one line each, answered one by one. */
+const helloOf = {
+  socket: "",
+  connect: '{"id":1,"connect":{}}\n{"id":2,"subscribe":{"topics":["bench"]}}',
+};
+
 async function idleMemory(count: number): Promise<BenchTable> {
-  await using node = await startWindsock();
-  const path = pathOf("bench");
-  {
-    // What the first connections cost is not theirs: code that is compiled, buffers that stay.
-    await using warm = await startLoad(["idle", node.url.slice(7), path, 100]);
-    await warm.first();
+  const rows: BenchTable["rows"] = [];
+  for (const door of ["socket", "connect"] as const) {
+    await using node = await startWindsock();
+    const words = ["idle", node.url.slice(7), pathOf("bench", door)];
+    {
+      // What the first connections cost is not theirs: code that is compiled, buffers that stay.
+      await using warm = await startLoad([...words, 100, helloOf[door]]);
+      await warm.first();
+    }
+    await pause(1000);
+    const before = residentBytes(node.pid);
+    await using held = await startLoad([...words, count, helloOf[door]]);
+    const { open } = await held.first();
+    await pause(2000);
+    const after = residentBytes(node.pid);
+    const each = (after - before) / (open ?? count);
+    rows.push({
+      door: `/${door}/`,
+      connections: open ?? 0,
+      "before MiB": (before / 2 ** 20).toFixed(1),
+      "with them MiB": (after / 2 ** 20).toFixed(1),
+      "KiB each": (each / 1024).toFixed(2),
+      // With few connections what the runtime takes ahead weighs more.
+      goal: count < 10_000 ? "at most 4, with 10,000" : each <= 4096 ? "at most 4: met" : "at most 4: missed",
+    });
   }
-  await pause(1000);
-  const before = residentBytes(node.pid);
-  await using held = await startLoad(["idle", node.url.slice(7), path, count]);
-  const { open } = await held.first();
-  await pause(2000);
-  const after = residentBytes(node.pid);
-  const each = (after - before) / (open ?? count);
   return {
     title: "Idle websockets",
-    rows: [
-      {
-        connections: open ?? 0,
-        "before MiB": (before / 2 ** 20).toFixed(1),
-        "with them MiB": (after / 2 ** 20).toFixed(1),
-        "KiB each": (each / 1024).toFixed(2),
-        // With few connections what the runtime takes ahead weighs more.
-        goal: count < 10_000 ? "at most 4, with 10,000" : each <= 4096 ? "at most 4: met" : "at most 4: missed",
-      },
+    rows,
+    notes: [
+      "Resident memory; what the kernel keeps for sockets is not in it. At /connect/ each has said connect and subscribed to a topic.",
     ],
-    notes: ["Resident memory; what the kernel keeps for sockets is not in it."],
   };
 }
 
