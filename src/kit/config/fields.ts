@@ -7,13 +7,13 @@ import type { ZodType } from "zod";
 
 import { type Address, formatAddress, parseAddress } from "./address.ts";
 import type { Field } from "./declaration.ts";
-import { declare, type FieldOptions, lineOf, refuse } from "./form.ts";
+import { declare, type FieldOptions, lineOf, linesOf, refuse } from "./form.ts";
 import { commaList } from "./legacy.ts";
 import { formatDuration, formatSize, parseDuration, parseSize } from "./units.ts";
 
 /** One line of text. `accepts` may narrow it; say in `wanted` to what. */
 export function text<Default extends string | undefined = undefined>(
-  options: FieldOptions<Default> & { accepts?: (text: string) => boolean } = {},
+  options: FieldOptions<Default> & { accepts?: (text: string) => boolean; hasLines?: boolean } = {},
 ): Field<string | (Default & undefined)> {
   const wanted = options.wanted ?? "a line of text";
   return declare<string, Default>(
@@ -22,7 +22,7 @@ export function text<Default extends string | undefined = undefined>(
       example: "some text",
       wanted,
       read(raw) {
-        const value = lineOf(raw, wanted);
+        const value = options.hasLines ? linesOf(raw, wanted) : lineOf(raw, wanted);
         return (options.accepts?.(value) ?? true) ? value : refuse(raw, wanted);
       },
     },
@@ -247,9 +247,12 @@ export function list<Value>(
   );
 }
 
-/** Text that is never shown. Its key with `_file` added names a file to read it from instead. */
+/**
+ * Text that is never shown. Its key with `_file` added names a file to read it from instead. With `hasLines` it may have
+ * several, as keys in PEM do.
+ */
 export function secret<Default extends string | undefined = undefined>(
-  options: FieldOptions<Default> & { minLength?: number } = {},
+  options: FieldOptions<Default> & { minLength?: number; hasLines?: boolean } = {},
 ): Field<string | (Default & undefined)> {
   const minLength = options.minLength ?? 0;
   const wanted = options.wanted ?? (minLength > 0 ? `text of at least ${minLength} characters` : "a line of text");

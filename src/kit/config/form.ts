@@ -76,3 +76,10 @@ export function lineOf(raw: unknown, wanted: string): string {
   if (typeof raw !== "string" || control.test(raw)) return refuse(raw, wanted);
   return raw;
 }
+
+/** The same with line breaks. */
+export function linesOf(raw: unknown, wanted: string): string {
+  if (typeof raw !== "string") return refuse(raw, wanted);
+  for (const line of raw.split(/\r?\n/)) if (control.test(line)) refuse(raw, wanted);
+  return raw;
+}

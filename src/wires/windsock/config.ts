@@ -81,8 +81,9 @@ const fields = {
   mercurePublisherKey: secret({
     summary:
       "With what tokens of publishers are signed that speak the Mercure protocol: a secret (HS256), or a public key in PEM (RS256, ES256, EdDSA); its door opens with both keys.",
+    hasLines: true,
   }),
-  mercureSubscriberKey: secret({ summary: "The same for its subscribers." }),
+  mercureSubscriberKey: secret({ summary: "The same for its subscribers.", hasLines: true }),
   mercureAnonymous: flag({ summary: "Mercure's subscribers without a token hear public updates." }),
   mercureSubscriptions: flag({ summary: "Mercure's subscriptions are listed, and told of, to tokens that cover it." }),
   link: choice(["none", "direct", "nats", "redis"], {

@@ -1,9 +1,14 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { generateKeyPairSync, sign } from "node:crypto";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 
 import fc from "fast-check";
 
+import { loadConfig } from "../../../kit/config/load.ts";
 import { Fault } from "../../../kit/fault.ts";
+import { windsockSection } from "../config.ts";
 import { signClaims } from "../doors/jwt.ts";
 import { verifyingKeyOf } from "../doors/public-key.ts";
 import { until } from "../links/link-fixture.ts";
@@ -423,4 +428,27 @@ test("forms and tokens: whatever comes, a reading or a Fault", () => {
   });
   expect(shown({ Cookie: "x=1; mercureAuthorization=b" })).toEqual({ text: "b", by: "cookie" });
   expect(shown({})).toBeUndefined();
+});
+
+test("options: a public key stands in a file of its own, and what is wrong with one is said by its name", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "warren-windsock-"));
+  try {
+    const path = join(folder, "public.pem");
+    const problemsOf = async (pem: string) => {
+      writeFileSync(path, pem);
+      const environment = {
+        WARREN_WINDSOCK_MERCURE_PUBLISHER_KEY_FILE: path,
+        WARREN_WINDSOCK_MERCURE_SUBSCRIBER_KEY: "a secret",
+      };
+      const config = await loadConfig({ sections: [windsockSection], flags: [], environment });
+      return config.problems.map(({ message }) => message);
+    };
+    const { privateKey, publicKey } = generateKeyPairSync("ed25519");
+    expect(await problemsOf(publicKey.export({ type: "spki", format: "pem" }).toString())).toEqual([]);
+    const [secret] = await problemsOf(privateKey.export({ type: "pkcs8", format: "pem" }).toString());
+    expect(secret).toContain("mercure_publisher_key cannot be taken: it is a private key");
+    expect((await problemsOf("-----BEGIN PUBLIC KEY-----\nx\n"))[0]).toContain("mercure_publisher_key");
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 });
