@@ -1,8 +1,9 @@
 /**
  * A line of JSON for each connection, in a file. Lines are written together once a second, and the file is opened anew
- * each time, so that it can be moved away. What comes faster than it can be written is counted and left out.
+ * each time, so that it can be moved away. What comes faster than it can be written is counted and left out. What a full disk
+ * took of a line stands in a line of its own.
  */
-import { appendFile } from "node:fs/promises";
+import { type FileHandle, open } from "node:fs/promises";
 
 import type { Clock } from "../../kit/clock.ts";
 import { reasonOf } from "../../kit/fault.ts";
@@ -57,7 +58,7 @@ export class AccessLog {
     if (this.#lines.length === 0) return;
     const lines = this.#lines;
     this.#lines = [];
-    this.#writing = appendFile(this.#path, lines.join("")).then(
+    this.#writing = this.#append(lines.join("")).then(
       () => {
         this.#failure = "";
       },
@@ -68,6 +69,20 @@ export class AccessLog {
     );
     await this.#writing;
   }
+
+  async #append(text: string): Promise<void> {
+    const hasFailed = this.#failure !== "";
+    await using file = await open(this.#path, hasFailed ? "a+" : "a");
+    const isTorn = hasFailed && !(await endsWithLine(file));
+    await file.appendFile(isTorn ? `\n${text}` : text);
+  }
+}
+
+async function endsWithLine(file: FileHandle): Promise<boolean> {
+  const { size } = await file.stat();
+  if (size === 0) return true;
+  const { buffer } = await file.read(Buffer.alloc(1), 0, 1, size - 1);
+  return buffer[0] === 10;
 }
 
 /** The line of a connection, with its line end. Times in ms. */
