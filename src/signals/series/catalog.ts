@@ -59,9 +59,17 @@ export class Catalog {
   #files: string[] = [];
   #changed = new Set<StoredSeries>();
   #removed: number[] = [];
+  #saving: Promise<void> | undefined;
+  #next: Promise<void> | undefined;
 
   /** Reads what was saved; `damaged` is told of files with something unreadable in them. */
-  load(disk: Disk, schemas: Schemas, nowSeconds: number, damaged: (path: string, bytes: number) => void): void {
+  async load(
+    disk: Disk,
+    schemas: Schemas,
+    nowSeconds: number,
+    damaged: (path: string, bytes: number) => void,
+  ): Promise<void> {
+    for (const name of disk.list(folder)) if (name.startsWith("new-")) await disk.remove(`${folder}/${name}`);
     const rows = new Map<number, Row>();
     this.#files = disk
       .list(folder)
@@ -146,12 +154,49 @@ export class Catalog {
     return count;
   }
 
-  /** Makes all changes so far durable. Throws the disk's error; then nothing is lost, and it can be called again. */
-  async save(disk: Disk): Promise<void> {
+  /**
+   * Makes all changes so far durable. Rejects with the disk's error; then nothing is lost, and it can be called again.
+   * One is written at a time: a whole one names what was there when it began, and takes the files before it away. All who
+   * ask meanwhile share the one after it.
+   */
+  save(disk: Disk): Promise<void> {
+    if (!this.#saving) {
+      this.#saving = this.#save(disk).finally(() => {
+        this.#saving = undefined;
+      });
+      return this.#saving;
+    }
+    this.#next ??= this.#saving
+      .catch(() => undefined)
+      .then(() => {
+        this.#next = undefined;
+        return this.save(disk);
+      });
+    return this.#next;
+  }
+
+  async #save(disk: Disk): Promise<void> {
     if (this.#changed.size === 0 && this.#removed.length === 0) return;
     const whole = this.#files.length >= filesMax;
     const changed = [...this.#changed];
-    const removed = [...this.#removed];
+    const removed = this.#removed;
+    this.#changed = new Set();
+    this.#removed = [];
+    try {
+      await this.#saveThese(disk, whole, changed, removed);
+    } catch (thrown) {
+      for (const series of changed) if (!series.gone) this.#changed.add(series);
+      this.#removed.push(...removed);
+      throw thrown;
+    }
+  }
+
+  async #saveThese(
+    disk: Disk,
+    whole: boolean,
+    changed: readonly StoredSeries[],
+    removed: readonly number[],
+  ): Promise<void> {
     const rows = (whole ? [...this.#byPath.values()] : changed).map(({ id, path, changedSeconds, schema }): Row => [
       id,
       path,
@@ -169,9 +214,13 @@ export class Catalog {
       frames.push(frame(new TextEncoder().encode(JSON.stringify(content))));
     }
     const saved = [`${folder}/${number}.copy`, `${folder}/${number}.names`];
-    for (const path of saved) await this.#write(disk, path, frames);
-    for (const series of changed) this.#changed.delete(series);
-    this.#removed.splice(0, removed.length);
+    try {
+      for (const path of saved) await this.#write(disk, path, frames);
+    } catch (thrown) {
+      // A copy alone would be read at the next start, after what undid it may have been written anew without it.
+      for (const path of saved) await disk.remove(path).catch(() => undefined);
+      throw thrown;
+    }
     const old = whole ? this.#files : [];
     this.#files = whole ? saved : [...this.#files, ...saved];
     for (const path of old) await disk.remove(path);
@@ -187,12 +236,12 @@ export class Catalog {
       } finally {
         await file.close();
       }
+      await disk.rename(draft, path);
     } catch (thrown) {
       // What there is of it would only take the room that is missing.
       await disk.remove(draft).catch(() => undefined);
       throw thrown;
     }
-    await disk.rename(draft, path);
   }
 
   #enter(id: number, path: string, schema: Schema, changedSeconds: number): StoredSeries {
@@ -220,5 +269,5 @@ export class Catalog {
 interface SavedFrame {
   next: number;
   rows: Row[];
-  removed: number[];
+  removed: readonly number[];
 }

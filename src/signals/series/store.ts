@@ -469,7 +469,7 @@ export class SeriesStore {
 
   async #load(): Promise<void> {
     const nowSeconds = Math.floor(this.#clock.now() / 1000);
-    this.#catalog.load(this.#disk, this.#schemas, nowSeconds, (path, bytes) =>
+    await this.#catalog.load(this.#disk, this.#schemas, nowSeconds, (path, bytes) =>
       this.#trouble(`${path} is damaged (${bytes} bytes), its copy is used`),
     );
     await this.#table.load();
