@@ -27,6 +27,7 @@ import type { NodeLink } from "./node-link.ts";
 import { type Batch, Outbox } from "./outbox.ts";
 import { type LogStanding, SharedOrder } from "./shared-order.ts";
 import type { RevocationList } from "./shared-revocations.ts";
+import { keepUp } from "./upkeep.ts";
 
 /** What the link stands on. */
 export interface NatsLinkParts {
@@ -52,10 +53,9 @@ export interface NatsLinkParts {
   times?: MeshTimes;
 }
 
-const firstPauseMs = 100;
-const longestPauseMs = 2000;
 const answerMs = 3000;
-const openMs = 5000;
+/** What was published before is read within this time, or while one works already. */
+const fillMs = 5000;
 /** The stream is looked at this often, for one that was replaced behind our back. */
 const lookEveryMs = 2000;
 const streamNotFound = 10_059;
@@ -66,13 +66,11 @@ const marginBytes = 2048;
 /** Opens the link. Resolves when NATS was reached and read, or after five seconds without that: it is tried on. */
 export async function openNatsLink(parts: NatsLinkParts): Promise<NodeLink> {
   const { clock, hub, log, prefix, usesStream } = parts;
-  const over = new AbortController();
   const order = new SharedOrder(hub, parts.keep);
   const outbox = new Outbox(clock, parts.patienceMs);
   const run = crypto.randomUUID();
   const subjects = { log: `${prefix}.log`, nodes: `${prefix}.nodes` };
   let connection: NatsConnection | undefined;
-  let failure: string | undefined = "NATS was not reached yet";
   let maxPayloadBytes = usualPayloadBytes;
 
   const mesh = new Mesh({
@@ -120,8 +118,7 @@ export async function openNatsLink(parts: NatsLinkParts): Promise<NodeLink> {
     return usesStream ? outbox.add(envelope) : mesh.carry(envelope);
   };
 
-  const { promise: firstFill, resolve: filled } = Promise.withResolvers<void>();
-  const liveByStream = async (to: NatsConnection, signal: AbortSignal): Promise<void> => {
+  const liveByStream = async (to: NatsConnection, signal: AbortSignal, stands: () => void): Promise<void> => {
     const manager = await jetstreamManager(to, { timeout: answerMs });
     const { newest, ...rest } = await standing(manager);
     const from = order.begin({ newest, ...rest });
@@ -143,9 +140,8 @@ export async function openNatsLink(parts: NatsLinkParts): Promise<NodeLink> {
       },
     });
     try {
-      await Promise.race([isFilled, sleep(clock, openMs, signal)]);
-      failure = undefined;
-      filled();
+      await Promise.race([isFilled, sleep(clock, fillMs, signal)]);
+      stands();
       const looking = async () => {
         while (!signal.aborted) {
           await sleep(clock, lookEveryMs, signal);
@@ -167,11 +163,7 @@ export async function openNatsLink(parts: NatsLinkParts): Promise<NodeLink> {
       messages.stop();
     }
   };
-  /** Works until something fails. */
-  const live = async (): Promise<void> => {
-    const ending = new AbortController();
-    const stop = () => ending.abort();
-    over.signal.addEventListener("abort", stop, { once: true });
+  const live = async (ending: AbortController, stands: () => void): Promise<void> => {
     // Coming back is our own affair, so that nothing is read on a way that changed unseen.
     const to = await connect({
       servers: [...parts.servers],
@@ -180,7 +172,7 @@ export async function openNatsLink(parts: NatsLinkParts): Promise<NodeLink> {
       pingInterval: 5000,
       maxPingOut: 2,
     });
-    void to.closed().then(stop);
+    void to.closed().then(() => ending.abort());
     maxPayloadBytes = to.info?.max_payload ?? usualPayloadBytes;
     try {
       const ears = to.subscribe(subjects.nodes, {
@@ -192,52 +184,34 @@ export async function openNatsLink(parts: NatsLinkParts): Promise<NodeLink> {
       connection = to;
       mesh.met();
       log.info("NATS carries messages between nodes", { server: to.getServer() });
-      if (usesStream) await liveByStream(to, ending.signal);
+      if (usesStream) await liveByStream(to, ending.signal, stands);
       else {
-        failure = undefined;
-        filled();
+        stands();
         await new Promise<void>((resolve) => ending.signal.addEventListener("abort", () => resolve(), { once: true }));
       }
       ears.unsubscribe();
     } finally {
       connection = undefined;
-      ending.abort();
-      over.signal.removeEventListener("abort", stop);
       await to.close();
     }
   };
-  const keepAlive = async (): Promise<void> => {
-    let pauseMs = firstPauseMs;
-    while (!over.signal.aborted) {
-      const sinceMs = clock.monotonicMs();
-      try {
-        await live();
-        failure = "the connection to NATS was lost";
-      } catch (thrown) {
-        failure = reasonOf(thrown);
-      }
-      if (over.signal.aborted) return;
-      log.warn("NATS, which carries messages between nodes, is away; trying again", { reason: failure });
-      if (clock.monotonicMs() - sinceMs > longestPauseMs) pauseMs = firstPauseMs;
-      await sleep(clock, pauseMs, over.signal);
-      pauseMs = Math.min(longestPauseMs, pauseMs * 2);
-    }
-  };
-  const living = keepAlive();
-  await Promise.race([firstFill, sleep(clock, openMs, over.signal)]);
+  const upkeep = keepUp({ clock, log, name: "NATS", live });
+  await upkeep.begun;
 
   return {
     kind: "nats",
     carrier: { carry },
-    state: () => ({ isUp: connection !== undefined && failure === undefined, failure, nodes: mesh.nodes() }),
+    state() {
+      const { failure } = upkeep;
+      return { isUp: connection !== undefined && failure === undefined, failure, nodes: mesh.nodes() };
+    },
     async stop() {
       mesh.stop();
       outbox.close();
       await connection
         ?.flush()
         .catch((thrown: unknown) => log.debug("The farewell did not leave", { reason: reasonOf(thrown) }));
-      over.abort();
-      await living;
+      await upkeep.stop();
     },
   };
 }

@@ -16,6 +16,7 @@ import type { NodeLink } from "./node-link.ts";
 import { type Batch, Outbox } from "./outbox.ts";
 import { type LogStanding, SharedOrder } from "./shared-order.ts";
 import type { RevocationList } from "./shared-revocations.ts";
+import { keepUp } from "./upkeep.ts";
 
 /** What the link stands on. */
 export interface RedisLinkParts {
@@ -38,13 +39,10 @@ export interface RedisLinkParts {
   times?: MeshTimes;
 }
 
-const firstPauseMs = 100;
-const longestPauseMs = 2000;
 const readAtOnce = 500;
 const blockMs = 500;
 /** An answer that takes longer does not come. */
 const answerMs = 5000;
-const openMs = 5000;
 /** Batches are known again for so long. */
 const rememberSeconds = 3600;
 
@@ -80,7 +78,6 @@ return {epoch, redis.call('HGET', KEYS[2], 'newest'), first[1] and first[1][1] o
 /** Opens the link. Resolves when Redis was reached and read, or after five seconds without that: it is tried on. */
 export async function openRedisLink(parts: RedisLinkParts): Promise<NodeLink> {
   const { clock, hub, log, patienceMs, prefix, url } = parts;
-  const over = new AbortController();
   const order = new SharedOrder(hub, parts.keep);
   const outbox = new Outbox(clock, patienceMs);
   const run = crypto.randomUUID();
@@ -88,7 +85,6 @@ export async function openRedisLink(parts: RedisLinkParts): Promise<NodeLink> {
   const keys = { stream: `{${prefix}}:log`, state: `{${prefix}}:state`, origin: `{${prefix}}:origin:${run}` };
   const channel = `{${prefix}}:nodes`;
   let writer: RedisClient | undefined;
-  let failure: string | undefined = "Redis was not reached yet";
 
   const mesh = new Mesh({
     hub,
@@ -150,16 +146,11 @@ export async function openRedisLink(parts: RedisLinkParts): Promise<NodeLink> {
     outbox.done(batch);
   };
 
-  const { promise: firstFill, resolve: filled } = Promise.withResolvers<void>();
-  /** Works until something fails. */
-  const live = async (): Promise<void> => {
-    const ending = new AbortController();
+  const live = async (ending: AbortController, stands: () => void): Promise<void> => {
     const clients: RedisClient[] = [];
-    const stop = () => ending.abort();
-    over.signal.addEventListener("abort", stop, { once: true });
     const connect = async (): Promise<RedisClient> => {
       const client = new RedisClient(url, { autoReconnect: false, connectionTimeout: answerMs });
-      client.onclose = stop;
+      client.onclose = () => ending.abort();
       clients.push(client);
       await client.connect();
       return client;
@@ -175,8 +166,7 @@ export async function openRedisLink(parts: RedisLinkParts): Promise<NodeLink> {
         if ((await readSome(reader, 0)) === 0) break;
       }
       writer = hand;
-      failure = undefined;
-      filled();
+      stands();
       mesh.met();
       log.info("Redis carries messages between nodes", { stream: keys.stream });
       const reading = async () => {
@@ -193,42 +183,22 @@ export async function openRedisLink(parts: RedisLinkParts): Promise<NodeLink> {
       await Promise.race([reading(), writing()]);
     } finally {
       writer = undefined;
-      ending.abort();
-      over.signal.removeEventListener("abort", stop);
       for (const client of clients) client.close();
     }
   };
-  const keepAlive = async (): Promise<void> => {
-    let pauseMs = firstPauseMs;
-    while (!over.signal.aborted) {
-      const sinceMs = clock.monotonicMs();
-      try {
-        await live();
-        failure = "the connection to Redis was lost";
-      } catch (thrown) {
-        failure = reasonOf(thrown);
-      }
-      if (over.signal.aborted) return;
-      log.warn("Redis, which carries messages between nodes, is away; trying again", { reason: failure });
-      if (clock.monotonicMs() - sinceMs > longestPauseMs) pauseMs = firstPauseMs;
-      await sleep(clock, pauseMs, over.signal);
-      pauseMs = Math.min(longestPauseMs, pauseMs * 2);
-    }
-  };
-  const living = keepAlive();
-  await Promise.race([firstFill, sleep(clock, openMs, over.signal)]);
+  const upkeep = keepUp({ clock, log, name: "Redis", live });
+  await upkeep.begun;
 
   return {
     kind: "redis",
     carrier: { carry: (envelope) => outbox.add(envelope) },
-    state: () => ({ isUp: writer !== undefined, failure, nodes: mesh.nodes() }),
+    state: () => ({ isUp: writer !== undefined, failure: upkeep.failure, nodes: mesh.nodes() }),
     async stop() {
       mesh.stop();
       outbox.close();
       // The farewell has to leave before the connection does.
       await sleep(clock, 20);
-      over.abort();
-      await living;
+      await upkeep.stop();
     },
   };
 }
