@@ -142,6 +142,35 @@ path = "${path}"
     run("mount", "-o", "remount,rw", path);
   });
 
+  test("mountwatch: inodes that run out, a place of an odd name, and a mount that another hides", async () => {
+    const path = join(folder, `odd "name" <b> \\040`);
+    const [outer, inner] = [join(folder, "outer"), join(folder, "outer", "inner")];
+    if (!mountSmall(path) || !mountSmall(outer) || !mountSmall(inner)) return;
+    const table = (at: string) => `[[mountwatch.mounts]]\npath = ${JSON.stringify(at)}\n`;
+    const config = `[mountwatch]\ninterval = "1s"\nfind = false\nwrite = true\n${table(path)}${table(inner)}`;
+    await using node = await startChild({ words: ["mountwatch"], config });
+    await until("both are well", async () => {
+      const all = await Promise.all([path, inner].map((at) => seenOf(node, at)));
+      return all.every((seen) => seen?.condition === "good" && seen.isMounted);
+    });
+    for (let count = 0; count < 200; count++) {
+      try {
+        writeFileSync(join(path, `f${count}`), "");
+      } catch (thrown) {
+        expect(String(thrown)).toContain("ENOSPC");
+        break;
+      }
+    }
+    await until("it is told", async () => (await reasonOf(node, path)).includes("no space or no inode is left"));
+    expect(await reasonOf(node, path)).toMatch(/Inodes: 100 %.* used, 0 left/);
+    expect(readdirSync(path).filter((name) => !name.startsWith("f"))).toEqual([]);
+    expect(await (await fetch(`${node.url}/`)).text()).toContain("odd &quot;name&quot; &lt;b&gt; \\040");
+    mountSmall(outer);
+    await until("it is missed", async () => (await seenOf(node, inner))?.isMounted === false);
+    mkdirSync(inner);
+    await until("it is a folder now", async () => (await reasonOf(node, inner)).includes("Nothing is mounted here"));
+  });
+
   test("mountwatch: a file system that never answers costs one folder, not the program, nor its end", async () => {
     const silent = join(folder, "silent");
     if (!mountSilent(silent)) return;

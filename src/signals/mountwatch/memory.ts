@@ -30,11 +30,11 @@ export interface MemoryFile {
 /** The memories in `folder`. What cannot be read is nothing remembered, and logged. */
 export function memoryFile(folder: string, log: Logger): MemoryFile {
   const path = join(folder, "seen.json");
-  let newest: string | undefined;
+  let newest: ReadonlyMap<string, Memory> | undefined;
   let writing: Promise<void> | undefined;
   const run = async (): Promise<void> => {
     while (newest !== undefined) {
-      const text = newest;
+      const text = `${JSON.stringify(Object.fromEntries(newest), undefined, 1)}\n`;
       newest = undefined;
       try {
         await replaceFile(path, text);
@@ -55,7 +55,7 @@ export function memoryFile(folder: string, log: Logger): MemoryFile {
       }
     },
     write(memories) {
-      newest = `${JSON.stringify(Object.fromEntries(memories), undefined, 1)}\n`;
+      newest = memories;
       writing ??= run();
     },
     flush: () => writing ?? Promise.resolve(),

@@ -31,6 +31,44 @@ describe("parseMountTable", () => {
     expect(mounts.filter(({ mountPoint }) => mountPoint === "/mnt/nas").map(({ fsType }) => fsType)).toEqual(["ext4"]);
   });
 
+  test("parseMountTable: what no path leads to any more is no mount", () => {
+    // As the kernel had it: b on the first a, a second a over it; two on c; a folder above d mounted later; e removed.
+    const points = parseMountTable(
+      `43 42 254:0 / / rw - ext4 /dev/vda rw
+63 43 0:39 / /m/a rw - tmpfs x rw
+64 63 0:40 / /m/a/b rw - tmpfs y rw
+70 64 0:49 / /m/a/b/in rw - tmpfs y rw
+65 63 0:41 / /m/a rw - tmpfs z rw
+66 43 0:42 / /m/c rw - tmpfs w rw
+67 66 0:43 / /m/c rw - tmpfs w2 rw
+71 67 0:44 / /m/c/on rw - tmpfs w3 rw
+68 43 254:0 /etc /m/s\\040p\\012n rw - ext4 /dev/vda rw
+80 43 0:60 / /d/inner rw - tmpfs x rw
+81 43 0:61 / /d rw - tmpfs x rw
+82 43 0:62 / /m/e//deleted rw - tmpfs x rw
+90 91 0:63 / /circle rw - tmpfs x rw
+91 90 0:63 / /circle/on rw - tmpfs x rw
+`,
+    ).map(({ device, mountPoint }) => `${device} ${mountPoint}`);
+    expect(points).toEqual([
+      "254:0 /",
+      "0:41 /m/a",
+      "0:43 /m/c",
+      "0:44 /m/c/on",
+      "254:0 /m/s p\nn",
+      "0:61 /d",
+      "0:63 /circle",
+      "0:63 /circle/on",
+    ]);
+  });
+
+  test("parseMountTable: a hundred thousand mounts on one place are read in a moment", () => {
+    const lines = Array.from({ length: 100_000 }, (_, at) => `${at + 1} ${at} 0:${at} / /deep rw - tmpfs x rw`);
+    const startedMs = performance.now();
+    expect(parseMountTable(lines.join("\n")).map(({ device }) => device)).toEqual(["0:99999"]);
+    expect(performance.now() - startedMs).toBeLessThan(5000);
+  });
+
   test("realMounts: disks and network mounts, each device once; no pictures, no kernel's own", () => {
     expect(realMounts(parseMountTable(table)).map(({ mountPoint }) => mountPoint)).toEqual([
       "/",

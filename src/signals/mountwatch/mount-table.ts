@@ -22,15 +22,22 @@ export interface Wanted {
   readonly isReadOnly: boolean;
 }
 
-/** Reads `/proc/self/mountinfo`; lines of another form are left out. Of several at one place the last one covers the others. */
+/**
+ * Reads `/proc/self/mountinfo`; lines of another form are left out, and so are mounts that no path leads to, for another
+ * covers them or a folder above them. Of several at one place the last one covers the others.
+ */
 export function parseMountTable(text: string): Mount[] {
   const mounts = new Map<string, Mount>();
-  for (const line of text.split("\n")) {
-    const [before = "", after = ""] = line.split(" - ");
+  const lines = text.split("\n").map((line) => line.split(" - "));
+  const isHidden = hiddenTeller(lines.map(([before = ""]) => before.split(" ")));
+  for (const [position, [before = "", after = ""]] of lines.entries()) {
+    if (isHidden(position)) continue;
     const [, , device, , mountPoint, options] = before.split(" ");
     const [fsType, source, superOptions] = after.split(" ");
     if (device === undefined || mountPoint === undefined || options === undefined || !fsType) continue;
     const point = unescaped(mountPoint);
+    // What it lay on was removed: no path leads there.
+    if (point.endsWith("//deleted")) continue;
     mounts.delete(point);
     mounts.set(point, {
       device,
@@ -41,6 +48,47 @@ export function parseMountTable(text: string): Mount[] {
     });
   }
   return [...mounts.values()];
+}
+
+/**
+ * Tells of each line of the table whether its mount is out of reach. A mount lies on another, its parent; it is hidden
+ * when the parent is, when a later one lies on the parent's very place, or when a sibling lies above it in the tree.
+ */
+function hiddenTeller(rows: readonly (readonly string[])[]): (position: number) => boolean {
+  const positions = new Map<string, number>();
+  /** By parent: the places that its children cover, each with the last that does. */
+  const covers = new Map<string, Map<string, number>>();
+  for (const [position, [id = "", parent = "", , , place]] of rows.entries()) {
+    if (place === undefined) continue;
+    positions.set(id, position);
+    const covered = covers.get(parent);
+    if (covered) covered.set(place, position);
+    else covers.set(parent, new Map([[place, position]]));
+  }
+  const known = new Map<number, boolean>();
+  const isHidden = (position: number): boolean => {
+    const before = known.get(position);
+    if (before !== undefined) return before;
+    // A table in which mounts lie on each other in a circle hides nothing.
+    known.set(position, false);
+    const [, parent = "", , , place = ""] = rows[position] ?? [];
+    const above = positions.get(parent);
+    const siblings = covers.get(parent);
+    const parentPlace = above === undefined ? undefined : rows[above]?.[4];
+    let found = above !== undefined && above !== position && isHidden(above);
+    for (let at = place; !found && at !== ""; at = at.slice(0, at.lastIndexOf("/"))) {
+      const other = siblings?.get(at);
+      // Of two on one place the later; of one above the other the upper, for the lower was there first.
+      found = other !== undefined && other !== position && (at !== place || other > position) && at !== parentPlace;
+    }
+    if (!found && parentPlace !== undefined && parentPlace !== place) {
+      const over = siblings?.get(parentPlace);
+      found = over !== undefined && over !== position;
+    }
+    known.set(position, found);
+    return found;
+  };
+  return isHidden;
 }
 
 /** Reads fstab: what is mounted at a start, with a place of its own. */

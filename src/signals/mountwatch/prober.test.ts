@@ -84,6 +84,14 @@ describe("createProber", () => {
     await until("nothing is stuck", () => prober.stuck() === 0);
   });
 
+  test("createProber: a process that says its word and then cannot end is not waited for", async () => {
+    const script = `echo '{"kind":"failed","code":"EIO"}'; exec >&- sleep 60`;
+    const prober = createProber({ clock: systemClock, timeoutMs: 300, command: () => ["/bin/sh", "-c", script] });
+    const startedMs = performance.now();
+    expect(await prober.look("/any", false)).toEqual({ kind: "hung", afterMs: 300 });
+    expect(performance.now() - startedMs).toBeLessThan(5000);
+  });
+
   test("createProber: as long as one hangs no other is started for the same folder; other folders are looked at", async () => {
     const started = join(folder, "started");
     mkdirSync(started);

@@ -63,7 +63,8 @@ export function createProber({ clock, command = usual, timeoutMs }: ProberOption
       const waiting = new AbortController();
       const stop = () => waiting.abort();
       signal?.addEventListener("abort", stop, { once: true });
-      const said = new Response(child.stdout).text();
+      // The word of a process that then cannot end is not waited for either: what it closes may hang, too.
+      const said = Promise.all([new Response(child.stdout).text(), gone]).then(([text]) => text);
       const text = await Promise.race([said, sleep(clock, timeoutMs, waiting.signal)]);
       waiting.abort();
       signal?.removeEventListener("abort", stop);
@@ -74,7 +75,6 @@ export function createProber({ clock, command = usual, timeoutMs }: ProberOption
         await Promise.race([gone, sleep(clock, 200)]);
         return { kind: "hung", afterMs: timeoutMs };
       }
-      await gone;
       return read(text);
     },
   };

@@ -24,7 +24,18 @@ const mounted = parseMountTable(
   "27 1 8:1 / / rw - ext4 /dev/sda1 rw\n28 27 8:2 / /mnt/a rw - xfs /dev/sdb1 rw\n29 27 8:3 / /mnt/b rw - xfs /dev/sdc1 rw\n",
 );
 
-function fixture(options: { find?: boolean; remembered?: ReadonlyMap<string, Memory>; onlyOriginal?: boolean } = {}) {
+const usual = watchedIn([{ path: "/mnt/a", metric: "sata1" }, { path: "/mnt/b" }], defaults);
+
+function fixture(
+  options: {
+    find?: boolean;
+    paths?: number;
+    lookMs?: number;
+    parallel?: number;
+    remembered?: ReadonlyMap<string, Memory>;
+    onlyOriginal?: boolean;
+  } = {},
+) {
   const clock = new ManualClock();
   const points: Point[] = [];
   const changes: string[] = [];
@@ -34,7 +45,15 @@ function fixture(options: { find?: boolean; remembered?: ReadonlyMap<string, Mem
     kept: new Map(),
   };
   const looks: string[] = [];
-  const configured = watchedIn([{ path: "/mnt/a", metric: "sata1" }, { path: "/mnt/b" }], defaults);
+  let looking = 0;
+  let lookingMost = 0;
+  const configured =
+    options.paths === undefined
+      ? usual
+      : watchedIn(
+          Array.from({ length: options.paths }, (_, at) => ({ path: `/m/${at}` })),
+          defaults,
+        );
   const rounds = new Rounds({
     clock,
     log: createLog({ level: "error", format: "json", clock, write: () => undefined }),
@@ -43,6 +62,16 @@ function fixture(options: { find?: boolean; remembered?: ReadonlyMap<string, Mem
       stuck: () => 0,
       look(path) {
         looks.push(path);
+        const { lookMs } = options;
+        if (lookMs !== undefined) {
+          lookingMost = Math.max(lookingMost, ++looking);
+          return new Promise((resolve) => {
+            clock.schedule(lookMs, () => {
+              looking--;
+              resolve(seen);
+            });
+          });
+        }
         const answer = state.answers[path] ?? seen;
         return answer.kind === "hung" ? new Promise(() => undefined) : Promise.resolve(answer);
       },
@@ -52,12 +81,12 @@ function fixture(options: { find?: boolean; remembered?: ReadonlyMap<string, Mem
     onlyOriginal: options.onlyOriginal ?? true,
     intervalMs: minuteMs,
     watched: (mounts, fstab) => (options.find ? withFound(configured, mounts, fstab, defaults) : configured),
-    parallel: 4,
+    parallel: options.parallel ?? 4,
     remembered: options.remembered ?? new Map(),
     remember: (memories) => (state.kept = new Map(memories)),
     changed: (path, from, verdict) => void changes.push(`${path} ${from}>${verdict.condition}`),
   });
-  return { clock, points, changes, state, looks, rounds };
+  return { clock, points, changes, state, looks, rounds, lookingMost: () => lookingMost };
 }
 
 describe("Rounds", () => {
@@ -113,6 +142,42 @@ describe("Rounds", () => {
     clock.advance(10 * minuteMs);
     expect(looks.filter((path) => path === "/mnt/a").length).toBe(1);
     expect(looks.filter((path) => path === "/mnt/b").length).toBe(11);
+  });
+
+  test("Rounds: where looks take longer than the interval no more are made at a time, and each folder has its turn", () => {
+    const { clock, looks, lookingMost, rounds } = fixture({ paths: 1000, lookMs: 2000 });
+    rounds.start();
+    clock.advance(60 * minuteMs);
+    expect(lookingMost()).toBe(4);
+    const counts = new Map<string, number>();
+    for (const path of looks) counts.set(path, (counts.get(path) ?? 0) + 1);
+    expect(counts.size).toBe(1000);
+    expect(Math.max(...counts.values()) - Math.min(...counts.values())).toBeLessThan(3);
+  });
+
+  test("Rounds: looks that hang for ever take no turn from others, with one look at a time", () => {
+    const { clock, looks, rounds, state } = fixture({ paths: 10, parallel: 1 });
+    for (const path of ["/m/0", "/m/3", "/m/9"]) state.answers[path] = { kind: "hung", afterMs: 1 };
+    rounds.start();
+    clock.advance(60 * minuteMs);
+    for (const path of ["/m/0", "/m/3", "/m/9"]) expect(looks.filter((one) => one === path).length).toBe(1);
+    expect(looks.filter((path) => path === "/m/8").length).toBeGreaterThan(50);
+  });
+
+  test("Rounds: of folders that come and go for years only the newest are remembered", () => {
+    const { clock, rounds, state } = fixture({ find: true });
+    rounds.start();
+    for (let day = 0; day < 3000; day++) {
+      const place = `/mnt/of-day-${day}`;
+      state.mounts = [
+        ...mounted,
+        { device: `9:${day}`, mountPoint: place, fsType: "xfs", source: "/dev/sdx", isReadOnly: false },
+      ];
+      clock.advance(minuteMs);
+    }
+    expect(state.kept.size).toBeLessThan(1010);
+    expect(state.kept.has("/mnt/of-day-2999")).toBe(true);
+    expect(state.kept.has("/mnt/a")).toBe(true);
   });
 
   test("Rounds: mounts that are found come and go with the table; ours beside the predecessor's metric", () => {

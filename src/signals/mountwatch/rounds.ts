@@ -1,6 +1,7 @@
 /**
  * The rounds: at the start and then in every interval all folders are looked at, several at once, judged against what
- * was known, and told. A folder whose look hangs delays no other, and no round waits for the one before it.
+ * was known, and told. A folder whose look hangs delays no other, and no round waits for the one before it; but where
+ * looks take longer than the interval, of thousands of folders or on a slow machine, no more are made at a time.
  * What has been seen (that a place was a mount, that it could be written to, since when it is as it is) survives a
  * restart in a small file.
  */
@@ -66,12 +67,19 @@ interface Folder extends FolderView {
   isLooking: boolean;
 }
 
+/** So many folders that are no longer watched are remembered, those that changed last. */
+const goneMax = 1000;
+
 /** Looks at everything, again and again. */
 export class Rounds {
   readonly #parts: RoundsParts;
   readonly #memories: Map<string, Memory>;
   readonly #stopping = new AbortController();
   #folders = new Map<string, Folder>();
+  /** Folders that are still to be looked at. */
+  readonly #queue = new Map<Folder, Wanted | undefined>();
+  /** When the look of each worker began. */
+  readonly #looks = new Set<{ sinceMs: number }>();
   #cancel = () => {};
 
   constructor(parts: RoundsParts) {
@@ -102,8 +110,10 @@ export class Rounds {
 
   /** One round; resolves when every folder that does not hang was looked at. */
   async round(): Promise<void> {
-    const { clock, machine, parallel } = this.#parts;
+    const { clock, machine } = this.#parts;
     const [mounts, fstab] = await Promise.all([machine.mounts(), machine.fstab()]);
+    const mountsAt = new Map(mounts.map((mount) => [mount.mountPoint, mount]));
+    const wantedAt = new Map(fstab.map((wanted) => [wanted.mountPoint, wanted]));
     const folders = new Map<string, Folder>();
     for (const watched of this.#parts.watched(mounts, fstab)) {
       const { path } = watched;
@@ -119,20 +129,34 @@ export class Rounds {
         isLooking: false,
       };
       folder.watched = watched;
-      folder.mount = mounts.find(({ mountPoint }) => mountPoint === path);
+      folder.mount = mountsAt.get(path);
       folder.under = folder.mount ? undefined : mountOf(mounts, path);
       folders.set(path, folder);
     }
     this.#folders = folders;
-    const queue = [...folders.values()].filter(({ isLooking }) => !isLooking).values();
-    const worker = async (): Promise<void> => {
-      for (const folder of queue) {
-        if (this.#stopping.signal.aborted) return;
-        const wanted = fstab.find(({ mountPoint }) => mountPoint === folder.watched.path);
-        await this.#look(folder, wanted);
-      }
-    };
-    await Promise.all(Array.from({ length: parallel }, worker));
+    for (const folder of this.#queue.keys())
+      if (folders.get(folder.watched.path) !== folder) this.#queue.delete(folder);
+    for (const folder of folders.values())
+      if (!folder.isLooking) this.#queue.set(folder, wantedAt.get(folder.watched.path));
+    await Promise.all(Array.from({ length: this.#free() }, () => this.#work()));
+  }
+
+  /** How many looks may begin. One that is under way since a round ago hangs, and is not counted. */
+  #free(): number {
+    const { clock, intervalMs, parallel } = this.#parts;
+    const sinceMs = clock.monotonicMs() - intervalMs;
+    const busy = [...this.#looks].filter((look) => look.sinceMs > sinceMs).length;
+    return Math.max(0, parallel - busy);
+  }
+
+  async #work(): Promise<void> {
+    for (const [folder, wanted] of this.#queue) {
+      if (this.#stopping.signal.aborted) return;
+      this.#queue.delete(folder);
+      const look = { sinceMs: this.#parts.clock.monotonicMs() };
+      this.#looks.add(look);
+      await this.#look(folder, wanted).finally(() => this.#looks.delete(look));
+    }
   }
 
   async #look(folder: Folder, wanted: Wanted | undefined): Promise<void> {
@@ -178,6 +202,14 @@ export class Rounds {
     this.#memories.set(path, after);
     sink.send(pointsOf(watched, answer, verdict, { prefix, onlyOriginal, at: now }));
     if (hasChanged) changed(path, before.condition, verdict);
-    if (!Bun.deepEquals(before, after)) remember(this.#memories);
+    if (Bun.deepEquals(before, after)) return;
+    this.#forgetGone();
+    remember(this.#memories);
+  }
+  #forgetGone(): void {
+    if (this.#memories.size <= this.#folders.size + goneMax) return;
+    const gone = [...this.#memories].filter(([path]) => !this.#folders.has(path));
+    gone.sort(([, one], [, other]) => other.sinceAt - one.sinceAt);
+    for (const [path] of gone.slice(goneMax)) this.#memories.delete(path);
   }
 }

@@ -87,12 +87,37 @@ describe("verdictOf", () => {
     expect(verdictOf(watched, unnumbered, mount, undefined, never).condition).toBe("good");
   });
 
+  test("verdictOf: a bound for full that lies below the one for nearly full counts by itself", () => {
+    const at = (usedBytes: number) =>
+      verdictOf(
+        { ...watched, fullShare: 0.5 },
+        { ...seen, usedBytes, availableBytes: 1000 - usedBytes, freeInodes: 90 },
+        mount,
+        undefined,
+        never,
+      );
+    expect([at(499).condition, at(500).condition, at(850).condition]).toEqual(["good", "bad", "bad"]);
+  });
+
+  test("verdictOf: a single file that is mounted is no failure where it was merely found", () => {
+    const file: ProbeAnswer = { kind: "failed", code: "ENOTDIR" };
+    expect(verdictOf({ ...watched, isFound: true }, file, mount, undefined, never)).toMatchObject({
+      condition: "good",
+      isBroken: false,
+    });
+    expect(verdictOf(watched, file, mount, undefined, never).reasons).toEqual(["It is no folder"]);
+    expect(verdictOf({ ...watched, isFound: true }, file, undefined, wanted, never).isBroken).toBe(true);
+  });
+
   test("verdictOf: errors, silence and a failed test write are broken, each in words", () => {
     const reason = (answer: ProbeAnswer) => verdictOf(watched, answer, mount, undefined, never).reasons[0];
     expect(reason({ kind: "failed", code: "ESTALE" })).toBe("The server no longer knows this mount: mount it again");
     expect(reason({ kind: "failed", code: "ELOOP" })).toBe("It cannot be read: ELOOP");
     expect(reason({ kind: "hung", afterMs: 10_000 })).toBe("No answer within 10 s: the disk or its server hangs");
     expect(reason({ ...seen, writeMs: 1, writeFailure: "EROFS" })).toBe("The test write failed: EROFS");
+    expect(reason({ ...seen, writeMs: 1, writeFailure: "ENOSPC" })).toBe(
+      "The test write failed: no space or no inode is left",
+    );
     expect(reason({ ...seen, writeMs: 1, writeFailure: "DIFFERENT" })).toBe("What was written reads back differently");
   });
 });

@@ -61,6 +61,12 @@ const codes: Readonly<Record<string, string>> = {
   ETIMEDOUT: "The server of this mount does not answer",
 };
 
+const writeCodes: Readonly<Record<string, string>> = {
+  EEXIST: "The test write found a file of its name that is not its own",
+  ENOSPC: "The test write failed: no space or no inode is left",
+  EDQUOT: "The test write failed: the quota of this program is used up",
+};
+
 /** Judges a look. `mount` is what the kernel has at exactly that place, `wanted` what fstab says of it. */
 export function verdictOf(
   watched: Watched,
@@ -72,6 +78,10 @@ export function verdictOf(
   if (answer.kind === "hung") {
     const reasons = [`No answer within ${formatSpan(answer.afterMs)}: the disk or its server hangs`];
     return { condition: "bad", reasons, isBroken: true, isMounted: mount !== undefined };
+  }
+  if (answer.kind === "failed" && answer.code === "ENOTDIR" && watched.isFound && mount !== undefined) {
+    // Containers get single files mounted, such as /etc/hosts.
+    return { condition: "good", reasons: ["A single file that is mounted"], isBroken: false, isMounted: true };
   }
   if (answer.kind === "failed") {
     const reasons = [codes[answer.code] ?? `It cannot be read: ${answer.code}`];
@@ -102,9 +112,7 @@ export function verdictOf(
     broken.push(
       answer.writeFailure === "DIFFERENT"
         ? "What was written reads back differently"
-        : answer.writeFailure === "EEXIST"
-          ? "The test write found a file of its name that is not its own"
-          : `The test write failed: ${answer.writeFailure}`,
+        : (writeCodes[answer.writeFailure] ?? `The test write failed: ${answer.writeFailure}`),
     );
   }
   // As df counts: of what is there for others than root.
@@ -138,6 +146,6 @@ function judgeShare(
   into: { bad: string[]; warn: string[] },
   left: string,
 ): void {
-  if (share === undefined || share < nearlyFullShare) return;
+  if (share === undefined || share < Math.min(fullShare, nearlyFullShare)) return;
   (share >= fullShare ? into.bad : into.warn).push(`${what}: ${formatShare(share)} used, ${left}`);
 }

@@ -50,6 +50,44 @@ describe("what is watched", () => {
     ]);
   });
 
+  test("watchedIn: names that no Graphite takes, two of one name, and bounds the wrong way round are refused", () => {
+    const problem = (...entries: object[]) => {
+      try {
+        watchedIn(entries, defaults);
+        return "";
+      } catch (thrown) {
+        return thrown instanceof SyntaxError ? thrown.message : String(thrown);
+      }
+    };
+    for (const metric of ["a b", "a\nstats.b 1 1", "a\t", "\u0000", ""])
+      expect(problem({ path: "/a", metric })).toBe("Cannot use the mounts: 0.metric: wanted a name without space");
+    expect(problem({ path: "/mnt/a" }, { path: "/mnt_a" })).toBe(
+      'Cannot watch "/mnt/a" and "/mnt_a" under one metric, "mnt_a": name one of them with metric',
+    );
+    expect(problem({ path: "/mnt/a" }, { path: "/mnt/a" })).toContain("it stands twice");
+    expect(problem({ path: "/a", full: 80, nearly_full: 90 })).toContain('nearly_full of "/a" is 90, above full, 80');
+    expect(problem({ path: "/a", full: 101 })).toContain("0.full: wanted percent from 1 to 100");
+    expect(problem({ path: "/a", full: 80 })).toBe("");
+    expect(() => readOriginal('{"mounts":[{"path":"/a","metric":"a 1 1\\nb"}]}', "c.json", defaults)).toThrow(
+      "mounts.0.metric: wanted a name without space",
+    );
+  });
+
+  test("withFound: no two have one name, whatever the paths, and what is no text is left out", () => {
+    const at = (mountPoint: string, device: string) => ({
+      device,
+      mountPoint,
+      fsType: "xfs",
+      source: "/dev/sda",
+      isReadOnly: false,
+    });
+    const mounts = [at("/a b", "1"), at("/a_b", "2"), at("/a\nb", "3"), at("/c\ufffd", "4"), at("/x", "5")];
+    const found = withFound(watchedIn([{ path: "/other", metric: "x" }], defaults), mounts, [], defaults);
+    expect(found.map(({ path }) => path)).toEqual(["/other", "/a\nb", "/a b", "/a_b", "/x"]);
+    expect(new Set(found.map(({ metric }) => metric)).size).toBe(5);
+    expect(found.every(({ metric }) => /^[\w-]+$/.test(metric))).toBe(true);
+  });
+
   test("metricOf: any path has a name without dots", () => {
     expect(["/", "/mnt/sata 1", "/srv/a.b/"].map(metricOf)).toEqual(["root", "mnt_sata_1", "srv_a_b"]);
   });

@@ -26,7 +26,8 @@ export interface Watched {
 /** What a folder gets that says nothing itself. */
 export type WatchDefaults = Pick<Watched, "write" | "fullShare" | "nearlyFullShare" | "slowMs">;
 
-const percent = z.number().min(1).max(100);
+const percentWords = "wanted percent from 1 to 100";
+const percent = z.number(percentWords).min(1, percentWords).max(100, percentWords);
 
 /** A folder as it stands in the configuration. */
 export const watchedShape = z.strictObject({
@@ -35,7 +36,11 @@ export const watchedShape = z.strictObject({
     .min(1)
     .max(4096)
     .regex(/^\/[^\0\n\r]*$/, 'wanted a path that begins with "/"'),
-  metric: z.string().min(1).max(500).optional(),
+  metric: z
+    .string()
+    .max(500)
+    .regex(/^[^\s\p{C}]+$/u, "wanted a name without space")
+    .optional(),
   mounted: z.boolean().optional(),
   writable: z.boolean().optional(),
   write: z.boolean().optional(),
@@ -43,8 +48,11 @@ export const watchedShape = z.strictObject({
   nearly_full: percent.optional(),
 });
 
+/** What the predecessor would have sent as a line of its own, or as part of another field, goes to no Graphite. */
+const sendable = z.string().regex(/^[^\s\p{C}]*$/u, "wanted a name without space");
+
 const originalShape = z.object({
-  mounts: z.array(z.object({ path: z.string().min(1), metric: z.string().default("") })).max(10_000),
+  mounts: z.array(z.object({ path: z.string().min(1), metric: sendable.default("") })).max(10_000),
 });
 
 /** Reads configured folders. Throws SyntaxError. */
@@ -62,6 +70,21 @@ export function watchedIn(raw: unknown, defaults: WatchDefaults): Watched[] {
     slowMs: defaults.slowMs,
     isFound: false,
   }));
+  for (const [position, { full, nearly_full: nearly, path }] of read.data.entries()) {
+    if (full !== undefined && nearly !== undefined && nearly > full)
+      throw new SyntaxError(
+        `Cannot use the mounts: ${position}: nearly_full of "${path}" is ${nearly}, above full, ${full}`,
+      );
+  }
+  const names = new Map<string, string>();
+  for (const { metric, path } of watched) {
+    const other = names.get(metric);
+    if (other !== undefined && other !== path)
+      throw new SyntaxError(
+        `Cannot watch "${other}" and "${path}" under one metric, "${metric}": name one of them with metric`,
+      );
+    names.set(metric, path);
+  }
   return onceEach(watched);
 }
 
@@ -100,15 +123,18 @@ export function withFound(
     ...realMounts(mounts).map(({ mountPoint }) => mountPoint),
     ...fstab.filter(isRealWanted).map(({ mountPoint }) => mountPoint),
   ]);
+  const known = new Set(configured.map(({ path }) => path));
+  const taken = new Set(configured.map(({ metric }) => metric));
   const found = [...paths]
-    .filter((path) => !configured.some((watched) => watched.path === path))
+    // A name that is no text cannot be looked at from here.
+    .filter((path) => !known.has(path) && !path.includes("\ufffd"))
     .sort()
     .map((path): Watched => ({
       ...defaults,
       // Nobody asked for writing to what was merely found.
       write: false,
       path,
-      metric: metricOf(path),
+      metric: freeMetricOf(path, taken),
       mounted: undefined,
       writable: undefined,
       isFound: true,
@@ -119,6 +145,15 @@ export function withFound(
 /** The name of a path in Graphite: `/mnt/sata 1` is `mnt_sata_1`, `/` is `root`. */
 export function metricOf(path: string): string {
   return path.replaceAll(/[^A-Za-z0-9_-]+/g, "_").replaceAll(/^_+|_+$/g, "") || "root";
+}
+
+/** The same, with digits of the path behind it where another has that name. */
+function freeMetricOf(path: string, taken: Set<string>): string {
+  const plain = metricOf(path);
+  const digits = new Bun.CryptoHasher("sha1").update(path).digest("hex").slice(0, 8);
+  const metric = taken.has(plain) ? `${plain}_${digits}` : plain;
+  taken.add(metric);
+  return metric;
 }
 
 function onceEach(watched: readonly Watched[]): Watched[] {
