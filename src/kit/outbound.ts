@@ -10,6 +10,7 @@ import { isIP } from "node:net";
 
 import type { Clock } from "./clock.ts";
 import { Fault, reasonOf } from "./fault.ts";
+import { acceptedCodings, decodedBody } from "./http/content-coding.ts";
 import { isPublicAddress } from "./public-address.ts";
 
 /** Looks a host up; the addresses in the order in which they are tried. */
@@ -63,6 +64,8 @@ interface Sending {
   keepalive: boolean;
   headers: Headers;
   signal: AbortSignal;
+  /** Unpacked here: the runtime would unpack all that it has received at once. */
+  decompress: false;
   tls: { rejectUnauthorized: boolean; serverName?: string };
   body?: string;
 }
@@ -177,6 +180,7 @@ async function connect(
   const addresses = await addressesOf(host, options, signal);
   const headers = new Headers(parts.headers);
   if (!headers.has("host")) headers.set("Host", at.host);
+  if (!headers.has("accept-encoding")) headers.set("Accept-Encoding", acceptedCodings);
   if (at.username !== "" && !headers.has("authorization")) {
     const pair = `${decodeURIComponent(at.username)}:${decodeURIComponent(at.password)}`;
     headers.set("Authorization", `Basic ${Buffer.from(pair).toString("base64")}`);
@@ -196,6 +200,7 @@ async function connect(
         keepalive: false,
         headers,
         signal,
+        decompress: false,
         tls: { rejectUnauthorized: options.verifyTls ?? true, ...(isIP(host) ? {} : { serverName: host }) },
         ...(parts.body === undefined ? {} : { body: parts.body }),
       });
@@ -215,7 +220,8 @@ const unsent = new Set(["ECONNREFUSED", "EHOSTUNREACH", "ENETUNREACH", "EADDRNOT
 async function readBody(response: Response, maxBytes: number): Promise<{ bytes: Uint8Array; isCut: boolean }> {
   const chunks: Uint8Array[] = [];
   let size = 0;
-  for await (const chunk of response.body ?? []) {
+  if (response.body === null) return { bytes: new Uint8Array(), isCut: false };
+  for await (const chunk of decodedBody(response.body, response.headers.get("content-encoding"))) {
     const room = maxBytes - size;
     chunks.push(chunk.length > room ? chunk.subarray(0, room) : chunk);
     size += chunk.length;
@@ -253,6 +259,11 @@ const sentences: Readonly<Record<string, string>> = {
   ENETUNREACH: "Network not reachable",
   ENOTFOUND: "Name not known",
   EAI_AGAIN: "Name server did not answer",
+  Malformed_HTTP_Response: "The answer is no HTTP",
+  EPROTO: "The server does not speak TLS",
+  ERR_SSL_WRONG_VERSION_NUMBER: "The server does not speak TLS",
+  Z_DATA_ERROR: "The answer cannot be unpacked",
+  Z_BUF_ERROR: "The answer cannot be unpacked: it ends too early",
   CERT_HAS_EXPIRED: "Certificate has expired",
   CERT_NOT_YET_VALID: "Certificate is not valid yet",
   DEPTH_ZERO_SELF_SIGNED_CERT: "Certificate is self-signed",
