@@ -1,18 +1,10 @@
 import { expect, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 
 import { openTokens, tokensPath } from "../auth/tokens.ts";
 import { systemClock } from "../clock.ts";
-import { section } from "../config/declaration.ts";
-import { loadConfig } from "../config/load.ts";
-import { nodeSection } from "../config/node.ts";
-import { type LogEntry, silentLog } from "../log.ts";
-import { type Node, startNode } from "../node.ts";
-import { systemRandom } from "../random.ts";
-import type { Service, ServiceEntry } from "../service.ts";
-import { type Socket, type SocketTopics, widestSettings } from "./socket.ts";
+import { silentLog } from "../log.ts";
+import { startSocketNode } from "../testing/socket-node.ts";
+import { type SocketTopics, widestSettings } from "./socket.ts";
 
 const settings = { maxMessageBytes: 1000, maxWaitingBytes: 100_000, idleSeconds: 60, deflate: false };
 
@@ -21,77 +13,20 @@ async function withEcho(
   options: { takesSockets: boolean },
   use: (url: string, told: string[], topics: () => SocketTopics, data: string) => Promise<void>,
 ) {
-  const data = mkdtempSync(join(tmpdir(), "warren-socket-"));
   const told: string[] = [];
-  let topics: SocketTopics | undefined;
-  const service: Service<object> = {
-    name: "echo",
-    config: section("echo", "echoes", {}),
-    ...(options.takesSockets ? { sockets: () => settings } : {}),
-    start(context) {
-      topics = context.sockets;
-      return Promise.resolve({
-        handle(_request, caller) {
-          const up = caller.upgrade?.(
-            {
-              opened: (socket: Socket) => {
-                socket.subscribe("echo/all");
-                told.push("opened");
-              },
-              received: (socket, message) => socket.send(`you said ${message.toString()}`),
-              closed: (_socket, code) => told.push(`closed ${code}`),
-            },
-            new Headers({ "X-Made-By": "echo" }),
-          );
-          return up ?? new Response("no\n", { status: 500 });
-        },
-        health: () => [],
-        workers: [],
-        stop: () => Promise.resolve(),
-      });
-    },
-  };
-  const entry: ServiceEntry = {
-    name: "echo",
-    group: "wires",
-    summary: "echoes",
-    byDefault: true,
-    load: () => Promise.resolve(service),
-  };
-  let node: Node | undefined;
-  try {
-    const config = await loadConfig({
-      sections: [nodeSection],
-      flags: Object.entries({ data, listen: "127.0.0.1:0" }).map(([key, text]) => ({
-        section: "node",
-        key,
-        text,
-        shown: key,
-      })),
-    });
-    node = await startNode({
-      options: config.get(nodeSection),
-      services: [{ entry, service, options: { enabled: true, listen: undefined } }],
-      catalogue: [entry],
-      alone: false,
-      version: "1.2.3",
-      clock: systemClock,
-      random: systemRandom,
-      log: { ...silentLog, recent: (): LogEntry[] => [] },
-    });
-    await use(
-      node.url,
-      told,
-      () => {
-        if (!topics) throw new Error("the service did not start");
-        return topics;
+  await using node = await startSocketNode({
+    sockets: options.takesSockets ? settings : undefined,
+    headers: new Headers({ "X-Made-By": "echo" }),
+    handler: () => ({
+      opened: (socket) => {
+        socket.subscribe("echo/all");
+        told.push("opened");
       },
-      data,
-    );
-  } finally {
-    await node?.stop();
-    rmSync(data, { recursive: true, force: true });
-  }
+      received: (socket, message) => void socket.send(`you said ${message.toString()}`),
+      closed: (_socket, code) => told.push(`closed ${code}`),
+    }),
+  });
+  await use(node.url, told, () => node.topics, node.folder);
 }
 
 /** A connection, its messages as they come, and its end. */

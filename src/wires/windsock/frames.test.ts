@@ -1,61 +1,18 @@
 /** The frames of RFC 6455 as a client may, and may not, send them; after the groups of Autobahn's cases. */
 import { expect, test } from "bun:test";
-import { connect, type Socket } from "node:net";
-
 import fc from "fast-check";
 
 import { until } from "../../kit/testing/child-node.ts";
+import { frame, opcodes, RawWebSocket } from "../../kit/testing/raw-websocket.ts";
 import { freshToken, listen, startWindsock, type WindsockNode } from "./node-fixture.ts";
 
-interface FrameOptions {
-  isLast?: boolean;
-  reserved?: number;
-  isMasked?: boolean;
-  /** Says so instead of the true length. */
-  length?: number;
-}
+const { binary, close, ping, pong, text } = opcodes;
 
-/** A frame of a client, masked by a fixed mask. */
-function frame(opcode: number, payload: Uint8Array | string, options: FrameOptions = {}): Buffer {
-  const { isLast = true, isMasked = true, reserved = 0 } = options;
-  const bytes = Buffer.from(payload);
-  const length = options.length ?? bytes.length;
-  const head = [(isLast ? 0x80 : 0) | (reserved << 4) | opcode];
-  const size = Buffer.alloc(length < 126 ? 0 : length < 65_536 ? 2 : 8);
-  if (size.length === 2) size.writeUInt16BE(length);
-  if (size.length === 8) size.writeBigUInt64BE(BigInt(length));
-  head.push((isMasked ? 0x80 : 0) | (size.length === 0 ? length : size.length === 2 ? 126 : 127));
-  if (!isMasked) return Buffer.concat([Buffer.from(head), size, bytes]);
-  const mask = [0x37, 0xfa, 0x21, 0x3d];
-  return Buffer.concat([
-    Buffer.from(head),
-    size,
-    Buffer.from(mask),
-    bytes.map((byte, at) => byte ^ (mask[at % 4] ?? 0)),
-  ]);
-}
-
-/** A connection by hand; what came after the handshake, and whether it is over. */
+/** A connection by hand. */
 async function open(node: WindsockNode) {
-  const { hostname, port } = new URL(node.url);
-  const socket: Socket = connect(Number(port), hostname);
-  const state = { got: Buffer.alloc(0), isOver: false };
-  socket.on("error", () => undefined);
-  socket.on("close", () => (state.isOver = true));
-  const token = freshToken("client", "nowhere", "room");
-  socket.write(
-    `GET /socket/?token=${token} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n`,
-  );
-  await new Promise<void>((resolve) => socket.once("data", () => resolve()));
-  socket.on("data", (bytes: Buffer) => (state.got = Buffer.concat([state.got, bytes])));
-  return { socket, state };
+  const state = await RawWebSocket.open(`${node.url}/socket/?token=${freshToken("client", "nowhere", "room")}`);
+  return { socket: state.socket, state };
 }
-
-const text = 1;
-const binary = 2;
-const close = 8;
-const ping = 9;
-const pong = 10;
 
 test("frames: what is right is taken, whole, however it is cut", async () => {
   await using node = await startWindsock({ max_message: "1MiB" });
