@@ -81,7 +81,7 @@ export class Channels {
       const member = channel.members.get(folded);
       if (!member) continue;
       channel.members.delete(folded);
-      channel.members.set(this.#support.fold(to), { nick: to, signs: member.signs });
+      this.add(channel.name, to, member.signs);
       names.push(channel.name);
     }
     return names;

@@ -225,6 +225,19 @@ describe("what is said", () => {
     expect(Math.max(...sent.map((line) => Buffer.byteLength(`:bot!~bot@host.example ${line}`)))).toBeGreaterThan(500);
   });
 
+  test("answers to the server go out at once, and what is said afterwards makes room for them", async () => {
+    const { connection, says, taken, time } = await up("", {
+      flood: { lineMs: 1000, bytesPerSecond: 0, burstMs: 3000 },
+    });
+    const pings = Array.from({ length: 5 }, (_, at) => `PING ${at}`);
+    says(...pings);
+    expect(taken()).toEqual(pings.map((line) => line.replace("PING", "PONG")));
+    connection.session?.say("#room", "hello");
+    expect(taken()).toEqual([]);
+    await time.advance(1000);
+    expect(taken()).toEqual(["PRIVMSG #room :hello"]);
+  });
+
   test("never is another command, whatever the text, the name and the channel", async () => {
     const made = await up("message-tags echo-message labeled-response draft/relaymsg=/", {
       flood: { lineMs: 0, bytesPerSecond: 0 },

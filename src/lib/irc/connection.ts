@@ -255,6 +255,8 @@ export class Connection {
   #send(session: Session, message: IrcMessage, isUrgent: boolean): void {
     if (this.#session !== session || !this.#wire) return;
     if (isUrgent) {
+      // The server counts these lines, too; what waits makes room for them.
+      if (session.isRegistered) this.#flood.charge(bytesOf(message), this.#options.clock.monotonicMs());
       this.#write(message);
       return;
     }
@@ -271,11 +273,7 @@ export class Connection {
     while (!this.#cancelSend) {
       const message = this.#waiting[0];
       if (!message) return;
-      const bytes = message.params.reduce(
-        (sum, param) => sum + Buffer.byteLength(param) + 1,
-        message.command.length + 3,
-      );
-      const waitMs = this.#flood.charge(bytes, clock.monotonicMs());
+      const waitMs = this.#flood.charge(bytesOf(message), clock.monotonicMs());
       if (waitMs === 0) {
         this.#waiting.shift();
         this.#write(message);
@@ -321,4 +319,9 @@ export class Connection {
     this.#dropped += this.#waiting.length;
     this.#waiting = [];
   }
+}
+
+/** About how long a message is as a line. */
+function bytesOf({ command, params }: IrcMessage): number {
+  return params.reduce((sum, param) => sum + Buffer.byteLength(param) + 1, command.length + 3);
 }

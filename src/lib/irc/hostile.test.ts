@@ -45,4 +45,6 @@ test("session: channels and nicks that a server invents have bounds", () => {
   expect(session.channels.find("#c1499")).toBeDefined();
   session.take(`:s 353 me = #c1499 :${"n".repeat(8000)} @short`);
   expect([...(session.channels.find("#c1499")?.members.keys() ?? [])]).toEqual(["me", "short"]);
+  session.take(`:short!u@h NICK ${"n".repeat(8000)}`);
+  expect([...(session.channels.find("#c1499")?.members.keys() ?? [])]).toEqual(["me"]);
 });

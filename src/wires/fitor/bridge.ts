@@ -105,7 +105,7 @@ export class Bridge {
       return;
     }
     const { formatting, maxLines } = this.#options;
-    const lines = relayedLines(words.content, { formatting, maxLines, quiet: [] });
+    const lines = relayedLines(words.content, { formatting, maxLines });
     if (lines.length === 0) return;
     this.counts.fromBus++;
     const isMessage = words.type === "message";
@@ -134,11 +134,8 @@ export class Bridge {
       );
     }
     const said = isAction ? text.slice(4) : text.replace(/^\/\//, "/");
-    const lines = relayedLines(said, {
-      formatting: this.#options.formatting,
-      maxLines: this.#options.maxLines,
-      quiet: [],
-    });
+    const { formatting, maxLines } = this.#options;
+    const lines = relayedLines(said, { formatting, maxLines });
     if (lines.length === 0) throw new Fault("invalid", "fitor/empty", "Cannot say nothing: wanted some words");
     const how = isAction ? "action" : "message";
     const outcome = room.network.say(room.channel, { nick, how, lines });

@@ -119,3 +119,18 @@ test("a kick is followed by coming back, later each time; a ban by staying away;
   says(":anna!u@h INVITE gobot #room");
   expect(joins()).toBe(after + 1);
 });
+
+test("say: what is held waits as long as time passes, wherever the clock is put; names of any language are marked and quiet", async () => {
+  const { channel, clock, enter, network, says, sent } = await stand("", { breakMentions: true });
+  sent.length = 0;
+  network.say(channel, { nick: "bob", how: "message", lines: ["one"] });
+  clock.jump(86_400_000);
+  enter();
+  expect(sent).toEqual(["PRIVMSG #room :bob: one"]);
+  says(":Ärger[1]!u@h JOIN #room");
+  expect(network.nickFor(channel, "äRGER{1}")).toBe("äRGER{1}/web");
+  expect(network.nickFor(channel, "ärgern")).toBe("ärgern");
+  sent.length = 0;
+  network.say(channel, { nick: "bob", how: "message", lines: ["ÄRGER[1] and ANNA, look"] });
+  expect(sent).toEqual(["PRIVMSG #room :bob: Ä\u200bRGER[1] and A\u200bNNA, look"]);
+});

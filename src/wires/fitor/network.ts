@@ -9,7 +9,7 @@ import type { Dial } from "../../lib/irc/dial.ts";
 import type { IrcEvent } from "../../lib/irc/event.ts";
 import type { FloodOptions } from "../../lib/irc/flood.ts";
 import type { ChannelPlan, NetworkPlan } from "./plan.ts";
-import { type NickRules, shownNick, silenced } from "./words.ts";
+import { anyCase, type NickRules, shownNick, silenced } from "./words.ts";
 
 /** Something to be said in a channel. */
 export interface Saying {
@@ -59,7 +59,7 @@ interface Place {
   reason: string;
   attempts: number;
   cancel: () => void;
-  held: { saying: Saying; at: number }[];
+  held: { saying: Saying; atMs: number }[];
   /** The server does not relay here. */
   cannotRelay: boolean;
   lastRelayed: Saying | undefined;
@@ -176,10 +176,14 @@ export class Network {
   /** How a name from the bus or the page is written: clean, and marked where somebody in the channel, or we, have it. */
   nickFor(plan: ChannelPlan, name: string): string {
     const session = this.#connection.session;
-    const fold = (nick: string) => session?.support.fold(nick) ?? nick.toLowerCase();
-    const own = new Set([session?.nick ?? "", this.plan.identity.nick].map(fold));
     const members = session?.channels.find(plan.name)?.members;
-    const isTaken = (nick: string) => own.has(fold(nick)) || members?.has(fold(nick)) === true;
+    const own = [session?.nick ?? "", this.plan.identity.nick];
+    const isTaken = (nick: string) => {
+      const wanted = this.#fold(nick);
+      if (own.some((one) => this.#fold(one) === wanted) || members?.has(wanted) === true) return true;
+      // The server knows fewer letters than people do, and the members stand under what it takes for one.
+      return !/^[\0-\x7f]*$/.test(nick) && [...(members?.keys() ?? [])].some((one) => this.#fold(one) === wanted);
+    };
     return shownNick(name, { mark: this.#parts.markNicks, isTaken });
   }
 
@@ -199,7 +203,7 @@ export class Network {
       this.#lost++;
       return "lost";
     }
-    place.held.push({ saying, at: this.#parts.clock.now() });
+    place.held.push({ saying, atMs: this.#parts.clock.monotonicMs() });
     if (place.held.length > this.#parts.hold) {
       place.held.shift();
       this.#lost++;
@@ -215,7 +219,8 @@ export class Network {
     const channel = session.channels.find(name);
     const there = [...(channel?.members.values() ?? [])].map(({ nick }) => nick);
     const quiet = breakMentions ? there : [];
-    const lines = saying.lines.map((line) => silenced(line, quiet));
+    const fold = (word: string) => this.#fold(word);
+    const lines = saying.lines.map((line) => silenced(line, quiet, fold));
     if (saying.nick === undefined) {
       for (const line of lines) session.say(name, line, { before: "[", after: "]" });
       return;
@@ -228,7 +233,7 @@ export class Network {
       return;
     }
     const nick = this.nickFor(place.plan, saying.nick);
-    const before = silenced(saying.how === "action" ? `* ${nick} ` : `${nick}: `, quiet);
+    const before = silenced(saying.how === "action" ? `* ${nick} ` : `${nick}: `, quiet, fold);
     for (const line of lines) session.say(name, line, { before });
   }
 
@@ -285,9 +290,9 @@ export class Network {
     place.cannotRelay = false;
     const sinceAt = this.#parts.lastAt(place.plan);
     if (sinceAt !== undefined) this.#connection.session?.askHistory(place.plan.name, sinceAt, askedLines);
-    const oldest = this.#parts.clock.now() - this.#parts.holdForMs;
-    for (const { at, saying } of place.held.splice(0)) {
-      if (at >= oldest) this.#speak(place, saying);
+    const oldestMs = this.#parts.clock.monotonicMs() - this.#parts.holdForMs;
+    for (const { atMs, saying } of place.held.splice(0)) {
+      if (atMs >= oldestMs) this.#speak(place, saying);
       else this.#lost++;
     }
   }
@@ -318,6 +323,12 @@ export class Network {
     if (!place || place.cannotRelay) return;
     place.cannotRelay = true;
     if (place.lastRelayed) this.#speak(place, place.lastRelayed);
+  }
+
+  /** A name as it is compared: by the server's rules, and in any case of any language. */
+  #fold(name: string): string {
+    const support = this.#connection.session?.support;
+    return anyCase((one) => support?.fold(one) ?? one)(name);
   }
 
   #place(name: string): Place | undefined {

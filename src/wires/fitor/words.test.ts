@@ -2,7 +2,8 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 
-import { cleanNick, formatContent, readContent, relayedLines, shownNick, silenced } from "./words.ts";
+import { foldName } from "../../lib/irc/isupport.ts";
+import { anyCase, cleanNick, formatContent, readContent, relayedLines, shownNick, silenced } from "./words.ts";
 
 const seed = 20_261_122;
 
@@ -60,7 +61,7 @@ describe("cleanNick", () => {
 });
 
 describe("relayedLines", () => {
-  const rules = { formatting: "remove", maxLines: 3, quiet: [] } as const;
+  const rules = { formatting: "remove", maxLines: 3 } as const;
 
   test("splits at every kind of line end, drops empty lines, and says how many it left out", () => {
     expect(relayedLines("a\r\n\nb\rc\u2028d\u0085e", rules)).toEqual(["a", "b", "c", "(2 more lines)"]);
@@ -84,6 +85,19 @@ describe("relayedLines", () => {
   });
 });
 
+test("silenced: nicks are the same in any case, of any language, and as the server folds them", () => {
+  const fold = anyCase((name) => foldName(name, "rfc1459"));
+  const nicks = ["Ärger", "tom[away]", "𝒟ora", "e\u0301mil"];
+  expect(silenced("ÄRGER: TOM{AWAY}, 𝒟ORA and Émil; ärgern", nicks, fold)).toBe(
+    "Ä\u200bRGER: T\u200bOM{AWAY}, 𝒟\u200bORA and É\u200bmil; ärgern",
+  );
+  expect(silenced("e\u0301mil", nicks, fold)).toBe("e\u0301\u200bmil");
+  const ascii = anyCase((name) => foldName(name, "ascii"));
+  expect(silenced("tom{away}", nicks, ascii)).toBe("tom{away}");
+});
+
 test("silenced: only whole nicks are changed", () => {
-  expect(silenced("Anna, annabel and bob_k: hi", ["anna", "bob_k"])).toBe("A\u200bnna, annabel and b\u200bob_k: hi");
+  expect(silenced("Anna, annabel and bob_k: hi", ["anna", "bob_k"], (name) => name.toLowerCase())).toBe(
+    "A\u200bnna, annabel and b\u200bob_k: hi",
+  );
 });

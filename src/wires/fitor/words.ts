@@ -76,8 +76,6 @@ export function shownNick(nick: string, rules: NickRules): string {
 export interface TextRules {
   formatting: FormattingChoice;
   maxLines: number;
-  /** Nicks that must not ring; none to leave all as it is. */
-  quiet: readonly string[];
 }
 
 /** So much of one line of a publication is relayed, in UTF-16 units: it becomes several lines. */
@@ -92,7 +90,7 @@ export function relayedLines(text: string, rules: TextRules): string[] {
     .split(/\r\n|\r|\n|\u2028|\u2029|\u0085/)
     .map((line) => formattedBy(rules.formatting, line).trimEnd())
     .filter((line) => line !== "");
-  const shown = lines.slice(0, rules.maxLines).map((line) => silenced(shortened(line), rules.quiet));
+  const shown = lines.slice(0, rules.maxLines).map(shortened);
   if (text.length > longestText) shown.push("(and much more)");
   else if (lines.length > shown.length) shown.push(`(${lines.length - shown.length} more lines)`);
   return shown;
@@ -103,11 +101,22 @@ function shortened(line: string): string {
   return `${line.slice(0, longestLine).replace(/[\uD800-\uDBFF]$/, "")} (${line.length - longestLine} more characters)`;
 }
 
-/** A text in which the given nicks are written with an unseen sign, so that no client takes them for a call. */
-export function silenced(text: string, nicks: readonly string[]): string {
+/** The first sign of a word with the marks that belong to it, and what follows. */
+const firstSign = /^(.\p{M}*)(.*)$/su;
+
+/**
+ * A text in which the given nicks are written with an unseen sign, so that no client takes them for a call. Which words are the
+ * same `fold` says, as clients do: by the letters that their server takes for one.
+ */
+export function silenced(text: string, nicks: readonly string[], fold: (name: string) => string): string {
   if (nicks.length === 0) return text;
-  const wanted = new Set(nicks.filter((nick) => nick.length > 1).map((nick) => nick.toLowerCase()));
-  return text.replaceAll(/[A-Za-z0-9[\]\\`_^{|}-]+/g, (word) =>
-    wanted.has(word.toLowerCase()) ? `${word.slice(0, 1)}\u200b${word.slice(1)}` : word,
+  const wanted = new Set(nicks.filter((nick) => nick.length > 1).map((nick) => fold(nick)));
+  return text.replaceAll(/[\p{L}\p{N}\p{M}[\]\\`_^{|}-]+/gu, (word) =>
+    wanted.has(fold(word)) ? word.replace(firstSign, "$1\u200b$2") : word,
   );
+}
+
+/** How names are compared that may have letters of any language: `fold` is the server's own way, which knows few of them. */
+export function anyCase(fold: (name: string) => string): (name: string) => string {
+  return (name) => fold(name.normalize("NFC").toLowerCase());
 }
