@@ -110,6 +110,8 @@ export function canonicalPath(path: string): string {
 
 /** The tags of a path with `name` among them, as Graphite's answers give them. A path against the rules has only a name. */
 export function tagsOf(path: string): Record<string, string> {
+  // Most paths have none.
+  if (!path.includes(";") && !path.includes("{")) return { name: path };
   try {
     const { name, tags } = parsePath(path);
     return { name, ...Object.fromEntries(tags) };

@@ -33,7 +33,11 @@ export class NameTree<T> {
   /** Puts something under a name. */
   set(path: string, held: T): void {
     let node = this.#root;
-    for (const part of path.split(".")) {
+    for (let from = 0; from <= path.length;) {
+      const dot = path.indexOf(".", from);
+      const end = dot < 0 ? path.length : dot;
+      const part = path.slice(from, end);
+      from = end + 1;
       node.children ??= new Map();
       let next = node.children.get(part);
       if (!next) {

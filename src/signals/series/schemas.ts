@@ -104,6 +104,14 @@ function within<T>(section: ConfSection, file: string, work: () => T): T {
   }
 }
 
+interface RetentionRule {
+  /** Undefined for what no section is for. */
+  readonly pattern: Finder | undefined;
+  readonly archives: Archive[];
+  /** What came of it with each rule of aggregation so far. */
+  readonly schemas: Map<AggregationRule | undefined, Schema>;
+}
+
 interface AggregationRule {
   pattern: Finder;
   aggregation: Aggregation | undefined;
@@ -112,8 +120,10 @@ interface AggregationRule {
 
 /** Which schema a path gets. */
 export class Schemas {
-  readonly #retentions: { pattern: Finder; archives: Archive[] }[];
+  readonly #retentions: RetentionRule[];
   readonly #aggregations: AggregationRule[];
+  readonly #others: RetentionRule;
+  /** Those that keep points alike are one. */
   readonly #shared = new Map<string, Schema>();
 
   /**
@@ -124,7 +134,9 @@ export class Schemas {
     this.#retentions = sectionsOf(schemasText, schemaFile).map((section) => ({
       pattern: patternOf(section, schemaFile),
       archives: within(section, schemaFile, () => parseRetentions(section.values.get("retentions") ?? "")),
+      schemas: new Map(),
     }));
+    this.#others = { pattern: undefined, archives: parseRetentions(defaultRetentions), schemas: new Map() };
     const file = "storage-aggregation.conf";
     this.#aggregations = sectionsOf(aggregationText, file).map((section) =>
       within(section, file, () => aggregationRule(section, patternOf(section, file))),
@@ -133,17 +145,15 @@ export class Schemas {
 
   /** The schema of a canonical path. */
   schemaOf(path: string): Schema {
-    const archives =
-      this.#retentions.find(({ pattern }) => pattern.occursIn(path))?.archives ?? parseRetentions(defaultRetentions);
+    const { archives, schemas } = this.#retentions.find(({ pattern }) => pattern?.occursIn(path)) ?? this.#others;
     const rule = this.#aggregations.find(({ pattern }) => pattern.occursIn(path));
-    const aggregation = rule?.aggregation ?? "average";
-    const xFilesFactor = rule?.xFilesFactor ?? 0.5;
-    const print = fingerprint({ archives, aggregation, xFilesFactor });
-    let schema = this.#shared.get(print);
-    if (!schema) {
-      schema = { archives, aggregation, xFilesFactor };
-      this.#shared.set(print, schema);
-    }
+    const known = schemas.get(rule);
+    if (known) return known;
+    const made = { archives, aggregation: rule?.aggregation ?? "average", xFilesFactor: rule?.xFilesFactor ?? 0.5 };
+    const print = fingerprint(made);
+    const schema = this.#shared.get(print) ?? made;
+    this.#shared.set(print, schema);
+    schemas.set(rule, schema);
     return schema;
   }
 }
