@@ -286,7 +286,7 @@ describe("verbs", () => {
     await Bun.write(good, await Bun.file(join(import.meta.dir, "../../src/signals/houston/testdata/web.toml")).text());
     await Bun.write(bad, 'titel = "x"\n[[sections]]\nlabel = "x"\ngraphs = ["nothing"]\n');
     const fine = await runProgram(["houston", "check", good]);
-    expect([fine.exitCode, fine.stdout]).toEqual([0, `${good}: good, "Web servers", 4 graphs\n`]);
+    expect([fine.exitCode, fine.stdout]).toEqual([0, `${good}: good, "Web servers", 5 graphs\n`]);
     const wrong = await runProgram(["houston", "check", good, bad, join(folder, "nowhere.toml"), "--quiet"]);
     expect(wrong.exitCode).toBe(1);
     expect(wrong.stdout.trimEnd().split("\n")).toEqual([
@@ -304,6 +304,6 @@ describe("verbs", () => {
       await Bun.file(join(import.meta.dir, "../../src/signals/houston/testdata/web.toml")).text(),
     );
     const { exitCode, stdout } = await runProgram(["houston", "list", own]);
-    expect([exitCode, stdout]).toEqual([0, "web  Web servers  4 graphs\n"]);
+    expect([exitCode, stdout]).toEqual([0, "web  Web servers  5 graphs\n"]);
   });
 });

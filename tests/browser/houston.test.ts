@@ -70,6 +70,21 @@ label = "All"
 graphs = ["nought", "below", "crossed", "same", "huge"]
 `;
 
+const numbers = `title = "Numbers"
+range = "-1h"
+[graphs.room]
+kind = "number"
+unit = "percent"
+targets = ['alias(constantLine(91.25), "/")', 'alias(constantLine(40), "/data")', 'alias(constantLine(3), "<b>/tmp</b>")']
+thresholds = [{ value = 80, label = "nearly full", tone = "warn" }, { value = 5, tone = "bad", below = true, label = "empty" }]
+[graphs.beat]
+kind = "number"
+targets = ["many.m1", "nothing.here", "sum("]
+[[sections]]
+label = "All"
+graphs = ["room", "beat"]
+`;
+
 describe.skipIf(chromiumMissing !== undefined)("houston", () => {
   const folder = mkdtempSync(join(tmpdir(), "warren-houston-"));
   let browser: Browser;
@@ -81,6 +96,7 @@ describe.skipIf(chromiumMissing !== undefined)("houston", () => {
     writeFileSync(join(boards, "wide.toml"), wide);
     writeFileSync(join(boards, "kinds.toml"), kinds);
     writeFileSync(join(boards, "axes.toml"), axes);
+    writeFileSync(join(boards, "numbers.toml"), numbers);
     node = await startChild({
       folder,
       config: `[houston]\nfolder = ${JSON.stringify(boards)}\nstatus_checks = ["self"]\n[[chimney.checks]]\nname = "self"\nkind = "tcp"\ntarget = "127.0.0.1:9"\ninterval = "1s"\n`,
@@ -213,6 +229,39 @@ describe.skipIf(chromiumMissing !== undefined)("houston", () => {
       expect(notes[2]).toContain("noSuchFunction");
       expect(notes[3]).toBe("No figures for this time");
       expect(await page.locator(".u-legend").first().textContent()).toContain("many.m1 (before)");
+      await page.setViewportSize({ width: 390, height: 800 });
+      expect(await page.evaluate<number>("document.documentElement.scrollWidth - innerWidth")).toBeLessThanOrEqual(0);
+      const { low } = await page.evaluate<{ low: unknown[] }>(contrastScript);
+      expect(low).toEqual([]);
+      expect(misdeeds).toEqual({ complaints: [], strangers: [] });
+      await page.close();
+    }
+  });
+
+  test("numbers: the newest value with its unit, the threshold in words and colour, kept in place at each refresh", async () => {
+    for (const colorScheme of ["light", "dark"] as const) {
+      const { misdeeds, page } = await open("/d/numbers/?compare=3600&refresh=1", { colorScheme });
+      await until("all are drawn", async () => (await drawn(page)) === 2);
+      const boxes = page.locator(".number");
+      const shown = await page.evaluate<string[][]>(
+        `[...document.querySelectorAll(".number")].map((box) => [box.dataset.tone, ...[...box.children].map((part) => part.textContent)])`,
+      );
+      expect(shown.slice(0, 3)).toEqual([
+        ["warn", "/", "91.25 %", "", "nearly full, before: 91.25 %"],
+        ["", "/data", "40 %", "", "before: 40 %"],
+        ["bad", "<b>/tmp</b>", "3 %", "", "empty, before: 3 %"],
+      ]);
+      expect(shown[3]?.[1]).toBe("many.m1");
+      expect(Number(shown[3]?.[2])).toBeWithin(0, 97);
+      expect(await boxes.nth(3).locator("path").getAttribute("d")).toMatch(/^M[\d.]+ [\d.]+h0.1L/);
+      expect(await page.locator("[data-chart-note]").last().textContent()).toContain('Cannot parse target "sum("');
+      const first = await boxes.first().elementHandle();
+      const before = await page.locator("[data-drawn]").first().getAttribute("data-drawn");
+      await until(
+        "it was refreshed",
+        async () => (await page.locator("[data-drawn]").first().getAttribute("data-drawn")) !== before,
+      );
+      expect(await first?.evaluate((box) => box.isConnected)).toBe(true);
       await page.setViewportSize({ width: 390, height: 800 });
       expect(await page.evaluate<number>("document.documentElement.scrollWidth - innerWidth")).toBeLessThanOrEqual(0);
       const { low } = await page.evaluate<{ low: unknown[] }>(contrastScript);

@@ -4,7 +4,7 @@ import { Fault } from "../../kit/fault.ts";
 import type { MetricSource } from "../../kit/metric-source/source.ts";
 import { ManualClock } from "../../kit/testing/manual-clock.ts";
 import { chartSeries, WatchedSource } from "./answers.ts";
-import { rangeOf } from "./range.ts";
+import { rangeOf, zoneOf } from "./range.ts";
 
 const never = new AbortController().signal;
 const range = { fromSeconds: 0, untilSeconds: 100, points: 10 };
@@ -33,6 +33,15 @@ describe("WatchedSource", () => {
 
   test("rangeOf: what goes back before 1970 begins there", () => {
     expect(rangeOf("-60y", "now", 1_795_000_000)).toEqual({ fromSeconds: 0, untilSeconds: 1_795_000_000 });
+    expect(rangeOf("00:00_20261025", "00:00_20261026", 1_795_000_000, "Europe/Berlin")).toEqual({
+      fromSeconds: Date.parse("2026-10-25T00:00+02:00") / 1000,
+      untilSeconds: Date.parse("2026-10-26T00:00+01:00") / 1000,
+    });
+    expect(["Europe/Berlin", "UTC", "Mars/Olympus", "../etc", "", null].map(zoneOf)).toEqual([
+      "Europe/Berlin",
+      "UTC",
+      ...Array(4).fill(undefined),
+    ]);
     expect(() => rangeOf("-80y", "-70y", 1_795_000_000)).toThrow("same time");
   });
 

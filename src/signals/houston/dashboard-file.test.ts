@@ -6,7 +6,7 @@ import fc from "fast-check";
 import { formatDashboard, problemText, readDashboard } from "./dashboard-file.ts";
 import { relationProblems, shownSections } from "./shown.ts";
 import { thisNode } from "./this-node.ts";
-import { units, type WrittenDashboard } from "./written.ts";
+import { kinds, units, type WrittenDashboard } from "./written.ts";
 
 const problemsOf = async (text: string, name = "a.toml") =>
   (await readDashboard(text, name)).problems?.map(problemText);
@@ -18,6 +18,7 @@ const word = text.map((raw) => `x${raw}`);
 const dashboards: fc.Arbitrary<WrittenDashboard> = fc.uniqueArray(name, { minLength: 1, maxLength: 5 }).chain((names) =>
   fc.record({
     title: word,
+    tz: fc.constantFrom("UTC", "Europe/Berlin"),
     variables: fc.constant({}),
     graphs: fc
       .tuple(
@@ -25,6 +26,7 @@ const dashboards: fc.Arbitrary<WrittenDashboard> = fc.uniqueArray(name, { minLen
           fc.record(
             {
               title: word,
+              kind: fc.constantFrom(...kinds),
               targets: fc.array(word, { minLength: 1, maxLength: 3 }),
               parents: fc.constant<string[]>(at === 0 ? [] : [names[at - 1] ?? ""]),
               attrs: fc.dictionary(
@@ -33,7 +35,7 @@ const dashboards: fc.Arbitrary<WrittenDashboard> = fc.uniqueArray(name, { minLen
                 { noNullPrototype: true },
               ),
               unit: fc.constantFrom(...units),
-              thresholds: fc.array(fc.record({ value: fc.integer(), label: word })),
+              thresholds: fc.array(fc.record({ value: fc.integer(), label: word, below: fc.boolean() })),
             },
             { requiredKeys: ["targets"] },
           ),
@@ -53,10 +55,15 @@ describe("readDashboard", () => {
     if (!written) throw new Error("The sample cannot be read");
     const sections = shownSections(written, { values: { server: ["web1", "web2"] }, chosen: {}, has: () => false });
     expect(sections.map(({ label, graphs }) => [label, graphs.map(({ id }) => id)])).toEqual([
-      ["web1", ["load,web1", "memory,web1"]],
-      ["web2", ["load,web2", "memory,web2"]],
+      ["web1", ["load,web1", "memory,web1", "free,web1"]],
+      ["web2", ["load,web2", "memory,web2", "free,web2"]],
     ]);
+    expect(sections[0]?.graphs[2]).toMatchObject({
+      kind: "number",
+      thresholds: [{ value: 500_000_000, label: "short", tone: "warn", below: true }],
+    });
     expect(sections[0]?.graphs[0]).toEqual({
+      kind: "chart",
       id: "load,web1",
       name: "load",
       title: "Load of web1",
@@ -110,6 +117,9 @@ describe("readDashboard", () => {
     expect(await problemsOf("{", "a.json")).toEqual([expect.stringContaining("it is no JSON")]);
     expect(await problemsOf("[]", "a.json")).toHaveLength(1);
     expect(await problemsOf("")).toEqual(["line 1, title: it is missing"]);
+    expect(await problemsOf('title = "x"\ntz = "Mars/Olympus"')).toEqual([
+      'line 2, tz: wanted a zone such as "Europe/Berlin"',
+    ]);
   });
 
   test("readDashboard: what is written reads to the same, in both forms", async () => {

@@ -166,22 +166,22 @@ function valueAt(value: unknown, path: AnyPath): unknown {
 }
 
 const known = (
-  "title note range refresh variables graphs sections parents targets attrs unit thresholds label each needs values find " +
-  "default all value tone"
+  "title note range refresh tz variables graphs sections kind parents targets attrs unit thresholds label each needs values find " +
+  "default all value tone below"
 ).split(" ");
 
 /** The text of a file; `name` tells its form by its ending. */
 export function formatDashboard(written: WrittenDashboard, name: string): string {
   if (name.endsWith(".json"))
     return `${JSON.stringify(dashboardShape.safeParse(written).data ?? written, undefined, 2)}\n`;
-  const { graphs, note, range, refresh, sections, title, variables } = written;
-  const blocks = [table("", { title, note, range, refresh })];
+  const { graphs, note, range, refresh, sections, title, tz, variables } = written;
+  const blocks = [table("", { title, note, range, refresh, tz })];
   for (const [own, variable] of Object.entries(variables)) blocks.push(table(`[variables.${own}]`, variable));
   for (const [own, graph] of Object.entries(graphs)) {
-    const { attrs, note: remark, parents, targets, thresholds, title: heading, unit } = graph;
+    const { attrs, kind, note: remark, parents, targets, thresholds, title: heading, unit } = graph;
     // None at all is said, as parents may have some.
     const none = thresholds?.length === 0 ? { thresholds } : {};
-    blocks.push(table(`[graphs.${own}]`, { title: heading, note: remark, parents, targets, unit, ...none }));
+    blocks.push(table(`[graphs.${own}]`, { title: heading, note: remark, kind, parents, targets, unit, ...none }));
     if (attrs && Object.keys(attrs).length > 0) blocks.push(table(`[graphs.${own}.attrs]`, attrs));
     for (const threshold of thresholds ?? []) blocks.push(table(`[[graphs.${own}.thresholds]]`, threshold));
   }

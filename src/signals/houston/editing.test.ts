@@ -42,6 +42,28 @@ describe("changed", () => {
     expect(act({ action: "save-graph", ...form })).toEqual(start);
   });
 
+  test("changed: single numbers and thresholds from below can be made by hand, and read back as they were written", () => {
+    const made = act({
+      action: "add-graph",
+      title: "Free",
+      kind: "number",
+      targets: "a",
+      thresholds: "below 10 bad Nearly none\n80 warn\n-3 below zero",
+    });
+    expect(made.graphs["free"]).toEqual({
+      title: "Free",
+      kind: "number",
+      targets: ["a"],
+      thresholds: [
+        { value: 10, label: "Nearly none", tone: "bad", below: true },
+        { value: 80, tone: "warn" },
+        { value: -3, label: "below zero" },
+      ],
+    });
+    const { kind, thresholds } = formOf(made, "free");
+    expect([kind, thresholds]).toEqual(["number", "below 10 bad Nearly none\n80 warn\n-3 below zero"]);
+  });
+
   test("changed: a new chart gets a name of its own and its place", () => {
     const form = {
       action: "add-graph",

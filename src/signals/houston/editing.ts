@@ -5,7 +5,7 @@
 import { Fault } from "../../kit/fault.ts";
 import { formatDashboard } from "./dashboard-file.ts";
 import { entryOf, inherited } from "./shown.ts";
-import { attributeNames, type Threshold, units, type WrittenDashboard, type WrittenGraph } from "./written.ts";
+import { attributeNames, kinds, type Threshold, units, type WrittenDashboard, type WrittenGraph } from "./written.ts";
 
 /** The actions that a form may ask for. */
 export const actions = [
@@ -27,11 +27,14 @@ export function changed(written: WrittenDashboard, form: URLSearchParams): Writt
     case "settings": {
       const { graphs, sections, variables } = written;
       const [note, range, refresh] = ["note", "range", "refresh"].map((name) => wordOf(form, name));
+      // A form that does not speak of it leaves it as it is.
+      const tz = form.has("tz") ? wordOf(form, "tz") : written.tz;
       return {
         title: wordOf(form, "title") ?? "",
         ...(note === undefined ? {} : { note }),
         ...(range === undefined ? {} : { range }),
         ...(refresh === undefined ? {} : { refresh }),
+        ...(tz === undefined ? {} : { tz }),
         variables,
         graphs,
         sections,
@@ -157,6 +160,7 @@ export function graphOf(form: URLSearchParams, before: WrittenGraph | undefined)
     if (value !== undefined) attrs[name] = valueOf(value);
   }
   const unit = units.find((each) => each === form.get("unit"));
+  const kind = kinds.find((each) => each === form.get("kind"));
   const title = wordOf(form, "title");
   const note = wordOf(form, "note");
   const parents = (wordOf(form, "parents") ?? "").split(/[\s,]+/).filter((name) => name !== "");
@@ -166,6 +170,7 @@ export function graphOf(form: URLSearchParams, before: WrittenGraph | undefined)
   return {
     ...(title === undefined ? {} : { title }),
     ...(note === undefined ? {} : { note }),
+    ...(kind === undefined ? {} : { kind }),
     ...(parents.length > 0 ? { parents } : {}),
     ...(targets.length > 0 ? { targets } : {}),
     ...(Object.keys(attrs).length > 0 ? { attrs } : {}),
@@ -174,21 +179,24 @@ export function graphOf(form: URLSearchParams, before: WrittenGraph | undefined)
   };
 }
 
-/** `80 warn Nearly full` as a threshold. */
+/** `80 warn Nearly full` or `below 10 bad Empty` as a threshold. */
 function thresholdOf(line: string): Threshold {
-  const [, number = "", tone, label = ""] = /^(\S+)(?:\s+(warn|bad)\b)?\s*(.*)$/.exec(line) ?? [];
+  const [, below, number = "", tone, label = ""] = /^(below\s+)?(\S+)(?:\s+(warn|bad)\b)?\s*(.*)$/.exec(line) ?? [];
   const value = Number(number);
   if (!Number.isFinite(value)) throw wrong(`"${number.slice(0, 60)}" is no number for a threshold`);
   return {
     value,
     ...(label === "" ? {} : { label }),
     ...(tone === "warn" || tone === "bad" ? { tone } : {}),
+    ...(below === undefined ? {} : { below: true }),
   };
 }
 
 /** The line that {@link graphOf} reads a threshold from. */
-export function thresholdLine({ label, tone, value }: Threshold): string {
-  return [String(value), tone, label].filter((part) => part !== undefined).join(" ");
+export function thresholdLine({ below, label, tone, value }: Threshold): string {
+  return [below === true ? "below" : undefined, String(value), tone, label]
+    .filter((part) => part !== undefined)
+    .join(" ");
 }
 
 function withSection(
@@ -272,6 +280,7 @@ export function formOf(written: WrittenDashboard, name: string) {
     targets: (graph.targets ?? []).join("\n"),
     inheritedTargets: graph.targets ? [] : (inherited(written, name).targets ?? []),
     unit: graph.unit ?? "none",
+    kind: String(graph.kind ?? ""),
     areaMode: String(areaMode ?? ""),
     lineMode: String(lineMode ?? ""),
     yMin: String(yMin ?? ""),

@@ -19,7 +19,7 @@ import { changed, textOf } from "./editing.ts";
 import { happeningsIn } from "./happenings.ts";
 import { etagOf, type Library, titleOf } from "./library.ts";
 import { pictureQuery, pictureWordsOf } from "./picture.ts";
-import { rangeOf } from "./range.ts";
+import { rangeOf, zoneOf } from "./range.ts";
 import { graphOn } from "./stage.ts";
 import { badge, type StatusBoard } from "./status.ts";
 import type { HoustonPages } from "./views.ts";
@@ -48,6 +48,7 @@ const moment = z.union([z.string().max(100), z.number().transform(String)]);
 const question = z.object({
   from: moment,
   until: moment,
+  tz: z.string().max(50).optional(),
   points: z.number().int().min(1).max(10_000).default(800),
   charts: z
     .array(z.object({ targets: z.array(target).max(100), spanSeconds: z.number().positive().max(4e9).optional() }))
@@ -197,8 +198,8 @@ export function houstonRoutes(parts: HttpParts): (request: Request, caller: Call
         `Cannot read the question: ${issue?.path.join(".") ?? ""}: ${issue?.message ?? ""}`,
       );
     }
-    const { charts, points, until, from } = parsed.data;
-    const range = rangeOf(from, until, now());
+    const { charts, points, until, from, tz } = parsed.data;
+    const range = rangeOf(from, until, now(), zoneOf(tz) ?? "UTC");
     const answers = await source.charts(charts, { ...range, points }, request.signal);
     return Response.json({ from: range.fromSeconds, until: range.untilSeconds, charts: answers }, { headers: noStore });
   };

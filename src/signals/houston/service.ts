@@ -19,7 +19,7 @@ import { houstonRoutes, houstonScope, isPublicPath } from "./http.ts";
 import { Library } from "./library.ts";
 import { houstonMetrics } from "./metrics.ts";
 import { originalDashboard, originalFlags, readOriginal } from "./original.ts";
-import { rangeOf } from "./range.ts";
+import { rangeOf, zoneOf } from "./range.ts";
 import { Stage } from "./stage.ts";
 import { StatusBoard } from "./status.ts";
 import { thisNode } from "./this-node.ts";
@@ -78,7 +78,8 @@ async function start(context: ServiceContext<HoustonOptions>): Promise<RunningSe
     headers: credentials(options),
     verifyTls: options.verifyTls,
     failing: (query, signal) => {
-      const range = rangeOf(query.get("from") ?? "-24h", query.get("until") ?? "now", Math.floor(clock.now() / 1000));
+      const [from, until] = [query.get("from") ?? "-24h", query.get("until") ?? "now"];
+      const range = rangeOf(from, until, Math.floor(clock.now() / 1000), zoneOf(query.get("tz")) ?? "UTC");
       return source.failing(query.getAll("target"), { ...range, points: 1 }, signal);
     },
   });

@@ -6,6 +6,7 @@
 import { nearest } from "../../kit/config/nearest.ts";
 import {
   attributeNames,
+  type GraphKind,
   type Threshold,
   type Unit,
   type WrittenDashboard,
@@ -21,6 +22,7 @@ export interface ShownGraph {
   readonly name: string;
   readonly title: string;
   readonly note: string | undefined;
+  readonly kind: GraphKind;
   readonly targets: readonly string[];
   readonly attrs: Readonly<Record<string, string>>;
   readonly unit: Unit;
@@ -231,8 +233,12 @@ function shownGraph(
     name,
     title: text(title ?? [name, ...words].join(" ")),
     note: graph.note === undefined ? undefined : text(graph.note),
+    kind: graph.kind ?? "chart",
     targets: (graph.targets ?? []).map(text),
-    attrs: Object.fromEntries(attrs) as Record<string, string>,
+    attrs: { ...(written.tz === undefined ? {} : { tz: written.tz }), ...Object.fromEntries(attrs) } as Record<
+      string,
+      string
+    >,
     unit: graph.unit ?? "none",
     thresholds: graph.thresholds ?? [],
   };

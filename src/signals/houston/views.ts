@@ -18,7 +18,7 @@ import { Explore, type ExploreView, pictureWords } from "./pages/explore.tsx";
 import { List } from "./pages/list.tsx";
 import { statusPage, statusStyleAsset } from "./pages/status.tsx";
 import { comparisons } from "./pages/view.ts";
-import { rangeOf } from "./range.ts";
+import { rangeOf, zoneOf } from "./range.ts";
 import type { Stage, Staged } from "./stage.ts";
 import type { StatusBoard } from "./status.ts";
 import { branchAbove, labelsOf, patternBelow } from "./tree.ts";
@@ -90,12 +90,15 @@ export class HoustonPages {
     const ownRange = written?.range ?? "-6h";
     const from = wordOf(words, "from", ownRange);
     const until = wordOf(words, "until", "now");
-    rangeOf(from, until, Math.floor(clock.now() / 1000));
+    const ownZone = written?.tz ?? "UTC";
+    const zone = zoneOf(words.get("tz")) ?? ownZone;
+    rangeOf(from, until, Math.floor(clock.now() / 1000), zone);
     const compare = Number(words.get("compare") ?? 0);
     const refresh = words.get("refresh");
     const query = new URLSearchParams(
       Object.entries(chosenOf(words)).map(([name, value]): [string, string] => [`var-${name}`, value]),
     );
+    if (zone !== ownZone) query.set("tz", zone);
     const body = Dashboard({
       mountPath,
       slug,
@@ -104,6 +107,8 @@ export class HoustonPages {
       from,
       until,
       ownRange,
+      zone,
+      ownZone,
       compareSeconds: comparisons.some(([seconds]) => seconds === compare) ? compare : 0,
       refreshSeconds: beatOf(refresh === null ? parseDuration(written?.refresh ?? "30s") / 1000 : Number(refresh)),
       variables: staged.variables,

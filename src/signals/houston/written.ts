@@ -5,6 +5,8 @@
  */
 import { z } from "zod";
 
+import { zoneOf } from "./range.ts";
+
 /** What the numbers of a graph are. */
 export const units = [
   "none",
@@ -19,6 +21,11 @@ export const units = [
 ] as const;
 /** One of {@link units}. */
 export type Unit = (typeof units)[number];
+
+/** What a graph is shown as on a page; as a picture it is lines in any case. */
+export const kinds = ["chart", "number"] as const;
+/** One of {@link kinds}. */
+export type GraphKind = (typeof kinds)[number];
 
 /** Attributes of Graphite's pictures; those that a chart in the browser honours too are marked. */
 export const attributeNames: ReadonlySet<string> = new Set(
@@ -52,11 +59,14 @@ const thresholdShape = z.strictObject({
   value: z.number("wanted a number"),
   label: line(80).optional(),
   tone: z.enum(["warn", "bad"], 'wanted "warn" or "bad"').optional(),
+  /** Reached by what is not above it, instead of what is not below. */
+  below: z.boolean("wanted true or false").optional(),
 });
 
 const graphShape = z.strictObject({
   title: line(200).optional(),
   note: line(1000).optional(),
+  kind: z.enum(kinds, `wanted one of ${kinds.join(", ")}`).optional(),
   parents: z.array(name, "wanted a list of names of graphs").max(20).optional(),
   targets: z
     .array(line(20_000).min(1, "wanted a target"), "wanted a list of targets")
@@ -97,6 +107,10 @@ export const dashboardShape = z.strictObject({
   refresh: z
     .string("wanted text")
     .regex(/^\d{1,5}(?:s|m|h)$/, 'wanted a duration such as "30s"')
+    .optional(),
+  tz: z
+    .string("wanted text")
+    .refine((text) => zoneOf(text) !== undefined, 'wanted a zone such as "Europe/Berlin"')
     .optional(),
   variables: z.record(name, variableShape).default({}),
   graphs: z.record(name, graphShape).default({}),

@@ -7,6 +7,8 @@ import uplotStyles from "uplot/dist/uPlot.min.css" with { type: "text" };
 import uplotText from "uplot/dist/uPlot.iife.min.js" with { type: "text" };
 
 import { type Asset, asset } from "../../../kit/pages/assets.ts";
+import axesText from "./axes.browser.js" with { type: "text" };
+import beatText from "./beat.browser.js" with { type: "text" };
 import askingText from "./asking.browser.js" with { type: "text" };
 import attributesText from "./attributes.browser.js" with { type: "text" };
 import chartText from "./chart.browser.js" with { type: "text" };
@@ -17,9 +19,13 @@ import completionText from "./completion.browser.js" with { type: "text" };
 import houstonStyles from "./houston.css" with { type: "text" };
 import keysText from "./keys.browser.js" with { type: "text" };
 import linesText from "./lines.browser.js" with { type: "text" };
+import numberText from "./number.browser.js" with { type: "text" };
+import panelText from "./panel.browser.js" with { type: "text" };
 import scaleText from "./scale.browser.js" with { type: "text" };
+import timeAxisText from "./time-axis.browser.js" with { type: "text" };
 import timeText from "./time.browser.js" with { type: "text" };
 import unitsText from "./units.browser.js" with { type: "text" };
+import zoneText from "./zone.browser.js" with { type: "text" };
 
 /** Modules by what others import them as. Each stands after those it imports. */
 const modules = new Map<string, Asset>();
@@ -34,15 +40,21 @@ function script(specifier: string, name: string, text: string): Asset {
 }
 
 script("uplot", "uplot.js", `${uplotText}\nexport default uPlot;\n`);
+script("./zone.browser.js", "houston-zone.js", zoneText);
+script("./time-axis.browser.js", "houston-time-axis.js", timeAxisText);
 script("./units.browser.js", "houston-units.js", unitsText);
 script("./attributes.browser.js", "houston-attributes.js", attributesText);
 script("./columns.browser.js", "houston-columns.js", columnsText);
 script("./scale.browser.js", "houston-scale.js", scaleText);
 script("./lines.browser.js", "houston-lines.js", linesText);
+script("./axes.browser.js", "houston-axes.js", axesText);
 script("./chart.browser.js", "houston-chart.js", chartText);
+script("./number.browser.js", "houston-number.js", numberText);
+script("./panel.browser.js", "houston-panel.js", panelText);
 script("./asking.browser.js", "houston-asking.js", askingText);
 script("./completion.browser.js", "houston-completion.js", completionText);
 const time = script("./time.browser.js", "houston-time.js", timeText);
+const beat = script("./beat.browser.js", "houston-beat.js", beatText);
 const dashboard = script("./dashboard.browser.js", "houston-dashboard.js", dashboardText);
 const keys = script("./keys.browser.js", "houston-keys.js", keysText);
 const explore = script("./explore.browser.js", "houston-explore.js", exploreText);
@@ -54,7 +66,7 @@ export const houstonStyleAsset = asset("houston.css", `${uplotStyles}\n${houston
 export const houstonAssets: readonly Asset[] = [houstonStyleAsset, ...modules.values()];
 
 /** What a dashboard links. */
-export const dashboardAssets: readonly Asset[] = [houstonStyleAsset, time, dashboard, keys];
+export const dashboardAssets: readonly Asset[] = [houstonStyleAsset, time, beat, dashboard, keys];
 
 /** What the explorer links. */
-export const exploreAssets: readonly Asset[] = [houstonStyleAsset, time, dashboard, keys, explore];
+export const exploreAssets: readonly Asset[] = [houstonStyleAsset, time, beat, dashboard, keys, explore];

@@ -4,15 +4,17 @@
  */
 import uPlot from "uplot";
 
+import { axesOf } from "./axes.browser.js";
 import { coloursOf, isSet, numberOf } from "./attributes.browser.js";
 import { columnsOf } from "./columns.browser.js";
-import { colour, drawLines, whenOf } from "./lines.browser.js";
+import { colour, drawLines } from "./lines.browser.js";
 import { valueRange } from "./scale.browser.js";
-import { formatOf, stepsOf, timeWords } from "./units.browser.js";
+import { whenOf } from "./time-axis.browser.js";
+import { formatOf } from "./units.browser.js";
 
 /** @typedef {import("./columns.browser.js").Series} Series */
 /** @typedef {import("./lines.browser.js").Threshold} Threshold */
-/** @typedef {{ title: string, targets: string[], unit: string, attrs: Record<string, string>, thresholds: Threshold[], spanSeconds?: number }} Spec */
+/** @typedef {{ kind?: string, title: string, targets: string[], unit: string, attrs: Record<string, string>, thresholds: Threshold[], spanSeconds?: number }} Spec */
 /** @typedef {import("./lines.browser.js").Time} Time */
 /** @typedef {{ raw: (number | null | undefined)[][], time: Time }} Live */
 /** @typedef {{ plot: uPlot, signature: string, live: Live }} Chart */
@@ -21,13 +23,13 @@ const hues = 8;
 
 /**
  * Draws a chart into `place`, or draws the new figures into the one that is there.
- * @param {HTMLElement} place @param {Spec} spec @param {{ present: Series[], earlier: Series[], shift: number }} found
+ * @param {HTMLElement} place @param {Spec} spec @param {{ present: Series[], earlier: Series[], moved: (at: number) => number | undefined }} found
  * @param {Time} time @param {Chart | undefined} before @returns {{ chart: Chart, left: number }}
  */
 export function draw(place, spec, found, time, before) {
   const { attrs, thresholds, unit } = spec;
   const isStacked = attrs["areaMode"] === "stacked";
-  const columns = columnsOf(found.present, found.earlier, found.shift, {
+  const columns = columnsOf(found.present, found.earlier, found.moved, {
     isStacked,
     nullIsZero: isSet(attrs["drawNullAsZero"]),
   });
@@ -40,9 +42,7 @@ export function draw(place, spec, found, time, before) {
   }
   before?.plot.destroy();
   const format = formatOf(unit);
-  const steps = stepsOf(unit);
   const ink = colour("--ink-soft");
-  const grid = { stroke: colour("--line"), width: 1 };
   const list = coloursOf(attrs["colorList"]);
   const [low, high] = [numberOf(attrs["yMin"]), numberOf(attrs["yMax"])];
   const base = numberOf(attrs["logBase"]);
@@ -74,7 +74,6 @@ export function draw(place, spec, found, time, before) {
     {
       width: Math.max(200, time.width),
       height: Math.min(600, Math.max(150, numberOf(attrs["height"]) ?? 180)),
-      tzDate: (seconds) => new Date(seconds * 1000 + new Date(seconds * 1000).getTimezoneOffset() * 60_000),
       cursor: {
         drag: { x: true, y: false, setScale: false },
         sync: {
@@ -95,18 +94,11 @@ export function draw(place, spec, found, time, before) {
             ),
         },
       },
-      axes: [
-        { stroke: ink, grid, ticks: grid, values: timeWords },
-        {
-          stroke: ink,
-          grid,
-          ticks: grid,
-          size: 68,
-          ...(steps ? { incrs: steps } : {}),
-          values: (_plot, splits) => splits.map((value) => (value === null ? "" : format(value))),
-        },
+      axes: axesOf(unit, live),
+      series: [
+        { label: "Time", value: (_plot, value) => (value === null ? "newest" : whenOf(value, live.time.zone)) },
+        ...series,
       ],
-      series: [{ label: "Time", value: (_plot, value) => (value === null ? "newest" : whenOf(value)) }, ...series],
       bands: isStacked
         ? series
             .slice(1)

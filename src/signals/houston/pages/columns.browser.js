@@ -11,10 +11,22 @@ import uPlot from "uplot";
 /** More lines than this tell nobody anything. */
 const seriesMax = 40;
 
-/** @param {Series} series @param {number} shift @returns {number[]} */
-function timesOf(series, shift) {
-  const { start = 0, step = 1, times, values } = series;
-  return values.map((_, at) => (times ? (times[at] ?? 0) : start + at * step) + shift);
+/** @param {Series} series @returns {number[]} */
+function timesOf({ start = 0, step = 1, times, values }) {
+  return values.map((_, at) => (times ? (times[at] ?? 0) : start + at * step));
+}
+
+/** An earlier time laid over the present; what has no place there, or one that is taken, is left out. @param {Series} series @param {(at: number) => number | undefined} moved @returns {[number[], (number | null)[]]} */
+function laidOver(series, moved) {
+  /** @type {[number[], (number | null)[]]} */
+  const kept = [[], []];
+  for (const [slot, time] of timesOf(series).entries()) {
+    const at = moved(time);
+    if (at === undefined || at <= (kept[0].at(-1) ?? -Infinity)) continue;
+    kept[0].push(at);
+    kept[1].push(series.values[slot] ?? null);
+  }
+  return kept;
 }
 
 /** @param {readonly Series[]} all */
@@ -40,10 +52,10 @@ function stacked(columns) {
 }
 
 /**
- * @param {readonly Series[]} present @param {readonly Series[]} earlier @param {number} shift seconds that `earlier` is moved by
+ * @param {readonly Series[]} present @param {readonly Series[]} earlier @param {(at: number) => number | undefined} moved where a time of `earlier` stands
  * @param {{ isStacked: boolean, nullIsZero: boolean }} looks @returns {Columns}
  */
-export function columnsOf(present, earlier, shift, looks) {
+export function columnsOf(present, earlier, moved, looks) {
   const all = [...present, ...earlier];
   const kept = all.slice(0, seriesMax);
   const labels = kept.map(({ name }, at) => ({ name, isEarlier: at >= present.length }));
@@ -51,9 +63,9 @@ export function columnsOf(present, earlier, shift, looks) {
   /** @type {uPlot.AlignedData} */
   const joined =
     earlier.length === 0 && kept[0] && isAligned(kept)
-      ? [timesOf(kept[0], 0), ...kept.map(({ values }) => values)]
+      ? [timesOf(kept[0]), ...kept.map(({ values }) => values)]
       : uPlot.join(
-          kept.map((series, at) => [timesOf(series, at >= present.length ? shift : 0), series.values]),
+          kept.map((series, at) => (at >= present.length ? laidOver(series, moved) : [timesOf(series), series.values])),
           // What is not known stays a gap, also between the slots of another series.
           kept.map(() => [1, 2]),
         );

@@ -4,12 +4,13 @@
  * time.browser.js's; it tells by `time-changed`.
  */
 import { Away, onResize, pause, post, tell } from "./asking.browser.js";
-import { draw } from "./chart.browser.js";
-import { colour, forgetColours } from "./lines.browser.js";
+import { forgetColours } from "./lines.browser.js";
+import { show } from "./panel.browser.js";
 import { shownTime } from "./time.browser.js";
+import { sameClock } from "./zone.browser.js";
 
-/** @typedef {{ figure: HTMLElement, place: HTMLElement, spec: import("./chart.browser.js").Spec, isSeen: boolean, version: number, chart: import("./chart.browser.js").Chart | undefined }} Item */
-/** @typedef {{ series: import("./chart.browser.js").Series[], problems: string[] }} Answer */
+/** @typedef {import("./panel.browser.js").Item} Item */
+/** @typedef {import("./panel.browser.js").Answer} Answer */
 
 const root = /** @type {HTMLElement | null} */ (document.querySelector("[data-dashboard]"));
 const batchMax = 50;
@@ -22,34 +23,13 @@ let isAway = false;
 let retryMs = 2000;
 let retry = 0;
 
-/** @param {Item[]} batch @param {{ from: string, until: string }} range @returns {Promise<{ from: number, until: number, charts: Answer[] }>} */
+/** @param {Item[]} batch @param {{ from: string, until: string, tz: string }} range @returns {Promise<{ from: number, until: number, charts: Answer[] }>} */
 function ask(batch, range) {
   return post(`${root?.dataset["dashboard"]}/data`, {
     ...range,
     points: Math.min(2000, Math.max(100, Math.ceil(batch[0]?.place.clientWidth ?? 400))),
     charts: batch.map(({ spec: { spanSeconds, targets } }) => ({ targets, ...(spanSeconds ? { spanSeconds } : {}) })),
   });
-}
-
-/** @param {Item} item @param {Answer} present @param {Answer | undefined} earlier @param {{ from: number, until: number, shift: number, width: number }} time */
-function show(item, present, earlier, { from, shift, until, width }) {
-  const { spanSeconds } = item.spec;
-  const own = { from: spanSeconds ? until - spanSeconds : from, until, width, happenings };
-  const found = { present: present.series, earlier: earlier?.series ?? [], shift };
-  const { chart, left } = draw(item.place, item.spec, found, own, item.chart);
-  item.chart = chart;
-  item.figure.dataset["drawn"] = String(item.version);
-  const note = item.figure.querySelector("[data-chart-note]");
-  const isEmpty = present.series.every(({ values }) => values.every((value) => value === null));
-  const more = left > 0 ? `${left} more lines are not drawn` : "";
-  const [problem, ...others] = present.problems;
-  const words = problem
-    ? [problem, ...others.slice(0, 2), ...(others.length > 2 ? [`and ${others.length - 2} more`] : [])].join("; ")
-    : isEmpty
-      ? "No figures for this time"
-      : more;
-  if (note && note.textContent !== words) note.textContent = words;
-  note?.setAttribute("data-tone", present.problems.length > 0 ? "warn" : "");
 }
 
 async function work() {
@@ -60,9 +40,10 @@ async function work() {
       const asked = version;
       const batch = items.filter((item) => item.isSeen && item.version < asked).slice(0, batchMax);
       if (batch.length === 0) break;
-      const { compareSeconds, from, until } = shownTime();
-      const present = await ask(batch, { from, until });
-      const shifted = { from: String(present.from - compareSeconds), until: String(present.until - compareSeconds) };
+      const { compareSeconds, from, until, zone } = shownTime();
+      const present = await ask(batch, { from, until, tz: zone });
+      const before = (/** @type {number} */ at) => sameClock(at, -compareSeconds, zone) ?? at - compareSeconds;
+      const shifted = { from: String(before(present.from)), until: String(before(present.until)), tz: zone };
       const earlier = compareSeconds > 0 ? await ask(batch, shifted) : undefined;
       if (asked !== version) continue;
       performance.mark("houston-arrived");
@@ -76,8 +57,10 @@ async function work() {
         show(item, answer, earlier?.charts[at], {
           from: start,
           until: end,
-          shift: compareSeconds,
+          moved: (at) => sameClock(at, compareSeconds, zone),
           width: widths[at] ?? 400,
+          zone,
+          happenings,
         });
         if (performance.now() - startedMs < frameMs) continue;
         await pause();
@@ -109,6 +92,8 @@ async function work() {
 /** Everything is drawn anew with the next answer. */
 function renew() {
   version++;
+  // The browser keeps them for good, and the page may be open for months.
+  for (const name of ["houston-arrived", "houston-drawn"]) performance.clearMarks(name);
   void work();
 }
 
@@ -144,7 +129,10 @@ if (root) {
       chart.plot.redraw(false);
     }
   });
-  const recolour = () => items.forEach((item) => item.chart && (item.chart.signature = colour("--ink")) && renew());
+  const recolour = () => {
+    for (const { chart } of items) if (chart) chart.signature = "";
+    renew();
+  };
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", recolour);
   new MutationObserver(recolour).observe(document.documentElement, { attributeFilter: ["data-theme"] });
   onResize(() => {

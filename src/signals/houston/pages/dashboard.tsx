@@ -67,14 +67,18 @@ export function Dashboard(view: DashboardView): Html {
 
 function Chart(props: { graph: ShownGraph; mountPath: string; slug: string; query: string }) {
   const { graph, mountPath, query, slug } = props;
-  const { attrs, id, targets, thresholds, title, unit } = graph;
+  const { attrs, id, kind, targets, thresholds, title, unit } = graph;
   const spanSeconds = spanOf(attrs["from"]);
   const picture = `${mountPath}/graph/${slug}/${encodeURIComponent(id)}.png?${query}`;
   const explore = `${mountPath}/explore/?${new URLSearchParams(targets.map((target): [string, string] => ["target", target]))}`;
   const isWide = Number(attrs["width"]) >= 800;
-  const spec = { title, targets, unit, attrs, thresholds, ...(spanSeconds === undefined ? {} : { spanSeconds }) };
+  const spec = { kind, title, targets, unit, attrs, thresholds, ...(spanSeconds === undefined ? {} : { spanSeconds }) };
   return (
-    <figure class={`chart${isWide ? " chart-wide" : ""}`} data-chart={JSON.stringify(spec)} tabindex={0}>
+    <figure
+      class={`chart${isWide ? " chart-wide" : ""}${kind === "number" ? " chart-number" : ""}`}
+      data-chart={JSON.stringify(spec)}
+      tabindex={0}
+    >
       <figcaption>
         <h3>{title}</h3>
         {spanSeconds === undefined ? null : <small>last {formatSpan(spanSeconds * 1000)}</small>}
@@ -107,7 +111,7 @@ export function timeQuery(view: Pick<DashboardView, "chosenQuery">, time: { from
 }
 
 function TimeForm(view: DashboardView) {
-  const { compareSeconds, from, mountPath, ownRange, refreshSeconds, slug, until, variables } = view;
+  const { compareSeconds, from, mountPath, ownRange, ownZone, refreshSeconds, slug, until, variables, zone } = view;
   return (
     <div class="time">
       <nav class="time-ranges" aria-label="Time">
@@ -121,7 +125,7 @@ function TimeForm(view: DashboardView) {
           </a>
         ))}
       </nav>
-      <form class="time-form" method="get" data-time={ownRange}>
+      <form class="time-form" method="get" data-time={ownRange} data-zone={ownZone}>
         {variables.map((variable) => (
           <label>
             {variable.label}
@@ -163,6 +167,16 @@ function TimeForm(view: DashboardView) {
             {[...new Set([...beats, refreshSeconds])].map((seconds) => (
               <option value={String(seconds)} selected={seconds === refreshSeconds}>
                 {seconds === 0 ? "never" : formatSpan(seconds * 1000)}
+              </option>
+            ))}
+          </select>
+        </label>
+        <label>
+          Clocks
+          <select name="tz">
+            {[...new Set(["UTC", ownZone, zone])].map((name) => (
+              <option value={name} selected={name === zone}>
+                {name}
               </option>
             ))}
           </select>

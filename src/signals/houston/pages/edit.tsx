@@ -5,7 +5,7 @@ import type { Html } from "../../../kit/pages/html.ts";
 import type { DifferenceLine } from "../difference.ts";
 import { formOf } from "../editing.ts";
 import { entryOf } from "../shown.ts";
-import { units, type WrittenDashboard } from "../written.ts";
+import { kinds, units, type WrittenDashboard } from "../written.ts";
 
 /** What the pages that change a dashboard show. */
 export interface EditView {
@@ -219,6 +219,7 @@ export function Edit(view: EditView): Html {
           <Field name="note" words="Note" value={written.note ?? ""} />
           <Field name="range" words="Time to begin with, such as -6h" value={written.range ?? ""} />
           <Field name="refresh" words="Refresh, such as 30s" value={written.refresh ?? ""} />
+          <Field name="tz" words="Clocks, such as Europe/Berlin" value={written.tz ?? ""} />
           <button type="submit">Save</button>
         </form>
         <details>
@@ -305,6 +306,7 @@ function draftOf(own: ReturnType<typeof formOf>, draft: URLSearchParams): Return
     unit,
     title: word("title", own.title),
     note: word("note", own.note),
+    kind: word("kind", own.kind),
     parents: word("parents", own.parents),
     targets: word("targets", own.targets),
     areaMode: word("areaMode", own.areaMode),
@@ -336,6 +338,12 @@ function GraphForm(props: { view: EditView; name: string | undefined }) {
           value={String(sections.length - 1)}
         />
       ) : null}
+      <Choice
+        name="kind"
+        words="Shown as"
+        of={["", ...kinds].map((kind) => [kind, kind === "" ? "as inherited" : kind])}
+        value={form.kind}
+      />
       <Choice name="unit" words="Unit" of={units.map((unit) => [unit, unit])} value={form.unit} />
       <Choice
         name="areaMode"
@@ -359,7 +367,12 @@ function GraphForm(props: { view: EditView; name: string | undefined }) {
           Inherited: <code>{form.inheritedTargets.join(" ")}</code>
         </p>
       )}
-      <Area name="thresholds" words="Thresholds, one a line: 80 warn Nearly full" value={form.thresholds} rows={2} />
+      <Area
+        name="thresholds"
+        words="Thresholds, one a line: 80 warn Nearly full, or below 10 bad Empty"
+        value={form.thresholds}
+        rows={2}
+      />
       <Area name="attrs" words="Other attributes of Graphite, one a line: height = 200" value={form.attrs} rows={3} />
       <button type="submit">{words}</button>
     </form>

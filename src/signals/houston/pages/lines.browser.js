@@ -1,8 +1,8 @@
 /** What is drawn over a chart's figures: thresholds across it, and what happened at a time down it. */
 
-/** @typedef {{ value: number, label?: string, tone?: string }} Threshold */
+/** @typedef {{ value: number, label?: string, tone?: string, below?: boolean }} Threshold */
 /** @typedef {{ at: number, text: string, kind: string }} Happening */
-/** `width` in pixels. @typedef {{ from: number, until: number, width: number, happenings: readonly Happening[] }} Time */
+/** `width` in pixels; `zone` is whose clocks count. @typedef {{ from: number, until: number, width: number, zone: string, happenings: readonly Happening[] }} Time */
 
 /** Asking for a style makes the browser lay the page out anew, so each is asked once a batch. @type {Map<string, string>} */
 const known = new Map();
@@ -27,11 +27,6 @@ function asked(name) {
   const chosen = document.documentElement.dataset["theme"];
   const isNight = chosen === "dark" || (chosen !== "light" && matchMedia("(prefers-color-scheme: dark)").matches);
   return (isNight ? night : day).trim();
-}
-
-/** Epoch seconds as UTC. @param {number} seconds */
-export function whenOf(seconds) {
-  return new Date(seconds * 1000).toISOString().slice(0, 19).replace("T", " ");
 }
 
 /** @param {import("uplot")} plot @param {Time} time @param {readonly Threshold[]} thresholds */

@@ -1,7 +1,9 @@
 /**
  * The time that a dashboard shows, and how it is changed: links and the form (in place instead of by a new page), dragging
- * over a chart, keys, and the beat of refreshing. The address always says what is shown, so that it can be sent on.
+ * over a chart, and keys. The address always says what is shown, so that it can be sent on.
  */
+
+import { ownZone } from "./zone.browser.js";
 
 const form = document.querySelector("form[data-time]");
 const root = document.querySelector("[data-dashboard]");
@@ -20,6 +22,7 @@ export function shownTime() {
     from: field("from")?.value || "-6h",
     until: field("until")?.value || "now",
     compareSeconds: Number(field("compare")?.value || 0),
+    zone: field("tz")?.value || "UTC",
   };
 }
 
@@ -33,9 +36,15 @@ function change(time, isNew) {
     const url = new URL(location.href);
     url.searchParams.set("from", time.from);
     url.searchParams.set("until", time.until);
-    const { compareSeconds } = shownTime();
-    if (compareSeconds > 0) url.searchParams.set("compare", String(compareSeconds));
-    else url.searchParams.delete("compare");
+    const { compareSeconds, zone } = shownTime();
+    const words = {
+      compare: compareSeconds > 0 ? String(compareSeconds) : "",
+      tz: zone === (form?.getAttribute("data-zone") ?? "UTC") ? "" : zone,
+    };
+    for (const [name, value] of Object.entries(words)) {
+      if (value === "") url.searchParams.delete(name);
+      else url.searchParams.set(name, value);
+    }
     history.pushState(time, "", url);
   }
   for (const link of document.querySelectorAll("a[data-from]")) {
@@ -94,7 +103,10 @@ if (form instanceof HTMLFormElement && root) {
     event.preventDefault();
     change(shownTime(), true);
   });
-  field("compare")?.addEventListener("change", () => change(shownTime(), true));
+  const zones = field("tz");
+  if (zones instanceof HTMLSelectElement && ![...zones.options].some(({ value }) => value === ownZone()))
+    zones.add(new Option(ownZone(), ownZone()));
+  for (const name of ["compare", "tz"]) field(name)?.addEventListener("change", () => change(shownTime(), true));
   for (const select of form.querySelectorAll("select[name^='var-']"))
     select.addEventListener("change", () => form.requestSubmit());
   document.addEventListener("click", (event) => {
@@ -122,19 +134,9 @@ if (form instanceof HTMLFormElement && root) {
   });
   addEventListener("popstate", () => {
     const words = new URL(location.href).searchParams;
+    const [compare, zone] = [field("compare"), field("tz")];
+    if (compare) compare.value = words.get("compare") ?? "0";
+    if (zone) zone.value = words.get("tz") ?? form.dataset["zone"] ?? "UTC";
     change({ from: words.get("from") ?? form.dataset["time"] ?? "-6h", until: words.get("until") ?? "now" }, false);
   });
-  const beat = field("refresh");
-  let timer = 0;
-  const restart = () => {
-    clearInterval(timer);
-    const seconds = Number(beat?.value ?? root.getAttribute("data-refresh") ?? 0);
-    const again = () => {
-      if (!document.hidden && !/^\d+$/.test(shownTime().until)) document.dispatchEvent(new CustomEvent("time-changed"));
-    };
-    // A browser takes no longer time than this, and would beat without pause.
-    if (seconds > 0) timer = setInterval(again, Math.min(2 ** 31 - 1, Math.max(1000, seconds * 1000)));
-  };
-  beat?.addEventListener("change", restart);
-  restart();
 }

@@ -60,12 +60,3 @@ export function stepsOf(unit) {
   if (!unit.startsWith("bytes")) return undefined;
   return Array.from({ length: 60 }, (_, power) => 2 ** power);
 }
-
-/** How an axis of time is lettered: by the distance of its lines, each with what is added where a year or a day begins. */
-export const timeWords = [
-  [31_536_000, "{YYYY}", null, null, null, null, null, null, 1],
-  [2_419_200, "{YYYY}-{MM}", null, null, null, null, null, null, 1],
-  [86_400, "{MM}-{DD}", "\n{YYYY}", null, null, null, null, null, 1],
-  [60, "{HH}:{mm}", "\n{YYYY}-{MM}-{DD}", null, "\n{MM}-{DD}", null, null, null, 1],
-  [1, "{HH}:{mm}:{ss}", "\n{YYYY}-{MM}-{DD}", null, "\n{MM}-{DD}", null, null, null, 1],
-];

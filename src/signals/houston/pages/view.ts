@@ -47,11 +47,14 @@ export interface DashboardView {
   until: string;
   /** Where the time goes back to. */
   ownRange: string;
+  /** Whose clocks count, a zone of the tz database; and where that goes back to. */
+  zone: string;
+  ownZone: string;
   compareSeconds: number;
   refreshSeconds: number;
   variables: readonly ShownVariable[];
   sections: readonly ShownSection[];
-  /** Query of the address without time, such as `var-host=a`. */
+  /** Query of the address without time, such as `var-host=a`; with the zone where it is not the dashboard's own. */
   chosenQuery: string;
   problems: readonly string[];
   trouble: string | undefined;
