@@ -64,6 +64,21 @@ test("houndSection: a login in the address of the Graphite is the login", async 
   expect(sourceOptions(own)).toMatchObject({ url: "https://g.example/render/", user: "u", password: "p" });
 });
 
+test("houndSection: addresses that no mail can come from or go to are refused, with what is wanted", async () => {
+  const problemsOf = async (environment: Record<string, string>) => {
+    const config = await loadConfig({ sections: [nodeSection, houndSection], environment, legacyOf: "hound" });
+    return config.problems.map(({ message }) => message).join("; ");
+  };
+  expect(await problemsOf({ ...graphite, HOUND_EMAIL_FROM: "hound" })).toContain(
+    'mail_from is "hound": wanted an address such as hound@example.org',
+  );
+  expect(await problemsOf({ ...graphite, HOUND_EMAIL_TO: "ops@example.org, root" })).toContain(
+    'mail_to has "root": wanted addresses such as ops@example.org, and channels as channel:<name>',
+  );
+  expect(await problemsOf({ ...graphite, HOUND_METRIC_BASE: "a b." })).toContain("a name without space");
+  expect(await problemsOf({ ...graphite, HOUND_EMAIL_FROM: "Hound <hound@x.example>" })).toBe("");
+});
+
 test("warningsOf: links that nobody else can open are said, where there is mail", async () => {
   const mail = { ...graphite, HOUND_SMTP_SERVER: "mail.example", HOUND_EMAIL_TO: "a@b.example" };
   const at = async (environment: Record<string, string>, url: string) =>

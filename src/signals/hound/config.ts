@@ -262,7 +262,16 @@ const fields = {
   metricPrefix: text({
     summary: "What the names of its own figures begin with, verbatim: end it with a dot.",
     default: "hound.",
+    accepts: (prefix) => /^\S*$/.test(prefix),
+    wanted: "a name without space",
     legacy: { names: ["HOUND_METRIC_BASE"] },
+  }),
+  heartbeatUrl: url({
+    summary:
+      "Asked with GET after each round in which rules could be judged, while word gets out: a heartbeat of a Chimney elsewhere, which tells that Hound itself has stopped.",
+    unset: "no signs are given",
+    keepsSlash: true,
+    example: "https://other.example/chimney/beat/0123456789abcdef",
   }),
   templateFile: file({
     obsolete: true,

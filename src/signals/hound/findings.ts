@@ -13,6 +13,10 @@ export function houndFindings(state: {
   everybody: readonly string[];
   /** Whom routes name. */
   routed: readonly string[];
+  /** Since when a round should have ended and none has, and why; undefined while they do. */
+  overdue: { sinceAt: number; reason: string } | undefined;
+  /** Why the last sign of life did not arrive. */
+  signTrouble: string | undefined;
   refusal(recipient: string): string | undefined;
 }): Finding[] {
   const { now, rules, sight, standings } = state;
@@ -43,13 +47,25 @@ export function houndFindings(state: {
       sentence: `${sight.source} cannot be read for ${formatSpan(now - sight.blind.sinceAt)}: ${sight.blind.reason}. No rule is judged`,
     });
   }
+  if (state.overdue) {
+    const { reason, sinceAt } = state.overdue;
+    findings.push({
+      name: "rounds",
+      state: "degraded",
+      sentence: `No round has ended for ${formatSpan(now - sinceAt)}${reason === "" ? "" : `: ${reason}`}. No rule is judged`,
+    });
+  }
+  if (state.signTrouble !== undefined) {
+    const sentence = `Signs of life do not arrive at heartbeat_url: ${state.signTrouble}`;
+    findings.push({ name: "heartbeat", state: "degraded", sentence });
+  }
   const isUntold =
     state.everybody.length === 0 && state.routed.length === 0 && rules.some((rule) => rule.recipients.length === 0);
   if (isUntold) {
     const sentence = "Some rules are told to nobody: set mail_to, or give them recipients of their own";
     findings.push({ name: "recipients", state: "degraded", sentence });
   }
-  const recipients = new Set([...state.everybody, ...state.routed, ...rules.flatMap((rule) => rule.recipients)]);
+  const recipients = new Set([...state.everybody, ...state.routed, ...rules.flatMap(everyoneOf)]);
   const refused = [...recipients].flatMap((recipient) => {
     const reason = state.refusal(recipient);
     return reason === undefined ? [] : [`${recipient}: ${reason}`];
@@ -62,6 +78,11 @@ export function houndFindings(state: {
     });
   }
   return findings;
+}
+
+/** Whom a rule names, also those who are called in late. */
+function everyoneOf({ escalation, recipients }: Rule): readonly string[] {
+  return escalation === undefined ? recipients : [...recipients, ...escalation.recipients];
 }
 
 function someFailing(failing: readonly RuleStanding[]): string {

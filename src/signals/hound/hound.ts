@@ -19,7 +19,7 @@ import { afterBlindRound, afterSeeingRound, type OwnTrouble, type OwnTroubleOpti
 import type { Rule } from "./rule.ts";
 import { shortHash } from "./rule-file.ts";
 import { SilenceList } from "./silence-list.ts";
-import { isGone, keptOf, type Slot, Slots, spreadVerdicts } from "./slots.ts";
+import { isGone, keptOf, type Slot, Slots, spreadVerdicts, surplusOf } from "./slots.ts";
 import type { HistoryEntry, HoundSight, HoundView, RuleStanding, Silence } from "./standing.ts";
 import { tell, type TellingOptions, wordDueAt } from "./telling.ts";
 import { type Verdict, verdictsOf } from "./verdict.ts";
@@ -267,13 +267,15 @@ export class Hound implements HoundView {
     for (const rule of this.#slots.rules) {
       const slots = this.#slots.ofRule(rule.id) ?? new Map<string, Slot>();
       const isWarmingUp = policy.warmsUp && at - this.#startedAt < rule.graceMs;
-      for (const verdict of spreadVerdicts(rule, slots, verdictsFor(rule), isWarmingUp)) {
+      const verdicts = verdictsFor(rule);
+      for (const verdict of spreadVerdicts(rule, slots, verdicts, isWarmingUp)) {
         const slot = this.#slots.obtain(rule, verdict.series, at);
         before.set(slot, slot.memory);
         slot.memory = judged(slot.memory, verdict, rule, at, policy.level);
         const { forgetSeriesMs } = policy;
         if (isGone(slot, verdict, { at, forgetSeriesMs, siblings: slots.size })) gone.add(slot);
       }
+      if (rule.isPerSeries) for (const slot of surplusOf(slots, verdicts)) gone.add(slot);
     }
     try {
       const all = this.#slots.all().filter((slot) => !gone.has(slot));

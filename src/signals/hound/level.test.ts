@@ -132,6 +132,28 @@ test("round: each series by itself, and one that stops to report is missed, then
   expect(run.hound.standings().map(({ series }) => series)).toEqual(["b"]);
 });
 
+test("round: series whose names change all the time are kept to a bound, and what was told goes last", async () => {
+  let names: string[] = [];
+  const source = fakeSource((_, untilSeconds) => ({
+    series: names.map((name) => seriesOf(name, [[name === "first" ? 20 : 1, untilSeconds]])),
+  }));
+  const run = new HoundTest([{ name: "pods", target: "pod.*", above: 10, per_series: true }], source);
+  names = ["first"];
+  expect((await run.round()).length).toBe(1);
+  for (let round = 0; round < 30; round++) {
+    names = Array.from({ length: 300 }, (_, number) => `pod-${round}-${number}`);
+    run.clock.advance(minuteMs);
+    await run.round();
+  }
+  const kept = run.hound.standings().map(({ series }) => series ?? "");
+  expect(kept.length).toBe(2000);
+  expect(kept.includes("first")).toBe(true);
+  expect(kept.filter((name) => name.startsWith("pod-29-")).length).toBe(300);
+  expect(kept.some((name) => name.startsWith("pod-5-"))).toBe(false);
+  run.restart();
+  expect(run.hound.standings().length).toBe(2000);
+});
+
 test("round: change and weeks compare with what was before", async () => {
   const atSeconds = Date.UTC(2030, 0, 1) / 1000;
   const source = fakeSource((target, untilSeconds) => {

@@ -31,6 +31,7 @@ import type { Rule } from "./rule.ts";
 import { readRules, RuleProblems } from "./rule-file.ts";
 import { type RuleSource, ruleSource } from "./rule-source.ts";
 import { samplesBeside } from "./samples.ts";
+import { signOfLife } from "./sign-of-life.ts";
 import { seriesEvents } from "./series-events.ts";
 import {
   graphBaseOf,
@@ -58,6 +59,8 @@ const originalPath = "./config.json";
 const reloadMs = 2000;
 const forgetMs = 3_600_000;
 const manyChanges = 20;
+/** A round may be so much later than it should be before that is told. */
+const roundSlackMs = 60_000;
 
 async function start(context: ServiceContext<HoundOptions>): Promise<RunningService> {
   const path = join(context.dataFolder, "hound.sqlite");
@@ -140,6 +143,18 @@ async function begin(context: ServiceContext<HoundOptions>, keptPath: string): P
     blindSinceAt: () => watch.sight().blind?.sinceAt,
   });
 
+  const sign =
+    options.heartbeatUrl === undefined
+      ? undefined
+      : signOfLife({ url: options.heartbeatUrl, clock, log, signal: context.signal });
+  let roundEndedMs = clock.monotonicMs();
+  const overdue = (): { sinceAt: number; reason: string } | undefined => {
+    const lateMs = clock.monotonicMs() - roundEndedMs;
+    const isLate = lateMs > 3 * options.checkIntervalMs + options.requestTimeoutMs + roundSlackMs;
+    if (!isLate || watch.rules.length === 0 || !source) return undefined;
+    return { sinceAt: clock.now() - lateMs, reason: round.failures().reason };
+  };
+
   const tellNode = ({ changes }: RoundReport) => {
     if (changes.length > manyChanges) {
       const isGood = changes.every(({ to }) => to === "OK");
@@ -160,10 +175,13 @@ async function begin(context: ServiceContext<HoundOptions>, keptPath: string): P
         const beganMs = clock.monotonicMs();
         if (watch.rules.length === 0 || !source) {
           await watch.handOn();
+          roundEndedMs = clock.monotonicMs();
           return { waitMs: options.checkIntervalMs };
         }
         const report = await watch.round(signal);
         metrics.round(report);
+        roundEndedMs = clock.monotonicMs();
+        if (report.blind === undefined && !delivery.isStuck()) sign?.give();
         if (report.blind === undefined) points.send(pointsOf(report, options.metricPrefix, watch.errorsTold));
         tellNode(report);
         await note(report, signal);
@@ -252,6 +270,8 @@ async function begin(context: ServiceContext<HoundOptions>, keptPath: string): P
         everybody: options.mailTo,
         routed: settings.routes.flatMap(({ recipients }) => recipients),
         refusal: (recipient) => delivery.refusal(recipient),
+        overdue: overdue(),
+        signTrouble: sign?.trouble(),
       }),
       ...delivery.findings(),
     ],

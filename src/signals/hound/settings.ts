@@ -85,6 +85,17 @@ export function settingsProblems(options: SettingsOptions): string[] {
   if ((source === "graphite" || source === "prometheus") && url === undefined)
     problems.push(`source is ${source}: wanted its url, too`);
   if (source === "series" && url !== undefined) problems.push("source is series: wanted no url with it");
+  const { mailFrom, mailTo } = options;
+  if (mailFrom !== undefined && !parseMailAddress(mailFrom))
+    problems.push(
+      `mail_from is ${JSON.stringify(mailFrom.slice(0, 200))}: wanted an address such as hound@example.org`,
+    );
+  for (const recipient of mailTo) {
+    if (!recipient.startsWith("channel:") && !parseMailAddress(recipient))
+      problems.push(
+        `mail_to has ${JSON.stringify(recipient.slice(0, 200))}: wanted addresses such as ops@example.org, and channels as channel:<name>`,
+      );
+  }
   let relay: MailRelay | undefined;
   try {
     relay = relayOf(options);

@@ -6,6 +6,8 @@ import { type Matcher, parseMatcher } from "./matcher.ts";
 import type { Silence } from "./standing.ts";
 
 const longestMs = 3660 * 86_400_000;
+/** More are no help to anybody, and each is looked at for everything that fails. */
+const silencesMax = 2000;
 const lingerMs = 7 * 86_400_000;
 
 /** Silences. */
@@ -47,6 +49,12 @@ export class SilenceList {
       throw new Fault("invalid", "hound/silence", "Cannot silence: wanted an end that is later than now");
     if (wanted.untilAt - fromAt > longestMs)
       throw new Fault("invalid", "hound/silence", "Cannot silence: wanted an end within ten years");
+    if (this.lasting().length >= silencesMax)
+      throw new Fault(
+        "limited",
+        "hound/silence",
+        `Cannot silence: there are ${silencesMax} silences already, end some`,
+      );
     const silence: Silence = {
       id: this.#makeId(),
       matcher: wanted.matcher,

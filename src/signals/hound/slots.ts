@@ -7,7 +7,7 @@ import type { KeptMemory } from "./kept.ts";
 import { freshMemory, type Memory } from "./memory.ts";
 import type { Rule } from "./rule.ts";
 import { shortHash } from "./rule-file.ts";
-import type { Verdict } from "./verdict.ts";
+import { seriesMax, type Verdict } from "./verdict.ts";
 
 /** A rule, or one of its series, with what is remembered now. */
 export interface Slot {
@@ -201,6 +201,23 @@ export function spreadVerdicts(
     settled.push({ series: undefined, outcome: "no-data", value: undefined, message: "There are no series" });
   else if (slots.has("")) settled.push({ series: undefined, outcome: "good", value: undefined, message: "" });
   return settled;
+}
+
+/**
+ * Series that are gone and too many to be kept, for the names of a target may change all the time: those that owe no
+ * word first, then those that are gone for longest.
+ */
+export function surplusOf(slots: ReadonlyMap<string, Slot>, verdicts: readonly Verdict[]): Slot[] {
+  const surplus = slots.size - 2 * seriesMax;
+  // An error says nothing about which series there are.
+  if (surplus <= 0 || verdicts.some(({ series }) => series === undefined)) return [];
+  const present = new Set(verdicts.map(({ series }) => series));
+  const rankOf = ({ memory }: Slot) => (memory.toldCount > 0 || memory.missed !== undefined ? 1 : 0);
+  const goneAt = ({ memory }: Slot) => memory.trouble?.sinceAt ?? memory.levelAt;
+  return [...slots.values()]
+    .filter(({ series }) => series !== undefined && !present.has(series))
+    .sort((one, other) => rankOf(one) - rankOf(other) || goneAt(one) - goneAt(other))
+    .slice(0, surplus);
 }
 
 /** Whether nothing is left to watch: a series is gone for long, or the rule itself has series again. */

@@ -36,6 +36,26 @@ test("verdictsOf: a fault is an error in its words; too many series are one, too
   expect(verdictsOf(rule({ above: 5 }), [many], at)).toMatchObject([{ outcome: "good" }]);
 });
 
+test("verdictsOf: what is left of two infinities is no value, and hides none", () => {
+  const changing = rule({ above: 5, change: { over: "1m" } });
+  const points = (first: number, last: number) => ({
+    series: [
+      seriesOf("odd", [
+        [Infinity, at - 60],
+        [Infinity, at],
+      ]),
+      seriesOf("plain", [
+        [first, at - 60],
+        [last, at],
+      ]),
+    ],
+  });
+  expect(verdictsOf(changing, [points(0, 9)], at)).toMatchObject([{ outcome: "bad", value: 9 }]);
+  expect(verdictsOf(changing, [points(0, 1)], at)).toMatchObject([{ outcome: "good", value: 1 }]);
+  const [odd] = points(0, 0).series;
+  expect(verdictsOf(changing, [{ series: odd ? [odd] : [] }], at)).toMatchObject([{ outcome: "no-data" }]);
+});
+
 test("verdictsOf: for any values, exactly those on the wrong side of the threshold fail", () => {
   const value = fc.double({ noNaN: true, noDefaultInfinity: true });
   fc.assert(

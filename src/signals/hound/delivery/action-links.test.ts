@@ -6,6 +6,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 
 import { ManualClock } from "../../../kit/testing/manual-clock.ts";
+import { DeliveryQueue } from "./queue.ts";
 import { type ActionLinks, alertActions, createActionLinks, linkKey } from "./action-links.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "warren-links-"));
@@ -41,6 +42,19 @@ test("links: carry what they do, act once, and end", () => {
   const other = wordOf(links.make({ do: "acknowledge", standingId: "22138d2e6b" }, 60_000));
   clock.advance(60_000);
   expect(links.spend(other)).toEqual({ state: "expired", action: { do: "acknowledge", standingId: "22138d2e6b" } });
+});
+
+test("links: one that has acted does not act again when the clock was set forth meanwhile, and back", () => {
+  const clock = new ManualClock();
+  const queue = new DeliveryQueue(":memory:");
+  const links = createActionLinks({ key: "k".repeat(43), baseUrl: "https://w.example/hound", clock, spent: queue });
+  const word = wordOf(links.make(silence));
+  expect(links.spend(word).state).toBe("good");
+  clock.jump(14 * 86_400_000);
+  queue.forget(0, 5, clock.now());
+  clock.jump(-14 * 86_400_000);
+  expect(links.spend(word).state).toBe("spent");
+  queue.close();
 });
 
 test("links: no two are alike, so that one that acted ends no other", () => {

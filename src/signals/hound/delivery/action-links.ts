@@ -41,6 +41,8 @@ export interface ActionLinks {
 }
 
 const usualLifeMs = 7 * 86_400_000;
+/** So long after its end it is remembered that one has acted: a clock that is set forth for a while makes none good again. */
+const lingerMs = 30 * 86_400_000;
 const keyBytes = 32;
 /** Longer words are none of ours. */
 const wordMax = 600;
@@ -105,7 +107,7 @@ export function createActionLinks(parts: {
       const verdict = read(word);
       if (verdict.state !== "good") return verdict;
       const [text = ""] = word.split(".");
-      return spent.spend(text, verdict.expiresAt) ? verdict : { state: "spent", action: verdict.action };
+      return spent.spend(text, verdict.expiresAt + lingerMs) ? verdict : { state: "spent", action: verdict.action };
     },
   };
 }

@@ -74,6 +74,8 @@ export interface Delivery {
   /** Whether something can be sent to a recipient; the reason why not, else undefined. */
   refusal(recipient: string): string | undefined;
   findings(): readonly Finding[];
+  /** Whether something waits for so long that nobody may hear what there is to say. */
+  isStuck(): boolean;
   readonly workers: readonly Worker[];
   stop(): Promise<void>;
 }
@@ -158,6 +160,7 @@ export async function openDelivery(parts: DeliveryParts): Promise<Delivery> {
       channels: () => [...channels.values()].map(({ kind, name }) => ({ name, kind })),
     },
     findings: () => deliveryFindings(queue, clock.now()),
+    isStuck: () => isStuck(queue.counts(), clock.now()),
     workers,
     async stop() {
       await Promise.all([dispatch.stop(), forget.stop()]);
@@ -175,18 +178,21 @@ function drawFrom(source: MetricSource | undefined): DrawGraph | undefined {
   };
 }
 
+function isStuck({ oldestWaitingAt }: Pick<DeliveryCounts, "oldestWaitingAt">, now: number): boolean {
+  return oldestWaitingAt !== undefined && now - oldestWaitingAt > stuckMs;
+}
+
 /** What is to be said about deliveries: word that is stuck is why nobody comes. */
 function deliveryFindings(queue: DeliveryQueue, now: number): Finding[] {
   const { oldestWaitingAt, waiting } = queue.counts();
   const given = queue.failedSince(now - dayMs);
-  const waitedMs = oldestWaitingAt === undefined ? 0 : now - oldestWaitingAt;
-  if (waitedMs > stuckMs) {
+  if (oldestWaitingAt !== undefined && isStuck({ oldestWaitingAt }, now)) {
     const [last] = queue.list({ state: "waiting", limit: 1 });
     return [
       {
         name: "deliveries",
         state: "degraded",
-        sentence: `${waiting} ${waiting === 1 ? "notice waits" : "notices wait"} to be sent, the oldest for ${formatSpan(waitedMs)}: ${last?.said || "not tried yet"}`,
+        sentence: `${waiting} ${waiting === 1 ? "notice waits" : "notices wait"} to be sent, the oldest for ${formatSpan(now - oldestWaitingAt)}: ${last?.said || "not tried yet"}`,
       },
     ];
   }
