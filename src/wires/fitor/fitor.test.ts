@@ -282,6 +282,39 @@ describe.concurrent.skipIf(ngircd === null)("fitor over ngircd", () => {
     expect(statuses).toEqual(["joined #room", "disconnected", "joined #room"]);
   });
 
+  test("a net that splits: all beyond are gone at once, nothing said on this side is lost meanwhile, and they come back", async () => {
+    const link = (peer: string) => `[Server]\nName = ${peer}\nHost = 127.0.0.1\nMyPassword = x\nPeerPassword = x\n`;
+    await using near = await startIrcServer(`[Global]\nName = near.test.local\n${link("far.test.local")}`);
+    const far = `[Global]\nName = far.test.local\n[Limits]\nConnectRetry = 5\n${link("near.test.local")}Port = ${near.port}\n`;
+    await using beyond = await startIrcServer(far);
+    using made = await world(near.port, { bridged: new Set(["message", "quit"]) });
+    using anna = await OtherClient.join(near.port, "anna", "#room");
+    const people = () => made.network.channels()[0]?.members.length ?? 0;
+    const crowd = async () => {
+      const all = await Promise.all(
+        Array.from({ length: 60 }, (_none, at) => OtherClient.join(beyond.port, `far${at}`, "#room")),
+      );
+      await until("all are seen", () => people() === 62);
+      return all;
+    };
+    let others = await crowd();
+    const say = (from: number) => anna.send(...Array.from({ length: 5 }, (_none, at) => `PRIVMSG #room :${from + at}`));
+    say(0);
+    await beyond.end();
+    say(5);
+    await until("they are gone", () => people() === 2);
+    const heard = () =>
+      made.broker.published.map(([, content]) => content as { message_type: string; content: string });
+    await until("all is told", () => heard().filter(({ content }) => content.includes(" is gone")).length === 60);
+    await until("all is heard", () => heard().filter(({ message_type }) => message_type === "message").length === 10);
+    const said = heard().flatMap(({ content, message_type }) => (message_type === "message" ? [Number(content)] : []));
+    expect(said).toEqual(Array.from({ length: 10 }, (_none, at) => at));
+    for (const other of others) other[Symbol.dispose]();
+    await beyond.restart();
+    others = await crowd();
+    for (const other of others) other[Symbol.dispose]();
+  });
+
   test("what is published while the server is away is said when it is back", async () => {
     await using server = await startIrcServer();
     using made = await world(server.port, { reconnectMs: 60_000, reconnectMaxMs: 60_000 });
