@@ -300,6 +300,19 @@ describe("check", () => {
     ]);
   });
 
+  test("check: a flag that makes no sense is named, with what was given and what is wanted", async () => {
+    const said = async (words: readonly string[]) => {
+      const { exitCode, stderr } = await check([`${at}/page`, ...words]);
+      expect(exitCode).toBe(2);
+      return stderr;
+    };
+    expect(await said(["--timeout", "0s"])).toContain('--timeout: "0s" is out of bounds: wanted 1ms to 10m');
+    expect(await said(["--status", "300-200"])).toContain("--status: wanted statuses");
+    expect(await said(["--json-path", "$.a[*]"])).toContain('--json-path: Cannot read the path "$.a[*]"');
+    expect(await said(["--equals", "5"])).toContain("Cannot use --equals");
+    expect(await said(["tcp://127.0.0.1:1", "--contains", "x"])).toContain("contains means nothing for kind tcp");
+  });
+
   test("check: conditions on text, JSON, certificates and the guard", async () => {
     const code = async (words: readonly string[]) => (await check(words)).exitCode;
     const self = `https://127.0.0.1:${secure.port}/`;

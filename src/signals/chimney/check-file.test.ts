@@ -83,8 +83,43 @@ describe("readCheckFile", () => {
       "its name stands twice",
     );
     expect(wrong({ name: "a", kind: "heartbeat", id: "short" })).toThrow("16 to 100");
+    expect(wrong({ name: "a", target: "http://x/", timeout: "0s" })).toThrow(
+      'checks.0.timeout: "0s" is out of bounds: wanted 1ms to 10m',
+    );
+    expect(wrong({ name: "a", target: "http://x/", interval: "10ms" })).toThrow("wanted 1s to 365d");
+    expect(wrong({ name: "a", target: "http://x/", max_body: "2GiB" })).toThrow("wanted 1 to 64MiB");
+    expect(wrong({ name: "a", kind: "heartbeat", every: "0s", grace: "0s" })).toThrow("checks.0.every");
+    expect(wrong({ name: "a", target: "http://x/", status: "299-200" })).toThrow("the lower one first");
+    expect(wrong({ name: "a", target: "http://x/", json: "$.a[*]" })).toThrow(
+      'checks.0.json: Cannot read the path "$.a[*]": nothing known stands at position 3',
+    );
+    expect(wrong({ name: "a", target: "http://x/", equals: 1 })).toThrow("wanted json, too");
+    expect(wrong({ name: "a", target: "http://x/", body: "x" })).toThrow("method GET sends no body");
+    expect(wrong({ name: "a", target: "http://x/", headers: { "X-A": "\u20ac" } })).toThrow("in Latin-1");
+    expect(wrong({ name: "a", kind: "tcp", target: "x:1", contains: "220" })).toThrow(
+      "contains means nothing for kind tcp, only for http",
+    );
+    expect(wrong({ name: "a", kind: "dns", target: "https://x.example" })).toThrow("must be a name");
+    expect(wrong({ name: "a", kind: "dns", target: "x.example", server: "ns.example" })).toThrow(
+      "must be an IP address",
+    );
+    expect(wrong({ name: "a", kind: "dns", target: "x.example", server: "1.2.3.4:99999" })).toThrow("an IP address");
+    const twins = ["a", "b"].map((name) => ({ name, kind: "heartbeat", id: "the-same-secret-of-both" }));
+    expect(wrong(twins[0] ?? {}, twins.slice(1))).toThrow('Cannot use check "b": "a" has the same id');
     expect(() => readCheckFile("{", "c.json", defaults)).toThrow('Cannot read the checks in "c.json"');
     expect(() => readCheckFile('{"Tests":[{"Url":5}]}', "c.json", defaults)).toThrow("tests.0.url");
+    const long = "x".repeat(3000);
+    expect(() => readCheckFile(JSON.stringify({ tests: [{ url: long }] }), "c.json", defaults)).toThrow("tests.0.url");
+    expect(() =>
+      readCheckFile(JSON.stringify({ tests: [{ url: "", metricprefix: long }] }), "c.json", defaults),
+    ).toThrow("tests.0.metricprefix");
+  });
+
+  test("readCheckFile: name servers stand with and without a port, in both families", () => {
+    for (const server of ["192.0.2.53", "192.0.2.53:5353", "2001:db8::53", "[2001:db8::53]", "[2001:db8::53]:53"]) {
+      const text = JSON.stringify({ checks: [{ name: "a", kind: "dns", target: "_dmarc.x.example", server }] });
+      expect(readCheckFile(text, "c.json", defaults).plans[0]?.entry.server).toBe(server);
+    }
   });
 
   test("readCheckFile: anything is read or refused with a SyntaxError", () => {

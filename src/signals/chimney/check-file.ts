@@ -20,7 +20,7 @@ const originalShape = z.object({
   graphitebase: z.string().optional(),
   pollinterval: seconds.optional(),
   jitter: seconds.optional(),
-  tests: z.array(z.object({ url: z.string(), metricprefix: z.string().default("") })).max(100_000),
+  tests: z.array(z.object({ url: z.string().max(2000), metricprefix: z.string().max(500).default("") })).max(100_000),
 });
 const ownShape = z.strictObject({ checks: z.array(checkShape).max(100_000).default([]) });
 
@@ -55,13 +55,17 @@ export function plansIn(checks: unknown, defaults: PlanDefaults): Plan[] {
   return plansOf(read.data.checks, defaults);
 }
 
-/** Plans of a list of checks. Throws SyntaxError when two have one name or one cannot be used. */
+/** Plans of a list of checks. Throws SyntaxError when two have one name or one id, or one cannot be used. */
 export function plansOf(entries: readonly CheckEntry[], defaults: PlanDefaults): Plan[] {
   const problems: string[] = [];
   const plans = new Map<string, Plan>();
+  const ids = new Map<string, string>();
   for (const entry of entries) {
     try {
       if (plans.has(entry.name)) throw new SyntaxError(`Cannot use check "${entry.name}": its name stands twice`);
+      const other = entry.id === undefined ? undefined : ids.get(entry.id);
+      if (other !== undefined) throw new SyntaxError(`Cannot use check "${entry.name}": "${other}" has the same id`);
+      if (entry.id !== undefined) ids.set(entry.id, entry.name);
       plans.set(entry.name, planOf(entry, defaults));
     } catch (thrown) {
       if (!(thrown instanceof SyntaxError)) throw thrown;

@@ -28,6 +28,30 @@ const beating = (entry: object): Plan => planOf(checkShape.parse({ kind: "heartb
 const good: Outcome = { isGood: true, reason: "Status 200", latencyMs: 5 };
 const bad: Outcome = { isGood: false, reason: "Connection refused", latencyMs: 1 };
 
+/** A history whose disk may be full. */
+class FillingHistory extends History {
+  isFull = false;
+
+  override check(...words: Parameters<History["check"]>): ReturnType<History["check"]> {
+    this.#write();
+    return super.check(...words);
+  }
+
+  override record(...words: Parameters<History["record"]>): void {
+    this.#write();
+    super.record(...words);
+  }
+
+  override beat(...words: Parameters<History["beat"]>): void {
+    this.#write();
+    super.beat(...words);
+  }
+
+  #write(): void {
+    if (this.isFull) throw new Error("database or disk is full");
+  }
+}
+
 interface Asked {
   name: string;
   atMs: number;
@@ -38,7 +62,7 @@ interface Asked {
 /** A checker whose targets answer as `say` says, or wait for the test where it says nothing. */
 function fixture(say: (name: string, atMs: number) => Outcome | undefined = () => good, parallel = 10) {
   const clock = new ManualClock();
-  const history = new History(":memory:");
+  const history = new FillingHistory(":memory:");
   const asked: Asked[] = [];
   const points: Point[] = [];
   const changes: string[] = [];
@@ -186,6 +210,79 @@ describe("Checker", () => {
     expect([signalOf("stays"), signalOf("goes"), signalOf("changes")]).toEqual([false, true, true]);
     expect(asked.map(({ name }) => name).sort()).toEqual(["changes", "changes", "goes", "new", "stays"]);
     expect(checker.views().map((view) => view.plan.name)).toEqual(["new", "stays", "changes"]);
+  });
+
+  test("Checker: while nothing can be kept, checks are asked, judged and told, and beats are taken and missed", () => {
+    let outcome = good;
+    const { changes, checker, clock, history } = fixture(() => outcome);
+    checker.setPlans([
+      plan({ name: "a", failures: 1 }),
+      beating({ name: "backup", every: "1h", grace: "0s", id: "the-id-of-the-backup" }),
+    ]);
+    clock.advance(minuteMs);
+    expect(checker.beat("the-id-of-the-backup", "good", "")).toBe(true);
+    history.isFull = true;
+    outcome = bad;
+    clock.advance(10 * minuteMs);
+    expect(checker.find("a")?.standing.level).toBe("down");
+    clock.advance(hourMs);
+    expect(checker.find("backup")?.standing).toMatchObject({ level: "down", failuresInRow: 1 });
+    expect(checker.beat("the-id-of-the-backup", "good", "")).toBe(true);
+    expect(checker.find("backup")?.standing.level).toBe("up");
+    clock.advance(3 * hourMs);
+    expect(checker.find("backup")?.standing).toMatchObject({ level: "down", failuresInRow: 3 });
+    history.isFull = false;
+    outcome = good;
+    clock.advance(10 * minuteMs);
+    expect(changes.map((change) => change.replace(/^\d+ /, ""))).toEqual([
+      "a unknown>up",
+      "backup unknown>up",
+      "a up>down",
+      "backup up>down",
+      "backup down>up",
+      "backup up>down",
+      "a down>up",
+    ]);
+  });
+
+  test("Checker: new plans of which one cannot be begun leave the old ones as they were", () => {
+    const { asked, checker, clock, history } = fixture();
+    checker.setPlans([plan({ name: "a" }), beating({ name: "backup", id: "the-id-of-the-backup" })]);
+    history.isFull = true;
+    const next = [plan({ name: "a" }), plan({ name: "b" })];
+    expect(() => checker.setPlans(next)).toThrow("disk is full");
+    expect(checker.views().map((view) => view.plan.name)).toEqual(["a", "backup"]);
+    clock.advance(2 * minuteMs);
+    expect(asked.map(({ name }) => name)).toContain("a");
+    expect(checker.hasBeat("the-id-of-the-backup")).toBe(true);
+    history.isFull = false;
+    checker.setPlans(next);
+    expect(checker.views().map((view) => view.plan.name)).toEqual(["a", "b"]);
+    expect(checker.hasBeat("the-id-of-the-backup")).toBe(false);
+  });
+
+  test("Checker: a clock that is set back makes nobody wait longer for a beat than its time and grace", () => {
+    const { checker, clock } = fixture();
+    checker.setPlans([beating({ name: "backup", every: "1d", grace: "1h", id: "the-id-of-the-backup" })]);
+    clock.advance(dayMs);
+    checker.beat("the-id-of-the-backup", "good", "");
+    clock.jump(-300 * dayMs);
+    // It is found out when the beat was due, and counts from then on.
+    clock.advance(25 * hourMs + 25 * hourMs);
+    expect(checker.find("backup")?.standing.level).toBe("down");
+  });
+
+  test("Checker: a beat that nobody expects costs as little among ten thousand heartbeats as among one", () => {
+    const { checker } = fixture();
+    const names = Array.from({ length: 10_000 }, (_, number) => `job-${String(number).padStart(20, "0")}`);
+    checker.setPlans(names.map((name) => beating({ name, id: name })));
+    const startedMs = performance.now();
+    for (let tries = 0; tries < 2000; tries++)
+      expect(checker.beat(`forged-${tries}-0000000000`, "good", "")).toBe(false);
+    expect(performance.now() - startedMs).toBeLessThan(5000);
+    expect(checker.beat(names[9999] ?? "", "good", "")).toBe(true);
+    expect(checker.find(names[9999] ?? "")?.standing.level).toBe("up");
+    checker.stop();
   });
 
   test("Checker: what was asked before the end is told nobody after it", () => {

@@ -4,7 +4,6 @@
  * are awaited instead of asked. Everything that passes is time of the clock it was given.
  * A target that answers late never delays another, and its own next asking begins only after its last ended.
  */
-import { sameText } from "../../kit/auth/same-text.ts";
 import type { Clock } from "../../kit/clock.ts";
 import { Fault, reasonOf } from "../../kit/fault.ts";
 import type { Logger } from "../../kit/log.ts";
@@ -70,7 +69,9 @@ const firstMs = 5000;
 export class Checker {
   readonly #parts: CheckerParts;
   readonly #turns;
-  readonly #runners = new Map<string, Runner>();
+  #runners: ReadonlyMap<string, Runner> = new Map();
+  /** Heartbeats by what is left of their ids, so that looking one up tells nothing of others, however many there are. */
+  #beating: ReadonlyMap<string, Runner> = new Map();
   #isStopped = false;
 
   constructor(parts: CheckerParts) {
@@ -78,19 +79,26 @@ export class Checker {
     this.#turns = createTurns(parts.parallel);
   }
 
-  /** Makes these the checks: what is gone ends, what is new begins, what changed begins anew with what is known of it. */
+  /**
+   * Makes these the checks: what is gone ends, what is new begins, what changed begins anew with what is known of it. Throws
+   * what the history does when it cannot take a new one; then everything stays as it was.
+   */
   setPlans(plans: readonly Plan[]): void {
-    const wanted = new Map(plans.map((plan) => [plan.name, plan]));
-    for (const [name, runner] of this.#runners) {
-      const plan = wanted.get(name);
-      if (plan && Bun.deepEquals(plan, runner.plan)) continue;
-      this.#end(runner);
-      this.#runners.delete(name);
+    const staying = new Map<string, Runner>();
+    const fresh = new Map<string, Runner>();
+    for (const plan of plans) {
+      const runner = this.#runners.get(plan.name);
+      if (runner && Bun.deepEquals(plan, runner.plan)) staying.set(plan.name, runner);
+      else fresh.set(plan.name, this.#runnerOf(plan));
     }
+    for (const [name, runner] of this.#runners) if (!staying.has(name)) this.#end(runner);
     // In the order of the file, for whoever looks.
-    const before = new Map(this.#runners);
-    this.#runners.clear();
-    for (const plan of plans) this.#runners.set(plan.name, before.get(plan.name) ?? this.#begin(plan));
+    const runners = plans.flatMap(({ name }) => staying.get(name) ?? fresh.get(name) ?? []);
+    this.#runners = new Map(runners.map((runner) => [runner.plan.name, runner]));
+    this.#beating = new Map(
+      runners.flatMap((runner) => (runner.plan.kind === "heartbeat" ? [[digestOf(runner.beatId), runner]] : [])),
+    );
+    for (const runner of fresh.values()) this.#begin(runner);
   }
 
   /** Every check, in the order of the configuration. */
@@ -121,13 +129,13 @@ export class Checker {
 
   /** Whether a heartbeat has this id. */
   hasBeat(id: string): boolean {
-    return this.#withBeat(id) !== undefined;
+    return this.#beating.has(digestOf(id));
   }
 
   /** A beat came for the heartbeat of this id; false when no check has it. `message` is what it brought. */
   beat(id: string, kind: BeatKind, message: string): boolean {
     const { clock, history } = this.#parts;
-    const runner = this.#withBeat(id);
+    const runner = this.#beating.get(digestOf(id));
     if (!runner) return false;
     if (kind === "start") {
       runner.startedAtMs = clock.monotonicMs();
@@ -139,7 +147,8 @@ export class Checker {
     if (kind === "good") {
       runner.lastBeatAt = clock.now();
       runner.lastMissedAt = undefined;
-      history.beat(runner.plan.name, runner.lastBeatAt);
+      const at = runner.lastBeatAt;
+      this.#keep(runner, () => history.beat(runner.plan.name, at));
     }
     this.#took(runner, {
       isGood: kind === "good",
@@ -157,14 +166,10 @@ export class Checker {
     for (const runner of this.#runners.values()) this.#end(runner);
   }
 
-  #withBeat(id: string): Runner | undefined {
-    return [...this.#runners.values()].find(({ beatId, plan }) => plan.kind === "heartbeat" && sameText(beatId, id));
-  }
-
-  #begin(plan: Plan): Runner {
-    const { clock, history, makeId, random } = this.#parts;
+  #runnerOf(plan: Plan): Runner {
+    const { clock, history, makeId } = this.#parts;
     const kept = history.check(plan.name, () => ({ at: clock.now(), beatId: makeId() }));
-    const runner: Runner = {
+    return {
       plan,
       standing: kept.standing,
       beatId: plan.entry.id ?? kept.beatId,
@@ -176,9 +181,12 @@ export class Checker {
       cancel: () => {},
       asking: undefined,
     };
-    if (plan.kind === "heartbeat") this.#await(runner);
-    else this.#later(runner, random() * Math.min(firstMs, plan.intervalMs));
-    return runner;
+  }
+
+  #begin(runner: Runner): void {
+    const { kind, intervalMs } = runner.plan;
+    if (kind === "heartbeat") this.#await(runner);
+    else this.#later(runner, this.#parts.random() * Math.min(firstMs, intervalMs));
   }
 
   #end(runner: Runner): void {
@@ -210,9 +218,6 @@ export class Checker {
               log.error("A check could not be made", { check: runner.plan.name, reason: reasonOf(thrown) });
           },
         )
-        .catch((thrown: unknown) => {
-          log.error("The outcome of a check could not be kept", { check: runner.plan.name, reason: reasonOf(thrown) });
-        })
         .finally(() => {
           leave();
           if (asking.signal.aborted) return;
@@ -232,7 +237,17 @@ export class Checker {
     runner.standing = standing;
     sink.send(pointsOf(runner.plan, outcome, standing.level === "up", at));
     happened(runner.plan, outcome, change);
-    history.record(runner.plan.name, standing, outcome, at, change !== undefined);
+    this.#keep(runner, () => history.record(runner.plan.name, standing, outcome, at, change !== undefined));
+  }
+
+  /** A disk that takes nothing more ends no watching. */
+  #keep(runner: Runner, keep: () => void): void {
+    try {
+      keep();
+    } catch (thrown) {
+      const { log } = this.#parts;
+      log.error("The outcome of a check could not be kept", { check: runner.plan.name, reason: reasonOf(thrown) });
+    }
   }
 
   /** Waits until the next beat is missed. The wall clock may be set meanwhile, so it is looked at again each time. */
@@ -240,9 +255,14 @@ export class Checker {
     const { clock } = this.#parts;
     runner.cancel();
     if (this.#isStopped) return;
+    // Of a clock that was set back, what was before would lie ahead, and excuse a job for as long.
+    const now = clock.now();
+    runner.watchedSinceAt = Math.min(runner.watchedSinceAt, now);
+    if (runner.lastBeatAt !== undefined) runner.lastBeatAt = Math.min(runner.lastBeatAt, now);
+    if (runner.lastMissedAt !== undefined) runner.lastMissedAt = Math.min(runner.lastMissedAt, now);
     const dueAt = lateAt(runner, runner.plan);
     runner.nextAt = dueAt;
-    runner.cancel = clock.schedule(Math.max(1, dueAt - clock.now()), () => {
+    runner.cancel = clock.schedule(Math.max(1, dueAt - now), () => {
       if (clock.now() >= lateAt(runner, runner.plan)) {
         runner.lastMissedAt = clock.now();
         const reason = runner.lastBeatAt === undefined ? "It never beat" : "It did not beat in time";
@@ -251,6 +271,10 @@ export class Checker {
       this.#await(runner);
     });
   }
+}
+
+function digestOf(id: string): string {
+  return new Bun.CryptoHasher("sha256").update(id).digest("hex");
 }
 
 function viewOf(runner: Runner): CheckView {

@@ -74,6 +74,8 @@ export async function checkVerb(screen: Screen, targets: readonly string[], flag
 }
 
 async function plansFor(targets: readonly string[], flags: CheckFlags): Promise<Plan[]> {
+  if (flags.equals !== undefined && flags.jsonPath === undefined)
+    throw new SyntaxError("Cannot use --equals: it says what stands at --json-path, wanted that, too");
   if (flags.file !== undefined) {
     const { plans } = readCheckFile(await textOf(flags.file), flags.file, defaults);
     const asked = plans.filter(({ kind }) => kind !== "heartbeat");
@@ -86,7 +88,11 @@ async function plansFor(targets: readonly string[], flags: CheckFlags): Promise<
   }
   return targets.flatMap((target) => {
     const entry = checkShape.safeParse({ ...entryOf(target, flags), name: nameOf(target) });
-    if (!entry.success) throw new SyntaxError(`Cannot check "${target}": ${entry.error.issues[0]?.message ?? ""}`);
+    if (!entry.success) {
+      const { message = "", path = [] } = entry.error.issues[0] ?? {};
+      const flag = flagOf[String(path[0])];
+      throw new SyntaxError(`Cannot check "${target}": ${flag === undefined ? "" : `${flag}: `}${message}`);
+    }
     try {
       return plansOf([entry.data], defaults);
     } catch (thrown) {
@@ -99,11 +105,14 @@ async function plansFor(targets: readonly string[], flags: CheckFlags): Promise<
 function entryOf(target: string, flags: CheckFlags): Record<string, unknown> {
   const shared = {
     timeout: flags.timeout,
-    expires_within: flags.expiresWithin,
     verify_tls: flags.verify,
     guard: flags.guard === true,
+    ...(flags.contains === undefined ? {} : { contains: flags.contains }),
+    ...(flags.jsonPath === undefined ? {} : { json: flags.jsonPath }),
+    ...(flags.equals === undefined ? {} : { equals: valueOf(flags.equals) }),
   };
   const [, scheme, rest = ""] = /^(tcp|tls|dns):\/\/(.+?)\/?$/.exec(target) ?? [];
+  if (scheme === "tls") return { ...shared, kind: scheme, target: rest, expires_within: flags.expiresWithin };
   if (scheme !== undefined) return { ...shared, kind: scheme, target: rest };
   const isPlain = flags.contains !== undefined || flags.jsonPath !== undefined || flags.status !== "200-299";
   return {
@@ -111,11 +120,17 @@ function entryOf(target: string, flags: CheckFlags): Record<string, unknown> {
     kind: flags.kind ?? (isPlain ? "http" : "smoketest"),
     target,
     status: flags.status,
-    ...(flags.contains === undefined ? {} : { contains: flags.contains }),
-    ...(flags.jsonPath === undefined ? {} : { json: flags.jsonPath }),
-    ...(flags.equals === undefined ? {} : { equals: valueOf(flags.equals) }),
   };
 }
+
+/** The flag that a key of a check comes from. */
+const flagOf: Readonly<Record<string, string>> = {
+  timeout: "--timeout",
+  status: "--status",
+  contains: "--contains",
+  json: "--json-path",
+  expires_within: "--expires-within",
+};
 
 function valueOf(text: string): unknown {
   try {

@@ -3,10 +3,13 @@
  * configuration; reading it gives a Plan with every default filled in, or a sentence that says what is wrong with which
  * check. Leaves out how it is asked (probe*.ts) and what became of it (standing.ts).
  */
+import { isIP } from "node:net";
+
 import { z } from "zod";
 
 import { parseAddress } from "../../kit/config/address.ts";
 import { parseDuration, parseSize } from "../../kit/config/units.ts";
+import { parseJsonPath } from "./json-path.ts";
 
 /** The kinds of checks there are. */
 export const checkKinds = ["smoketest", "http", "tls", "tcp", "dns", "heartbeat"] as const;
@@ -15,11 +18,22 @@ export type CheckKind = (typeof checkKinds)[number];
 /** Kinds of DNS records that can be asked for. */
 export const recordKinds = ["A", "AAAA", "CNAME", "MX", "NS", "TXT"] as const;
 
-const duration = z.string().transform((text, context) => attempt(() => parseDuration(text), context));
-const size = z
-  .union([z.string(), z.number()])
-  .transform((raw, context) => attempt(() => parseSize(String(raw)), context));
+const longest = "3650d";
+const duration = (least: string, most = longest) =>
+  z.string().transform((text, context) => attempt(() => bounded(text, parseDuration, least, most), context));
+const size = (most: string) =>
+  z
+    .union([z.string(), z.number()])
+    .transform((raw, context) => attempt(() => bounded(String(raw), parseSize, "1", most), context));
 const line = z.string().min(1).max(2000);
+const statuses = /^\d{3}(?:-\d{3})?(?:, ?\d{3}(?:-\d{3})?)*$/;
+const statusesWanted = 'wanted statuses such as "200-299, 304"';
+
+function bounded(text: string, parse: (text: string) => number, least: string, most: string): number {
+  const value = parse(text);
+  if (value >= parse(least) && value <= parse(most)) return value;
+  throw new RangeError(`${JSON.stringify(text)} is out of bounds: wanted ${least} to ${most}`);
+}
 
 function attempt<T>(read: () => T, context: z.RefinementCtx): T {
   try {
@@ -43,41 +57,47 @@ export const checkShape = z.strictObject({
   target: line.optional(),
   /** The beginning of its Graphite names, verbatim. */
   prefix: z.string().max(500).optional(),
-  interval: duration.optional(),
-  jitter: duration.optional(),
-  timeout: duration.optional(),
+  interval: duration("1s", "365d").optional(),
+  jitter: duration("0s", "365d").optional(),
+  timeout: duration("1ms", "10m").optional(),
   /** So many failures in a row make it down. */
   failures: z.int().min(1).max(1000).optional(),
   /** So many successes in a row make it up again. */
   successes: z.int().min(1).max(1000).optional(),
   method: z.enum(["GET", "HEAD", "POST", "PUT", "OPTIONS"]).default("GET"),
-  headers: z.record(z.string().regex(/^[\w-]+$/), z.string().regex(/^[^\r\n\0]*$/)).default({}),
+  headers: z
+    .record(
+      z.string().regex(/^[\w-]+$/, "wanted names of headers: letters, digits, dashes"),
+      z.string().regex(/^[\t\u0020-\u007e\u0080-\u00ff]*$/, "wanted a value of one line, in Latin-1"),
+    )
+    .default({}),
   body: z.string().max(65_536).optional(),
   /** Statuses that are good: numbers and ranges. */
   status: z
     .string()
-    .regex(/^\d{3}(?:-\d{3})?(?:, ?\d{3}(?:-\d{3})?)*$/, 'wanted statuses such as "200-299, 304"')
+    .regex(statuses, statusesWanted)
+    .refine((text) => rangesOf(text).every(([from, to]) => from <= to), `${statusesWanted}, the lower one first`)
     .default("200-299"),
   contains: line.optional(),
   lacks: line.optional(),
   /** A path into a JSON answer, such as `$.database.state`. */
-  json: line.optional(),
+  json: line.superRefine((text, context) => void attempt(() => parseJsonPath(text), context)).optional(),
   /** What stands at `json`; without it anything but false, null, 0 and "" will do. */
   equals: z.union([z.string(), z.number(), z.boolean()]).optional(),
   verify_tls: z.boolean().optional(),
   max_redirects: z.int().min(0).max(20).default(5),
-  max_body: size.optional(),
+  max_body: size("64MiB").optional(),
   guard: z.boolean().optional(),
   /** A certificate that ends sooner is a failure. */
-  expires_within: duration.optional(),
+  expires_within: duration("0s", "365000d").optional(),
   record: z.enum(recordKinds).default("A"),
   /** For dns: one of the answers has to be this. */
   answer: line.optional(),
   /** For dns: whom to ask instead of the machine's own servers. */
   server: line.optional(),
   /** For heartbeat: a beat is expected this often, and missed only after the grace time. */
-  every: duration.optional(),
-  grace: duration.optional(),
+  every: duration("1s").optional(),
+  grace: duration("0s").optional(),
   /** For heartbeat: what stands in its URL; made up and kept when absent. */
   id: z
     .string()
@@ -125,12 +145,39 @@ export interface Plan {
 
 const dayMs = 86_400_000;
 
+const asked = ["smoketest", "http", "tls", "tcp", "dns"] as const;
+/** Keys that say something for these kinds only; elsewhere they would promise what nobody looks at. */
+const kindsOf: Readonly<Partial<Record<keyof CheckEntry, readonly CheckKind[]>>> = {
+  interval: asked,
+  jitter: asked,
+  timeout: asked,
+  body: ["http", "smoketest"],
+  contains: ["http"],
+  lacks: ["http"],
+  json: ["http"],
+  equals: ["http"],
+  max_body: ["http", "smoketest"],
+  expires_within: ["tls"],
+  answer: ["dns"],
+  server: ["dns"],
+  every: ["heartbeat"],
+  grace: ["heartbeat"],
+  id: ["heartbeat"],
+};
+
 /** Decides everything about a check. Throws SyntaxError that names the check. */
 export function planOf(entry: CheckEntry, defaults: PlanDefaults, onlyOriginal = false): Plan {
   const fail = (reason: string): never => {
     throw new SyntaxError(`Cannot use check "${entry.name}": ${reason}`);
   };
   const target = entry.target ?? "";
+  for (const [key, kinds] of Object.entries(kindsOf)) {
+    if (Reflect.get(entry, key) !== undefined && !kinds.includes(entry.kind))
+      fail(`${key} means nothing for kind ${entry.kind}, only for ${kinds.join(", ")}`);
+  }
+  if (entry.equals !== undefined && entry.json === undefined) fail("equals says what stands at json: wanted json, too");
+  if (entry.body !== undefined && (entry.method === "GET" || entry.method === "HEAD"))
+    fail(`method ${entry.method} sends no body: wanted POST or PUT`);
   if (entry.kind === "heartbeat") {
     if (target !== "") fail("a heartbeat has no target, it is sent to us");
   } else if (target === "") fail("wanted a target");
@@ -147,6 +194,11 @@ export function planOf(entry: CheckEntry, defaults: PlanDefaults, onlyOriginal =
       fail('its target must be a host and a port, such as "db.example:5432"');
     }
   }
+  if (entry.kind === "dns") {
+    if (!/^[^\s/:@[\]]+$/.test(target)) fail('its target must be a name, such as "shop.example"');
+    if (entry.server !== undefined && !isServer(entry.server))
+      fail('its server must be an IP address, with a port or without, such as "192.0.2.53" or "[2001:db8::53]:53"');
+  }
   const everyMs = entry.every ?? dayMs;
   return {
     name: entry.name,
@@ -154,7 +206,7 @@ export function planOf(entry: CheckEntry, defaults: PlanDefaults, onlyOriginal =
     target,
     prefix: entry.prefix,
     onlyOriginal,
-    intervalMs: Math.max(1000, entry.interval ?? defaults.intervalMs),
+    intervalMs: entry.interval ?? defaults.intervalMs,
     jitterMs: entry.jitter ?? defaults.jitterMs,
     timeoutMs: entry.timeout ?? defaults.timeoutMs,
     failures: entry.failures ?? (entry.kind === "heartbeat" ? 1 : defaults.failures),
@@ -171,8 +223,22 @@ export function planOf(entry: CheckEntry, defaults: PlanDefaults, onlyOriginal =
 
 /** Whether a status is among those that `ranges` names, such as `200-299, 304`. */
 export function statusIsGood(ranges: string, status: number): boolean {
-  return ranges.split(",").some((range) => {
+  return rangesOf(ranges).some(([from, to]) => status >= from && status <= to);
+}
+
+function rangesOf(ranges: string): [from: number, to: number][] {
+  return ranges.split(",").map((range) => {
     const [from = 0, to = from] = range.trim().split("-").map(Number);
-    return status >= from && status <= to;
+    return [from, to];
   });
+}
+
+function isServer(text: string): boolean {
+  if (isIP(text.replace(/^\[(.*)\]$/, "$1")) !== 0) return true;
+  try {
+    return isIP(parseAddress(text).host) !== 0;
+  } catch (thrown) {
+    if (thrown instanceof SyntaxError) return false;
+    throw thrown;
+  }
 }

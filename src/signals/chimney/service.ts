@@ -105,6 +105,8 @@ async function begin(context: ServiceContext<ChimneyOptions>, historyPath: strin
     ),
   ];
   if (source.path !== undefined) {
+    // Kept until they are taken: a full disk may refuse new checks for a while.
+    let wanted: readonly Plan[] | undefined;
     workers.push(
       startWorker(
         {
@@ -113,9 +115,11 @@ async function begin(context: ServiceContext<ChimneyOptions>, historyPath: strin
           async step() {
             const before = source.trouble;
             const changed = await source.changed();
-            if (changed) {
-              checker.setPlans(changed.plans);
-              log.info("The file of checks was read again", { checks: changed.plans.length });
+            wanted = changed?.plans ?? wanted;
+            if (wanted) {
+              checker.setPlans(wanted);
+              log.info("The file of checks was read again", { checks: wanted.length });
+              wanted = undefined;
             } else if (source.trouble !== undefined && source.trouble !== before) {
               log.warn("The file of checks cannot be used and is left out", { reason: source.trouble });
             }

@@ -19,8 +19,11 @@ export function checkSource(
       if (text === undefined || path === undefined) return { plans: own, graphite: undefined };
       const read = readCheckFile(text, path, defaults);
       const names = new Set(own.map(({ name }) => name));
-      const twice = read.plans.find(({ name }) => names.has(name));
-      if (twice) throw new SyntaxError(`Cannot use check "${twice.name}": its name stands in the configuration, too`);
+      const ids = new Set(own.map(({ entry }) => entry.id));
+      for (const { entry, name } of read.plans) {
+        const what = names.has(name) ? "name" : entry.id !== undefined && ids.has(entry.id) ? "id" : undefined;
+        if (what) throw new SyntaxError(`Cannot use check "${name}": its ${what} stands in the configuration, too`);
+      }
       return { ...read, plans: [...own, ...read.plans] };
     },
     wrongIn: (thrown) => (thrown instanceof SyntaxError ? thrown.message : undefined),
