@@ -12,6 +12,7 @@ function parts(counters: [string, number][] = []): AdminParts {
     counters: () => map,
     gauges: () => map,
     timers: () => [],
+    nodes: () => undefined,
     remove: (_kind, name) => map.delete(name),
     names: () => map.keys(),
     health: { state: "up" },

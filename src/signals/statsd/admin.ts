@@ -19,11 +19,14 @@ export interface AdminParts {
   remove(kind: "counters" | "timers" | "gauges", name: string): boolean;
   names(kind: "counters" | "timers" | "gauges"): Iterable<string>;
   health: { state: "up" | "down" };
+  /** Those who share the metrics, as `host:port`, while there are any: the commands are then those of the cluster proxy. */
+  nodes(): readonly string[] | undefined;
   /** Keys and values of the configuration; nested ones as `key > sub`. */
   config(): readonly (readonly [key: string, value: string])[];
 }
 
 const commands = "stats, counters, timers, gauges, delcounters, deltimers, delgauges, health, config, quit";
+const proxyCommands = new Set(["help", "config", "health", "status", "quit"]);
 const lineMaxLength = 65_536;
 /** So much may wait for one who does not read. */
 const waitingMaxBytes = 256 * 1024;
@@ -90,8 +93,15 @@ function serve(socket: Socket, parts: AdminParts): void {
 /** The reply to a line; undefined ends the connection. */
 export function answer(line: string, parts: AdminParts): string | undefined {
   const [command = "", ...words] = line.trim().split(" ");
+  const nodes = parts.nodes();
+  if (nodes && !proxyCommands.has(command)) return "ERROR\n";
   switch (command) {
+    case "status":
+      return nodes
+        ? `uptime: ${parts.stats()[0]?.[1] ?? 0}\nnodes: ${nodes.map((node) => `${node} `).join("")}\n`
+        : "ERROR\n";
     case "help":
+      if (nodes) return "Commands: config, health, status, quit\n\n";
       return `Commands: ${commands}\n\n`;
     case "stats":
       return `${parts

@@ -19,6 +19,7 @@ import {
   size,
   text,
 } from "../../kit/config/fields.ts";
+import { nodeOf } from "./cluster/cluster.ts";
 import { nameTagStyles } from "./grammar-full.ts";
 import type { RepeatTarget } from "./repeater.ts";
 import { type StatsdSettings, withHost } from "./settings.ts";
@@ -190,6 +191,23 @@ const fields = {
       summary: "Other statsds that get every packet as it came.",
     },
   ),
+  nodes: list(
+    text({
+      accepts: (value) => nodeOf(value) !== undefined,
+      wanted: "host:port/adminport",
+      example: "statsd-1.example:8125/8126",
+    }),
+    {
+      summary:
+        "Statsds that share the metrics as behind Etsy's cluster proxy: each line goes to one of them by its name, and is not counted here. The admin port is asked for their health.",
+    },
+  ),
+  checkNodesEveryMs: duration({
+    summary: "How often nodes are asked how they are; one that does not answer up has its names go to the others.",
+    default: "10s",
+    min: "100ms",
+    max: "1d",
+  }),
   console: flag({ summary: "Print the values of each flush on standard output." }),
   dumpLines: flag({ summary: "Write every line that comes to the log." }),
   etsyConfig: file({
@@ -271,6 +289,8 @@ export function settingsOf(options: StatsdOptions): StatsdSettings {
     receiveBufferBytes: options.receiveBufferBytes,
     graphite: [...targets(options.graphite, "line"), ...targets(options.graphitePickle, "pickle")],
     repeat: options.repeat.flatMap((written) => repeatOf(written) ?? []),
+    nodes: options.nodes.flatMap((written) => nodeOf(written) ?? []),
+    checkNodesEveryMs: options.checkNodesEveryMs,
     toConsole: options.console,
     toSeries: options.series,
     exposes: options.prometheus,

@@ -63,13 +63,19 @@ const known = z
     dumpMessages: flag,
     debug: flag,
     automaticConfigReload: flag,
+    // Those of the cluster proxy.
+    nodes: z.array(z.object({ host: text, port: port.min(1), adminport: port.min(1) })),
+    host: text,
+    udp_version: z.enum(["udp4", "udp6"]),
+    checkInterval: z.coerce.number().min(10).max(86_400_000),
+    forkCount: z.union([z.literal("auto"), z.coerce.number()]),
   })
   .partial();
 
 type EtsyConfig = z.infer<typeof known>;
 
 /** Keys that Etsy has and that mean nothing here. */
-const withoutEffect = new Set(["title", "log", "console", "keyFlush"]);
+const withoutEffect = new Set(["title", "log", "console", "keyFlush", "cacheSize"]);
 
 /** What a file says, and keys in it that are nobody's. */
 export interface EtsyFile {
@@ -144,6 +150,8 @@ export function etsySettings(config: EtsyConfig, own: StatsdSettings): StatsdSet
     admin: [{ host: config.mgmt_address ?? "127.0.0.1", port: config.mgmt_port ?? 8126 }],
     graphite: backends.has("graphite") ? graphiteOf(config) : [],
     repeat: backends.has("repeater") ? repeatOf(config) : [],
+    nodes: (config.nodes ?? []).map(({ adminport, ...node }) => ({ ...node, adminPort: adminport })),
+    checkNodesEveryMs: config.checkInterval ?? 10_000,
     toConsole: backends.has("console"),
     health: config.healthStatus === "down" ? "down" : "up",
     dumps: config.dumpMessages ?? false,
@@ -181,7 +189,10 @@ function serversOf(config: EtsyConfig): Pick<StatsdSettings, "udp" | "tcp" | "un
       }
       continue;
     }
-    const address = { host: one.address ?? (one.address_ipv6 ? "::" : "0.0.0.0"), port: one.port ?? 8125 };
+    // The example of the cluster proxy calls it host.
+    const named = one.address ?? (config.nodes ? config.host : undefined);
+    const isIpv6 = one.address_ipv6 ?? (config.nodes !== undefined && config.udp_version === "udp6");
+    const address = { host: named ?? (isIpv6 ? "::" : "0.0.0.0"), port: one.port ?? 8125 };
     (isTcp ? tcp : udp).push(address);
   }
   return { udp, tcp, unix, unixMode };

@@ -37,6 +37,21 @@ export function statsdFindings({ statsd, waysIn, recentDrops, reloadFailure, max
       sentence: `There are ${formatCount(maxNames)} names, and no new one is taken; most begin with "${worst?.who ?? ""}": mend what makes them, or raise max_names`,
     });
   }
+  for (const { failure, name } of statsd.cluster?.state() ?? []) {
+    if (failure === "") continue;
+    found.push({
+      name: `statsd node ${name}`,
+      state: "degraded",
+      sentence: `The node ${name} has no share of the metrics: ${failure}`,
+    });
+  }
+  if (statsd.cluster?.shared().length === 0) {
+    found.unshift({
+      name: "statsd nodes",
+      state: "failed",
+      sentence: `No node takes metrics, and what comes is dropped, ${formatCount(statsd.cluster.unshared)} lines so far: see to the nodes, or to nodes in [statsd]`,
+    });
+  }
   for (const output of statsd.outputs) {
     const state = output.state();
     if (state.isUp) continue;

@@ -41,6 +41,13 @@ export function statsdMetrics(metrics: Metrics, statsd: Statsd, waysIn: () => re
   read("warren_statsd_kernel_drops_total", "Datagrams that the kernel dropped before they could be read", () =>
     waysIn().reduce((sum, { drops }) => sum + drops, 0),
   );
+  read(
+    "warren_statsd_node_dropped_lines_total",
+    "Lines that no node was sent, of those that nodes share",
+    () =>
+      (statsd.cluster?.unshared ?? 0) +
+      (statsd.cluster?.state() ?? []).reduce((total, { dropped }) => total + dropped, 0),
+  );
   const sum = (of: (state: ReturnType<Statsd["outputs"][number]["state"]>) => number) => () =>
     statsd.outputs.reduce((total, output) => total + of(output.state()), 0);
   read(
@@ -57,6 +64,11 @@ export function statsdMetrics(metrics: Metrics, statsd: Statsd, waysIn: () => re
     name: "warren_statsd_spool_bytes",
     help: "Bytes on disk that wait for targets",
     read: sum((state) => state.spooledBytes),
+  });
+  gauge(metrics, {
+    name: "warren_statsd_nodes_shared",
+    help: "Nodes that have a share of the metrics",
+    read: () => statsd.cluster?.shared().length ?? 0,
   });
   gauge(metrics, { name: "warren_statsd_names", help: "Distinct names", read: () => statsd.buckets.names });
   gauge(metrics, {

@@ -49,11 +49,12 @@ export function createRepeaters(
   clock: Clock,
 ): Repeater[] {
   return targets.map((target) =>
-    isOwn(target, own[target.protocol]) ? noRepeater(target) : createRepeater(target, clock),
+    isOwnAddress(target, own[target.protocol]) ? noRepeater(target) : createRepeater(target, clock),
   );
 }
 
-function isOwn({ host, port }: RepeatTarget, listeners: readonly Address[]): boolean {
+/** Whether an address leads to one of our own, whatever it is called. */
+export function isOwnAddress({ host, port }: Address, listeners: readonly Address[]): boolean {
   const local = new Set(
     Object.values(networkInterfaces()).flatMap((list) => (list ?? []).map(({ address }) => address)),
   );

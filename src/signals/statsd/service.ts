@@ -10,6 +10,7 @@ import { formatCount } from "../../kit/pages/quantity.ts";
 import type { RunningService, Service, ServiceContext } from "../../kit/service.ts";
 import { fileMarkAt } from "../../kit/watched-file.ts";
 import type { AdminParts } from "./admin.ts";
+import { type Cluster, openCluster } from "./cluster/cluster.ts";
 import { statsdCommands } from "./commands.ts";
 import { originalFlags, settingsOf, type StatsdOptions, statsdSection } from "./config.ts";
 import { etsySettings, readEtsyFile } from "./etsy-file.ts";
@@ -19,7 +20,7 @@ import { statsdMetrics } from "./metrics.ts";
 import type { Output } from "./output.ts";
 import { Overview, overviewParts, type OverviewView } from "./pages/overview.tsx";
 import { Rates } from "./rates.ts";
-import { createRepeaters } from "./repeater.ts";
+import { createRepeaters, isOwnAddress } from "./repeater.ts";
 import type { StatsdSettings } from "./settings.ts";
 import type { SentEvent } from "./sink.ts";
 import { Statsd } from "./statsd.ts";
@@ -79,6 +80,7 @@ async function start(context: ServiceContext<StatsdOptions>): Promise<RunningSer
     });
   rules.outputs = openOutputs();
   rules.repeaters = createRepeaters(settings.repeat, settings, clock);
+  rules.cluster = await clusterOf(settings, context);
   let waysIn: WaysIn = await open();
   rules.start();
   statsdMetrics(context.metrics, rules, () => waysIn.list());
@@ -128,6 +130,11 @@ async function start(context: ServiceContext<StatsdOptions>): Promise<RunningSer
         rules.repeaters = createRepeaters(next.repeat, next, clock);
         await Promise.all(old.map((repeater) => repeater.close()));
       }
+      if (!sameCluster(before, next)) {
+        const old = rules.cluster;
+        rules.cluster = await clusterOf(next, context);
+        old?.close();
+      }
       if (!sameWaysIn(before, next)) {
         await waysIn.close();
         waysIn = await open();
@@ -161,6 +168,7 @@ async function start(context: ServiceContext<StatsdOptions>): Promise<RunningSer
     lastFlush: rules.lastFlush,
     waysIn: waysIn.list(),
     outputs: rules.outputs.map((output) => output.state()),
+    nodes: rules.cluster?.state() ?? [],
     busiest: rules.busiest(15),
     makers: rules.buckets.makers.top("name", 10),
     senders: rules.buckets.makers.top("sender", 5),
@@ -213,6 +221,7 @@ async function start(context: ServiceContext<StatsdOptions>): Promise<RunningSer
       cancelReloads();
       cancelLooks();
       await waysIn.close();
+      rules.cluster?.close();
       await rules.stop();
       await Promise.all([
         ...rules.outputs.map((output) => output.close()),
@@ -234,6 +243,8 @@ function fromFile(
     const { config, unknown } = readEtsyFile(readFileSync(path, "utf8"));
     if (unknown.length > 0)
       log.warn("Keys of the configuration file that nobody knows were passed over", { path, unknown });
+    if (config.forkCount !== undefined && config.forkCount !== 0)
+      log.info("forkCount has no effect: one process takes it all", { path });
     return etsySettings(config, own);
   } catch (thrown) {
     throw new Fault(
@@ -259,6 +270,36 @@ function watchFile({ options, clock }: ServiceContext<StatsdOptions>, changed: (
     before = now;
     changed();
   });
+}
+
+/** Those who share what comes, where the settings name any. */
+function clusterOf(
+  { checkNodesEveryMs, nodes, udp }: StatsdSettings,
+  { clock, events, log }: ServiceContext<StatsdOptions>,
+): Promise<Cluster> | undefined {
+  if (nodes.length === 0) return undefined;
+  return openCluster({
+    nodes,
+    checkEveryMs: checkNodesEveryMs,
+    clock,
+    own: (node) => isOwnAddress(node, udp),
+    changed(node, trouble) {
+      if (trouble === undefined) log.info("A node takes its share of the metrics again", { node });
+      else log.warn("A node has no share of the metrics for now", { node, reason: trouble });
+      events.add(
+        "statsd",
+        trouble === undefined ? "good" : "bad",
+        trouble === undefined ? `The node ${node} takes its share again` : `The node ${node} has no share: ${trouble}`,
+      );
+    },
+  });
+}
+
+/** The same nodes would be opened. */
+function sameCluster(one: StatsdSettings, other: StatsdSettings): boolean {
+  const written = ({ checkNodesEveryMs, nodes, udp }: StatsdSettings) =>
+    JSON.stringify(nodes.length === 0 ? [] : [nodes, checkNodesEveryMs, udp]);
+  return written(one) === written(other);
 }
 
 /** Events are kept by the store beside the values, for graphs to show. */
@@ -312,6 +353,7 @@ function adminParts(
       for (const [name, { values }] of buckets.timers) yield [name, values];
     },
     names: (kind) => buckets[kind].keys(),
+    nodes: () => rules.cluster?.shared(),
     remove: (kind, name) => !rules.isOwn(name) && buckets.remove(kind, name),
     config: () =>
       Object.entries(settings()).flatMap(([key, value]): [string, string][] =>

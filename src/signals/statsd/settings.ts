@@ -5,6 +5,7 @@
 import { hostname } from "node:os";
 
 import type { Address } from "../../kit/config/address.ts";
+import type { ClusterNode } from "./cluster/cluster.ts";
 import type { BucketLimits, IdleFlushes } from "./buckets.ts";
 import type { NamingRules } from "./naming.ts";
 import type { ReadingRules } from "./packet.ts";
@@ -38,6 +39,9 @@ export interface StatsdSettings {
   receiveBufferBytes: number;
   graphite: readonly GraphiteTarget[];
   repeat: readonly RepeatTarget[];
+  /** Statsds that share what comes; where there are any, nothing is counted here. */
+  nodes: readonly ClusterNode[];
+  checkNodesEveryMs: number;
   toConsole: boolean;
   toSeries: boolean;
   exposes: boolean;

@@ -9,6 +9,7 @@ import type { Clock } from "../../kit/clock.ts";
 import { reasonOf } from "../../kit/fault.ts";
 import type { Logger } from "../../kit/log.ts";
 import type { Random } from "../../kit/random.ts";
+import type { Cluster } from "./cluster/cluster.ts";
 import { Buckets, type CounterBucket } from "./buckets.ts";
 import { detached } from "./detached.ts";
 import { type FlushResult, writeFlush } from "./flush.ts";
@@ -91,6 +92,8 @@ export class Statsd implements Sink {
   /** No flush begins by itself; what comes waits for the next one after it. */
   isHeld = false;
   repeaters: readonly Repeater[] = [];
+  /** Others that share what comes, which then is not counted here. */
+  cluster: Cluster | undefined;
   /** Epoch ms of the last packet, the start before there was one. */
   lastPacketAt: number;
   lastFlush: (FlushResult & { at: number }) | undefined;
@@ -156,21 +159,20 @@ export class Statsd implements Sink {
   /** A packet as bytes, from an address. Never throws. */
   receive(packet: Buffer, sender: string): void {
     for (const repeater of this.repeaters) repeater.pass(packet);
-    this.receiveText(textOf(packet), sender);
+    if (!this.cluster) {
+      this.receiveText(textOf(packet), sender);
+      return;
+    }
+    this.#came(sender);
+    this.#held(this.cluster.pass(packet));
+    if (this.#isShown) this.#show(textOf(packet), sender);
   }
 
   /** A packet as text. */
   receiveText(text: string, sender: string): void {
-    this.counts.packets++;
-    this.#packetsReceived.value++;
-    this.#packetsReceived.total++;
-    this.buckets.sender = sender;
-    this.lastPacketAt = this.#clock.now();
-    const lines = this.#read(text, this);
-    this.counts.lines += lines;
-    this.#linesReceived.value += lines;
-    this.#linesReceived.total += lines;
-    if (this.taps.isOpen || this.#settings.dumps) this.#show(text, sender);
+    this.#came(sender);
+    this.#held(this.cluster ? this.cluster.pass(Buffer.from(text)) : this.#read(text, this));
+    if (this.#isShown) this.#show(text, sender);
   }
 
   count(name: string, value: number, rate: number): void {
@@ -328,6 +330,27 @@ export class Statsd implements Sink {
     } catch (thrown) {
       this.#log.error("A flush could not be written", { reason: reasonOf(thrown) });
     }
+  }
+
+  /** A packet came. */
+  #came(sender: string): void {
+    this.counts.packets++;
+    this.#packetsReceived.value++;
+    this.#packetsReceived.total++;
+    this.buckets.sender = sender;
+    this.lastPacketAt = this.#clock.now();
+  }
+
+  /** It held so many lines. */
+  #held(lines: number): void {
+    this.counts.lines += lines;
+    this.#linesReceived.value += lines;
+    this.#linesReceived.total += lines;
+  }
+
+  /** Somebody looks on, or the log does. */
+  get #isShown(): boolean {
+    return this.taps.isOpen || this.#settings.dumps;
   }
 
   #openOwn(): void {

@@ -17,6 +17,7 @@ import {
 import type { Html } from "../../../kit/pages/html.ts";
 import { countOf, formatCount, formatSize, formatSpan } from "../../../kit/pages/quantity.ts";
 import type { Finding } from "../../../kit/service.ts";
+import type { NodeState } from "../cluster/cluster.ts";
 import type { OutputState } from "../output.ts";
 import type { Maker } from "../makers.ts";
 import type { BusyName, Remembered } from "../statsd.ts";
@@ -38,6 +39,8 @@ export interface OverviewView {
   lastFlush: { at: number; stats: number; points: number; tookMs: number } | undefined;
   waysIn: readonly WayIn[];
   outputs: readonly OutputState[];
+  /** Those who share the metrics; empty when they are counted here. */
+  nodes: readonly NodeState[];
   busiest: readonly BusyName[];
   makers: readonly Maker[];
   senders: readonly Maker[];
@@ -70,6 +73,11 @@ export function Overview(view: OverviewView): Html {
       >
         <Live name="ways">{parts.ways}</Live>
       </Section>
+      {view.nodes.length > 0 && (
+        <Section title="Nodes" note="Each line goes to one of them by its name; nothing is counted here.">
+          <Live name="nodes">{parts.nodes ?? <></>}</Live>
+        </Section>
+      )}
       <Section title="Targets" note="Each gets every flush. What one does not take waits on disk.">
         <Live name="targets">{parts.targets}</Live>
       </Section>
@@ -146,6 +154,24 @@ export function overviewParts(view: OverviewView): Record<string, Html> {
             cell: ({ grantedBytes }) => (grantedBytes === undefined ? "" : formatSize(grantedBytes)),
           },
           ...(view.waysIn.some(({ failure }) => failure !== undefined) ? [whyColumn] : []),
+        ]}
+      />
+    ),
+    nodes: (
+      <Table
+        caption="Nodes"
+        rows={view.nodes}
+        empty="No node is configured."
+        columns={[
+          { title: "Node", kind: "main", cell: ({ name }) => name },
+          {
+            title: "State",
+            kind: "state",
+            cell: ({ isUp }) => <Mark tone={isUp ? "good" : "bad"} word={isUp ? "takes" : "away"} />,
+          },
+          { title: "Lines", kind: "number", cell: ({ lines }) => formatCount(lines) },
+          { title: "Dropped", kind: "number", cell: ({ dropped }) => (dropped ? formatCount(dropped) : "") },
+          ...(view.nodes.some(({ failure }) => failure !== "") ? [whyColumn] : []),
         ]}
       />
     ),
