@@ -27,7 +27,7 @@ import type { NodeLink } from "./node-link.ts";
 import { type Batch, Outbox } from "./outbox.ts";
 import { type LogStanding, SharedOrder } from "./shared-order.ts";
 import type { RevocationList } from "./shared-revocations.ts";
-import { keepUp } from "./upkeep.ts";
+import { answered, keepUp } from "./upkeep.ts";
 
 /** What the link stands on. */
 export interface NatsLinkParts {
@@ -54,6 +54,8 @@ export interface NatsLinkParts {
 }
 
 const answerMs = 3000;
+/** A farewell gets so long to leave. */
+const farewellMs = 500;
 /** What was published before is read within this time, or while one works already. */
 const fillMs = 5000;
 /** The stream is looked at this often, for one that was replaced behind our back. */
@@ -121,6 +123,7 @@ export async function openNatsLink(parts: NatsLinkParts): Promise<NodeLink> {
   const liveByStream = async (to: NatsConnection, signal: AbortSignal, stands: () => void): Promise<void> => {
     const manager = await jetstreamManager(to, { timeout: answerMs });
     const { newest, ...rest } = await standing(manager);
+    signal.throwIfAborted();
     const from = order.begin({ newest, ...rest });
     const consumer = await jetstream(to, { timeout: answerMs }).consumers.get(prefix, {
       deliver_policy: DeliverPolicy.StartSequence,
@@ -147,6 +150,7 @@ export async function openNatsLink(parts: NatsLinkParts): Promise<NodeLink> {
           await sleep(clock, lookEveryMs, signal);
           if (signal.aborted) return;
           const found = await standing(manager);
+          if (signal.aborted) return;
           if (found.epoch !== order.epoch) throw new Error("another stream took the place of ours");
           // What was removed from the middle never comes; it would be waited for until the next message.
           if (found.oldest > order.next) order.begin(found);
@@ -180,7 +184,8 @@ export async function openNatsLink(parts: NatsLinkParts): Promise<NodeLink> {
           if (!error) mesh.hear(message.string());
         },
       });
-      await to.flush();
+      await answered(clock, answerMs, "the first ping", to.flush());
+      ending.signal.throwIfAborted();
       connection = to;
       mesh.met();
       log.info("NATS carries messages between nodes", { server: to.getServer() });
@@ -191,7 +196,8 @@ export async function openNatsLink(parts: NatsLinkParts): Promise<NodeLink> {
       }
       ears.unsubscribe();
     } finally {
-      connection = undefined;
+      if (connection === to) connection = undefined;
+      ending.abort();
       await to.close();
     }
   };
@@ -208,9 +214,11 @@ export async function openNatsLink(parts: NatsLinkParts): Promise<NodeLink> {
     async stop() {
       mesh.stop();
       outbox.close();
-      await connection
-        ?.flush()
-        .catch((thrown: unknown) => log.debug("The farewell did not leave", { reason: reasonOf(thrown) }));
+      if (connection) {
+        await answered(clock, farewellMs, "the farewell", connection.flush()).catch((thrown: unknown) =>
+          log.debug("The farewell did not leave", { reason: reasonOf(thrown) }),
+        );
+      }
       await upkeep.stop();
     },
   };

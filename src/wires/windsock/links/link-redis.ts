@@ -16,7 +16,7 @@ import type { NodeLink } from "./node-link.ts";
 import { type Batch, Outbox } from "./outbox.ts";
 import { type LogStanding, SharedOrder } from "./shared-order.ts";
 import type { RevocationList } from "./shared-revocations.ts";
-import { keepUp } from "./upkeep.ts";
+import { answered, keepUp } from "./upkeep.ts";
 
 /** What the link stands on. */
 export interface RedisLinkParts {
@@ -103,13 +103,8 @@ export async function openRedisLink(parts: RedisLinkParts): Promise<NodeLink> {
     },
   });
 
-  const answerOf = (client: RedisClient, command: string, words: string[]): Promise<unknown> => {
-    const { promise, reject } = Promise.withResolvers<never>();
-    const cancel = clock.schedule(answerMs, () =>
-      reject(new Error(`Redis did not answer ${command} within ${answerMs} ms`)),
-    );
-    return Promise.race([client.send(command, words), promise]).finally(cancel);
-  };
+  const answerOf = (client: RedisClient, command: string, words: string[]): Promise<unknown> =>
+    answered(clock, answerMs, command, client.send(command, words));
   const standing = async (client: RedisClient): Promise<LogStanding> => {
     const said = await answerOf(client, "EVAL", [standingScript, "2", keys.stream, keys.state, newEpoch()]);
     const [epoch, newest, first] = textsOf(said);
@@ -117,10 +112,12 @@ export async function openRedisLink(parts: RedisLinkParts): Promise<NodeLink> {
     if (epoch === undefined || !Number.isSafeInteger(top)) throw new Error(`the keys ${prefix} hold something else`);
     return { epoch, newest: top, oldest: first ? Number.parseInt(first, 10) : top + 1 };
   };
-  const readSome = async (client: RedisClient, wait: number): Promise<number> => {
+  const readSome = async (client: RedisClient, wait: number, signal: AbortSignal): Promise<number> => {
     const from = `${order.next - 1}-0`;
     const block = wait > 0 ? ["BLOCK", String(wait)] : [];
     const said = await answerOf(client, "XREAD", ["COUNT", String(readAtOnce), ...block, "STREAMS", keys.stream, from]);
+    // Another way may be open by now, and go on from elsewhere.
+    signal.throwIfAborted();
     const entries = entriesOf(said, keys.stream);
     for (const { address, at, content, epoch, number } of entries) {
       if (epoch !== order.epoch) throw new Error("another log has begun");
@@ -148,41 +145,48 @@ export async function openRedisLink(parts: RedisLinkParts): Promise<NodeLink> {
 
   const live = async (ending: AbortController, stands: () => void): Promise<void> => {
     const clients: RedisClient[] = [];
+    const { signal } = ending;
     const connect = async (): Promise<RedisClient> => {
+      signal.throwIfAborted();
       const client = new RedisClient(url, { autoReconnect: false, connectionTimeout: answerMs });
       client.onclose = () => ending.abort();
       clients.push(client);
       await client.connect();
       return client;
     };
+    let hand: RedisClient | undefined;
     try {
       const reader = await connect();
       const ears = await connect();
-      await ears.subscribe(channel, (text) => mesh.hear(text));
-      const hand = await connect();
+      const hears = ears.subscribe(channel, (text) => mesh.hear(text));
+      await answered(clock, answerMs, "SUBSCRIBE", hears);
+      hand = await connect();
       const { newest, ...rest } = await standing(reader);
+      signal.throwIfAborted();
       order.begin({ newest, ...rest });
-      while (!order.has(newest) && !ending.signal.aborted) {
-        if ((await readSome(reader, 0)) === 0) break;
+      while (!order.has(newest)) {
+        if ((await readSome(reader, 0, signal)) === 0) break;
       }
+      signal.throwIfAborted();
       writer = hand;
       stands();
       mesh.met();
       log.info("Redis carries messages between nodes", { stream: keys.stream });
       const reading = async () => {
-        while (!ending.signal.aborted) {
+        while (!signal.aborted) {
+          if ((await readSome(reader, blockMs, signal)) > 0) continue;
           // Of what was published elsewhere nothing may be missing, even where Redis came back as another.
-          if ((await readSome(reader, blockMs)) === 0) order.begin(await standing(reader));
+          const found = await standing(reader);
+          if (!signal.aborted) order.begin(found);
         }
       };
-      const writing = async () => {
-        for (let batch = await outbox.next(ending.signal); batch; batch = await outbox.next(ending.signal)) {
-          await write(hand, batch);
-        }
+      const writing = async (to: RedisClient) => {
+        for (let batch = await outbox.next(signal); batch; batch = await outbox.next(signal)) await write(to, batch);
       };
-      await Promise.race([reading(), writing()]);
+      await Promise.race([reading(), writing(hand)]);
     } finally {
-      writer = undefined;
+      if (writer === hand) writer = undefined;
+      ending.abort();
       for (const client of clients) client.close();
     }
   };

@@ -15,6 +15,9 @@ export interface TestServer extends AsyncDisposable {
   start(): Promise<void>;
   /** Ends it without a word. */
   kill(): Promise<void>;
+  /** Has it do nothing, with all connections open, until {@link thaw}. */
+  freeze(): void;
+  thaw(): void;
 }
 
 /** Where Debian puts a server, or undefined when it is not there. */
@@ -49,6 +52,8 @@ export async function startServer(
     folder,
     start,
     kill,
+    freeze: () => child?.kill("SIGSTOP"),
+    thaw: () => child?.kill("SIGCONT"),
     async [Symbol.asyncDispose]() {
       await kill();
       rmSync(folder, { recursive: true, force: true });

@@ -29,6 +29,8 @@ export interface Upkeep {
   stop(): Promise<void>;
 }
 
+/** What is told to end gets so long to let go; then it is left to itself. */
+const letGoMs = 500;
 const firstPauseMs = 100;
 const longestPauseMs = 2000;
 const openMs = 5000;
@@ -42,11 +44,16 @@ export function keepUp({ clock, live, log, name }: UpkeepParts): Upkeep {
     const ending = new AbortController();
     const stop = () => ending.abort();
     over.signal.addEventListener("abort", stop, { once: true });
+    const { promise: leftAlone, resolve: leave } = Promise.withResolvers<void>();
+    ending.signal.addEventListener("abort", () => clock.schedule(letGoMs, leave), { once: true });
+    const stands = () => {
+      if (ending.signal.aborted) return;
+      failure = undefined;
+      standsFirst();
+    };
     try {
-      await live(ending, () => {
-        failure = undefined;
-        standsFirst();
-      });
+      // A library may wait for ever for what a broken server owes it.
+      await Promise.race([live(ending, stands), leftAlone]);
       return `the connection to ${name} was lost`;
     } catch (thrown) {
       return reasonOf(thrown);
@@ -78,4 +85,15 @@ export function keepUp({ clock, live, log, name }: UpkeepParts): Upkeep {
       await keeping;
     },
   };
+}
+
+/** What a promise gives. Rejects when that takes longer than `limitMs`; `what` is then said not to have been answered. */
+export async function answered<T>(clock: Clock, limitMs: number, what: string, work: Promise<T>): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const cancel = clock.schedule(limitMs, () => reject(new Error(`${what} was not answered within ${limitMs} ms`)));
+  try {
+    return await Promise.race([work, promise]);
+  } finally {
+    cancel();
+  }
 }
