@@ -69,6 +69,22 @@ function Short({ text }: { text: string }) {
   return <span title={text}>{text.length > 24 ? `${text.slice(0, 23)}…` : text}</span>;
 }
 
+/** The name of an upstream, mostly an address, which wraps between its parts. */
+function Place({ name }: { name: string }) {
+  const parts = name.split(/(?<=\.)|(?=:\d+$)/);
+  const isWhole = parts.every(({ length }) => length <= 24);
+  return (
+    <span class={isWhole ? "cbp-place" : undefined}>
+      {parts.map((part) => (
+        <>
+          {part}
+          <wbr />
+        </>
+      ))}
+    </span>
+  );
+}
+
 function perSecond(rates: readonly number[], word: (value: number) => string): string {
   return `${word(Math.round(rates.at(-1) ?? 0))}/s`;
 }
@@ -172,7 +188,7 @@ function Upstreams({ view }: { view: OverviewView }) {
       empty="There is none."
       toneOf={({ state }) => (state === "open" || state === "forced-open" ? "bad" : undefined)}
       columns={[
-        { title: "Upstream", kind: "main", cell: ({ name }) => name },
+        { title: "Upstream", kind: "main", cell: ({ name }) => <Place name={name} /> },
         ...(view.proxies.length > 1
           ? [{ title: "Of", kind: "time" as const, cell: ({ proxy }: Row) => <Short text={proxy} /> }]
           : []),
@@ -203,7 +219,7 @@ function Changes({ view }: { view: OverviewView }) {
       empty="No breaker has moved since the start."
       columns={[
         { title: "When", kind: "time", cell: ({ at }) => <Age at={at} now={view.now} /> },
-        { title: "Upstream", kind: "main", cell: ({ upstream }) => upstream },
+        { title: "Upstream", kind: "main", cell: ({ upstream }) => <Place name={upstream} /> },
         { title: "To", kind: "state", cell: ({ to }) => <Mark {...marks[to]} /> },
         { title: "Why", kind: "wide", cell: ({ reason }) => reason },
       ]}
