@@ -48,3 +48,32 @@ test("session: channels and nicks that a server invents have bounds", () => {
   session.take(`:short!u@h NICK ${"n".repeat(8000)}`);
   expect([...(session.channels.find("#c1499")?.members.keys() ?? [])]).toEqual(["me"]);
 });
+
+test("session: a challenge that never ends is not kept", () => {
+  const events: IrcEvent[] = [];
+  const session = new Session(
+    {
+      nick: "me",
+      alternates: [],
+      user: "me",
+      realName: "me",
+      mustSignIn: true,
+      credentials: { mechanism: "SCRAM-SHA-256", account: "me", password: "x" },
+    },
+    {
+      send() {},
+      tell: (event) => void events.push(event),
+      now: () => 0,
+      random: () => 0.5,
+      isSecure: true,
+      version: "test",
+    },
+  );
+  session.begin();
+  session.take(":s CAP * LS :sasl=SCRAM-SHA-256");
+  session.take(":s CAP * ACK :sasl");
+  for (let count = 0; count < 100; count++) session.take(`AUTHENTICATE ${"A".repeat(400)}`);
+  expect(events).toEqual([
+    { kind: "ended", why: "refused", reason: "cannot sign in: the server's challenge is too long" },
+  ]);
+});

@@ -233,11 +233,12 @@ export class Registration {
   #takeChallenge(piece: string): void {
     if (!this.#attempt) return;
     if (piece !== "+") this.#challenge += piece;
-    if (piece.length === 400) return;
     if (this.#challenge.length > 20_000) {
+      this.#challenge = "";
       this.#failSasl("the server's challenge is too long");
       return;
     }
+    if (piece.length === 400) return;
     const challenge = Buffer.from(this.#challenge, "base64");
     this.#challenge = "";
     try {

@@ -267,7 +267,7 @@ export function Room(view: RoomView) {
           </p>
         )}
       </section>
-      <aside class="people" aria-label="Who is there" data-people>
+      <aside class="people" aria-label="Who is there" tabindex={0} data-people>
         <People people={view.people} />
       </aside>
     </div>
