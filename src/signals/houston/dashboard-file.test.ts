@@ -122,6 +122,24 @@ describe("readDashboard", () => {
     ]);
   });
 
+  test("readDashboard: what is nested without end, or wrong at every line, is told in time", async () => {
+    const deep = (count: number) =>
+      `{"title":"x","graphs":{"a":{"attrs":${'{"a":'.repeat(count)}1${"}".repeat(count)}}}}`;
+    for (const text of [deep(30), deep(100_000), `${"[".repeat(400_000)}${"]".repeat(400_000)}`])
+      expect(await problemsOf(text, "a.json")).toEqual(["wanted fewer levels of brackets than there are"]);
+    for (const text of [
+      `a = ${"[".repeat(100_000)}${"]".repeat(100_000)}`,
+      `a = ${"{a=".repeat(5000)}1${"}".repeat(5000)}`,
+    ])
+      expect(await problemsOf(`title = "x"\n${text}`)).toHaveLength(1);
+    const startedMs = performance.now();
+    expect(await problemsOf(`title = "x"\n${"a = 1\n".repeat(100_000)}`)).toEqual([
+      "line 3, column 1: this key is set twice",
+    ]);
+    expect(await problemsOf(`title = "x"\n# ${"x\n# ".repeat(40_000)}\nnote = 3 4\nrange = 5 6\n`)).toHaveLength(1);
+    expect(performance.now() - startedMs).toBeLessThan(4000);
+  });
+
   test("readDashboard: what is written reads to the same, in both forms", async () => {
     await fc.assert(
       fc.asyncProperty(dashboards, fc.constantFrom("a.toml", "a.json"), async (written, file) => {

@@ -27,6 +27,12 @@ export type ReadDashboard =
 /** The most that is read of a file. */
 export const fileMaxBytes = 1024 * 1024;
 
+const levelsMax = 20;
+/** All mistakes are looked for in texts up to here; each takes another look at the whole. */
+const patientBytes = 64 * 1024;
+/** The parser takes seconds for a dotted key of that size. */
+const lineLengthMax = 16_384;
+
 type Path = readonly (string | number)[];
 type AnyPath = readonly PropertyKey[];
 
@@ -37,6 +43,8 @@ export async function readDashboard(text: string, name: string): Promise<ReadDas
   const parsed = name.endsWith(".json") ? parsedJson(text) : await parsedToml(text);
   if (parsed.problems) return { problems: parsed.problems };
   const { lineOf, value } = parsed;
+  if (isDeep(value))
+    return { problems: [{ line: undefined, place: "", message: "wanted fewer levels of brackets than there are" }] };
   const problem = (path: Path, message: string): FileProblem => ({ line: lineOf(path), place: placeOf(path), message });
   const shaped = dashboardShape.safeParse(value);
   const problems = shaped.success ? [] : shaped.error.issues.flatMap((issue) => wordsOf(issue, value, problem));
@@ -48,6 +56,18 @@ export async function readDashboard(text: string, name: string): Promise<ReadDas
   problems.sort((one, other) => (one.line ?? 0) - (other.line ?? 0));
   if (problems.length > 0 || !shaped.success) return { problems };
   return { written: shaped.data };
+}
+
+/** Whether a value has more levels than any dashboard; what looks at it calls itself at each of them. */
+function isDeep(value: unknown): boolean {
+  let level = [value];
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > levelsMax) return true;
+    level = level.flatMap((each) =>
+      typeof each === "object" && each !== null && !(each instanceof Date) ? (Object.values(each) as unknown[]) : [],
+    );
+  }
+  return false;
 }
 
 /** A copy without the parts that are wrong; a title that is missing gets one. */
@@ -86,16 +106,24 @@ function parsedJson(text: string): Parsed {
 }
 
 async function parsedToml(text: string): Promise<Parsed> {
-  const { mistakes } = await readToml(text);
-  if (mistakes.length > 0) {
-    return {
-      problems: mistakes.map(({ column, line, message }) => ({ line, place: `column ${column}`, message })),
-    };
+  const { getStaticTOMLValue, ParseError, parseTOML } = await import("toml-eslint-parser");
+  const plain = text.replace(/^\uFEFF/, "");
+  const lines = plain.split("\n");
+  let program: AST.TOMLProgram | undefined;
+  let read = lines;
+  try {
+    if (lines.every(({ length }) => length <= lineLengthMax)) program = parseTOML(plain, { tomlVersion: "1.0" });
+  } catch (thrown) {
+    if (!(thrown instanceof ParseError) && !(thrown instanceof RangeError)) throw thrown;
+    if (thrown instanceof ParseError && text.length > patientBytes) read = lines.slice(0, thrown.lineNumber);
   }
-  const { getStaticTOMLValue, parseTOML } = await import("toml-eslint-parser");
-  const program = parseTOML(text.replace(/^\uFEFF/, ""), { tomlVersion: "1.0" });
-  const lines = new Map<string, number>();
-  const note = (path: Path, line: number) => void (lines.has(key(path)) || lines.set(key(path), line));
+  if (!program) {
+    const { mistakes } = await readToml(read.join("\n"));
+    const told = mistakes.map(({ column, line, message }) => ({ line, place: `column ${column}`, message }));
+    return { problems: told.length > 0 ? told : [{ line: read.length, place: "", message: "wanted TOML" }] };
+  }
+  const places = new Map<string, number>();
+  const note = (path: Path, line: number) => void (places.has(key(path)) || places.set(key(path), line));
   const visit = (path: Path, node: AST.TOMLContentNode, line: number): void => {
     note(path, line);
     if (node.type === "TOMLArray") {
@@ -117,7 +145,7 @@ async function parsedToml(text: string): Promise<Parsed> {
     value: getStaticTOMLValue(program),
     lineOf(path) {
       for (let length = path.length; length > 0; length--) {
-        const line = lines.get(key(path.slice(0, length)));
+        const line = places.get(key(path.slice(0, length)));
         if (line !== undefined) return line;
       }
       return 1;

@@ -22,7 +22,7 @@ export function houstonFindings(state: {
     findings.push({
       name: "files",
       state: "degraded",
-      sentence: `${countOf(bad.length + troubles.length, "file")} cannot be used as it stands: ${reason}`,
+      sentence: `${countOf(bad.length + troubles.length, "file")} cannot be used as ${bad.length + troubles.length === 1 ? "it stands" : "they stand"}: ${reason}`,
     });
   }
   if (sourceTrouble !== undefined)

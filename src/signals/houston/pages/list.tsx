@@ -16,7 +16,7 @@ export function List(view: ListView): Html {
         tone={sourceTrouble !== undefined ? "bad" : bad > 0 ? "warn" : "good"}
         sentence={
           sourceTrouble === undefined
-            ? `${countOf(dashboards.length, "dashboard")}, drawn from ${view.sourceName}${bad > 0 ? `; ${countOf(bad, "file")} cannot be used as it stands` : ""}.`
+            ? `${countOf(dashboards.length, "dashboard")}, drawn from ${view.sourceName}${bad > 0 ? `; ${countOf(bad, "file")} cannot be used as ${bad === 1 ? "it stands" : "they stand"}` : ""}.`
             : `${view.sourceName} does not answer: ${sourceTrouble}.`
         }
       />
