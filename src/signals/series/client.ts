@@ -101,7 +101,7 @@ export class SeriesClient {
     const init = {
       method: "POST",
       headers: { "Content-Type": "application/octet-stream" },
-      body: Uint8Array.from(bytes),
+      body: new Uint8Array(bytes),
     };
     return (await this.#fetch(`/import?${new URLSearchParams({ path })}`, init, signal)) as { points: number };
   }

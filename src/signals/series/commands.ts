@@ -28,7 +28,7 @@ export function seriesCommands(program: Command): void {
   const take = remote("import", "take over whisper files: one, or a folder with all below it, as carbon keeps them")
     .argument("<folder>", "such as /var/lib/graphite/whisper")
     .option("--prefix <path>", "put this before every name")
-    .option("--parallel <count>", "how many at once", "2")
+    .option("--parallel <count>", "how many at once", "8")
     .option("-q, --quiet", "say nothing but failures and the summary");
   act(take, async (context, [folder = ""]) => {
     const { importVerb } = await import("./commands-move.ts");

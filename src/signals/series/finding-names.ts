@@ -42,7 +42,7 @@ export function findNames(parameters: URLSearchParams, store: SeriesStore): Resp
             ["is_leaf", leaf],
           ]),
       );
-      return new Response(Uint8Array.from(encodePickleValue(rows)), {
+      return new Response(new Uint8Array(encodePickleValue(rows)), {
         headers: { "Content-Type": "application/pickle" },
       });
     }

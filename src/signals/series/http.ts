@@ -80,7 +80,7 @@ export function seriesRoutes(parts: SeriesHttpParts): (request: Request) => Prom
       if (parameters.get("each") === "1") return renderEach(parameters, parts, request.signal);
       const { body, contentType } = await render(parameters, parts, request.signal);
       const sent =
-        typeof body === "string" ? body : body instanceof Uint8Array ? Uint8Array.from(body) : sentStreamOf(body);
+        typeof body === "string" ? body : body instanceof Uint8Array ? new Uint8Array(body) : sentStreamOf(body);
       return new Response(sent, { headers: { "Content-Type": contentType, "Cache-Control": "no-store" } });
     }
     if (path === "/metrics" || path === "/metrics/find") return findNames(parameters, store);
@@ -217,7 +217,14 @@ async function takeWhisper(request: Request, { store, clock, maxBodyBytes }: Ser
   if (path === "") throw new Fault("invalid", "series/import", "Cannot import: wanted the parameter path");
   const chunks: Uint8Array[] = [];
   for await (const chunk of requestBody(request, { maxBytes: maxBodyBytes, clock })) chunks.push(chunk);
-  return Response.json({ points: await store.importWhisper(path, Uint8Array.from(Buffer.concat(chunks))) });
+  // Not Uint8Array.from, which goes through a Buffer byte by byte.
+  const bytes = new Uint8Array(Buffer.concat(chunks));
+  try {
+    return Response.json({ points: await store.importWhisper(path, bytes) });
+  } catch (thrown) {
+    if (thrown instanceof Fault) throw thrown;
+    throw new Fault("unavailable", "series/disk", "Cannot import: the disk refuses it", { cause: thrown });
+  }
 }
 
 function giveWhisper(parameters: URLSearchParams, store: SeriesStore): Response {
@@ -229,5 +236,5 @@ function giveWhisper(parameters: URLSearchParams, store: SeriesStore): Response 
       "series/no-such-series",
       `Cannot export "${path.slice(0, 200)}": there is no such series`,
     );
-  return new Response(Uint8Array.from(bytes), { headers: { "Content-Type": "application/octet-stream" } });
+  return new Response(new Uint8Array(bytes), { headers: { "Content-Type": "application/octet-stream" } });
 }

@@ -476,6 +476,35 @@ describe("SeriesStore", () => {
     expect(again.paths("*.*")).toEqual(["short.w"]);
   });
 
+  test("whisper files that come at once share files, also where two are of one series, and survive", async () => {
+    const clock = new ManualClock(startMs);
+    const disk = new MemoryDisk();
+    const store = await openStore(disk, clock);
+    const now = startMs / 1000;
+    const fileOf = (value: number, at: number) => {
+      const { archives, aggregation, xFilesFactor } = schemas().schemaOf("short.n");
+      const file = WhisperFile.create(archives.slice(0, 1), aggregation, xFilesFactor);
+      file.update(value, at, now);
+      return file.bytes;
+    };
+    const taken = await Promise.all([
+      ...Array.from({ length: 200 }, (_, which) => store.importWhisper(`short.n${which}`, fileOf(which, now))),
+      store.importWhisper("short.n7", fileOf(77, now - 10)),
+      store.importWhisper("short.n199", new Uint8Array(3)).catch(() => 0),
+    ]);
+    expect(taken.reduce((sum, each) => sum + each)).toBe(201);
+    expect(store.figures().files).toBeLessThan(10);
+    disk.crash(seededRandom(1));
+    const again = await openStore(disk, clock);
+    const held = again.fetch(again.paths("short.*"), now - 20, now);
+    expect(held.flatMap(({ values }) => [...values].filter((value) => value === value))).toHaveLength(201);
+    disk.fault = (call) => (call === "sync" ? new Error("ENOSPC") : undefined);
+    await expect(again.importWhisper("short.late", fileOf(1, now))).rejects.toThrow("ENOSPC");
+    disk.fault = () => undefined;
+    expect(await again.importWhisper("short.late", fileOf(1, now))).toBe(1);
+    expect(disk.list("points").filter((name) => name.startsWith("new-"))).toEqual([]);
+  });
+
   test("a fetch of too much is refused before anything is read", async () => {
     const disk = new MemoryDisk();
     const store = await openStore(disk, new ManualClock(startMs), { settings: { fetchPointsMax: 1000 } });

@@ -9,19 +9,19 @@ import { type Clock, sleep } from "../../kit/clock.ts";
 import { Fault } from "../../kit/fault.ts";
 import type { Work } from "../../kit/worker.ts";
 import { canonicalPath, type Point } from "../../lib/graphite/path.ts";
-import { formatRetentions, reachSeconds } from "../../lib/whisper/retention.ts";
-import { archiveFor, WhisperFile } from "../../lib/whisper/whisper.ts";
+import { archiveFor } from "../../lib/whisper/whisper.ts";
+import { Admission, isName } from "./admission.ts";
 import { Catalog, type StoredSeries } from "./catalog.ts";
-import { windowOf } from "./chunk-file.ts";
 import { ChunkTable } from "./chunk-table.ts";
 import { Compaction } from "./compaction.ts";
 import type { Disk } from "./disk.ts";
 import { readWhole } from "./disk.ts";
 import { Flushing } from "./flushing.ts";
-import { Head } from "./head.ts";
+import { Memory } from "./memory.ts";
 import type { FoundNode } from "./name-tree.ts";
 import { fetchRange, plannedPoints, type SeriesRange } from "./reading.ts";
 import type { Schema, Schemas } from "./schemas.ts";
+import { WhisperExchange } from "./whisper-exchange.ts";
 import { WriteLog } from "./write-log.ts";
 
 /** Settings of a store. */
@@ -97,12 +97,8 @@ export interface SeriesStoreOptions {
   trouble?: SeriesTrouble;
 }
 
-const longestPath = 1024;
 /** So many series are put into files in about a second. */
 const flushedAtClose = 20_000;
-/** Parts between dots; each that is new takes memory of its own in the tree of names. */
-const deepestPath = 100;
-const namesRemembered = 20;
 /** The clock may run ahead of what passed since the start by so much before that is held for a mistake. */
 const clockLeapSeconds = 3600;
 
@@ -114,23 +110,17 @@ export class SeriesStore {
   readonly #trouble: SeriesTrouble;
   readonly #catalog = new Catalog();
   readonly #table: ChunkTable;
+  readonly #memory = new Memory();
+  readonly #admission: Admission;
+  readonly #exchange: WhisperExchange;
   readonly #flushing: Flushing;
   readonly #compaction: Compaction;
   #schemas: Schemas;
   #log: WriteLog;
-  #active: StoredSeries[] = [];
-  #memoryPoints = 0;
-  #frozenPoints = 0;
-  /** Since when points have come that are in memory only, in seconds; what is being written to files has its own. */
-  #memorySince = Infinity;
-  #frozenSince = Infinity;
   #flushedAtMs = 0;
-  #allowance: number;
-  #allowedAtMs: number;
   #created = 0;
   #accepted = 0;
   #refused: Record<RefusalReason, number> = { late: 0, future: 0, invalid: 0, "new-series": 0, memory: 0 };
-  #refusedNames: string[] = [];
   #logSyncs = 0;
   #logBytes = 0;
   #closed = false;
@@ -142,8 +132,8 @@ export class SeriesStore {
     this.#schemas = options.schemas;
     this.#settings = { ...defaultSeriesSettings, ...options.settings };
     this.#trouble = options.trouble ?? (() => undefined);
-    this.#allowance = this.#settings.newSeriesPerMinute;
-    this.#allowedAtMs = this.#clock.monotonicMs();
+    const { newSeriesPerMinute, seriesMax, futureSeconds } = this.#settings;
+    this.#admission = new Admission(this.#clock, newSeriesPerMinute, seriesMax);
     this.#flushedAtMs = this.#clock.monotonicMs();
     this.#table = new ChunkTable(this.#disk, this.#trouble);
     this.#log = this.#newLog(1);
@@ -152,8 +142,18 @@ export class SeriesStore {
       const nowSeconds = this.#clock.now() / 1000;
       // A clock that was set far ahead must not make everything look expired.
       const believedSeconds = (openedAt + this.#clock.monotonicMs() - openedMs) / 1000 + clockLeapSeconds;
-      const since = Math.min(this.#memorySince, this.#frozenSince, believedSeconds);
+      const since = Math.min(this.#memory.sinceSeconds, believedSeconds);
       return Math.max(0, nowSeconds - since);
+    });
+    this.#exchange = new WhisperExchange({
+      disk: this.#disk,
+      catalog: this.#catalog,
+      table: this.#table,
+      log: { series: (id, path) => this.#log.series(id, path) },
+      nowSeconds: () => Math.floor(this.#clock.now() / 1000),
+      futureSeconds,
+      schemaOf: (path) => this.#schemas.schemaOf(path),
+      hasRoom: () => this.#admission.hasRoom(this.#catalog.count),
     });
     this.#flushing = new Flushing({
       disk: this.#disk,
@@ -162,11 +162,11 @@ export class SeriesStore {
       log: { rotate: () => this.#log.rotate() },
       monotonicMs: () => this.#clock.monotonicMs(),
       due: () => this.#due(),
-      freeze: () => this.#freeze(),
-      done: () => {
-        this.#frozenPoints = 0;
-        this.#frozenSince = Infinity;
+      freeze: () => {
+        this.#flushedAtMs = this.#clock.monotonicMs();
+        return this.#memory.freeze();
       },
+      done: () => this.#memory.settle(),
     });
   }
 
@@ -299,79 +299,14 @@ export class SeriesStore {
     return this.#catalog.reschema(schemas, Math.floor(this.#clock.now() / 1000));
   }
 
-  /**
-   * Takes the points of a whisper file into the series of this path, which is made if it is not there. They count as
-   * older than everything else: where there is a point already, it stays. Points go to the archive of their step if the
-   * series' schema has it, and stay readable at their own step otherwise. Durable when resolved. Returns how many.
-   * Faults: `series/import` for bytes that are no whisper file, or a path that is none.
-   */
-  async importWhisper(path: string, bytes: Uint8Array): Promise<number> {
-    let file: WhisperFile;
-    let canonical: string;
-    try {
-      file = new WhisperFile(bytes);
-      canonical = canonicalPath(path);
-      if (!isName(canonical)) throw new SyntaxError("it is no name of a series");
-    } catch (thrown) {
-      const reason = thrown instanceof Error ? thrown.message : String(thrown);
-      throw new Fault("invalid", "series/import", `Cannot import "${path.slice(0, 200)}": ${reason}`, {
-        cause: thrown,
-      });
-    }
-    if (!this.#catalog.find(canonical) && this.#catalog.count >= this.#settings.seriesMax)
-      throw new Fault("limited", "series/import", "Cannot import: there are as many series as there may be");
-    const series = this.#catalog.find(canonical) ?? this.#catalog.add(canonical, this.#schemas.schemaOf(canonical));
-    const nowSeconds = Math.floor(this.#clock.now() / 1000);
-    // What lies at other steps than a fetch chooses is looked for before this time only.
-    if (formatRetentions(file.archives) !== formatRetentions(series.schema.archives)) {
-      this.#catalog.changedAt(series, nowSeconds);
-    }
-    this.#log.series(series.id, series.path);
-    await this.#catalog.save(this.#disk);
-    let count = 0;
-    for (const [level, { stepSeconds, points: kept }] of file.archives.entries()) {
-      const { times, values } = file.points(level);
-      const oldest = nowSeconds - stepSeconds * kept;
-      let start = 0;
-      const newest = nowSeconds + this.#settings.futureSeconds;
-      const end = times.findLastIndex((time) => time <= newest) + 1;
-      while (start < end && (times[start] as number) <= oldest) start++;
-      while (start < end) {
-        const windowAt = (at: number) => windowOf((times[at] as number) / stepSeconds);
-        const window = windowAt(start);
-        let length = 1;
-        while (start + length < end && windowAt(start + length) === window) length++;
-        const slots = times.subarray(start, start + length).map((time) => time / stepSeconds);
-        const writer = this.#table.writer(stepSeconds, window, 0);
-        writer.add(series.id, slots, values.subarray(start, start + length));
-        await writer.finish();
-        await this.#table.admit(writer.path);
-        count += length;
-        start += length;
-      }
-    }
-    return count;
+  /** Takes the points of a whisper file into the series of this path: {@link WhisperExchange.import}. */
+  importWhisper(path: string, bytes: Uint8Array): Promise<number> {
+    return this.#exchange.import(path, bytes);
   }
 
   /** All archives of a series as a whisper file, or undefined when there is no such series. */
   exportWhisper(path: string): Uint8Array | undefined {
-    const series = this.#catalog.find(path);
-    if (!series) return undefined;
-    const { archives, aggregation, xFilesFactor } = series.schema;
-    const file = WhisperFile.create(archives, aggregation, xFilesFactor);
-    const now = Math.floor(this.#clock.now() / 1000);
-    for (const [level, archive] of archives.entries()) {
-      const range = this.#archive(series, level, now - reachSeconds(archive), now);
-      const times: number[] = [];
-      const values: number[] = [];
-      range?.values.forEach((value, at) => {
-        if (Number.isNaN(value)) return;
-        times.push(range.startSeconds + at * range.stepSeconds);
-        values.push(value);
-      });
-      file.put(level, { times: Float64Array.from(times), values: Float64Array.from(values) });
-    }
-    return file.bytes;
+    return this.#exchange.export(path);
   }
 
   /** Background work that the store wants done. */
@@ -404,8 +339,8 @@ export class SeriesStore {
       created: this.#created,
       pointsAccepted: this.#accepted,
       refused: { ...this.#refused },
-      refusedNames: this.#refusedNames,
-      memoryPoints: this.#memoryPoints + this.#frozenPoints,
+      refusedNames: this.#admission.refused,
+      memoryPoints: this.#memory.points,
       files,
       fileBytes: bytes,
       filePoints: points,
@@ -424,23 +359,15 @@ export class SeriesStore {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    await this.#exchange.settled();
     await this.#compaction.abandon();
     try {
-      if (this.#active.length <= flushedAtClose && this.#frozenPoints === 0) await this.flush();
+      if (this.#memory.series <= flushedAtClose && this.#memory.frozen === 0) await this.flush();
       else await this.#log.commit();
     } finally {
       await this.#log.close();
       this.#table.close();
     }
-  }
-
-  #archive(series: StoredSeries, level: number, from: number, until: number): SeriesRange | undefined {
-    const archive = series.schema.archives[level];
-    if (!archive) return undefined;
-    // A fetch that begins just within an archive's reach is answered from it, unless a finer one reaches as far.
-    const range = fetchRange(this.#table, series, { from, until, now: until });
-    if (range?.stepSeconds === archive.stepSeconds) return range;
-    return range && { ...range, values: new Float64Array() };
   }
 
   #matching(pattern: string): StoredSeries[] {
@@ -486,8 +413,8 @@ export class SeriesStore {
       point: (id, stepSeconds, direct, timeSeconds, value) => {
         const series = this.#catalog.byId(id);
         if (!series) return;
-        this.#keep(series, stepSeconds, direct, timeSeconds, value);
-        if (!direct) this.#memorySince = Math.min(this.#memorySince, timeSeconds);
+        this.#memory.keep(series, stepSeconds, direct, timeSeconds, value);
+        if (!direct) this.#memory.came(timeSeconds);
       },
       removed: (id) => {
         const series = this.#catalog.byId(id);
@@ -528,41 +455,11 @@ export class SeriesStore {
     const step = level === undefined ? undefined : archives[level]?.stepSeconds;
     if (step === undefined) return "late";
     const direct = level !== 0;
-    if (nowSeconds < this.#memorySince) this.#memorySince = nowSeconds;
-    this.#keep(series, step, direct, time, value);
+    this.#memory.came(nowSeconds);
+    this.#memory.keep(series, step, direct, time, value);
     this.#log.point(series.id, step, direct, time, value);
     if (time > series.lastSeconds) series.lastSeconds = time;
     return undefined;
-  }
-
-  /** Puts a point into memory. */
-  #keep(series: StoredSeries, step: number, direct: boolean, time: number, value: number): void {
-    if (!series.head && !series.direct) this.#active.push(series);
-    const slot = Math.floor(time / step);
-    if (series.direct || series.frozenDirect) supersede(series, step, time);
-    if (direct || step !== series.schema.archives[0]?.stepSeconds) {
-      this.#keepDirect(series, step, slot, value);
-      return;
-    }
-    let { head } = series;
-    if (head && head.stepSeconds !== step) {
-      // The schema changed while points of the former step were in memory.
-      head.each(0, Infinity, (each, held) => this.#keepDirect(series, head?.stepSeconds ?? step, each, held));
-      head = undefined;
-    }
-    if (!head) {
-      head = new Head(step);
-      series.head = head;
-    }
-    if (head.set(slot, value)) this.#memoryPoints++;
-  }
-
-  #keepDirect(series: StoredSeries, step: number, slot: number, value: number): void {
-    series.direct ??= new Map();
-    let points = series.direct.get(step);
-    if (!points) series.direct.set(step, (points = new Map()));
-    if (!points.has(slot)) this.#memoryPoints++;
-    points.set(slot, { value, superseded: false });
   }
 
   #create(path: string): StoredSeries | RefusalReason {
@@ -575,31 +472,15 @@ export class SeriesStore {
     const known = this.#catalog.find(canonical);
     if (known) return known;
     if (!isName(canonical)) return "invalid";
-    if (!this.#allowed()) {
-      if (!this.#refusedNames.includes(canonical)) this.#refusedNames.push(canonical);
-      if (this.#refusedNames.length > namesRemembered) this.#refusedNames.shift();
-      return "new-series";
-    }
+    if (!this.#admission.admits(canonical, this.#catalog.count)) return "new-series";
     const series = this.#catalog.add(canonical, this.#schemas.schemaOf(canonical));
     this.#log.series(series.id, canonical);
     this.#created++;
     return series;
   }
 
-  #allowed(): boolean {
-    if (this.#catalog.count >= this.#settings.seriesMax) return false;
-    const nowMs = this.#clock.monotonicMs();
-    const perMs = this.#settings.newSeriesPerMinute / 60_000;
-    const earned = (nowMs - this.#allowedAtMs) * perMs;
-    this.#allowance = Math.min(this.#settings.newSeriesPerMinute, this.#allowance + earned);
-    this.#allowedAtMs = nowMs;
-    if (this.#allowance < 1) return false;
-    this.#allowance--;
-    return true;
-  }
-
   #memoryBehind(): boolean {
-    return this.#memoryPoints + this.#frozenPoints > 6 * this.#settings.flushPoints;
+    return this.#memory.points > 6 * this.#settings.flushPoints;
   }
 
   async #ease(): Promise<void> {
@@ -611,51 +492,12 @@ export class SeriesStore {
   }
 
   #overfull(): boolean {
-    return this.#log.overfull || this.#memoryPoints + this.#frozenPoints > 8 * this.#settings.flushPoints;
+    return this.#log.overfull || this.#memory.points > 8 * this.#settings.flushPoints;
   }
 
   #due(): boolean {
-    if (this.#memoryPoints === 0) return false;
-    if (this.#memoryPoints >= this.#settings.flushPoints) return true;
+    if (this.#memory.newest === 0) return false;
+    if (this.#memory.newest >= this.#settings.flushPoints) return true;
     return this.#clock.monotonicMs() - this.#flushedAtMs >= this.#settings.flushEveryMs;
   }
-
-  #freeze(): StoredSeries[] {
-    const frozen = this.#active.filter((series) => !series.gone);
-    this.#active = [];
-    for (const series of frozen) {
-      series.frozen = series.head;
-      series.frozenDirect = series.direct;
-      series.head = series.direct = undefined;
-    }
-    this.#frozenSince = this.#memorySince;
-    this.#memorySince = Infinity;
-    this.#frozenPoints = this.#memoryPoints;
-    this.#memoryPoints = 0;
-    this.#flushedAtMs = this.#clock.monotonicMs();
-    return frozen.sort((left, right) => left.id - right.id);
-  }
-}
-
-/** A finer point came: what was written past the roll-up at coarser steps gives way to what is rolled up. */
-function supersede(series: StoredSeries, step: number, time: number): void {
-  for (const direct of [series.direct, series.frozenDirect]) {
-    if (!direct) continue;
-    for (const [coarser, points] of direct) {
-      if (coarser <= step) continue;
-      const point = points.get(Math.floor(time / coarser));
-      if (point) point.superseded = true;
-    }
-  }
-}
-
-/** Whether a canonical path can stand in the tree: no empty parts, nothing that is not printed, not too long or deep. */
-function isName(path: string): boolean {
-  if (path.length > longestPath) return false;
-  const end = path.indexOf(";");
-  const name = end < 0 ? path : path.slice(0, end);
-  if (name.startsWith(".") || name.endsWith(".") || name.includes("..")) return false;
-  if (name.split(".", deepestPath + 1).length > deepestPath) return false;
-  for (let at = 0; at < path.length; at++) if (path.charCodeAt(at) <= 32 || path.charCodeAt(at) === 127) return false;
-  return true;
 }

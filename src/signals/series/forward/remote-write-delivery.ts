@@ -74,7 +74,7 @@ export function remoteWriteDelivery({
     const cancel = clock.schedule(timeoutMs, () => late.abort());
     const signal = AbortSignal.any([late.signal, closing.signal]);
     try {
-      const body = Uint8Array.from(snappyBlock(encodeWriteRequest(points, names)));
+      const body = new Uint8Array(snappyBlock(encodeWriteRequest(points, names)));
       const answer = await fetch(url, { method: "POST", redirect: "manual", headers, body, signal });
       const words = answer.ok ? "" : await beginningOf(answer);
       await answer.body?.cancel();
