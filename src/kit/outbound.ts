@@ -5,11 +5,11 @@
  * named by an outsider, `guard` refuses every address that is not public, again at each redirect.
  * Leaves out proxies of its own, cookies and caches.
  */
-import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
 
 import type { Clock } from "./clock.ts";
 import { Fault, reasonOf } from "./fault.ts";
+import { systemResolve } from "./host-lookup.ts";
 import { acceptedCodings, decodedBody } from "./http/content-coding.ts";
 import { isPublicAddress } from "./public-address.ts";
 
@@ -73,10 +73,6 @@ interface Sending {
 function send(url: string, init: Sending): Promise<Response> {
   return fetch(url, init);
 }
-
-/** The machine's own look-up: /etc/hosts, then DNS. */
-export const systemResolve: Resolve = async (host) =>
-  (await lookup(host, { all: true, verbatim: true })).map(({ address }) => address);
 
 const redirectStatuses = new Set([301, 302, 303, 307, 308]);
 
@@ -258,6 +254,13 @@ const sentences: Readonly<Record<string, string>> = {
   EHOSTUNREACH: "Host not reachable",
   ENETUNREACH: "Network not reachable",
   ENOTFOUND: "Name not known",
+  DNS_ENOTFOUND: "Name not known",
+  DNS_ENODATA: "Name not known",
+  DNS_EBADNAME: "Name not known",
+  DNS_ETIMEOUT: "Name server did not answer",
+  DNS_ECONNREFUSED: "Name server did not answer",
+  DNS_ESERVFAIL: "Name server did not answer",
+  DNS_EREFUSED: "Name server did not answer",
   EAI_AGAIN: "Name server did not answer",
   Malformed_HTTP_Response: "The answer is no HTTP",
   EPROTO: "The server does not speak TLS",
