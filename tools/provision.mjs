@@ -31,6 +31,11 @@ const needs = [
     use: "the peer that writes measurements to series and takes them from it",
   },
   {
+    program: "victoria-metrics",
+    package: "victoria-metrics",
+    use: "the peer that series hands measurements on to, and that they are read from",
+  },
+  {
     program: "carbon-cache",
     file: "/usr/bin/carbon-cache",
     package: "graphite-carbon",
@@ -96,16 +101,18 @@ export async function provision(say) {
   const environment = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
   const packages = missing.map((need) => need.package);
   say(`Installing ${packages.join(", ")}`);
-  const install = () =>
-    output("apt-get", ["install", "-y", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=120", ...packages], {
+  const install = (names) =>
+    output("apt-get", ["install", "-y", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=120", ...names], {
       env: environment,
     });
   // The list of packages is only fetched when the one at hand does not do.
-  let result = await install();
+  let result = await install(packages);
   if (result.code !== 0) {
     await output("apt-get", ["update"], { env: environment });
-    result = await install();
+    result = await install(packages);
   }
+  // A package that this Debian does not have must not keep the others away.
+  if (result.code !== 0) for (const name of packages) await install([name]);
   if (result.code !== 0) say(`apt-get failed:\n${result.text.trim().split("\n").slice(-10).join("\n")}`);
   return unmet();
 }
