@@ -28,7 +28,7 @@ export interface BucketLimits {
 }
 
 /** A longer name is taken by no store, and two hundred thousand of them would fill the memory. */
-const nameMaxLength = 1000;
+export const nameMaxLength = 1000;
 /** Longer members are held by their hash. */
 const memberMaxLength = 100;
 

@@ -23,9 +23,13 @@ import { nodeOf } from "./cluster/cluster.ts";
 import { nameTagStyles } from "./grammar-full.ts";
 import type { RepeatTarget } from "./repeater.ts";
 import { type StatsdSettings, withHost } from "./settings.ts";
+import { figureNames } from "./timer-figures.ts";
 
 /** A last level or prefix may not break a line of Graphite's protocol. */
-const level = { accepts: (value: string) => /^[\w.\-{}]*$/.test(value), wanted: "letters, digits, _ - . and {host}" };
+const level = {
+  accepts: (value: string) => /^(?:[\w.-]|\{host\})*$/.test(value),
+  wanted: "letters, digits, _ - . and {host}",
+};
 
 const fields = {
   udp: list(address(), {
@@ -68,10 +72,14 @@ const fields = {
     summary: "Thresholds of timers in percent; one below 0 is of the largest values.",
     default: [90],
   }),
-  timerFigures: list(text(), {
-    summary: "Only these figures of timers are sent; upper_percent stands for that of all thresholds. Empty sends all.",
-    example: ["count", "mean", "upper_percent"],
-  }),
+  timerFigures: list(
+    text({ accepts: (value) => figureNames.has(value), wanted: `one of ${[...figureNames].join(", ")}` }),
+    {
+      summary:
+        "Only these figures of timers are sent; upper_percent stands for that of all thresholds. Empty sends all.",
+      example: ["count", "mean", "upper_percent"],
+    },
+  ),
   histograms: shape(
     z.array(z.object({ metric: z.string(), bins: z.array(z.union([z.number(), z.literal("inf")])) }).strict()),
     {
@@ -231,7 +239,8 @@ export function repeatOf(written: string): RepeatTarget | undefined {
   const match = /^(udp|tcp):\/\/(.+)$/.exec(written);
   if (!match) return undefined;
   try {
-    return { protocol: match[1] === "tcp" ? "tcp" : "udp", ...parseAddress(match[2] ?? "") };
+    const address = parseAddress(match[2] ?? "");
+    return address.port === 0 ? undefined : { protocol: match[1] === "tcp" ? "tcp" : "udp", ...address };
   } catch (thrown) {
     if (thrown instanceof Error) return undefined;
     throw thrown;

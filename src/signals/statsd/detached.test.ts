@@ -23,10 +23,13 @@ test("Statsd: nothing that is remembered of a packet holds the whole of it", () 
   const clock = new ManualClock();
   const statsd = new Statsd({ settings: settingsOf(defaults), clock, random: seededRandom(1), log: silentLog });
   const filling = "y".repeat(60_000);
+  const long = "long".repeat(10_000);
   const send = (count: number) => {
     for (let at = 0; at < count; at++) {
       statsd.receive(
-        Buffer.from(`some.longer.name${at}:1|c|@1e0\nset.of.members${at}:member.number.${at}|s\n${filling}`),
+        Buffer.from(
+          `some.longer.name${at}:1|c|@1e0\nset.of.members${at}:member.number.${at}|s\nsome.stamped.name${at}:1|g|T1700000000\n${long}${at}:1|g|T1700000000\n_sc|some.check${at}|0|m:some message\n${filling}`,
+        ),
         "here",
       );
     }

@@ -2,8 +2,9 @@
  * Passes packets on to other statsds as they came, by UDP or over one TCP connection for each. A repeater must not hold up
  * what it stands beside: what a target does not take at once is dropped and counted, over TCP beyond one megabyte.
  */
-import { createSocket } from "node:dgram";
-import { connect, isIPv6, type Socket } from "node:net";
+import { createSocket, type Socket as DatagramSocket } from "node:dgram";
+import { lookup } from "node:dns/promises";
+import { connect, isIP, isIPv6, type Socket } from "node:net";
 import { networkInterfaces } from "node:os";
 
 import type { Clock } from "../../kit/clock.ts";
@@ -33,10 +34,11 @@ export interface Repeater {
 
 const bufferedMaxBytes = 1024 * 1024;
 const retryMs = 1000;
+const lookUpEveryMs = 60_000;
 
-/** A repeater to one target; `clock` paces its attempts to connect. */
+/** A repeater to one target; `clock` paces its attempts to connect, and to find its address. */
 export function createRepeater(target: RepeatTarget, clock: Clock): Repeater {
-  return target.protocol === "udp" ? udpRepeater(target) : tcpRepeater(target, clock);
+  return target.protocol === "udp" ? udpRepeater(target, clock) : tcpRepeater(target, clock);
 }
 
 /**
@@ -84,28 +86,63 @@ function nameOf({ protocol, host, port }: RepeatTarget): string {
   return `${protocol}://${isIPv6(host) ? `[${host}]` : host}:${port}`;
 }
 
-function udpRepeater(target: RepeatTarget): Repeater {
-  const socket = createSocket(isIPv6(target.host) ? "udp6" : "udp4");
+function udpRepeater(target: RepeatTarget, clock: Clock): Repeater {
   let passed = 0;
   let dropped = 0;
   let failure = "";
+  /** Where packets go: a name is looked up now and then, not for each of them. */
+  let to: { address: string; socket: DatagramSocket } | undefined;
+  let isClosed = false;
+  let cancelLookup = () => {};
   const failed = (reason: Error) => {
     dropped++;
     failure = reason.message;
   };
-  socket.on("error", failed);
-  socket.unref();
+  const aim = (address: string) => {
+    if (isClosed || to?.address === address) return;
+    to?.socket.close();
+    const socket = createSocket(isIPv6(address) ? "udp6" : "udp4");
+    socket.on("error", failed);
+    socket.unref();
+    to = { address, socket };
+  };
+  const lookUp = async () => {
+    let againMs = lookUpEveryMs;
+    try {
+      aim((await lookup(target.host)).address);
+      failure = "";
+    } catch (thrown) {
+      // What was found before still counts.
+      if (!(thrown instanceof Error)) throw thrown;
+      if (!to) failure = thrown.message;
+      againMs = retryMs;
+    }
+    if (!isClosed) cancelLookup = clock.schedule(againMs, () => void lookUp());
+  };
+  if (isIP(target.host)) aim(target.host);
+  else void lookUp();
   return {
     pass(packet) {
-      passed++;
+      if (!to) {
+        dropped++;
+        return;
+      }
       // The socket gives buffers back to a pool once it has read them.
-      socket.send(Buffer.from(packet), target.port, target.host, (reason) => {
-        if (reason) failed(reason);
-        else failure = "";
+      to.socket.send(Buffer.from(packet), target.port, to.address, (reason) => {
+        if (reason) {
+          failed(reason);
+          return;
+        }
+        passed++;
+        failure = "";
       });
     },
     state: () => ({ name: nameOf(target), passed, dropped, failure }),
-    close: () => new Promise((resolve) => socket.close(() => resolve())),
+    close: () => {
+      isClosed = true;
+      cancelLookup();
+      return new Promise((resolve) => (to ? to.socket.close(() => resolve()) : resolve()));
+    },
   };
 }
 

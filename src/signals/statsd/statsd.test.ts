@@ -351,3 +351,27 @@ test("exposition: what statsd-go told of a timer is told of an idle one by the s
   expect(names).toHaveLength(5);
   expect(timerNames(flush(""))).toEqual(names);
 });
+
+test("Statsd: of a long event or check the page remembers the beginning", () => {
+  const told: number[] = [];
+  const statsd = new Statsd({
+    settings: own,
+    clock: new ManualClock(),
+    random: seededRandom(1),
+    log: silentLog,
+    happened: ({ text }) => void told.push(text.length),
+  });
+  const tags = Array.from({ length: 500 }, (_, at) => `t${at}`).join(",");
+  statsd.receiveText(`_e{5,50000}:title|${"x".repeat(50_000)}|#${tags}\n_sc|check|1|m:${"y".repeat(50_000)}`, "here");
+  expect(told).toEqual([50_000]);
+  expect(statsd.events[0]).toMatchObject({ title: "title", text: "x".repeat(4000) });
+  expect(statsd.events[0]?.tags).toHaveLength(100);
+  expect(statsd.checks.get("check")?.message).toBe("y".repeat(4000));
+});
+
+test("Statsd: a value with a time of its own, under a name that is too long, is refused", () => {
+  const { statsd } = started(own);
+  statsd.receiveText(`${"n".repeat(1001)}:1|g|T1700000000\n_sc|${"n".repeat(2000)}|0`, "here");
+  expect(statsd.buckets.refused.names).toBe(2);
+  expect(statsd.checks.size).toBe(0);
+});

@@ -10,7 +10,7 @@ import { reasonOf } from "../../kit/fault.ts";
 import type { Logger } from "../../kit/log.ts";
 import type { Random } from "../../kit/random.ts";
 import type { Cluster } from "./cluster/cluster.ts";
-import { Buckets, type CounterBucket } from "./buckets.ts";
+import { Buckets, type CounterBucket, nameMaxLength } from "./buckets.ts";
 import { detached } from "./detached.ts";
 import { type FlushResult, writeFlush } from "./flush.ts";
 import { createNaming, type Naming } from "./naming.ts";
@@ -63,6 +63,9 @@ export interface BusyName {
 }
 
 const rememberedMax = 100;
+/** The longest text of an event or check that is remembered for the page, and the most of its tags. */
+const rememberedLength = 4000;
+const rememberedTags = 100;
 const stampedMax = 100_000;
 /** Each event that is passed on costs a write to a disk: so many at once, and so many a second after them. */
 const eventsAtOnce = 100;
@@ -196,13 +199,17 @@ export class Statsd implements Sink {
       this.buckets.refused.timerValues++;
       return;
     }
-    const path = kind === "gauge" ? this.#naming.gauge(name) : this.#naming.counterCount(name);
+    if (name.length > nameMaxLength) {
+      this.buckets.refused.names++;
+      return;
+    }
+    const path = detached(kind === "gauge" ? this.#naming.gauge(name) : this.#naming.counterCount(name));
     this.#stamped.push({ path, value, atSeconds });
   }
 
   event(event: SentEvent): void {
     this.counts.events++;
-    this.events.push({ ...event, at: this.#clock.now() });
+    this.events.push({ ...kept(event), at: this.#clock.now() });
     if (this.events.length > rememberedMax) this.events.shift();
     const nowMs = this.#clock.monotonicMs();
     const earned = ((nowMs - this.#eventsAtMs) / 1000) * eventsPerSecond;
@@ -219,8 +226,10 @@ export class Statsd implements Sink {
   check(check: SentCheck): void {
     this.counts.checks++;
     this.buckets.gauge(`service_checks.${check.name}`, check.status, false);
-    this.checks.delete(check.name);
-    this.checks.set(check.name, { ...check, at: this.#clock.now() });
+    if (check.name.length > nameMaxLength) return;
+    const own = kept(check);
+    this.checks.delete(own.name);
+    this.checks.set(own.name, { ...own, at: this.#clock.now() });
     const [oldest] = this.checks.keys();
     if (this.checks.size > rememberedMax && oldest !== undefined) this.checks.delete(oldest);
   }
@@ -370,4 +379,16 @@ export class Statsd implements Sink {
     }
     this.#badNow.clear();
   }
+}
+
+/** What is told, fit to be remembered: nothing in it is long, or holds the packet it came in. */
+function kept<Told extends SentEvent | SentCheck>(told: Told): Told {
+  const own = { ...told };
+  for (const [key, value] of Object.entries(own)) {
+    if (typeof value === "string") Object.assign(own, { [key]: detached(value.slice(0, rememberedLength)) });
+  }
+  if ("tags" in own) {
+    own.tags = own.tags.slice(0, rememberedTags).map((tag) => detached(tag.slice(0, rememberedLength)));
+  }
+  return own;
 }

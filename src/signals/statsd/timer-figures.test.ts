@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 
-import { createTimerFigures, type TimerRules } from "./timer-figures.ts";
+import { createTimerFigures, figureNames, type TimerRules } from "./timer-figures.ts";
 
 const plain: TimerRules = { percentiles: [], histograms: [], only: [] };
 function figures(values: number[], rules: Partial<TimerRules> = {}, count = values.length): Record<string, number> {
@@ -96,5 +96,12 @@ describe("timerFigures", () => {
       histograms: [{ metric: "", bins: [5] }],
     };
     expect(Object.keys(figures([1, 2, 3], rules))).toEqual(["upper_90", "upper_99_9", "count", "histogram.bin_5"]);
+  });
+
+  test("figureNames: every figure there is, and no other", () => {
+    const rules = { percentiles: [90, -10], histograms: [{ metric: "", bins: [5] }] };
+    const told = Object.keys(figures([1, 2, 3, 4, 5, 6], rules));
+    const general = told.map((name) => name.replace(/_(?:90|top10)$/, "_percent").replace(/\.bin_.*$/, ""));
+    expect([...figureNames].sort()).toEqual([...new Set(general)].sort());
   });
 });

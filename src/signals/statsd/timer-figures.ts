@@ -13,6 +13,26 @@ export interface TimerRules {
   only: readonly string[];
 }
 
+/** All figures that can be asked for; those in percent stand for those of all thresholds. */
+export const figureNames: ReadonlySet<string> = new Set([
+  "count",
+  "count_ps",
+  "mean",
+  "median",
+  "upper",
+  "lower",
+  "sum",
+  "sum_squares",
+  "std",
+  "histogram",
+  "count_percent",
+  "mean_percent",
+  "upper_percent",
+  "lower_percent",
+  "sum_percent",
+  "sum_squares_percent",
+]);
+
 /** A timer with no value in this interval. */
 export const idleFigures = ["count", "count_ps"] as const;
 
