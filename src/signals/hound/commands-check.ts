@@ -11,7 +11,7 @@ import type { Screen } from "../../kit/terminal/screen.ts";
 import { houndSection } from "./config.ts";
 import type { Rule } from "./rule.ts";
 import { readRules, RuleProblems } from "./rule-file.ts";
-import { ruleDefaults } from "./settings.ts";
+import { absentChannels, ruleDefaults } from "./settings.ts";
 
 /** Checks files, or the configuration where none is named; the exit code. */
 export async function checkVerb(screen: Screen, files: readonly string[], flags: { config?: string }): Promise<number> {
@@ -45,6 +45,9 @@ export async function checkVerb(screen: Screen, files: readonly string[], flags:
     const text = await textOf(name, problems);
     if (text !== undefined) attempt(() => readRules(own, { text, name }, ruleDefaults(options)));
   }
+  // A file that is looked at by itself may be for another configuration.
+  const knowsChannels = files.length === 0 || options.channels.length > 0;
+  if (problems.length === 0 && knowsChannels) problems.push(...absentChannels(options, rules, []));
   for (const problem of problems) screen.note(plainLine(problem));
   if (problems.length > 0) return 1;
   screen.note(`${countOf(rules.length, "rule")}, nothing wrong`);

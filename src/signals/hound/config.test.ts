@@ -4,7 +4,8 @@ import { expect, test } from "bun:test";
 import { loadConfig } from "../../kit/config/load.ts";
 import { nodeSection } from "../../kit/config/node.ts";
 import { houndSection } from "./config.ts";
-import { graphBaseOf, mailFromOf, relayOf, sourceOptions, warningsOf } from "./settings.ts";
+import { readRules } from "./rule-file.ts";
+import { absentChannels, graphBaseOf, mailFromOf, relayOf, sourceOptions, warningsOf } from "./settings.ts";
 
 async function read(environment: Record<string, string>) {
   const config = await loadConfig({ sections: [nodeSection, houndSection], environment, legacyOf: "hound" });
@@ -77,6 +78,25 @@ test("houndSection: addresses that no mail can come from or go to are refused, w
   );
   expect(await problemsOf({ ...graphite, HOUND_METRIC_BASE: "a b." })).toContain("a name without space");
   expect(await problemsOf({ ...graphite, HOUND_EMAIL_FROM: "Hound <hound@x.example>" })).toBe("");
+});
+
+test("absentChannels: whoever is named as a channel has to be one", () => {
+  const rules = readRules(
+    [
+      { name: "a", target: "t", above: 1, to: "channel:room" },
+      { name: "b", target: "t", above: 1, to: "channel:rom", escalate: { after: "1h", to: "channel:boss" } },
+    ],
+    undefined,
+    { windowMs: 600_000, graceMs: undefined, forMs: 0, keepFiringMs: 0, zone: "UTC" },
+  );
+  const channels = [{ name: "room", kind: "webhook", url: "https://x.example/" }];
+  const routes = [{ matcher: [], recipients: ["channel:none"], goesOn: false }];
+  expect(absentChannels({ channels, mailTo: ["ops@x.example", "channel:ops"] }, rules, routes)).toEqual([
+    'mail_to: there is no channel called "ops"',
+    'routes 1: there is no channel called "none"',
+    'rule "b": there is no channel called "rom"',
+    'rule "b": there is no channel called "boss"',
+  ]);
 });
 
 test("warningsOf: links that nobody else can open are said, where there is mail", async () => {

@@ -1,7 +1,7 @@
 /** What is to be said about Hound's own state. A rule that fails is no fault of this node. */
 import { countOf, formatSpan } from "../../kit/pages/quantity.ts";
 import type { Finding } from "../../kit/service.ts";
-import type { Rule } from "./rule.ts";
+import { everyoneOf, type Rule } from "./rule.ts";
 import type { HoundSight, RuleStanding } from "./standing.ts";
 
 /** How hound is. `refusal` says why a recipient cannot be reached. */
@@ -78,11 +78,6 @@ export function houndFindings(state: {
     });
   }
   return findings;
-}
-
-/** Whom a rule names, also those who are called in late. */
-function everyoneOf({ escalation, recipients }: Rule): readonly string[] {
-  return escalation === undefined ? recipients : [...recipients, ...escalation.recipients];
 }
 
 function someFailing(failing: readonly RuleStanding[]): string {

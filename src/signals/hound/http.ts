@@ -14,6 +14,7 @@ import type { HoundPages } from "./pages/hound-pages.ts";
 import type { Replay } from "./replay.ts";
 import { shownStanding } from "./shown.ts";
 import type { HoundView } from "./standing.ts";
+import { problemIn } from "./written-problem.ts";
 
 /** What the routes stand on. */
 export interface HttpParts {
@@ -49,12 +50,9 @@ export function houndRoutes(parts: HttpParts): (request: Request, caller: Caller
     const body: unknown = jsonIn(await wholeText(request, { maxBytes: bodyMaxBytes, clock }));
     const parsed = shape.safeParse(body);
     if (parsed.success) return parsed.data;
-    const issue = parsed.error.issues[0];
-    throw new Fault(
-      "invalid",
-      "hound/body",
-      `Cannot read the body: wanted ${wanted} (${issue?.path.join(".") ?? ""}: ${issue?.message ?? ""})`,
-    );
+    const [issue] = parsed.error.issues;
+    const words = issue ? ` (${problemIn(issue, body)})` : "";
+    throw new Fault("invalid", "hound/body", `Cannot read the body: wanted ${wanted}${words}`);
   };
 
   const post = async (request: Request, caller: Caller, path: string): Promise<Response> => {

@@ -136,6 +136,23 @@ test("readRules: every problem is told at once, with its line, rule and key", ()
   expect(problemsOf([], original([{ Name: "n", Threshold: "high" }]))[0]).toContain("threshold: wanted a number");
 });
 
+test("readRules: a wrong value is said with what was given and what is wanted", () => {
+  const problemOf = (entry: object) =>
+    problemsOf([{ name: "n", target: "t", above: 1, ...entry }], undefined).join("; ");
+  expect(problemOf({ to: "nobody" })).toBe(
+    'rules 1 ("n"): to: wanted addresses such as ops@example.org, and channels as channel:<name>, not "nobody"',
+  );
+  expect(problemOf({ to: [] })).toContain("to: wanted addresses");
+  expect(problemOf({ to: ["ops@x.example", "channel:a b"] })).toContain("to: wanted addresses");
+  expect(problemOf({ escalate: { after: "1h", to: "x" } })).toContain("escalate.to: wanted addresses");
+  expect(problemOf({ window: "0s" })).toBe('rules 1 ("n"): window: wanted a second or more, not "0s"');
+  expect(problemOf({ for: "9999999d" })).toContain('for: wanted a year at most, not "9999999d"');
+  expect(problemOf({ change: { over: "10ms" } })).toContain('change.over: wanted a second or more, not "10ms"');
+  expect(problemOf({ sevrity: "x" })).toContain('there is no key "sevrity": did you mean "severity"?');
+  expect(problemOf({ to: "Ops <ops@x.example>" })).toContain("to: wanted addresses");
+  expect(problemOf({ to: ["Ops <ops@x.example>", "channel:room"] })).toBe("");
+});
+
 test("readRules: a circle of dependencies is refused by name", () => {
   const rule = (name: string, on: string) => ({ name, target: name, above: 1, depends_on: [on] });
   expect(problemsOf([rule("a", "b"), rule("b", "c"), rule("c", "a")])).toEqual([

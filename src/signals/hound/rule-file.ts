@@ -8,6 +8,7 @@ import { z } from "zod";
 
 import type { Rule } from "./rule.ts";
 import { type Draft, draftsOf, type RuleDefaults } from "./rule-shape.ts";
+import { problemIn } from "./written-problem.ts";
 
 /** Rules that cannot be used, with all that is wrong. */
 export class RuleProblems extends Error {
@@ -88,9 +89,7 @@ function originalDrafts(
   for (const [position, entry] of list.entries()) {
     const read = originalShape.safeParse(entry);
     if (!read.success) {
-      for (const { path, message } of read.error.issues) {
-        problems.push(`${placeOf(position)}: ${path.length === 0 ? "" : `${path.join(".")}: `}${message}`);
-      }
+      for (const issue of read.error.issues) problems.push(`${placeOf(position)}: ${problemIn(issue, entry)}`);
       continue;
     }
     const { data } = read;

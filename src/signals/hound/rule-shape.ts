@@ -5,7 +5,9 @@
 import { z } from "zod";
 
 import { parseDuration } from "../../kit/config/units.ts";
+import { parseMailAddress } from "../../kit/mail/address.ts";
 import type { Measure, Rule } from "./rule.ts";
+import { problemIn } from "./written-problem.ts";
 import { daysOf, isZone, minuteOf, type WeekWindow } from "./week-window.ts";
 
 /** What a rule gets where it says nothing itself. */
@@ -27,10 +29,25 @@ const duration = z.string().transform((text, context) => {
   }
 });
 
+const longestMs = 366 * 86_400_000;
+const span = duration.refine((ms) => ms <= longestMs, "wanted a year at most");
+const spanOfSome = span.refine((ms) => ms >= 1000, "wanted a second or more");
+
 const word = z.string().trim().min(1, "wanted some text").max(200);
-const oneOrMore = z.union([word.transform((one) => one.split(/[\s,;]+/)), z.array(word).max(100)], {
-  error: "wanted an address, or a list of them",
-});
+/** Whether word can be sent there, as far as its form tells: a mail address, or a channel by its name. */
+export function isRecipient(text: string): boolean {
+  return /^channel:[\w.-]{1,64}$/.test(text) || parseMailAddress(text) !== undefined;
+}
+
+const recipientWords = "wanted addresses such as ops@example.org, and channels as channel:<name>";
+const oneOrMore = z.union(
+  [word.transform((one) => one.split(/[\s,;]+/)), z.array(word).min(1, recipientWords).max(100)],
+  { error: "wanted an address, or a list of them" },
+);
+
+/** Recipients as they are written: one text, or a list. */
+export const recipientsShape = oneOrMore.refine((all) => all.every(isRecipient), recipientWords);
+
 const finite = z.number("wanted a number");
 
 const windowShape = z
@@ -81,7 +98,7 @@ const ruleShape = z
     above: bound.optional(),
     below: bound.optional(),
     change: z
-      .strictObject({ over: duration, as: z.enum(["difference", "percent", "per-second"]).default("difference") })
+      .strictObject({ over: spanOfSome, as: z.enum(["difference", "percent", "per-second"]).default("difference") })
       .optional(),
     weeks: z
       .strictObject({
@@ -90,17 +107,17 @@ const ruleShape = z
       })
       .optional(),
     either_way: z.boolean().default(false),
-    window: duration.optional(),
-    grace: duration.optional(),
-    for: duration.optional(),
-    keep_firing: duration.optional(),
+    window: spanOfSome.optional(),
+    grace: span.optional(),
+    for: span.optional(),
+    keep_firing: span.optional(),
     no_data: z.enum(["ok", "alert", "keep", "state"]).default("state"),
     per_series: z.boolean().default(false),
     kind: z.enum(["alert", "notice"]).default("alert"),
     severity: word.optional(),
     labels: z.record(z.string(), z.string()).default({}),
-    to: oneOrMore.default([]),
-    escalate: z.strictObject({ after: duration, to: oneOrMore }).optional(),
+    to: recipientsShape.default([]),
+    escalate: z.strictObject({ after: span, to: recipientsShape }).optional(),
     runbook: z.string().max(2000).optional(),
     depends_on: z.array(word).max(100).default([]),
     quiet_hours: windowsShape.default([]),
@@ -120,9 +137,6 @@ const ruleShape = z
         context.addIssue({ code: "custom", path: ["severity"], message: "wanted none where there are two levels" });
     }
     if (rule.change && rule.weeks) context.addIssue('wanted "change" or "weeks", not both');
-    if (rule.change && rule.change.over < 1000) {
-      context.addIssue({ code: "custom", path: ["change", "over"], message: "wanted a second or more" });
-    }
   });
 
 /** Where a rule stands, for messages, such as `rules.json:14`. */
@@ -152,9 +166,9 @@ export function draftsOf(
       continue;
     }
     const name = nameIn(entry);
-    for (const { path, message } of read.error.issues) {
-      const at = path.length === 0 ? "" : `${path.join(".")}: `;
-      problems.push(`${placeOf(position)}${name === undefined ? "" : ` (${JSON.stringify(name)})`}: ${at}${message}`);
+    for (const issue of read.error.issues) {
+      const words = problemIn(issue, entry, { known: Object.keys(ruleShape.shape) });
+      problems.push(`${placeOf(position)}${name === undefined ? "" : ` (${JSON.stringify(name)})`}: ${words}`);
     }
   }
   return drafts;

@@ -60,3 +60,8 @@ export interface Rule {
   /** Then it may fail. */
   maintenance: readonly WeekWindow[];
 }
+
+/** Whom a rule names, also those who are called in late. */
+export function everyoneOf({ escalation, recipients }: Pick<Rule, "escalation" | "recipients">): readonly string[] {
+  return escalation === undefined ? recipients : [...recipients, ...escalation.recipients];
+}

@@ -13,14 +13,18 @@ import type { MetricSourceOptions } from "../../kit/metric-source/open.ts";
 import { clearLogin, type MailRelay, type MailSecurity, securityOfPort } from "../../kit/mail/relay.ts";
 import { channelPlans } from "./delivery/channel-plan.ts";
 import { type Matcher, parseMatcher } from "./matcher.ts";
+import { everyoneOf, type Rule } from "./rule.ts";
 import { readRules, RuleProblems } from "./rule-file.ts";
-import { type RuleDefaults, windowsShape } from "./rule-shape.ts";
+import { isRecipient, recipientsShape, type RuleDefaults, windowsShape } from "./rule-shape.ts";
 import type { Route } from "./telling.ts";
 import { isZone, type WeekWindow } from "./week-window.ts";
+import { problemIn } from "./written-problem.ts";
+
+const windowKeys = ["days", "from", "until", "zone", "match"];
 
 const routeShape = z.strictObject({
   match: z.string(),
-  to: z.union([z.string().transform((one) => one.split(/[\s,;]+/)), z.array(z.string()).min(1)]),
+  to: recipientsShape,
   continue: z.boolean().default(false),
 });
 
@@ -68,8 +72,9 @@ export function settingsProblems(options: SettingsOptions): string[] {
   const problems: string[] = [];
   if (!isZone(options.zone))
     return [`zone is "${options.zone}": wanted the name of a time zone, such as "Europe/Berlin"`];
+  let rules: readonly Rule[] = [];
   try {
-    readRules(options.rules, undefined, ruleDefaults(options));
+    rules = readRules(options.rules, undefined, ruleDefaults(options));
   } catch (thrown) {
     if (!(thrown instanceof RuleProblems)) throw thrown;
     problems.push(...thrown.problems);
@@ -80,7 +85,8 @@ export function settingsProblems(options: SettingsOptions): string[] {
     if (!(thrown instanceof SyntaxError)) throw thrown;
     problems.push(thrown.message);
   }
-  settingsIn(options, problems);
+  const settings = settingsIn(options, problems);
+  if (problems.length === 0) problems.push(...absentChannels(options, rules, settings.routes));
   const { source, url } = options;
   if ((source === "graphite" || source === "prometheus") && url === undefined)
     problems.push(`source is ${source}: wanted its url, too`);
@@ -91,7 +97,7 @@ export function settingsProblems(options: SettingsOptions): string[] {
       `mail_from is ${JSON.stringify(mailFrom.slice(0, 200))}: wanted an address such as hound@example.org`,
     );
   for (const recipient of mailTo) {
-    if (!recipient.startsWith("channel:") && !parseMailAddress(recipient))
+    if (!isRecipient(recipient))
       problems.push(
         `mail_to has ${JSON.stringify(recipient.slice(0, 200))}: wanted addresses such as ops@example.org, and channels as channel:<name>`,
       );
@@ -106,6 +112,24 @@ export function settingsProblems(options: SettingsOptions): string[] {
   const clear = relay && clearLogin(relay);
   if (clear !== undefined) problems.push(`${clear}: smtp_clear_login = true`);
   return problems;
+}
+
+/** Who is named in rules and settings as a channel that is not configured. */
+export function absentChannels(
+  options: Pick<SettingsOptions, "channels" | "mailTo">,
+  rules: readonly Rule[],
+  routes: readonly Route[],
+): string[] {
+  const names = new Set(channelPlans(options.channels).map(({ name }) => `channel:${name}`));
+  const said = (recipients: readonly string[], place: string) =>
+    recipients
+      .filter((recipient) => recipient.startsWith("channel:") && !names.has(recipient))
+      .map((recipient) => `${place}: there is no channel called ${JSON.stringify(recipient.slice("channel:".length))}`);
+  return [
+    ...said(options.mailTo, "mail_to"),
+    ...routes.flatMap(({ recipients }, position) => said(recipients, `routes ${position + 1}`)),
+    ...rules.flatMap((rule) => said(everyoneOf(rule), `rule ${JSON.stringify(rule.name)}`)),
+  ];
 }
 
 /** What is odd about the options, and does not stop a start. `baseUrl` is where links in mails lead. */
@@ -138,17 +162,23 @@ export function settingsIn(options: SettingsOptions, problems: string[] = []): S
       return undefined;
     }
   };
-  const windowsOf = (tables: readonly unknown[], key: string): WeekWindow[] => {
+  const windowsOf = (tables: readonly unknown[], placeOf: (position: number) => string): WeekWindow[] => {
     const read = windowsShape.safeParse(tables);
     if (read.success) return read.data.map((window) => window(options.zone));
-    for (const { message, path } of read.error.issues) problems.push(`${key} ${path.join(".")}: ${message}`);
+    for (const issue of read.error.issues) {
+      const [position = 0, ...path] = issue.path;
+      const words = problemIn({ ...issue, path }, tables[Number(position)], { known: windowKeys });
+      problems.push(`${placeOf(Number(position))}: ${words}`);
+    }
     return [];
   };
   const routes = options.routes.flatMap((table, position): Route[] => {
     const read = routeShape.safeParse(table);
     if (!read.success) {
-      for (const { message, path } of read.error.issues)
-        problems.push(`routes ${position + 1}: ${path.join(".")}: ${message}`);
+      for (const issue of read.error.issues) {
+        const words = problemIn(issue, table, { known: Object.keys(routeShape.shape) });
+        problems.push(`routes ${position + 1}: ${words}`);
+      }
       return [];
     }
     const matcher = matcherOf(read.data.match, `routes ${position + 1}`);
@@ -156,13 +186,17 @@ export function settingsIn(options: SettingsOptions, problems: string[] = []): S
   });
   const maintenance = options.maintenance.map(({ match, ...window }, position) => {
     const place = `maintenance ${position + 1}`;
-    if (match !== undefined && typeof match !== "string") problems.push(`${place}: match: wanted text`);
+    if (match !== undefined && typeof match !== "string")
+      problems.push(`${place}: match: wanted a text such as "host=db-*", not ${JSON.stringify(match).slice(0, 60)}`);
     return {
       matcher: typeof match === "string" ? matcherOf(match, place) : undefined,
-      windows: windowsOf([window], place),
+      windows: windowsOf([window], () => place),
     };
   });
-  const quiet = { windows: windowsOf(options.quietHours, "quiet_hours"), exceptSeverities: options.quietExcept };
+  const quiet = {
+    windows: windowsOf(options.quietHours, (position) => `quiet_hours ${position + 1}`),
+    exceptSeverities: options.quietExcept,
+  };
   return { routes, quiet, maintenance };
 }
 

@@ -7,6 +7,7 @@ import { z } from "zod";
 
 import { readSecretFile } from "../../../kit/config/secret-file.ts";
 import { Fault } from "../../../kit/fault.ts";
+import { problemIn } from "../written-problem.ts";
 import { type PostKind, postKinds } from "./channel.ts";
 
 const line = z
@@ -36,6 +37,8 @@ const channelShape = z.strictObject({
   verify_tls: z.boolean().default(true),
 });
 
+const keys = Object.keys(channelShape.shape);
+
 /** A channel with everything decided. */
 export interface ChannelPlan {
   readonly name: string;
@@ -55,7 +58,9 @@ export function channelPlans(tables: readonly unknown[]): ChannelPlan[] {
   for (const [position, table] of tables.entries()) {
     const read = channelShape.safeParse(table);
     if (!read.success) {
-      const words = read.error.issues.slice(0, 5).map(({ message, path }) => `${path.join(".") || "all"}: ${message}`);
+      const words = read.error.issues
+        .slice(0, 5)
+        .map((issue) => problemIn(issue, table, { known: keys, isSecret: true }));
       problems.push(`Cannot use channel ${nameOf(table) ?? position + 1}: ${words.join(", ")}`);
       continue;
     }
@@ -106,7 +111,7 @@ function planOf(table: ChannelTable): ChannelPlan {
   }
   const parsed = secrets.url === undefined ? null : URL.parse(secrets.url);
   if (parsed === null || !["http:", "https:"].includes(parsed.protocol)) {
-    throw new SyntaxError("its url must be an http or https URL");
+    throw new SyntaxError("its url must be an http or https URL, in url or in the file that url_file names");
   }
   if (table.kind === "ntfy" && !/^\/(?:[^/]+\/)*[\w-]{1,64}$/.test(parsed.pathname)) {
     throw new SyntaxError("its url must end with the topic, such as https://ntfy.example/alerts");
