@@ -38,7 +38,7 @@ type AnyPath = readonly PropertyKey[];
 
 /** Reads a file's text; `name` tells its form by its ending. */
 export async function readDashboard(text: string, name: string): Promise<ReadDashboard> {
-  if (text.length > fileMaxBytes)
+  if (Buffer.byteLength(text) > fileMaxBytes)
     return { problems: [{ line: undefined, place: "", message: "wanted a file of at most 1 MiB" }] };
   const parsed = name.endsWith(".json") ? parsedJson(text) : await parsedToml(text);
   if (parsed.problems) return { problems: parsed.problems };

@@ -178,7 +178,8 @@ export function houstonRoutes(parts: HttpParts): (request: Request, caller: Call
       parts.saved();
       return seeOther(`${mountPath}/d/${slug}/${kind}/`);
     } catch (thrown) {
-      if (!(thrown instanceof Fault) || !["invalid", "conflict"].includes(thrown.kind)) throw thrown;
+      const isKept = thrown instanceof Fault && ["invalid", "conflict", "unavailable"].includes(thrown.kind);
+      if (!isKept) throw thrown;
       // What somebody else saved is shown beside.
       if (thrown.kind === "conflict") await library.look();
       if (!library.find(slug)?.canChange) throw thrown;

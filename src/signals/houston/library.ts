@@ -120,7 +120,8 @@ export class Library {
 
   /**
    * Puts a text in the place of a dashboard's file, if the file is still what `etag` says; undefined wants that there is
-   * none yet. Faults: `houston/file` (invalid) with all problems, `houston/changed` (conflict), `houston/fixed` (forbidden).
+   * none yet. Faults: `houston/file` (invalid) with all problems, `houston/changed` (conflict), `houston/fixed` (forbidden),
+   * `houston/disk` (unavailable).
    */
   save(slug: string, text: string, etag: string | undefined): Promise<Entry> {
     return this.#inTurn(async () => {
@@ -149,9 +150,11 @@ export class Library {
           status: etag === undefined ? 409 : 412,
         });
       }
-      await mkdir(this.#parts.folder, { recursive: true });
-      const mode = before === undefined ? 0o644 : (await stat(path)).mode & 0o777;
-      await replaceFile(path, text, { mode });
+      await onDisk("save", slug, async () => {
+        await mkdir(this.#parts.folder, { recursive: true });
+        const mode = before === undefined ? 0o644 : (await stat(path)).mode & 0o777;
+        await replaceFile(path, text, { mode });
+      });
       const found = await this.#read(path, true);
       this.#seen.set(path, found);
       this.#entries.set(slug, found.entry);
@@ -176,8 +179,10 @@ export class Library {
           status: 412,
         });
       }
-      await rm(path, { force: true });
-      await syncFolder(this.#parts.folder);
+      await onDisk("remove", slug, async () => {
+        await rm(path, { force: true });
+        await syncFolder(this.#parts.folder);
+      });
       this.#seen.delete(path);
       this.#entries.delete(slug);
       const own = this.#parts.ownDashboards.find((each) => each.slug === slug);
@@ -202,13 +207,19 @@ export class Library {
   async #pathsOfFolder(troubles: string[]): Promise<{ path: string; own: boolean }[]> {
     const { folder } = this.#parts;
     try {
-      const names = (await readdir(folder)).filter((name) => /\.(?:toml|json)$/.test(name) && !name.startsWith("."));
+      const all = await readdir(folder, { withFileTypes: true });
+      const files = all.filter(({ name }) => /\.(?:toml|json)$/.test(name) && !name.startsWith("."));
+      const links = new Set(files.filter((each) => each.isSymbolicLink()).map(({ name }) => name));
+      const names = files.map(({ name }) => name);
       if (names.length > filesMax)
         troubles.push(`There are more than ${filesMax} files in "${folder}": the rest is left out`);
-      return names
-        .toSorted()
-        .slice(0, filesMax)
-        .map((name) => ({ path: join(folder, name), own: true }));
+      return (
+        names
+          .toSorted()
+          .slice(0, filesMax)
+          // What a link leads to is somebody else's; a file in its place would hide it.
+          .map((name) => ({ path: join(folder, name), own: !links.has(name) }))
+      );
     } catch (thrown) {
       if (!isSystemError(thrown, "ENOENT")) troubles.push(`Cannot read "${folder}": ${reasonOf(thrown)}`);
       return [];
@@ -282,6 +293,19 @@ async function textOf(path: string): Promise<string | undefined> {
     return await readFile(path, "utf8");
   } catch (thrown) {
     if (isSystemError(thrown, "ENOENT")) return undefined;
-    throw thrown;
+    if (!(thrown instanceof Error) || thrown instanceof Fault) throw thrown;
+    throw new Fault("conflict", "houston/file", `Cannot use "${path}": ${reasonOf(thrown)}`, { cause: thrown });
+  }
+}
+
+/** What the disk refuses is no bug: it is told to whoever wanted it. */
+async function onDisk(what: string, slug: string, action: () => Promise<void>): Promise<void> {
+  try {
+    await action();
+  } catch (thrown) {
+    if (!(thrown instanceof Error && "code" in thrown)) throw thrown;
+    const isFull = isSystemError(thrown, "ENOSPC") || isSystemError(thrown, "EDQUOT");
+    const reason = isFull ? "the disk is full" : `the folder cannot be written (${String(thrown.code)})`;
+    throw new Fault("unavailable", "houston/disk", `Cannot ${what} "${slug}": ${reason}`, { cause: thrown });
   }
 }

@@ -45,6 +45,13 @@ function Failure(props: { failure: string | undefined }) {
   );
 }
 
+/** What was typed into a form and refused, or what stands there; beside two versions to choose from, what is saved. */
+function typed(view: EditView, action: string, name: string, saved: string | undefined, section?: number): string {
+  const { clash, draft } = view;
+  const isThis = draft?.get("action") === action && (section === undefined || draft.get("section") === String(section));
+  return (isThis && !clash ? draft.get(name) : null) ?? saved ?? "";
+}
+
 const signs = { both: " ", first: "-", second: "+", skipped: "" };
 
 function Choosing(props: { clash: Clash | undefined; here: string }) {
@@ -191,10 +198,18 @@ export function Edit(view: EditView): Html {
               <summary>Section {section.label}</summary>
               <form method="post" class="edit-grid">
                 <Hidden etag={etag} action="save-section" more={{ section: at }} />
-                <Field name="label" words="Label" value={section.label} />
-                <Field name="note" words="Note" value={section.note ?? ""} />
-                <Field name="each" words="Once for each value of" value={section.each ?? ""} />
-                <Field name="needs" words="Only if this pattern finds something" value={section.needs ?? ""} />
+                <Field name="label" words="Label" value={typed(view, "save-section", "label", section.label, at)} />
+                <Field name="note" words="Note" value={typed(view, "save-section", "note", section.note, at)} />
+                <Field
+                  name="each"
+                  words="Once for each value of"
+                  value={typed(view, "save-section", "each", section.each, at)}
+                />
+                <Field
+                  name="needs"
+                  words="Only if this pattern finds something"
+                  value={typed(view, "save-section", "needs", section.needs, at)}
+                />
                 <button type="submit">Save section</button>
               </form>
             </details>
@@ -215,11 +230,19 @@ export function Edit(view: EditView): Html {
       <Section title="Dashboard">
         <form method="post" class="edit-grid">
           <Hidden etag={etag} action="settings" />
-          <Field name="title" words="Title" value={written.title} />
-          <Field name="note" words="Note" value={written.note ?? ""} />
-          <Field name="range" words="Time to begin with, such as -6h" value={written.range ?? ""} />
-          <Field name="refresh" words="Refresh, such as 30s" value={written.refresh ?? ""} />
-          <Field name="tz" words="Clocks, such as Europe/Berlin" value={written.tz ?? ""} />
+          <Field name="title" words="Title" value={typed(view, "settings", "title", written.title)} />
+          <Field name="note" words="Note" value={typed(view, "settings", "note", written.note)} />
+          <Field
+            name="range"
+            words="Time to begin with, such as -6h"
+            value={typed(view, "settings", "range", written.range)}
+          />
+          <Field
+            name="refresh"
+            words="Refresh, such as 30s"
+            value={typed(view, "settings", "refresh", written.refresh)}
+          />
+          <Field name="tz" words="Clocks, such as Europe/Berlin" value={typed(view, "settings", "tz", written.tz)} />
           <button type="submit">Save</button>
         </form>
         <details>
