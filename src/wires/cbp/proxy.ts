@@ -2,27 +2,22 @@
  * A proxy: takes connections, finds each an upstream that may be tried, and passes bytes on in both directions. Refusals
  * come at once. Descriptors, queue and memory are bounded; what a limit of our own refuses is never held against an
  * upstream.
- *
- * Time-outs are looked at a few times a second for all connections together, so that a chunk on its way costs nothing but
- * its write.
  */
 import type { Clock } from "../../kit/clock.ts";
-import { formatAddress } from "../../kit/config/address.ts";
-import { Fault, reasonOf } from "../../kit/fault.ts";
 import type { Logger } from "../../kit/log.ts";
 import type { Random } from "../../kit/random.ts";
-import { expiryWarning } from "../../kit/tls.ts";
 import type { BreakerEvent, FailureKind, Transition } from "./breaker.ts";
 import { Chooser, ejectOutlier } from "./choice.ts";
 import type { ClientHandlers, ClientSocket } from "./client-socket.ts";
 import { Connection, type Dial, type Ending } from "./connection.ts";
 import { Dialler, type DiallerParts, isOwnFailure, type ServerSocket } from "./dialler.ts";
+import { Door } from "./door.ts";
 import { Limits } from "./limits.ts";
 import type { ProxyPlan } from "./plan.ts";
 import type { Lookup } from "./resolver.ts";
 import { Refusals } from "./refusals.ts";
-import { Front } from "./tls/front.ts";
 import { Upstream } from "./upstream.ts";
+import { Watch } from "./watch.ts";
 
 /** What a proxy needs. */
 export interface ProxyParts {
@@ -58,18 +53,12 @@ type Client = ClientSocket<Connection>;
 
 /** Upstreams that a connection is tried at, at most. */
 const attemptsMax = 3;
-/** After a reset of the upstream, so long may the client's system still deliver what came before. */
-const lastBytesMs = 200;
-/** And so long may the side that is left take to read what waits here, and to say its end. */
-const restMs = 30_000;
 
 /** A proxy. */
 export class Proxy {
   readonly plan: ProxyPlan;
   readonly upstreams: readonly Upstream[];
   readonly counts: ProxyCounts = { accepted: 0, upBytes: 0, downBytes: 0, endings: new Map() };
-  /** Why it does not listen; empty when it does, or should not. */
-  failure = "";
   readonly #parts: ProxyParts;
   readonly #clock: Clock;
   readonly #chooser: Chooser;
@@ -79,19 +68,13 @@ export class Proxy {
   readonly #connections = new Set<Connection>();
   readonly #queue = new Set<Connection>();
   readonly #refusals: Refusals<Connection>;
-  readonly #clientHandlers: ClientHandlers<Connection>;
-  readonly #lookMs: number;
+  readonly #watch: Watch;
   readonly #emptied = new Set<() => void>();
-  #listener: { stop(): void } | undefined;
-  /** Where clients meet more than TCP. */
-  readonly #front: Front | undefined;
+  readonly #door: Door;
   readonly #dialler: Dialler;
-  #port = 0;
   #served = 0;
-  #isLooking = false;
   #isDraining = false;
   #ownFailures = 0;
-  #cancelLook: () => void = () => undefined;
 
   constructor(parts: ProxyParts) {
     const { clock, plan } = parts;
@@ -116,13 +99,21 @@ export class Proxy {
     this.#isLimited = plan.rate > 0 || plan.ratePerClient > 0 || plan.maxPerClient > 0;
     this.#looksAtAddress =
       parts.ended !== undefined || this.#isLimited || (plan.balance === "hash" && plan.upstreams.length > 1);
-    const waits = [plan.dialMs, plan.firstByteMs, plan.idleMs, plan.healthyMs, plan.queueMs].filter((ms) => ms > 0);
-    this.#lookMs = Math.min(500, Math.max(20, Math.min(...waits) / 8));
-    this.#clientHandlers = this.#handleClients();
-    const { edge } = plan;
-    const handlers = this.#clientHandlers;
-    const { log } = parts;
-    this.#front = edge.tls || edge.headersFrom ? new Front({ edge, clock, log, handlers }) : undefined;
+    this.#watch = new Watch({
+      plan,
+      clock,
+      connections: this.#connections,
+      refusals: this.#refusals,
+      dialIsLate: (connection, dial) => this.#dialIsLate(connection, dial),
+      placeIsLate: (connection) => {
+        if (this.#queue.has(connection)) this.#refuse(connection, "full");
+      },
+      firstByteIsLate: (connection) => this.#firstByteIsLate(connection),
+      looked: () => {
+        if (this.#queue.size > 0) this.#serveQueue();
+      },
+    });
+    this.#door = new Door({ plan, clock, log: parts.log, handlers: this.#handleClients() });
     this.#dialler = new Dialler({
       plan,
       clock,
@@ -134,12 +125,17 @@ export class Proxy {
 
   /** Where it really listens. */
   get address(): string {
-    return formatAddress({ host: this.plan.listen.host, port: this.#port || this.plan.listen.port });
+    return this.#door.address;
   }
 
   /** The port it really listens on. */
   get port(): number {
-    return this.#port;
+    return this.#door.port;
+  }
+
+  /** Why it does not listen; empty when it does, or should not. */
+  get failure(): string {
+    return this.#door.failure;
   }
 
   /** Connections that are served, and those that wait in the queue. */
@@ -149,7 +145,7 @@ export class Proxy {
 
   /** Whether it takes connections. */
   get isListening(): boolean {
-    return this.#listener !== undefined;
+    return this.#door.isOpen;
   }
 
   /** Whether it was told to take no more. */
@@ -163,19 +159,13 @@ export class Proxy {
   }
 
   /** Clients that did not get past header and handshake, by reason; undefined where there is neither. */
-  get turnedAway(): Front["refused"] | undefined {
-    return this.#front?.refused;
+  get turnedAway(): Door["turnedAway"] {
+    return this.#door.turnedAway;
   }
 
   /** What is wrong with the files of TLS, or soon will be, in sentences. */
   get warnings(): readonly string[] {
-    const certificates = this.#front?.certificates;
-    const nowAt = this.#clock.now();
-    return [
-      ...(certificates?.problems ?? []),
-      ...(certificates?.all ?? []).flatMap((certificate) => expiryWarning(certificate, nowAt) ?? []),
-      ...this.#dialler.problems,
-    ];
+    return [...this.#door.warnings, ...this.#dialler.problems];
   }
 
   /** Bytes so far, of open connections too. */
@@ -195,41 +185,14 @@ export class Proxy {
 
   /** Takes connections from now on. Faults: `cbp/listen` (unavailable). */
   listen(): void {
-    if (this.#listener) return;
-    const { host, port } = this.plan.listen;
-    try {
-      this.#listener = this.#open(host, this.#port || port);
-    } catch (thrown) {
-      const reason = `${formatAddress(this.plan.listen)}: ${codeOf(thrown) || reasonOf(thrown)}`;
-      this.failure = `Cannot listen on ${reason}`;
-      // In the words of the predecessor, which scripts may look for.
-      throw new Fault("unavailable", "cbp/listen", `cannot bind to local port: ${reason}`, { cause: thrown });
-    }
+    this.#door.open();
     this.#isDraining = false;
-    this.failure = "";
-  }
-
-  #open(hostname: string, port: number): { stop(): void } {
-    const front = this.#front;
-    if (front) {
-      this.#port = front.listen(hostname, port);
-      return { stop: () => front.close() };
-    }
-    const listener = Bun.listen<Connection | undefined>({
-      hostname,
-      port,
-      allowHalfOpen: true,
-      socket: this.#clientHandlers,
-    });
-    this.#port = listener.port;
-    return { stop: () => listener.stop(false) };
   }
 
   /** Takes no more connections; resolves when the last is over, or was cut after `limitMs`. */
   async drain(limitMs: number): Promise<void> {
     this.#isDraining = true;
-    this.#listener?.stop();
-    this.#listener = undefined;
+    this.#door.close();
     for (const connection of this.#queue) this.#refuse(connection, "stopped");
     if (this.#connections.size === 0) return;
     const cancel =
@@ -242,8 +205,8 @@ export class Proxy {
   async stop(drainMs: number): Promise<void> {
     await this.drain(drainMs);
     for (const { resolver } of this.upstreams) resolver.stop();
-    this.#cancelLook();
-    this.#front?.stop();
+    this.#watch.stop();
+    this.#door.stop();
     this.#refusals.stop();
   }
 
@@ -332,7 +295,7 @@ export class Proxy {
       }
     }
     this.#connections.add(connection);
-    this.#look();
+    this.#watch.begin();
     this.#parts.prepare?.(connection);
     if (this.#isFull) this.#enqueue(connection);
     else this.#serve(connection);
@@ -472,7 +435,7 @@ export class Proxy {
     if (!socket) return;
     socket.data = undefined;
     this.#refusals.refuse(socket, connection.down.bytes > 0, this.#clock.monotonicMs());
-    if (this.#refusals.isWaiting) this.#look();
+    if (this.#refusals.isWaiting) this.#watch.begin();
   }
 
   #over(connection: Connection): void {
@@ -519,78 +482,20 @@ export class Proxy {
     }
   }
 
-  #look(): void {
-    if (this.#isLooking) return;
-    this.#isLooking = true;
-    this.#cancelLook = this.#clock.schedule(this.#lookMs, () => {
-      this.#isLooking = false;
-      this.#lookAtAll(this.#clock.monotonicMs());
-      if (this.#connections.size > 0 || this.#refusals.isWaiting) this.#look();
-    });
-  }
-
-  #lookAtAll(nowMs: number): void {
-    this.#refusals.look(nowMs);
-    for (const connection of this.#connections) {
-      if (connection.goneMs > 0) this.#lookAtRest(connection, nowMs);
-      else if (connection.server !== undefined) this.#lookAt(connection, nowMs);
-      else if (connection.dial !== undefined) this.#lookAtDial(connection, connection.dial, nowMs);
-      else if (this.#queue.has(connection) && nowMs - connection.startedMs >= this.plan.queueMs)
-        this.#refuse(connection, "full");
-    }
-    if (this.#queue.size > 0) this.#serveQueue();
-  }
-
-  /** One side is gone. Bytes that are on their way to the other come before its reset, and its own end may take a while. */
-  #lookAtRest({ client, down, goneMs, server }: Connection, nowMs: number): void {
-    const isBroken = client !== undefined && !down.isEnded && !down.isWaiting;
-    if (nowMs - goneMs >= (isBroken ? lastBytesMs : restMs)) (client ?? server)?.terminate();
-  }
-
-  #lookAtDial(connection: Connection, dial: Dial, nowMs: number): void {
-    if (nowMs - dial.startedMs < this.plan.dialMs) return;
+  /** After a dial that took too long, the next upstream may be tried. */
+  #dialIsLate(connection: Connection, dial: Dial): void {
     this.#failed(connection, "dial-timeout");
     dial.upstream.resolver.failed(dial.hostname);
     this.#abandon(connection, dial);
     this.#again(connection, dial.upstream);
   }
 
-  #lookAt(connection: Connection, nowMs: number): void {
-    const { firstByteMs, healthyMs, idleMs, keepAliveMs } = this.plan;
-    const { down, up } = connection;
-    if (connection.firstByteMs === 0 && firstByteMs > 0 && up.bytes > 0) {
-      if (connection.askedMs === 0) connection.askedMs = nowMs;
-      else if (nowMs - connection.askedMs >= firstByteMs) {
-        this.#failed(connection, "first-byte-timeout");
-        connection.judge("void");
-        connection.ending = "first-byte-timeout";
-        const { server } = connection;
-        this.#tellNo(connection, "first-byte-timeout");
-        server?.terminate();
-        return;
-      }
-    } else if (connection.isUnjudged && nowMs - connection.connectedMs >= healthyMs) connection.judge("success");
-    const bytes = up.bytes + down.bytes;
-    if (bytes !== connection.movedBytes) {
-      connection.movedBytes = bytes;
-      connection.movedMs = nowMs;
-    } else if (idleMs > 0 && nowMs - connection.movedMs >= idleMs) {
-      connection.ending = "idle";
-      for (const socket of [connection.client, connection.server]) {
-        if (up.isWaiting || down.isWaiting) socket?.terminate();
-        else socket?.end();
-      }
-      return;
-    }
-    // Short connections do not need it, so they do not pay for it.
-    if (keepAliveMs > 0 && !connection.isKeptAlive && nowMs - connection.connectedMs >= keepAliveMs) {
-      connection.isKeptAlive = true;
-      (connection.client as Client | undefined)?.setKeepAlive(true, keepAliveMs);
-      (connection.server as ServerSocket | undefined)?.setKeepAlive(true, keepAliveMs);
-    }
+  #firstByteIsLate(connection: Connection): void {
+    this.#failed(connection, "first-byte-timeout");
+    connection.judge("void");
+    connection.ending = "first-byte-timeout";
+    const { server } = connection;
+    this.#tellNo(connection, "first-byte-timeout");
+    server?.terminate();
   }
-}
-
-function codeOf(failure: unknown): string {
-  return failure instanceof Error && "code" in failure ? String(failure.code) : "";
 }
