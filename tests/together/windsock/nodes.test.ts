@@ -1,6 +1,6 @@
 /** Two nodes of a cluster as they run: what is published at one is heard at the other, and presence and orders go between. */
 import { expect, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -13,9 +13,11 @@ import { signToken } from "../../../src/wires/windsock/token.ts";
 
 const secret = "a secret for tests that is long enough";
 
-function start(more: readonly string[] = [], folder?: string): Promise<ChildNode> {
+const linked = ["--link", "direct", "--rep-socket", "tcp://127.0.0.1:*", "--gossip", "127.0.0.1:0"];
+
+function start(more: readonly string[] = [], folder?: string, own = linked): Promise<ChildNode> {
   return startChild({
-    words: ["windsock", "--link", "direct", "--rep-socket", "tcp://127.0.0.1:*", "--gossip", "127.0.0.1:0", ...more],
+    words: ["windsock", ...own, ...more],
     environment: {
       WARREN_WINDSOCK_SECRET: secret,
       WARREN_WINDSOCK_API_SECRETS: secret,
@@ -108,10 +110,13 @@ test("windsock: what is called back at one node is refused at all of them, at th
       return found.every((status) => status === 401);
     });
     expect(await answerOf(two, { sub: "ben" })).toBe(200);
+    const path = join(two.data, "windsock", "revocations.json");
+    const kept = () => (existsSync(path) ? readFileSync(path, "utf8") : "");
+    await until("both are on its disk", () => kept().includes("anna") && kept().includes("t1"));
     // While it is away another one is called back; and what it knew it still knows when it comes back alone.
     await two.end("SIGKILL");
     expect(await ask(one, "revoke", { token: "t2" })).toEqual({});
-    two = await start([], folder);
+    two = await start([], folder, []);
     expect([await answerOf(two, { sub: "anna" }), await answerOf(two, { jti: "t1" })]).toEqual([401, 401]);
     expect(await answerOf(two, { jti: "t2" })).toBe(200);
     await two.end();

@@ -1,4 +1,5 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
+import { createServer } from "node:net";
 
 import fc from "fast-check";
 
@@ -204,6 +205,41 @@ test("direct link: a short cut costs nothing, and a long one a gap; what was sai
   await until(() => bees.heard.length === wanted.length + 1);
   expect(bees.heard.filter((one) => one !== "-")).toEqual(wanted);
   expect(ants.heard.filter((one) => one !== "-")).toEqual(wanted);
+});
+
+test("direct link: thousands who are present are known at a node that comes new, whoever comes and goes meanwhile", async () => {
+  const town = new Town();
+  await using ant = await join(town, "ant");
+  const info = JSON.stringify("x".repeat(900));
+  for (let at = 0; at < 6000; at++) ant.hub.enter("room", { connection: `c${at}`, user: `u${at}`, info });
+  await using bee = await join(town, "bee");
+  const churn = setInterval(() => {
+    const leave = ant.hub.enter("room", { connection: crypto.randomUUID(), user: "ann" });
+    setTimeout(leave, 20);
+  }, 3);
+  try {
+    await until(() => bee.hub.presence("room").length >= 6000);
+  } finally {
+    clearInterval(churn);
+  }
+  await until(() => bee.hub.presence("room").length === 6000 && ant.hub.presence("room").length === 6000);
+  expect(bee.hub.presence("room").at(-1)?.info).toBe(info);
+});
+
+test("direct link: a node that takes the connection and never answers is tried again", async () => {
+  const town = new Town();
+  let tries = 0;
+  const server = createServer((socket) => {
+    tries++;
+    socket.on("error", () => undefined);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", () => resolve()));
+  const address = server.address();
+  await using ant = await join(town, "ant");
+  town.tell("bee", `http://127.0.0.1:${typeof address === "object" && address ? address.port : 0}`);
+  await until(() => tries === 2);
+  expect(ant.link.state().failure).toBe("no way to bee");
+  server.close();
 });
 
 test("direct link: nobody comes in without the cluster's secret", async () => {

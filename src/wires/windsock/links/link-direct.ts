@@ -51,6 +51,8 @@ const lookEveryMs = 1000;
 const soonMs = 100;
 /** A farewell gets so long to arrive. */
 const farewellMs = 100;
+/** A node that does not answer for so long when a way to it is opened is tried again. */
+const openingMs = 5000;
 /** The node whose id comes second waits this long for the first to open the connection. */
 const patienceMs = 5000;
 /** With more than this waiting for a node, it is told nothing more until it has caught up; it will ask. */
@@ -89,10 +91,13 @@ export function openDirectLink(parts: DirectLinkParts): DirectLink {
     carriesPublications: true,
     send(to, text) {
       const pieces = [...piecesOf(text)];
+      let isSent = true;
       for (const id of to === undefined ? ways.keys() : [to]) {
         const way = wayTo(id);
         if (way && way.waitingBytes <= mostWaitingBytes) for (const piece of pieces) way.send(piece);
+        else isSent = false;
       }
+      return isSent;
     },
   });
   // Who was told something before this start may have missed what others published meanwhile.
@@ -144,16 +149,25 @@ export function openDirectLink(parts: DirectLinkParts): DirectLink {
       },
       close: () => socket.close(),
     };
-    socket.addEventListener("open", () => {
+    let isLate = false;
+    const cancelLate = clock.schedule(openingMs, () => {
+      isLate = true;
       opening.delete(id);
-      if (isOver) socket.close();
+      log.warn("Another node of Windsock does not answer; trying again", { node: id });
+      socket.terminate();
+    });
+    socket.addEventListener("open", () => {
+      if (!isLate) opening.delete(id);
+      cancelLate();
+      if (isOver || isLate) socket.close();
       else opened(id, way);
     });
     socket.addEventListener("message", ({ data }) => {
       if (data instanceof Uint8Array) hear(pieces, data, way);
     });
     socket.addEventListener("close", () => {
-      opening.delete(id);
+      if (!isLate) opening.delete(id);
+      cancelLate();
       closed(id, way);
     });
   };

@@ -88,8 +88,10 @@ export async function openNatsLink(parts: NatsLinkParts): Promise<NodeLink> {
     send: (_to, text) => {
       try {
         connection?.publish(subjects.nodes, text);
+        return connection !== undefined;
       } catch (thrown) {
         log.debug("A message to other nodes was not taken by NATS", { reason: reasonOf(thrown) });
+        return false;
       }
     },
   });

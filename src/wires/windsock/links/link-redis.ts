@@ -100,6 +100,7 @@ export async function openRedisLink(parts: RedisLinkParts): Promise<NodeLink> {
       writer?.send("PUBLISH", [channel, text]).catch((thrown: unknown) => {
         log.debug("A message to other nodes was not taken by Redis", { reason: reasonOf(thrown) });
       });
+      return writer !== undefined;
     },
   });
 

@@ -72,6 +72,7 @@ class World {
       // Timers of a dead node may still run; nothing of it goes out.
       send: (to, text) => {
         if (!node.isDead) this.#send(id, to, text);
+        return true;
       },
     });
     hub.carrier = mesh;

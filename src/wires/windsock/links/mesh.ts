@@ -11,12 +11,12 @@
  *   nothing for long     its people are gone, and a gap, for its last words may be missing
  */
 import type { Clock } from "../../../kit/clock.ts";
-import type { Presence } from "../hub.ts";
 import type { Carrier, OrderedHub } from "../hub-ordered.ts";
 import type { Envelope } from "../publication.ts";
 import { type EntryBounds, EntryLog } from "./entry-log.ts";
 import type { LinkedNode } from "./node-link.ts";
-import { type Entry, type NodeMessage, type PresentEntry, readNodeMessage, writeNodeMessage } from "./node-message.ts";
+import { type Entry, type NodeMessage, readNodeMessage, writeNodeMessage } from "./node-message.ts";
+import { SharedPresence } from "./shared-presence.ts";
 import { type RevocationList, SharedRevocations } from "./shared-revocations.ts";
 
 /** How often things are said and when patience ends, in ms. */
@@ -46,8 +46,8 @@ export interface MeshParts {
   carriesPublications: boolean;
   /** What was called back, to be shared with the others; nothing is without. */
   revocations?: RevocationList | undefined;
-  /** Sends to one node, or to all when there is no name; may fail to, without a word. */
-  send(to: string | undefined, text: string): void;
+  /** Sends to one node, or to all when there is no name; may fail to. False when it is known that it did not leave. */
+  send(to: string | undefined, text: string): boolean;
 }
 
 /** What is known of another node. */
@@ -63,18 +63,10 @@ interface Other {
   isThere: boolean;
   /** It said that nothing follows. */
   hasLeft: boolean;
-  presence: number;
-  askedWhoAtMs: number;
-  people: Map<string, () => void>;
-  /** Parts of a whole that is on its way. */
-  parts: { presence: number; heard: Map<number, readonly PresentEntry[]> };
 }
 
 const mostOthers = 1000;
 const runsRemembered = 8;
-const peoplePerMessage = 500;
-/** Of one node; who comes beyond is not seen elsewhere. */
-const mostPeople = 500_000;
 const long = Number.NEGATIVE_INFINITY;
 
 /** One node among others; see the file's head. */
@@ -83,9 +75,8 @@ export class Mesh implements Carrier {
   readonly #log: EntryLog;
   readonly #others = new Map<string, Other>();
   readonly #endings: (() => void)[];
-  readonly #here = new Map<string, PresentEntry>();
+  readonly #presence: SharedPresence;
   readonly #revocations: SharedRevocations | undefined;
-  #presence = 0;
   #sent = 0;
   #cancelSend: (() => void) | undefined;
   #cancelTick: () => void;
@@ -94,7 +85,15 @@ export class Mesh implements Carrier {
   constructor(parts: MeshParts) {
     this.#parts = parts;
     this.#log = new EntryLog(parts.bounds);
-    const { clock, revocations: list, times } = parts;
+    const { clock, hub, revocations: list, times } = parts;
+    this.#presence = new SharedPresence({
+      hub,
+      clock,
+      self: this.#self,
+      askAgainMs: times.askAgainMs,
+      patienceMs: times.silentMs,
+      send: (to, message) => this.#send(to, message),
+    });
     this.#revocations =
       list &&
       new SharedRevocations({
@@ -102,11 +101,11 @@ export class Mesh implements Carrier {
         clock,
         self: this.#self,
         askAgainMs: times.askAgainMs,
-        send: (to, message) => this.#send(to, message),
+        send: (to, message) => void this.#send(to, message),
       });
     this.#endings = [
       parts.hub.watchEverything((address, { kind, who }, isLocal) => {
-        if (isLocal) this.#changed(address, who, kind === "join");
+        if (isLocal) this.#presence.changed(address, who, kind === "join");
       }),
       parts.hub.onDisconnect((who, reason) => {
         const said = reason.slice(0, 500);
@@ -151,10 +150,10 @@ export class Mesh implements Carrier {
         return;
       case "beat":
         other.newest = Math.max(other.newest, message.newest);
-        if (message.leaves) this.#farewell(other);
+        if (message.leaves) this.#farewell(message.from, other);
         else {
           this.#askForMissing(message.from, other);
-          if (message.presence !== other.presence) this.#askWho(message.from, other);
+          this.#presence.hearCount(message.from, message.presence);
           this.#revocations?.hearCount(message.from, message.run, message.revoked ?? 0);
         }
         return;
@@ -172,19 +171,13 @@ export class Mesh implements Carrier {
         }
         return;
       case "here":
-        this.#hearHere(other, message);
+        if (other.isThere) this.#presence.hearPart(message);
         return;
       case "change":
-        if (message.presence !== other.presence + 1) {
-          if (message.presence > other.presence) this.#askWho(message.from, other);
-          return;
-        }
-        other.presence = message.presence;
-        if (message.isThere) this.#enter(other, message.entry);
-        else this.#leave(other, keyOf(message.entry));
+        if (other.isThere) this.#presence.hearChange(message);
         return;
       case "who":
-        if (message.of === this.#parts.id) this.#tellHere(message.from);
+        if (message.of === this.#parts.id) this.#presence.answer(message.from);
         return;
       case "revoked":
         this.#revocations?.hear(message);
@@ -203,7 +196,7 @@ export class Mesh implements Carrier {
     this.#isOver = true;
     this.#cancelTick();
     for (const end of this.#endings) end();
-    for (const other of this.#others.values()) this.#empty(other);
+    this.#presence.stop();
   }
 
   get #self(): { from: string; run: string } {
@@ -231,7 +224,10 @@ export class Mesh implements Carrier {
 
   #answer(to: string, after: number): void {
     const { newest, oldest } = this.#log;
-    if (after + 1 < oldest) return this.#send(to, { kind: "lost", ...this.#self, to, oldest, newest });
+    if (after + 1 < oldest) {
+      this.#send(to, { kind: "lost", ...this.#self, to, oldest, newest });
+      return;
+    }
     const entries = this.#log.after(after);
     if (entries.length > 0) this.#send(to, { kind: "entries", ...this.#self, first: after + 1, newest, entries });
   }
@@ -244,10 +240,7 @@ export class Mesh implements Carrier {
     const newest = kind === "beat" && "newest" in message ? message.newest : undefined;
     if (held?.run === run) {
       held.heardAtMs = nowMs;
-      if (!held.isThere && !held.hasLeft) {
-        held.isThere = true;
-        held.presence = -1;
-      }
+      if (!held.hasLeft) held.isThere = true;
       return held;
     }
     if (held?.formerRuns.includes(run)) return undefined;
@@ -257,7 +250,7 @@ export class Mesh implements Carrier {
     const endedWell = held?.hasLeft === true && held.next > held.newest;
     // What it said before we met is not for those who listen now; but they may have listened since before.
     const isWhole = (held === undefined || endedWell) && next === 1;
-    if (held) this.#empty(held);
+    if (held) this.#empty(from, held);
     const other: Other = {
       run,
       formerRuns: held ? [held.run, ...held.formerRuns].slice(0, runsRemembered) : [],
@@ -267,10 +260,6 @@ export class Mesh implements Carrier {
       askedAtMs: long,
       isThere: true,
       hasLeft: false,
-      presence: -1,
-      askedWhoAtMs: long,
-      people: new Map(),
-      parts: { presence: -1, heard: new Map() },
     };
     this.#others.delete(from);
     this.#others.set(from, other);
@@ -323,65 +312,14 @@ export class Mesh implements Carrier {
     this.#send(id, { kind: "want", ...this.#self, of: id, ofRun: other.run, after: other.next - 1 });
   }
 
-  #askWho(id: string, other: Other): void {
-    const nowMs = this.#parts.clock.monotonicMs();
-    if (nowMs - other.askedWhoAtMs < this.#parts.times.askAgainMs) return;
-    other.askedWhoAtMs = nowMs;
-    this.#send(id, { kind: "who", ...this.#self, of: id });
-  }
-
-  #changed(address: string, who: Presence, isThere: boolean): void {
-    const entry: PresentEntry = [address, who.connection, who.user, who.info ?? null];
-    if (isThere) this.#here.set(keyOf(entry), entry);
-    else this.#here.delete(keyOf(entry));
-    this.#presence++;
-    this.#send(undefined, { kind: "change", ...this.#self, presence: this.#presence, isThere, entry });
-  }
-
-  #tellHere(to: string): void {
-    const all = [...this.#here.values()];
-    const parts = Math.max(1, Math.ceil(all.length / peoplePerMessage));
-    for (let part = 0; part < parts; part++) {
-      const entries = all.slice(part * peoplePerMessage, (part + 1) * peoplePerMessage);
-      this.#send(to, { kind: "here", ...this.#self, presence: this.#presence, part, parts, entries });
-    }
-  }
-
-  #hearHere(other: Other, { entries, part, parts, presence }: NodeMessage & { kind: "here" }): void {
-    if (presence < other.presence || !other.isThere) return;
-    if (other.parts.presence !== presence) other.parts = { presence, heard: new Map() };
-    other.parts.heard.set(part, entries);
-    if (other.parts.heard.size < parts) return;
-    const all = [...other.parts.heard.values()].flat();
-    const keys = new Set(all.map(keyOf));
-    for (const key of other.people.keys()) if (!keys.has(key)) this.#leave(other, key);
-    for (const entry of all) if (!other.people.has(keyOf(entry))) this.#enter(other, entry);
-    other.presence = presence;
-    other.parts = { presence: -1, heard: new Map() };
-  }
-
-  #enter(other: Other, entry: PresentEntry): void {
-    if (other.people.size >= mostPeople) return;
-    const [address, connection, user, info] = entry;
-    const who: Presence = { connection, user, ...(info === null ? {} : { info }) };
-    other.people.set(keyOf(entry), this.#parts.hub.enterElsewhere(address, who));
-  }
-
-  #leave(other: Other, key: string): void {
-    other.people.get(key)?.();
-    other.people.delete(key);
-  }
-
-  #empty(other: Other): void {
-    for (const leave of other.people.values()) leave();
-    other.people.clear();
-    other.presence = -1;
+  #empty(id: string, other: Other): void {
+    this.#presence.empty(id);
     other.isThere = false;
   }
 
-  #farewell(other: Other): void {
+  #farewell(id: string, other: Other): void {
     other.hasLeft = true;
-    this.#empty(other);
+    this.#empty(id, other);
     if (other.next > other.newest) return;
     // Nobody will answer for it any more; what still comes in pieces is passed over.
     this.#gap();
@@ -394,7 +332,7 @@ export class Mesh implements Carrier {
     for (const [id, other] of this.#others) {
       if (!other.isThere) continue;
       if (nowMs - other.heardAtMs > times.silentMs) {
-        this.#empty(other);
+        this.#empty(id, other);
         this.#gap();
       } else this.#askForMissing(id, other);
     }
@@ -405,7 +343,7 @@ export class Mesh implements Carrier {
   #beat(to?: string): void {
     // After what was said before it, or the others would miss that too early.
     this.#sendNew();
-    const [newest, presence, revoked] = [this.#log.newest, this.#presence, this.#revocations?.count ?? 0];
+    const [newest, presence, revoked] = [this.#log.newest, this.#presence.count, this.#revocations?.count ?? 0];
     this.#send(to, { kind: "beat", ...this.#self, newest, presence, revoked, leaves: false });
   }
 
@@ -417,15 +355,11 @@ export class Mesh implements Carrier {
     if (this.#others.size <= mostOthers) return;
     const [oldest] = [...this.#others].sort(([, left], [, right]) => left.heardAtMs - right.heardAtMs);
     if (!oldest) return;
-    this.#empty(oldest[1]);
+    this.#empty(...oldest);
     this.#others.delete(oldest[0]);
   }
 
-  #send(to: string | undefined, message: NodeMessage): void {
-    this.#parts.send(to, writeNodeMessage(message));
+  #send(to: string | undefined, message: NodeMessage): boolean {
+    return this.#parts.send(to, writeNodeMessage(message));
   }
-}
-
-function keyOf([address, connection]: PresentEntry): string {
-  return `${address}\0${connection}`;
 }

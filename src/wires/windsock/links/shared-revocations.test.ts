@@ -47,6 +47,7 @@ class World {
           this.sent++;
           clock.schedule(1 + this.random() * 20, () => this.nodes.get(other)?.mesh.hear(text));
         }
+        return true;
       },
     });
     const node = { mesh, list: revocations, learned };

@@ -38,7 +38,7 @@ interface Other {
 }
 
 const mostOthers = 1000;
-const perMessage = 200;
+const perMessage = 100;
 
 /** See the file's head. */
 export class SharedRevocations {
