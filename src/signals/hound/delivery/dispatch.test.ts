@@ -123,6 +123,25 @@ test("dispatch: after days away nothing is given up before the network had time 
   await close(world);
 });
 
+test("dispatch: a clock that is set by a day gives nothing up, delays nothing, and sends nothing more often", async () => {
+  for (const byMs of [86_400_000 * 1.5, -86_400_000 * 1.5]) {
+    let isUp = false;
+    const world = stage(() => (isUp ? Promise.resolve("ok") : busy()));
+    world.take("1", "a@b");
+    world.clock.advance(3_600_000);
+    const before = world.tried.length;
+    world.clock.jump(byMs);
+    world.clock.advance(3_600_000);
+    expect(world.gaveUp).toEqual([]);
+    expect(world.tried.length - before).toBeGreaterThan(2);
+    expect(world.tried.length - before).toBeLessThan(7);
+    isUp = true;
+    world.clock.advance(1_200_000);
+    expect(world.queue.counts()).toMatchObject({ sent: 1, waiting: 0 });
+    await close(world);
+  }
+});
+
 test("dispatch: gives up when its time is over, at once when it is hopeless, and can be made to try again", async () => {
   const world = stage(busy, { giveUpAfterMs: 3_600_000 });
   world.take("1", "a@b");

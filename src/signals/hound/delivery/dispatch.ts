@@ -47,6 +47,8 @@ const farewellMs = 5000;
 /** So long after the start nothing is given up for its age. */
 const settleMs = 900_000;
 const unkeptPauseMs = 5000;
+/** Smaller steps of the clock make no difference. */
+const clockSetMs = 60_000;
 /** A wait that lies further ahead than any of ours comes of a clock that was set back. */
 const aheadMs = 2 * 3_600_000;
 
@@ -65,6 +67,22 @@ export function startDispatch(parts: DispatchParts): Dispatch {
   const cutting = new AbortController();
   /** What came of deliveries whose row could not be written: without this they would be sent over and over. */
   const unkept = new Map<number, () => void>();
+
+  /** Wall time less monotonic time: it changes when the clock is set. */
+  let offsetMs = clock.now() - clock.monotonicMs();
+  /** A clock that was set makes nothing older or younger than it is. */
+  const followClock = (): void => {
+    const setByMs = clock.now() - clock.monotonicMs() - offsetMs;
+    if (Math.abs(setByMs) < clockSetMs) return;
+    try {
+      queue.shiftWaiting(Math.round(setByMs));
+    } catch (thrown) {
+      log.error("What waits to be sent could not follow the clock; it is tried again", { reason: reasonOf(thrown) });
+      return;
+    }
+    offsetMs += setByMs;
+    log.info("The clock was set; what waits to be sent goes on from there", { byMs: Math.round(setByMs) });
+  };
 
   /** Writes what came of a delivery, now or as soon as the disk lets us. */
   const keep = (id: number, write: () => void): void => {
@@ -110,6 +128,7 @@ export function startDispatch(parts: DispatchParts): Dispatch {
       const fault = thrown instanceof Fault ? thrown : undefined;
       const reason = fault?.message ?? "Something went wrong inside: the log has the details";
       if (!fault) log.error("A channel broke while sending", { channel: channel.name, reason: reasonOf(thrown) });
+      followClock();
       const now = clock.now();
       const pause = Math.max(pauseMs(row.attempts + 1, random), fault?.retryAfterMs ?? 0);
       // A program that was away for days, or is up before the network is, gives nothing up at the first attempt.
@@ -140,6 +159,7 @@ export function startDispatch(parts: DispatchParts): Dispatch {
     for (const [id, write] of unkept) keep(id, write);
     // Nothing goes out while what came of it cannot be written down.
     if (unkept.size > 0) return Promise.resolve({ waitMs: unkeptPauseMs });
+    followClock();
     let paceMs = Infinity;
     const full = (name: string) =>
       underWay.values().reduce((sum, { channel }) => sum + (channel === name ? 1 : 0), 0) >= perChannelMax;

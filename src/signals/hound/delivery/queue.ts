@@ -181,6 +181,13 @@ export class DeliveryQueue {
     return row?.trying_since ?? 0;
   }
 
+  /** Moves the instants of what waits, as the clock was set by so much. */
+  shiftWaiting(byMs: number): void {
+    this.#database
+      .query("UPDATE deliveries SET trying_since = trying_since + ?1, next_at = next_at + ?1 WHERE state = 'waiting'")
+      .run(byMs);
+  }
+
   /** The other side has taken it. */
   sent(id: number, now: number, said: string): void {
     this.#end(id, "sent", now, said);
