@@ -65,7 +65,8 @@ test("import: a tree of whisper files is taken over, with names and tags; export
   );
   expect(existsSync(join(out, fileOfPath("old.disk.used;rack=a1;server=web01")))).toBe(true);
   // A second time nothing is written over.
-  expect((await series("export", "old.servers.*.cpu", "-o", out)).exitCode).toBe(1);
+  const again = await series("export", "old.servers.*.cpu", "-o", out);
+  expect([again.exitCode, again.stderr]).toEqual([1, expect.stringContaining("the file is there already")]);
 });
 
 test("delete: lists first where asked, then deletes by pattern", async () => {
@@ -93,6 +94,9 @@ test("what is not there is said in a sentence", async () => {
   const away = await runProgram(["series", "reschema", "--server", "http://127.0.0.1:1/series"], { folder });
   expect(away.stderr).toContain("Cannot reach series");
   expect(away.exitCode).toBe(1);
+  // Once, and not for each of the files.
+  const words = ["series", "import", join(folder, "whisper"), "--server", "http://127.0.0.1:1/series"];
+  expect((await runProgram(words, { folder })).stderr.match(/Cannot reach series|ECONNREFUSED/g)?.length).toBe(2);
 });
 
 test("pathOfFile: carbon's names of files", () => {

@@ -2,7 +2,7 @@
  * What the verbs of series do: whisper files in and out, series deleted, files of rules read again. Carbon's tree of files
  * says the names: `a/b/c.wsp` is `a.b.c`, series with tags lie below `_tagged` with `_DOT_` for each dot.
  */
-import { mkdir, opendir, stat, writeFile } from "node:fs/promises";
+import { mkdir, opendir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join, relative, sep } from "node:path";
 
 import type { RemoteContext } from "../../kit/commands/remote.ts";
@@ -39,6 +39,8 @@ export async function importVerb(
       points += taken.points;
       if (!quiet) screen.print(plainLine(path));
     } catch (thrown) {
+      // These would be the same for every file.
+      if (isRefusedConnection(thrown)) throw asFault(thrown);
       if (thrown instanceof SeriesRefusal && [401, 403].includes(thrown.status)) throw asFault(thrown);
       failed++;
       screen.note(plainLine(`${file}: ${reasonOf(thrown)}`));
@@ -62,14 +64,35 @@ export async function exportVerb(
     try {
       const file = join(folder, fileOfPath(path));
       await mkdir(dirname(file), { recursive: true });
-      await writeFile(file, await client.exportWhisper(path), { flag: "wx" });
+      await writeNew(file, () => client.exportWhisper(path));
       screen.print(file);
     } catch (thrown) {
+      if (isRefusedConnection(thrown)) throw asFault(thrown);
       failed++;
       screen.note(plainLine(`${path}: ${reasonOf(thrown)}`));
     }
   }
   return failed === 0 ? 0 : 1;
+}
+
+/** Writes a file that is not there yet, whole or not at all. */
+async function writeNew(file: string, content: () => Promise<Uint8Array>): Promise<void> {
+  if (await Bun.file(file).exists()) throw new Error("the file is there already");
+  const draft = `${file}.new`;
+  try {
+    await writeFile(draft, await content());
+    await rename(draft, file);
+  } catch (thrown) {
+    await rm(draft, { force: true });
+    throw thrown;
+  }
+}
+
+/** Nobody listens there. */
+function isRefusedConnection(thrown: unknown): boolean {
+  return (
+    thrown instanceof Error && "code" in thrown && ["ECONNREFUSED", "ConnectionRefused"].includes(String(thrown.code))
+  );
 }
 
 /** Deletes series, or lists what would be deleted. */

@@ -22,10 +22,12 @@ export interface FindingParts {
 export function seriesFindings({ store, waysIn, forwards, others, isRefusing, isNews }: FindingParts): Finding[] {
   const found: Finding[] = [...others];
   const { filesPutAside, logFailure, refused, refusedNames, series } = store.figures();
-  for (const { name, isUp, failure, waitingBytes, refusals } of forwards) {
+  for (const { name, isUp, failure, waitingBytes, droppedPoints, refusals } of forwards) {
     if (!isUp) {
       const waiting = formatSize(waitingBytes);
-      const sentence = `Points cannot be handed on to ${name}: ${failure}; ${waiting} wait on disk`;
+      const lost =
+        droppedPoints > 0 ? `, and ${formatCount(droppedPoints)} points are lost to it for want of room` : "";
+      const sentence = `Points cannot be handed on to ${name}: ${failure}; ${waiting} wait on disk${lost}`;
       found.push({ name: "series forward", state: "degraded", sentence });
     }
     if (isNews(refusals.atMs)) {

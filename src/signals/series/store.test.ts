@@ -545,6 +545,16 @@ describe("SeriesStore", () => {
     expect(store.figures().files).toBe(0);
   });
 
+  test("a series that is called like a pattern hides none that the pattern matches", async () => {
+    const store = await openStore(new MemoryDisk(), new ManualClock(startMs));
+    const paths = ["one.*.cpu", "one.a.cpu", "one.{a,b}.cpu"];
+    store.write(paths.map((path) => ({ path, value: 1, atSeconds: startMs / 1000 })));
+    expect(store.paths("one.*.cpu")).toEqual(paths);
+    expect(store.paths("one.{a,b}.cpu").sort()).toEqual(["one.a.cpu", "one.{a,b}.cpu"]);
+    expect(await store.delete("one.[*].cpu")).toBe(1);
+    expect(store.paths("one.*.cpu")).toEqual(paths.slice(1));
+  });
+
   test("names are found by pattern and by tag", async () => {
     const clock = new ManualClock(startMs);
     const store = await openStore(new MemoryDisk(), clock);

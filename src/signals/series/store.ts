@@ -8,6 +8,7 @@
 import { type Clock, sleep } from "../../kit/clock.ts";
 import { Fault } from "../../kit/fault.ts";
 import type { Work } from "../../kit/worker.ts";
+import { isGlob } from "../../lib/graphite/glob.ts";
 import { canonicalPath, type Point } from "../../lib/graphite/path.ts";
 import { archiveFor } from "../../lib/whisper/whisper.ts";
 import { Admission, isName } from "./admission.ts";
@@ -370,11 +371,12 @@ export class SeriesStore {
     }
   }
 
+  /** A name may look like a pattern, which must not hide what the pattern matches. */
   #matching(pattern: string): StoredSeries[] {
     const exact = this.#catalog.find(pattern);
-    if (exact) return [exact];
-    if (pattern.includes(";")) return [];
-    return this.#catalog.tree.find(pattern, this.#settings.findMax).flatMap(({ held }) => (held ? [held] : []));
+    if (pattern.includes(";") || (exact && !isGlob(pattern))) return exact ? [exact] : [];
+    const found = this.#catalog.tree.find(pattern, this.#settings.findMax).flatMap(({ held }) => (held ? [held] : []));
+    return exact && !found.includes(exact) ? [exact, ...found] : found;
   }
 
   #newLog(firstNumber: number): WriteLog {
