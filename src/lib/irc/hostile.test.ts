@@ -2,13 +2,14 @@
 import { expect, test } from "bun:test";
 
 import type { IrcEvent } from "./event.ts";
+import type { Identity } from "./registration.ts";
 import { Session } from "./session.ts";
 
-/** A session that a server has let in. */
-function admitted() {
+/** A session that begins. */
+function begun(more: Partial<Identity> = {}) {
   const events: IrcEvent[] = [];
   const session = new Session(
-    { nick: "me", alternates: [], user: "me", realName: "me", mustSignIn: false },
+    { nick: "me", alternates: [], user: "me", realName: "me", mustSignIn: false, ...more },
     {
       send() {},
       tell: (event) => void events.push(event),
@@ -19,8 +20,14 @@ function admitted() {
     },
   );
   session.begin();
-  session.take(":s 001 me :Welcome me!u@h");
   return { events, session };
+}
+
+/** A session that a server has let in. */
+function admitted() {
+  const made = begun();
+  made.session.take(":s 001 me :Welcome me!u@h");
+  return made;
 }
 
 test("session: words about itself without end are not all kept, and the first ones hold", () => {
@@ -50,26 +57,8 @@ test("session: channels and nicks that a server invents have bounds", () => {
 });
 
 test("session: a challenge that never ends is not kept", () => {
-  const events: IrcEvent[] = [];
-  const session = new Session(
-    {
-      nick: "me",
-      alternates: [],
-      user: "me",
-      realName: "me",
-      mustSignIn: true,
-      credentials: { mechanism: "SCRAM-SHA-256", account: "me", password: "x" },
-    },
-    {
-      send() {},
-      tell: (event) => void events.push(event),
-      now: () => 0,
-      random: () => 0.5,
-      isSecure: true,
-      version: "test",
-    },
-  );
-  session.begin();
+  const credentials = { mechanism: "SCRAM-SHA-256", account: "me", password: "x" } as const;
+  const { events, session } = begun({ mustSignIn: true, credentials });
   session.take(":s CAP * LS :sasl=SCRAM-SHA-256");
   session.take(":s CAP * ACK :sasl");
   for (let count = 0; count < 100; count++) session.take(`AUTHENTICATE ${"A".repeat(400)}`);

@@ -4,7 +4,7 @@ import { gauge, type Metrics } from "../../kit/metrics.ts";
 import { type TallyCell, tally } from "../../kit/tally.ts";
 import { failureKinds } from "./breaker.ts";
 import type { Ending } from "./connection.ts";
-import type { Guard } from "./guard.ts";
+import { type Guard, refusedEndings } from "./guard.ts";
 import type { Proxy } from "./proxy.ts";
 import type { Upstream } from "./upstream.ts";
 
@@ -14,13 +14,7 @@ const endings: readonly Ending[] = [
   "upstream-reset",
   "idle",
   "first-byte-timeout",
-  "dial-failed",
-  "open",
-  "full",
-  "rate",
-  "client-rate",
-  "client-connections",
-  "own-limit",
+  ...refusedEndings,
   "toxic",
   "stopped",
 ];

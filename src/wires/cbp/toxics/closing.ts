@@ -42,18 +42,59 @@ class Wait {
   }
 }
 
-/** `slow_close`: the end comes `delay` ms later. */
-export class SlowClosePipe implements Pipe {
+/** A pipe that puts something off, once, by the milliseconds in one attribute. */
+abstract class DeferringPipe implements Pipe {
   readonly waitingBytes = 0;
   readonly limitBytes = 0;
-  readonly #out: Outlet;
+  readonly #key: string;
+  readonly #over: () => void;
   readonly #wait: Wait;
   #attributes: Attributes;
 
-  constructor({ attributes, clock, out }: PipeParts) {
+  constructor({ attributes, clock }: PipeParts, key: string, over: () => void) {
     this.#attributes = attributes;
-    this.#out = out;
-    this.#wait = new Wait(clock, () => out.finish());
+    this.#key = key;
+    this.#over = over;
+    this.#wait = new Wait(clock, over);
+  }
+
+  abstract take(chunk: Uint8Array): void;
+
+  abstract end(): void;
+
+  /** Puts it off from now on, the first time. */
+  protected begin(): void {
+    if (!this.#wait.isRunning) this.#last();
+  }
+
+  change(attributes: Attributes): void {
+    this.#attributes = attributes;
+    if (this.#wait.isRunning) this.#last();
+  }
+
+  /** What was put off comes now. */
+  flush(): void {
+    const wasRunning = this.#wait.isRunning;
+    this.#wait.stop();
+    if (wasRunning) this.#over();
+  }
+
+  stop(): void {
+    this.#wait.stop();
+  }
+
+  #last(): void {
+    this.#wait.last(this.#attributes[this.#key]);
+  }
+}
+
+/** `slow_close`: the end comes `delay` ms later. */
+export class SlowClosePipe extends DeferringPipe {
+  readonly #out: Outlet;
+
+  constructor(parts: PipeParts) {
+    super(parts, "delay", () => parts.out.finish());
+    this.#out = parts.out;
   }
 
   take(chunk: Uint8Array): void {
@@ -61,22 +102,7 @@ export class SlowClosePipe implements Pipe {
   }
 
   end(): void {
-    this.#wait.last(this.#attributes["delay"]);
-  }
-
-  change(attributes: Attributes): void {
-    this.#attributes = attributes;
-    if (this.#wait.isRunning) this.end();
-  }
-
-  flush(): void {
-    const hadEnd = this.#wait.isRunning;
-    this.#wait.stop();
-    if (hadEnd) this.#out.finish();
-  }
-
-  stop(): void {
-    this.#wait.stop();
+    this.begin();
   }
 }
 
@@ -116,42 +142,21 @@ export class TimeoutPipe implements Pipe {
   }
 }
 
-/** `reset_peer`: `timeout` ms after the first bytes, or the end, the connection is reset. Until then nothing gets through. */
-export class ResetPeerPipe implements Pipe {
-  readonly waitingBytes = 0;
-  readonly limitBytes = 0;
-  readonly #out: Outlet;
-  readonly #wait: Wait;
-  #attributes: Attributes;
-
-  constructor({ attributes, clock, out }: PipeParts) {
-    this.#attributes = attributes;
-    this.#out = out;
-    this.#wait = new Wait(clock, () => out.cut(true));
+/**
+ * `reset_peer`: `timeout` ms after the first bytes, or the end, the connection is reset. Until then nothing gets through, so
+ * bytes are missing where the toxic is taken away.
+ */
+export class ResetPeerPipe extends DeferringPipe {
+  constructor(parts: PipeParts) {
+    super(parts, "timeout", () => parts.out.cut(true));
   }
 
   take(): void {
-    if (!this.#wait.isRunning) this.#wait.last(this.#attributes["timeout"]);
+    this.begin();
   }
 
   end(): void {
-    this.take();
-  }
-
-  change(attributes: Attributes): void {
-    this.#attributes = attributes;
-    if (this.#wait.isRunning) this.#wait.last(attributes["timeout"]);
-  }
-
-  /** Bytes that were swallowed are missing. */
-  flush(): void {
-    const hadBytes = this.#wait.isRunning;
-    this.#wait.stop();
-    if (hadBytes) this.#out.cut(true);
-  }
-
-  stop(): void {
-    this.#wait.stop();
+    this.begin();
   }
 }
 
