@@ -1,7 +1,9 @@
 import { afterEach, expect, test } from "bun:test";
 import { connect, type Socket } from "node:net";
 
+import { commandBody, propertyBytes } from "./command.ts";
 import { frameOf, messageBytes } from "./frame.ts";
+import { Puller } from "./pipeline.ts";
 import { Publisher } from "./publish.ts";
 import { Replier, Requester } from "./request.ts";
 
@@ -15,7 +17,8 @@ const clock = {
 const options = { clock, random: () => 0.5 };
 const latin = (text: string) => Buffer.from(text, "latin1");
 const greeting = latin(`\xff\0\0\0\0\0\0\0\x01\x7f\x03\x01NULL${"\0".repeat(16 + 32)}`);
-const readyOf = (type: string) => frameOf("v2", latin(`\x05READY\x0bSocket-Type\0\0\0\x03${type}`), false, true);
+const readyOf = (type: string) =>
+  frameOf("v2", commandBody("READY", propertyBytes([["Socket-Type", latin(type)]])), false, true);
 
 const closers: (() => void)[] = [];
 afterEach(() => {
@@ -23,8 +26,8 @@ afterEach(() => {
 });
 
 /** Opens a plain connection; it says nothing by itself. */
-async function dial(endpoint: string): Promise<Socket> {
-  const socket = connect({ host: "127.0.0.1", port: Number(endpoint.split(":").at(-1)) });
+async function dial(endpoint: string, localAddress = "127.0.0.1"): Promise<Socket> {
+  const socket = connect({ host: "127.0.0.1", port: Number(endpoint.split(":").at(-1)), localAddress });
   closers.push(() => socket.destroy());
   socket.on("error", () => undefined);
   socket.resume();
@@ -70,6 +73,59 @@ test("bind: peers whose handshake is done keep their places, and one too many is
   await until(() => troubles.length > 0);
   expect(troubles).toEqual(["More than 2 peers"]);
   expect(publisher.peers).toBe(2);
+});
+
+test("bind: one address has no more places than it may have, whoever else there is", async () => {
+  const troubles: string[] = [];
+  const publisher = new Publisher({
+    ...options,
+    maxPeersPerAddress: 2,
+    onTrouble: (_at, { message }) => troubles.push(message),
+  });
+  closers.push(() => publisher.close());
+  const endpoint = publisher.bind("tcp://127.0.0.1:0");
+  const silent = await dial(endpoint);
+  const hello = Buffer.concat([greeting, readyOf("SUB")]);
+  for (const wanted of [1, 2]) {
+    (await dial(endpoint)).write(hello);
+    await until(() => publisher.peers === wanted);
+  }
+  // Who said nothing yet has made room for who did.
+  expect(troubles).toEqual(["Others wanted the place that it took without a handshake"]);
+  await until(() => silent.destroyed);
+  (await dial(endpoint)).write(hello);
+  await until(() => troubles.length > 1);
+  expect(troubles[1]).toBe("More than 2 peers of one address");
+  const other = await dial(endpoint, "127.0.0.2");
+  other.write(hello);
+  await until(() => publisher.peers === 3);
+  // A place that is left is free.
+  other.destroy();
+  await until(() => publisher.peers === 2);
+  (await dial(endpoint, "127.0.0.2")).write(hello);
+  await until(() => publisher.peers === 3);
+});
+
+test("Puller: who takes messages and throws loses the peer that sent it, and no other", async () => {
+  const heard: string[] = [];
+  const troubles: string[] = [];
+  const puller = new Puller({
+    ...options,
+    onTrouble: (_at, { message }) => troubles.push(message),
+    onMessage([frame]) {
+      if (frame?.toString() === "bad") throw new Error("cannot take that");
+      heard.push(frame?.toString() ?? "");
+    },
+  });
+  closers.push(() => puller.close());
+  const endpoint = puller.bind("tcp://127.0.0.1:0");
+  const [one, two] = [await dial(endpoint), await dial(endpoint)];
+  for (const socket of [one, two]) socket.write(Buffer.concat([greeting, readyOf("PUSH")]));
+  one.write(messageBytes("v2", [latin("bad")]));
+  await until(() => one.destroyed);
+  two.write(messageBytes("v2", [latin("good")]));
+  await until(() => heard.length > 0);
+  expect([heard, troubles]).toEqual([["good"], ["cannot take that"]]);
 });
 
 test("Publisher: the topics of one peer have a bound together", async () => {

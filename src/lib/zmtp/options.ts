@@ -29,6 +29,8 @@ export interface SocketOptions {
   maxWaitingBytes?: number;
   /** Connections that others opened. @default 10000 */
   maxPeers?: number;
+  /** The same from one address; 0 is no limit. Those at `ipc` endpoints have none. @default 0 */
+  maxPeersPerAddress?: number;
   /** Subscriptions of one peer. @default 100000 */
   maxSubscriptions?: number;
   /** All topics of one peer together. @default 8 MiB */
@@ -63,6 +65,7 @@ export function settle(options: SocketOptions): SettledOptions {
     highWaterMark: options.highWaterMark ?? 1000,
     maxWaitingBytes: options.maxWaitingBytes ?? 16 << 20,
     maxPeers: options.maxPeers ?? 10_000,
+    maxPeersPerAddress: options.maxPeersPerAddress ?? 0,
     maxSubscriptions: options.maxSubscriptions ?? 100_000,
     maxSubscribedBytes: options.maxSubscribedBytes ?? 8 << 20,
     maxTopicBytes: options.maxTopicBytes ?? 1024,

@@ -102,8 +102,8 @@ export class Peer {
     try {
       this.link.receive(chunk);
     } catch (thrown) {
-      if (!(thrown instanceof ZmtpError)) throw thrown;
-      this.fail(thrown);
+      // Also what those threw who take messages: the stream would go on in the middle of something.
+      this.fail(thrown instanceof Error ? thrown : new Error(String(thrown)));
     }
   }
 

@@ -16,7 +16,6 @@ export class Publisher extends ZmtpSocket {
   readonly #options: SettledOptions;
   readonly #onSubscription: ((topic: Buffer, isOn: boolean) => void) | undefined;
   readonly #subscriptions = new Subscriptions<Peer>();
-  readonly #wanted = new Map<string, number>();
   readonly #ready = new Set<Peer>();
   #dropped = 0;
 
@@ -61,7 +60,7 @@ export class Publisher extends ZmtpSocket {
 
   protected override subscribed(peer: Peer, topic: Buffer, isOn: boolean): void {
     if (!isOn) {
-      if (this.#subscriptions.remove(topic, peer)) this.#count(topic.toString("latin1"), -1);
+      if (this.#subscriptions.remove(topic, peer)) this.#tellIf(0, topic);
       return;
     }
     const { maxSubscribedBytes, maxTopicBytes, maxSubscriptions } = this.#options;
@@ -74,20 +73,17 @@ export class Publisher extends ZmtpSocket {
     if (this.#subscriptions.sizeBytes(peer) + topic.length > maxSubscribedBytes) {
       throw new ZmtpError(`The peer's subscriptions are longer than ${maxSubscribedBytes} bytes together`);
     }
-    if (this.#subscriptions.add(topic, peer)) this.#count(topic.toString("latin1"), 1);
+    if (this.#subscriptions.add(topic, peer)) this.#tellIf(1, topic);
   }
 
   protected override left(peer: Peer): void {
     this.#ready.delete(peer);
-    for (const topic of this.#subscriptions.forget(peer)) this.#count(topic, -1);
+    for (const topic of this.#subscriptions.forget(peer)) this.#tellIf(0, Buffer.from(topic, "latin1"));
   }
 
-  /** How many peers want a topic changed by one. */
-  #count(topic: string, by: 1 | -1): void {
-    const count = (this.#wanted.get(topic) ?? 0) + by;
-    if (count > 0) this.#wanted.set(topic, count);
-    else this.#wanted.delete(topic);
-    if (count === 0 || (count === 1 && by === 1)) this.#onSubscription?.(Buffer.from(topic, "latin1"), by === 1);
+  /** Tells of a topic that has come to have so many subscribers: one after none, or none. */
+  #tellIf(count: 0 | 1, topic: Buffer): void {
+    if (this.#subscriptions.subscribers(topic) === count) this.#onSubscription?.(topic, count === 1);
   }
 }
 

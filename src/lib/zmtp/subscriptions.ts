@@ -26,6 +26,11 @@ export class Subscriptions<Subscriber> {
     return this.#bySubscriber.get(subscriber)?.topics.size ?? 0;
   }
 
+  /** How many have this very prefix. */
+  subscribers(topic: Uint8Array): number {
+    return this.#byTopic.get(textOf(topic))?.size ?? 0;
+  }
+
   /** How long the prefixes of a subscriber are together. */
   sizeBytes(subscriber: Subscriber): number {
     return this.#bySubscriber.get(subscriber)?.sizeBytes ?? 0;

@@ -9,6 +9,7 @@ import { type Endpoint, formatEndpoint, parseBindEndpoint, parseConnectEndpoint 
 import type { SocketType } from "./greeting.ts";
 import type { SettledOptions } from "./options.ts";
 import { Peer, type PeerEvents } from "./peer.ts";
+import { Places } from "./places.ts";
 import { ZmtpError } from "./protocol-error.ts";
 
 /** How often peers are looked at for signs of life. */
@@ -24,19 +25,19 @@ export class Transport {
   readonly #dialled = new Map<string, () => void>();
   /** Every connection, also those whose handshake is under way. */
   readonly #peers = new Set<Peer>();
-  /** Those that others opened and whose handshake is not done, oldest first. */
-  readonly #greeting = new Set<Peer>();
-  #accepted = 0;
+  /** Of those that others opened. */
+  readonly #places: Places<Peer>;
   #closed = false;
   #cancelLook = () => {};
 
   constructor(type: SocketType, options: SettledOptions, events: PeerEvents) {
     this.#type = type;
     this.#options = options;
+    this.#places = new Places(options.maxPeers);
     this.#events = {
       ...events,
       ready: (peer) => {
-        this.#greeting.delete(peer);
+        this.#places.greeted(peer.endpoint, peer);
         events.ready(peer);
       },
       ended: (peer, error) => {
@@ -55,24 +56,23 @@ export class Transport {
     const endpoint = parseBindEndpoint(text);
     const handlers = this.#handlers(() => true);
     let shown = text;
+    // Peers on this machine's own files have no addresses.
+    const mostOfOne = endpoint.kind === "ipc" ? 0 : this.#options.maxPeersPerAddress;
     const told = (peer: { remoteAddress: string | undefined }) => peer.remoteAddress ?? shown;
     const socket = {
       ...handlers,
       open: (wire: Bun.Socket<Holder>) => {
-        this.#accepted++;
-        if (this.#accepted > this.#options.maxPeers) this.#dropGreeting();
-        if (this.#accepted > this.#options.maxPeers) {
-          this.#options.onTrouble(shown, new ZmtpError(`More than ${this.#options.maxPeers} peers`));
+        const address = told(wire);
+        const full = this.#places.makeRoom(address, mostOfOne);
+        if (full) {
+          this.#options.onTrouble(address, full);
           wire.data = {};
-          this.#accepted--;
           wire.terminate();
           return;
         }
-        const peer: Peer = this.#begin(wire, told(wire), () => {
-          this.#accepted--;
-          this.#greeting.delete(peer);
-        });
-        this.#greeting.add(peer);
+        const peer = this.#begin(wire, address, (gone) => this.#places.leave(address, gone));
+        this.#places.enter(address, peer);
+        peer.start();
       },
     };
     if (endpoint.kind === "ipc") {
@@ -121,6 +121,7 @@ export class Transport {
             if (peer.who) delayMs = this.#options.reconnectMs;
             again(error instanceof ZmtpError && error.isFinal);
           });
+          current.start();
         },
       };
       dialOf(endpoint, socket).catch((thrown: unknown) => {
@@ -155,21 +156,6 @@ export class Transport {
     for (const peer of this.#peers) peer.close();
   }
 
-  /**
-   * Makes room for a newcomer where connections whose handshake is not done take all of it: the oldest goes, of the address
-   * that has most of them, so that nobody keeps others out by opening connections and saying nothing.
-   */
-  #dropGreeting(): void {
-    const counts = new Map<string, number>();
-    for (const { endpoint } of this.#greeting) counts.set(endpoint, (counts.get(endpoint) ?? 0) + 1);
-    const most = Math.max(...counts.values());
-    for (const peer of this.#greeting) {
-      if (counts.get(peer.endpoint) !== most) continue;
-      peer.fail(new ZmtpError("Others wanted the place that it took without a handshake"));
-      return;
-    }
-  }
-
   #begin(wire: Bun.Socket<Holder>, endpoint: string, over: (peer: Peer, error: Error | undefined) => void): Peer {
     const peer = new Peer(this.#type, endpoint, wire, this.#options, {
       ...this.#events,
@@ -181,7 +167,6 @@ export class Transport {
     });
     wire.data = { peer };
     this.#peers.add(peer);
-    peer.start();
     return peer;
   }
 

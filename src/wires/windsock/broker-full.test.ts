@@ -17,6 +17,7 @@ const settings: BrokerSettings = {
   collectFrom: [],
   maxMessageBytes: 2 * megabyte,
   peers: 100,
+  peersPerAddress: 0,
   security: "null",
   plainUsers: [],
   curveSecretKey: undefined,

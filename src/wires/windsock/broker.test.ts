@@ -25,6 +25,7 @@ const settings: BrokerSettings = {
   collectFrom: [],
   maxMessageBytes: 10_000,
   peers: 100,
+  peersPerAddress: 0,
   security: "null",
   plainUsers: [],
   curveSecretKey: undefined,

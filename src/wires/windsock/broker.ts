@@ -26,6 +26,7 @@ export interface BrokerSettings extends SecurityOptions {
   collectFrom: readonly string[];
   maxMessageBytes: number;
   peers: number;
+  peersPerAddress: number;
 }
 
 /** What the broker stands on. */
@@ -70,6 +71,7 @@ export function openBroker(parts: BrokerParts): Broker {
     // Escapes make JSON longer than what it stands for.
     maxMessageBytes: settings.maxMessageBytes * 2 + maxAddressBytes * 6,
     maxPeers: settings.peers,
+    maxPeersPerAddress: settings.peersPerAddress,
     heartbeatMs: 15_000,
     onTrouble: (endpoint, error) => log.debug("A ZeroMQ peer failed", { endpoint, reason: error.message }),
   });

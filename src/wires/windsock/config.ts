@@ -131,7 +131,7 @@ const fields = {
   }),
   slowReader: choice(["resume", "cut"], {
     summary:
-      "What happens to a websocket that reads too slowly: resume goes on from the history once it has caught up, cut closes it (4008) for the client to come back.",
+      "What happens to a websocket that reads too slowly: resume goes on from the history once it has caught up, cut closes it (3008) for the client to come back.",
     default: "resume",
   }),
   waitingBytes: size({
@@ -223,7 +223,8 @@ const fields = {
       summary: "With security curve: the public keys of those who may connect; empty lets in whoever knows ours.",
     },
   ),
-  peers: count({ summary: "Connections of ZeroMQ that others may open.", default: 10_000, min: 1 }),
+  peers: count({ summary: "Connections that others may open to one ZeroMQ socket.", default: 10_000, min: 1 }),
+  peersPerAddress: count({ summary: "The same from one address; 0 is no limit.", default: 0 }),
   vars: address({
     summary: "An address of its own for /debug/vars, the predecessor's figures, which anybody who reaches it may read.",
     unset: "at /debug/vars below the service, for whoever may read it",
