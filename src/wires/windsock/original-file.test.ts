@@ -44,8 +44,8 @@ test("originalFlags: a file's keys, in any case, become options; its secret stay
       "cert.pem",
       "--tls-key",
       "key.pem",
-      "--max-message",
-      "32MiB",
+      "--set",
+      "windsock.max_message=32MiB",
       "--original-config",
       path,
     ];
@@ -65,6 +65,8 @@ test("originalFlags: the broker's file; without one, its usual sockets; own word
       "windsock.rep_socket=tcp://*:1",
       "--set",
       "windsock.pub_socket=tcp://*:2",
+      "--set",
+      "windsock.max_message=32MiB",
       "--original-config",
       path,
       "--data",
@@ -73,13 +75,15 @@ test("originalFlags: the broker's file; without one, its usual sockets; own word
       "127.0.0.1:0",
     ]);
   });
-  expect(originalFlags(["broker"]).slice(0, 6)).toEqual([
+  expect(originalFlags(["broker"]).slice(0, 8)).toEqual([
     "--role",
     "broker",
     "--rep-socket",
     "tcp://*:5555",
     "--pub-socket",
     "tcp://*:5556",
+    "--set",
+    "windsock.max_message=32MiB",
   ]);
   expect(originalFlags(["--config", "warren.toml", "--role", "both"])).toEqual([
     "--config",

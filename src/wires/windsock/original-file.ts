@@ -55,12 +55,16 @@ export function readOriginalFile(path: string): OriginalFile {
   return file;
 }
 
+/** What the predecessor took in one message; its broker, whatever came. */
+const longMessages = ["--set", "windsock.max_message=32MiB"];
+
 /** The words of this program for a file. */
 function wordsOf(file: OriginalFile, role: "windsock" | "broker"): string[] {
   const set = (key: string, value: string | undefined) =>
     value === undefined || value === "" ? [] : ["--set", `windsock.${key}=${value}`];
   if (role === "broker") {
-    return ["--role", role, ...set("rep_socket", file.repsocket), ...set("pub_socket", file.pubsocket)];
+    const sockets = [...set("rep_socket", file.repsocket), ...set("pub_socket", file.pubsocket)];
+    return ["--role", role, ...sockets, ...longMessages];
   }
   const port = file.websocketport ?? "";
   const hasTls = (file.certificate ?? "") !== "" && (file.key ?? "") !== "";
@@ -72,9 +76,7 @@ function wordsOf(file: OriginalFile, role: "windsock" | "broker"): string[] {
     ...set("sub_key", file.subkey),
     ...(port === "" ? [] : ["--listen", port.startsWith(":") ? `0.0.0.0${port}` : port]),
     ...(hasTls ? ["--tls-certificate", file.certificate ?? "", "--tls-key", file.key ?? ""] : []),
-    // What the predecessor took in one message.
-    "--max-message",
-    "32MiB",
+    ...longMessages,
   ];
 }
 
@@ -114,7 +116,7 @@ export function originalFlags(words: readonly string[]): string[] {
   if (path === undefined) {
     if (!isBroker) return out;
     const usualSockets = ["--rep-socket", "tcp://*:5555", "--pub-socket", "tcp://*:5556"];
-    return ["--role", role, ...usualSockets, ...own, ...out];
+    return ["--role", role, ...usualSockets, ...longMessages, ...own, ...out];
   }
   try {
     // Its secret is read at the start, for secrets are not taken on command lines.
