@@ -4,6 +4,7 @@
  */
 import { connect, type Socket } from "node:net";
 
+/** What frames are, by their names. */
 export const opcodes = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const;
 
 /** How a frame differs from a whole and right one. */
