@@ -9,7 +9,6 @@ import { join } from "node:path";
 import { systemClock } from "../../../src/kit/clock.ts";
 import { openMetricSource } from "../../../src/kit/metric-source/open.ts";
 import type { MetricSource, SourceRange } from "../../../src/kit/metric-source/source.ts";
-import { until } from "../../../src/kit/testing/child-node.ts";
 import { graphiteWebFile, isThere, Oracle } from "./oracle.ts";
 import { nowSeconds, points } from "./points.ts";
 import { Prometheus, prometheusPath } from "./prometheus.ts";
@@ -98,7 +97,14 @@ if (prometheusPath === null) {
     let source: MetricSource;
     beforeAll(async () => {
       folder = await mkdtemp(join(tmpdir(), "warren-prometheus-"));
-      prometheus = await Prometheus.start(folder);
+      prometheus = await Prometheus.start(folder, { words: ["--web.enable-remote-write-receiver"] });
+      // Until it scrapes itself for the first time takes it seconds, and more on a busy machine.
+      const atSeconds = Math.floor(Date.now() / 1000) - 2;
+      const labels = "instance=pushed;job=own";
+      await prometheus.push([
+        { path: `up;${labels}`, value: 1, atSeconds },
+        { path: `prometheus_build_info;${labels}`, value: 1, atSeconds },
+      ]);
       source = openMetricSource(
         { kind: "prometheus", url: prometheus.baseUrl, stepSeconds: 1 },
         { clock: systemClock },
@@ -114,12 +120,9 @@ if (prometheusPath === null) {
     };
 
     test("render: expressions are answered each by itself", async () => {
-      await until("it has scraped itself", async () => {
-        const [answer] = await source.render(["up"], recent(), never);
-        return (answer?.series?.[0]?.points ?? []).some(([value]) => value === 1);
-      });
       const answers = await source.render(["up", "nosuch_name", "sum(", "vector(7)"], recent(), never);
       expect(answers[0]?.series?.[0]?.tags.job).toBe("own");
+      expect(answers[0]?.series?.[0]?.points.some(([value]) => value === 1)).toBe(true);
       expect(answers[1]?.series).toEqual([]);
       expect(answers[2]?.fault?.message).toContain("parse error");
       expect(answers[3]?.series?.[0]?.points.at(-1)?.[0]).toBe(7);

@@ -3,6 +3,9 @@ import { join } from "node:path";
 
 import { until } from "../../../src/kit/testing/child-node.ts";
 import { freePort } from "../../../src/kit/testing/free-port.ts";
+import type { Point } from "../../../src/lib/graphite/path.ts";
+import { encodeWriteRequest } from "../../../src/signals/series/forward/write-request.ts";
+import { snappyBlock } from "../../../src/signals/series/snappy.ts";
 
 /** Where it is, or null. */
 export const prometheusPath = Bun.which("prometheus", { PATH: `${process.env.PATH ?? ""}:/usr/bin:/usr/local/bin` });
@@ -43,17 +46,31 @@ export class Prometheus {
       ],
       { stdin: "ignore", stdout: "ignore", stderr: "pipe" },
     );
-    await until("Prometheus is ready", async () => {
-      const answer = await fetch(`http://${address}/-/ready`).catch(() => undefined);
-      await answer?.body?.cancel();
-      return answer?.ok === true;
-    });
+    await until(
+      "Prometheus is ready",
+      async () => {
+        const answer = await fetch(`http://${address}/-/ready`).catch(() => undefined);
+        await answer?.body?.cancel();
+        return answer?.ok === true;
+      },
+      60_000,
+    );
     return new Prometheus(`http://${address}`, child);
   }
 
   /** Its port. */
   get port(): number {
     return Number(new URL(this.baseUrl).port);
+  }
+
+  /** Gives it points, which it has when this resolves; it must have been started with `--web.enable-remote-write-receiver`. */
+  async push(points: readonly Point[]): Promise<void> {
+    const answer = await fetch(`${this.baseUrl}/api/v1/write`, {
+      method: "POST",
+      headers: { "Content-Encoding": "snappy", "Content-Type": "application/x-protobuf" },
+      body: new Uint8Array(snappyBlock(encodeWriteRequest(points, "underscores"))),
+    });
+    if (!answer.ok) throw new Error(`Prometheus answered ${answer.status}: ${await answer.text()}`);
   }
 
   /** What it says to an instant query: value by label set. */

@@ -55,10 +55,15 @@ if (prometheusPath === null) {
         configuration: `remote_write: [{url: "${node.url}/series/api/v1/write", queue_config: {batch_send_deadline: 1s}}]\n`,
       });
       try {
-        await until("its own state is here", async () => {
-          const values = await valuesOf(node, "seriesByTag('name=up','job=own')");
-          return values.some(([, value]) => value === 1);
-        });
+        // It begins to scrape seconds after it is ready, and more on a busy machine.
+        await until(
+          "its own state is here",
+          async () => {
+            const values = await valuesOf(node, "seriesByTag('name=up','job=own')");
+            return values.some(([, value]) => value === 1);
+          },
+          45_000,
+        );
         const [[name] = [""]] = await valuesOf(node, "seriesByTag('name=prometheus_build_info')");
         expect(name).toMatch(/^prometheus_build_info;.*;version=/);
       } finally {
