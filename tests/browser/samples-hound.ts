@@ -70,7 +70,7 @@ function standing(
     grade: undefined,
     severity: "critical",
     sinceAt: now - 40 * hourMs,
-    criticalSinceAt: undefined,
+    gradeSinceAt: undefined,
     judgedAt: now - 20_000,
     value: state === "Failed" ? 12.45678 : 2.5,
     message: state === "Failed" ? "12.456780 >= 8.000000" : "",
@@ -114,7 +114,7 @@ const warned = standing(
 const critical = standing(
   "Memory of web",
   "Failed",
-  { grade: "critical", value: 97, message: "97.000000 >= 95.000000", criticalSinceAt: now - hourMs },
+  { grade: "critical", value: 97, message: "97.000000 >= 95.000000", gradeSinceAt: now - hourMs },
   { threshold: 80, criticalThreshold: 95 },
 );
 const pending = standing("Latency", "Pending", { value: 9, message: "9.000000 >= 8.000000", sinceAt: now - 60_000 });

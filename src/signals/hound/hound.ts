@@ -344,7 +344,7 @@ function standingOf(slot: Slot, muting: Muting): RuleStanding {
     grade: rule.criticalThreshold === undefined ? undefined : memory.grade,
     severity: severityOf(slot),
     sinceAt: sinceOf(memory),
-    criticalSinceAt: memory.grade === "critical" && memory.level === "Failed" ? memory.gradeAt : undefined,
+    gradeSinceAt: memory.level === "Failed" ? memory.gradeAt : undefined,
     judgedAt: memory.judgedAt,
     value: memory.value,
     message: memory.trouble?.message ?? (memory.level === "Failed" || memory.level === "Pending" ? memory.message : ""),

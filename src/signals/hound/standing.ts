@@ -28,8 +28,8 @@ export interface RuleStanding {
   severity: string;
   /** Since when it stands so; epoch ms. */
   sinceAt: number;
-  /** Where it fails and is critical: since when. */
-  criticalSinceAt: number | undefined;
+  /** Where it fails at one of two levels: since when at that one. */
+  gradeSinceAt: number | undefined;
   /** When it was judged last. */
   judgedAt: number | undefined;
   /** What was measured last. */

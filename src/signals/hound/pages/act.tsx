@@ -51,6 +51,12 @@ function verdictOf(view: ActView): { title: string; tone: Tone; sentence: string
         sentence:
           "It was OK and has failed anew since that mail: a newer mail, or the page of the rule, acknowledges it.",
       };
+    case "worse":
+      return {
+        title: deed,
+        tone: "warn",
+        sentence: "It has become critical since that mail: a newer mail, or the page of the rule, acknowledges it.",
+      };
     case "wrong":
       return {
         title: "Not an address of ours",

@@ -10,11 +10,14 @@ import { SpanChoice } from "./span-choice.tsx";
 import { alertPath, type AlertView, titleOf } from "./view.ts";
 
 function sentenceOf({ now, standing }: AlertView): string {
-  const { grade, message, sinceAt, state } = standing;
+  const { grade, gradeSinceAt = 0, message, sinceAt, state } = standing;
   if (state === "Unknown") return "Not judged yet.";
   const why = state === "OK" || message === "" ? "" : `${message.replace(/\.$/, "")}. `;
   const word = toneOfState(state, grade).word;
-  return `${why}${word.slice(0, 1).toUpperCase()}${word.slice(1)} for ${formatSpan(now - sinceAt)}.`;
+  const capital = `${word.slice(0, 1).toUpperCase()}${word.slice(1)}`;
+  if (state !== "Failed" || grade === undefined || gradeSinceAt <= sinceAt)
+    return `${why}${capital} for ${formatSpan(now - sinceAt)}.`;
+  return `${why}${capital} for ${formatSpan(now - gradeSinceAt)}, failed for ${formatSpan(now - sinceAt)}.`;
 }
 
 function Told({ standing, now }: { standing: RuleStanding; now: number }) {

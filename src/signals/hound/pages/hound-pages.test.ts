@@ -39,7 +39,7 @@ function stage(): Stage {
     grade: undefined,
     severity: "critical",
     sinceAt: clock.now(),
-    criticalSinceAt: undefined,
+    gradeSinceAt: undefined,
     judgedAt: clock.now(),
     value: 12,
     message: "12.000000 >= 10.000000",
@@ -174,6 +174,18 @@ test("links: what is over is not acknowledged, nor a failure that the mail knew 
   world.standing = asWas;
   expect(await world.post(link)).toContain("Acknowledged");
   expect(world.done).toEqual([`acknowledge ${id} by a link in a mail`]);
+});
+
+test("links: a mail about a warning acknowledges nothing that has become critical since", async () => {
+  const world = stage();
+  const link = world.links.make({ do: "acknowledge", standingId: world.standing.id });
+  const path = link.slice(link.indexOf("/act/"));
+  const asWas = { ...world.standing, state: "Failed" as const };
+  const later = world.clock.now() + 60_000;
+  world.standing = { ...asWas, grade: "warning", gradeSinceAt: later };
+  expect(await world.get(path)).toContain("not told again until it is OK");
+  world.standing = { ...asWas, grade: "critical", gradeSinceAt: later };
+  expect(await world.get(path)).toContain("has become critical since that mail");
 });
 
 test("links: too old, of a rule that is gone, or made up: each says so and does nothing", async () => {

@@ -347,13 +347,14 @@ function stateOfAct(
   action: LinkAction,
   standing: RuleStanding | undefined,
   madeAt: number,
-): "asks" | "gone" | "calm" | "anew" {
+): "asks" | "gone" | "calm" | "anew" | "worse" {
   if (standing === undefined) return "gone";
   if (action.do === "silence") return "asks";
   if (standing.state === "OK") return "calm";
+  if (standing.state !== "Failed") return "asks";
   // Whoever acknowledged an old failure, or one that was less, has not seen this one.
-  const newsAt = Math.max(standing.sinceAt, standing.criticalSinceAt ?? 0);
-  return standing.state === "Failed" && newsAt > madeAt ? "anew" : "asks";
+  if (standing.sinceAt > madeAt) return "anew";
+  return standing.grade === "critical" && (standing.gradeSinceAt ?? 0) > madeAt ? "worse" : "asks";
 }
 
 /** A silence for one rule, or for one series of it. */

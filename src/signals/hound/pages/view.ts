@@ -73,7 +73,7 @@ export interface ActView {
   now: number;
   /** The last part of its address. */
   word: string;
-  state: "asks" | "done" | "spent" | "expired" | "wrong" | "gone" | "calm" | "anew";
+  state: "asks" | "done" | "spent" | "expired" | "wrong" | "gone" | "calm" | "anew" | "worse";
   action: { do: "acknowledge" } | { do: "silence"; forMs: number } | undefined;
   /** What it is about; undefined when there is no such rule any more. */
   standing: RuleStanding | undefined;

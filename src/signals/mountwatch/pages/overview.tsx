@@ -46,12 +46,17 @@ function verdictOf(folders: readonly FolderView[]): { tone: Tone; sentence: stri
   };
 }
 
-function Space({ folder }: { folder: FolderView }) {
-  const { answer, verdict, watched } = folder;
-  // What lies below an unmounted folder is another disk's space.
-  if (answer?.kind !== "seen" || (verdict?.isBroken === true && verdict.isMounted === false)) return null;
+/** What was seen of the folder's own disk: what lies below an unmounted folder is another's. */
+function ownAnswer({ answer, verdict }: FolderView): Extract<FolderView["answer"], { kind: "seen" }> | undefined {
+  return answer?.kind !== "seen" || (verdict?.isBroken === true && verdict.isMounted === false) ? undefined : answer;
+}
+
+function space(folder: FolderView): Html {
+  const { watched } = folder;
+  const answer = ownAnswer(folder);
+  if (!answer) return undefined;
   const room = answer.usedBytes + answer.availableBytes;
-  if (room === 0) return <>no size</>;
+  if (room === 0) return "no size";
   const share = answer.usedBytes / room;
   const tone: Tone = share >= watched.fullShare ? "bad" : share >= watched.nearlyFullShare ? "warn" : "good";
   const words = `${formatShare(share)}, ${formatSize(answer.availableBytes)} left`;
@@ -60,8 +65,9 @@ function Space({ folder }: { folder: FolderView }) {
   );
 }
 
-function inodes({ answer }: FolderView): Html {
-  if (answer?.kind !== "seen" || answer.inodes === 0) return undefined;
+function inodes(folder: FolderView): Html {
+  const answer = ownAnswer(folder);
+  if (!answer || answer.inodes === 0) return undefined;
   return (
     <span title={`${formatCount(answer.freeInodes)} left`}>{formatShare(1 - answer.freeInodes / answer.inodes)}</span>
   );
@@ -98,7 +104,7 @@ function Rows({ view }: { view: OverviewView }) {
           kind: "state",
           cell: (folder) => <Mark {...(folder.verdict ? marks[folder.verdict.condition] : notYet)} />,
         },
-        { title: "Space", cell: (folder) => <Space folder={folder} /> },
+        { title: "Space", cell: space },
         { title: "Inodes", kind: "number", cell: inodes },
         {
           title: "Answered in",
