@@ -12,11 +12,16 @@ export interface LimitSettings {
   connectionsPerAddress: number;
 }
 
+/** Who has yet to say who they are; each has only seconds for it. */
+const mostGuests = 10_000;
+
 /** Counts connections. */
 export class Limits {
   readonly #settings: LimitSettings;
   readonly #byUser = new Map<string, number>();
   readonly #byAddress = new Map<string, number>();
+  readonly #guestsByAddress = new Map<string, number>();
+  #guests = 0;
   #now = 0;
   #ever = 0;
   #refused = 0;
@@ -71,6 +76,26 @@ export class Limits {
     this.#now--;
     if (connectionsPerUser > 0 && user !== "") change(this.#byUser, user, -1);
     if (connectionsPerAddress > 0) change(this.#byAddress, address, -1);
+  }
+
+  /**
+   * Somebody came who has yet to say who they are, until {@link leaveGuest}; they are no connection before, but no more of
+   * them may wait. Fault `windsock/too-many` (limited).
+   */
+  enterGuest(address: string): void {
+    const { connectionsPerAddress } = this.#settings;
+    if (this.#guests >= mostGuests) throw this.#refusal(`${mostGuests} have yet to say who they are`);
+    const known = (this.#byAddress.get(address) ?? 0) + (this.#guestsByAddress.get(address) ?? 0);
+    if (isFull(known, connectionsPerAddress))
+      throw this.#refusal(`your address has ${connectionsPerAddress} connections`);
+    this.#guests++;
+    if (connectionsPerAddress > 0) change(this.#guestsByAddress, address, 1);
+  }
+
+  /** They said it, or left; once for each {@link enterGuest}. */
+  leaveGuest(address: string): void {
+    this.#guests--;
+    if (this.#settings.connectionsPerAddress > 0) change(this.#guestsByAddress, address, -1);
   }
 
   #refusal(reason: string): Fault {

@@ -94,6 +94,16 @@ export class Admission {
     roster.enter(entry);
   }
 
+  /** Somebody came who has yet to say who they are, until {@link leaveGuest}. Fault `windsock/too-many`. */
+  enterGuest(address: string): void {
+    this.#parts.limits.enterGuest(address);
+  }
+
+  /** They said it, or left. */
+  leaveGuest(address: string): void {
+    this.#parts.limits.leaveGuest(address);
+  }
+
   /** Takes a connection out again; nothing for one that is not in. */
   exit(entry: Entry): void {
     const { clock, limits, roster, webhooks } = this.#parts;

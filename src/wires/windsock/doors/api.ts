@@ -7,9 +7,9 @@ import { z } from "zod";
 
 import { Fault, toFault } from "../../../kit/fault.ts";
 import type { Scope } from "../../../kit/service.ts";
-import type { Publication } from "../publication.ts";
 import { faultJson } from "./command.ts";
 import { statsOf } from "./connection.ts";
+import { historyOf } from "./history.ts";
 import type { NewerParts } from "./newer-parts.ts";
 import { calledBack, type Revocations } from "./revocations.ts";
 import { parseTopic, topicWords } from "./topic.ts";
@@ -122,8 +122,8 @@ export class Api {
         const { limit, topic } = shaped(shapes.history, verb, input);
         const interest = parseTopic(topic);
         const { position } = hub;
-        const found = await hub.history(interest, Math.min(limit, limits.historyCount));
-        return { publications: found.map(shown), position };
+        const count = Math.min(limit, limits.historyCount);
+        return { ...(await historyOf(hub, interest, count, limits.historyBytes)), position };
       }
       case "presence":
         return { clients: hub.presence(shaped(shapes.presence, verb, input).address) };
@@ -189,8 +189,4 @@ function shaped<T>(shape: z.ZodType<T>, verb: string, input: unknown): T {
     .replace(/\s*\n\s*/g, " ")
     .slice(0, 300);
   throw new Fault("invalid", "windsock/command", `Cannot ${verb}: ${reason}`);
-}
-
-function shown({ address, at, content, position }: Publication): object {
-  return { address, content, position, at };
 }

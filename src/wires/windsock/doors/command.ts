@@ -4,10 +4,10 @@
  *
  *   connect     {token?, info?}                         → {connection, user, position, expiresInMs?, limits, …}
  *   subscribe   {topics: […], since?} or                → {position, recoverable, recovered?}
- *               {topics: [one], history: n}             → {…, history: […]}
+ *               {topics: [one], history: n}             → {…, history: […], more?}
  *   unsubscribe {topics: […]}                           → {}
  *   publish     {address?, content}                     → {position}
- *   history     {topic, limit?}                         → {publications: […], position}
+ *   history     {topic, limit?}                         → {publications: […], position, more?}
  *   presence    {address, enter?, watch?}               → {clients: […]}; true begins, false ends
  *   stats       {address}                               → {connections, users}
  *   refresh     {token}                                 → {expiresInMs?}

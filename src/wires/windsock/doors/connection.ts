@@ -61,6 +61,7 @@ export class Connection implements SocketHandler, Outlet, OutboxOwner, Entry {
   #over = 0;
   #isFlushing = false;
   #isEnding = false;
+  #isGuest = false;
   #cancelHello: (() => void) | undefined;
   #cancelExpiry: (() => void) | undefined;
 
@@ -96,6 +97,14 @@ export class Connection implements SocketHandler, Outlet, OutboxOwner, Entry {
     this.#cancelHello = this.#parts.clock.schedule(helloMs, () => {
       this.#end(closeCodes.nonsense, `no connect command came within ${helloMs / 1000} s`);
     });
+    try {
+      this.#parts.admission.enterGuest(this.address);
+      this.#isGuest = true;
+    } catch (thrown) {
+      const fault = toFault(thrown);
+      this.#say({ error: faultJson(fault) });
+      this.#end(closeCodeOf(fault), fault.message);
+    }
   }
 
   received(_: Socket, message: string | Buffer): void {
@@ -120,9 +129,15 @@ export class Connection implements SocketHandler, Outlet, OutboxOwner, Entry {
     this.#cancelExpiry?.();
     this.#parts.pulse.leave(this);
     this.#subscriber?.leave();
+    this.#noGuest();
     this.#parts.admission.exit(this);
     this.#outbox = undefined;
     this.#makeRoom();
+  }
+
+  #noGuest(): void {
+    if (this.#isGuest) this.#parts.admission.leaveGuest(this.address);
+    this.#isGuest = false;
   }
 
   /** The server stops. */
@@ -218,7 +233,7 @@ export class Connection implements SocketHandler, Outlet, OutboxOwner, Entry {
     } else if (command.history) {
       const { limit = 100, topic } = command.history;
       const { position } = hub;
-      answer("history", { publications: await subscriber.history(parseTopic(topic), limit), position });
+      answer("history", { ...(await subscriber.history(parseTopic(topic), limit)), position });
     } else if (command.presence) {
       const { address, enter, watch } = command.presence;
       if (enter === true) subscriber.enter(address);
@@ -239,6 +254,7 @@ export class Connection implements SocketHandler, Outlet, OutboxOwner, Entry {
     const rights = said.token === undefined && opener.rights ? opener.rights : opener.rightsOf(said.token);
     const info = infoText(said.info);
     this.#user = rights.user;
+    this.#noGuest();
     await admission.enter(this);
     if (this.#isEnding) {
       admission.exit(this);

@@ -32,6 +32,7 @@ export interface FixtureOptions {
   kept?: number;
   pingMs?: number;
   connectionsPerUser?: number;
+  connectionsPerAddress?: number;
   /** Paths that are not let through, as a proxy may do. */
   barred?: Set<string>;
 }
@@ -60,7 +61,7 @@ export function openDoors(options: FixtureOptions = {}): Fixture {
     limits: new Limits({
       connections: 0,
       connectionsPerUser: options.connectionsPerUser ?? 0,
-      connectionsPerAddress: 0,
+      connectionsPerAddress: options.connectionsPerAddress ?? 0,
     }),
     desk,
     revocations,

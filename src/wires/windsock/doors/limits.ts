@@ -19,6 +19,8 @@ export interface DoorLimits {
   resumeCount: number;
   /** Publications that one question for history may ask for. */
   historyCount: number;
+  /** About as much of them is told at once; the newest one always is. */
+  historyBytes: number;
 }
 
 /** What holds where nothing is said. */
@@ -30,4 +32,5 @@ export const usualLimits: DoorLimits = {
   waitingBytes: 1_048_576,
   resumeCount: 10_000,
   historyCount: 1000,
+  historyBytes: 4_194_304,
 };

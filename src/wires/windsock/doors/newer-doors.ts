@@ -14,6 +14,7 @@ import { json, notAllowed, numberOf, preflight, refusal } from "./answers.ts";
 import { Api } from "./api.ts";
 import { Connection, statsOf } from "./connection.ts";
 import { openEvents } from "./event-stream.ts";
+import { historyOf } from "./history.ts";
 import { type DoorLimits, usualLimits } from "./limits.ts";
 import type { NewerParts, Stoppable } from "./newer-parts.ts";
 import { poll } from "./poll.ts";
@@ -222,11 +223,8 @@ export class NewerDoors {
     const interest = parseTopic(prefix === null ? (query.get("topic") ?? "") : { prefix });
     requireSubscribe(rights, interest);
     const { position } = hub;
-    const found = await hub.history(interest, numberOf(query, "limit", 100, limits.historyCount));
-    return {
-      publications: found.map(({ address, at, content, position }) => ({ address, content, position, at })),
-      position,
-    };
+    const count = numberOf(query, "limit", 100, limits.historyCount);
+    return { ...(await historyOf(hub, interest, count, limits.historyBytes)), position };
   }
 
   #presence(query: URLSearchParams, rights: Rights): object {

@@ -35,6 +35,74 @@ describe("roster", () => {
   });
 });
 
+test("Roster: who takes up and gives up ever new topics makes nothing grow", () => {
+  const clock = new ManualClock();
+  const counts = { occupied: 0, vacated: 0 };
+  const hub = { attach: () => () => undefined, detach: () => undefined };
+  const roster = new Roster({ hub, clock, told: (kind) => counts[kind]++ });
+  for (let at = 0; at < 25_000; at++) roster.hear({ kind: "exact", address: `a${at}` })();
+  expect(counts).toEqual({ occupied: 25_000, vacated: 15_000 });
+  // Those that waited longest went first, and what is taken up again stays.
+  const back = roster.hear({ kind: "exact", address: "a20000" });
+  clock.advance(5000);
+  expect(counts).toEqual({ occupied: 25_000, vacated: 24_999 });
+  back();
+  clock.advance(5000);
+  expect(counts).toEqual({ occupied: 25_000, vacated: 25_000 });
+});
+
+test("history: an answer holds what has room, the newest first of all, and says that there is more", async () => {
+  await using doors = openDoors({ bounds: { historyBytes: 1000 }, scopes: ["read", "write", "admin"] });
+  for (let at = 0; at < 10; at++) await doors.hub.publish({ address: "a", content: `${at}`.padEnd(300, ".") });
+  const token = doors.token({ subscribe: ["#"] });
+  const read = async (path: string) =>
+    (await (await fetch(`${doors.url}${path}`, { headers: { "X-Windsock-Token": token } })).json()) as {
+      publications: { content: string }[];
+      more?: true;
+    };
+  const asked = await read("/history?topic=a");
+  expect(asked.publications.map(({ content }) => content[0])).toEqual(["7", "8", "9"]);
+  expect(asked.more).toBe(true);
+  expect((await read("/history?topic=a&limit=2")).more).toBeUndefined();
+  const client = new RawClient(`${doors.url}/connect/`);
+  await client.ask("connect", { token });
+  expect(await client.ask("history", { topic: "a" })).toMatchObject({ more: true });
+  expect(await client.ask("subscribe", { topics: ["a"], history: 10 })).toMatchObject({ more: true });
+  await doors.hub.publish({ address: "b", content: "x".repeat(5000) });
+  expect((await read("/history?topic=b")).publications.length).toBe(1);
+  client.close();
+});
+
+test("guests: sockets that say nothing are counted by address, and make room when they say who they are", async () => {
+  await using doors = openDoors({ connectionsPerAddress: 2 });
+  const token = doors.token({ subscribe: ["#"] });
+  const first = new RawClient(`${doors.url}/connect/`);
+  const second = new RawClient(`${doors.url}/connect/`);
+  await Promise.all([first.open(), second.open()]);
+  const third = new RawClient(`${doors.url}/connect/`);
+  expect((await third.closed).code).toBe(3504);
+  expect(await first.ask("connect", { token })).toHaveProperty("connection");
+  expect(await second.ask("connect", { token })).toHaveProperty("connection");
+  first.close();
+  second.close();
+  await Promise.all([first.closed, second.closed]);
+  const fourth = new RawClient(`${doors.url}/connect/`);
+  expect(await fourth.ask("connect", { token })).toHaveProperty("connection");
+  fourth.close();
+});
+
+test("presence: an address that is no address is refused, however long", async () => {
+  await using doors = openDoors();
+  const client = new RawClient(`${doors.url}/connect/`);
+  await client.ask("connect", { token: doors.token({ subscribe: [{ prefix: "" }] }) });
+  for (const said of [{ enter: true }, { watch: true }]) {
+    expect(await client.ask("presence", { address: "x".repeat(10_000), ...said })).toMatchObject({
+      error: { code: "windsock/topic" },
+    });
+  }
+  client.close();
+});
+
 describe("outbox", () => {
   const parcel = (text: string, isAsked = false) => ({ text: () => text, sizeBytes: text.length, isAsked });
 

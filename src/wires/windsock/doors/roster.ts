@@ -31,12 +31,16 @@ export interface RosterParts {
 
 /** How long a topic may be unheard before it counts as vacated. */
 const graceMs = 5000;
+/** Topics that may be waiting for that; beyond, the one that waited longest is vacated at once. */
+const mostWaiting = 10_000;
 
 /** See the file's head. */
 export class Roster {
   readonly #parts: RosterParts;
   readonly #entries = new Map<string, Entry>();
-  readonly #heard = new Map<string, { interest: Interest; count: number; cancel: (() => void) | undefined }>();
+  readonly #heard = new Map<string, { interest: Interest; count: number }>();
+  /** Topics that nobody hears now and which are not vacated yet, each with what stops its clock; the oldest first. */
+  readonly #unheard = new Map<string, () => void>();
 
   constructor(parts: RosterParts) {
     this.#parts = parts;
@@ -65,11 +69,11 @@ export class Roster {
     const key = interestKey(interest);
     let heard = this.#heard.get(key);
     if (heard) {
-      heard.cancel?.();
-      heard.cancel = undefined;
+      this.#unheard.get(key)?.();
+      this.#unheard.delete(key);
       heard.count++;
     } else {
-      heard = { interest, count: 1, cancel: undefined };
+      heard = { interest, count: 1 };
       this.#heard.set(key, heard);
       this.#parts.told("occupied", interest);
     }
@@ -86,10 +90,15 @@ export class Roster {
     const key = interestKey(interest);
     const heard = this.#heard.get(key);
     if (!heard || --heard.count > 0) return;
-    heard.cancel = this.#parts.clock.schedule(graceMs, () => {
-      this.#heard.delete(key);
-      this.#parts.told("vacated", interest);
-    });
+    this.#unheard.set(
+      key,
+      this.#parts.clock.schedule(graceMs, () => this.#vacate(key)),
+    );
+    if (this.#unheard.size <= mostWaiting) return;
+    for (const oldest of this.#unheard.keys()) {
+      this.#vacate(oldest);
+      break;
+    }
   }
 
   /** Connections, oldest first, at most `limit`; of one user where one is named. */
@@ -127,6 +136,14 @@ export class Roster {
 
   /** Forgets what waits. */
   close(): void {
-    for (const { cancel } of this.#heard.values()) cancel?.();
+    for (const cancel of this.#unheard.values()) cancel();
+  }
+
+  #vacate(key: string): void {
+    this.#unheard.get(key)?.();
+    this.#unheard.delete(key);
+    const heard = this.#heard.get(key);
+    this.#heard.delete(key);
+    if (heard) this.#parts.told("vacated", heard.interest);
   }
 }

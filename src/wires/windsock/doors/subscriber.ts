@@ -7,10 +7,11 @@ import { Fault } from "../../../kit/fault.ts";
 import type { Hub, Listener, Presence, PresenceChange, Seat } from "../hub.ts";
 import { InterestSet } from "../interest-set.ts";
 import type { Interest, Publication } from "../publication.ts";
+import { type History, historyOf } from "./history.ts";
 import type { DoorLimits } from "./limits.ts";
 import { maySubscribe, requireSubscribe, type Rights } from "./rights.ts";
 import type { Roster } from "./roster.ts";
-import { topicWords } from "./topic.ts";
+import { parseTopic, topicWords } from "./topic.ts";
 
 /** The hub with the place that its order has reached: all that comes before it was heard by everyone who listens. */
 export type PlacedHub = Hub & { readonly position: string };
@@ -42,6 +43,8 @@ export interface Subscribed {
   recovered?: boolean;
   /** With `history`: the newest before the position, oldest first; nothing of it is told again. */
   history?: readonly Publication[];
+  /** There are older ones that were asked for and found no room. */
+  more?: true;
 }
 
 /** See the file's head. */
@@ -117,7 +120,8 @@ export class Subscriber implements Listener {
         position,
         recoverable: true,
         ...(since === undefined ? {} : { recovered: recovered ?? false }),
-        ...(found ? { history: found.filter(({ position }) => !told?.has(position)) } : {}),
+        ...(found ? { history: found.publications.filter(({ position }) => !told?.has(position)) } : {}),
+        ...(found?.more ? { more: true } : {}),
       };
     } finally {
       this.#told = undefined;
@@ -146,7 +150,7 @@ export class Subscriber implements Listener {
   }
 
   /** The newest publications, oldest first. Faults: `windsock/subscribe-right`, `windsock/history`. */
-  history(interest: Interest, limit: number): Promise<readonly Publication[]> {
+  history(interest: Interest, limit: number): Promise<History> {
     requireSubscribe(this.#rights, interest);
     return this.#historyOf(interest, limit);
   }
@@ -157,8 +161,12 @@ export class Subscriber implements Listener {
     return this.#parts.hub.presence(address);
   }
 
-  /** Is at an address from now on, for others to see. Faults: `windsock/subscribe-right`, `windsock/topics`. */
+  /**
+   * Is at an address from now on, for others to see. Faults: `windsock/subscribe-right`, `windsock/topic` (it is too long),
+   * `windsock/topics`.
+   */
   enter(address: string): void {
+    parseTopic({ address });
     requireSubscribe(this.#rights, { kind: "exact", address });
     this.#places ??= new Map();
     if (this.#places.has(address)) return;
@@ -178,8 +186,9 @@ export class Subscriber implements Listener {
     this.#places?.delete(address);
   }
 
-  /** Hears who comes and goes; gives who is there. Faults: `windsock/subscribe-right`, `windsock/topics`. */
+  /** Hears who comes and goes; gives who is there. Faults as of {@link enter}. */
   watch(address: string): readonly Presence[] {
+    parseTopic({ address });
     requireSubscribe(this.#rights, { kind: "exact", address });
     this.#watches ??= new Map();
     if (!this.#watches.has(address)) {
@@ -227,9 +236,9 @@ export class Subscriber implements Listener {
     this.#watches = undefined;
   }
 
-  async #historyOf(interest: Interest, limit: number): Promise<readonly Publication[]> {
-    const { historyCount } = this.#parts.limits;
-    if (limit <= historyCount) return this.#parts.hub.history(interest, limit);
+  async #historyOf(interest: Interest, limit: number): Promise<History> {
+    const { historyBytes, historyCount } = this.#parts.limits;
+    if (limit <= historyCount) return historyOf(this.#parts.hub, interest, limit, historyBytes);
     throw new Fault(
       "invalid",
       "windsock/history",

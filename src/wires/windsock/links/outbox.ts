@@ -22,6 +22,8 @@ interface Waiting {
 }
 
 const mostWaiting = 20_000;
+/** Characters; whatever they hold, what waits stays within a memory's reach. */
+const mostWaitingCharacters = 64 * 1024 * 1024;
 const mostAtOnce = 200;
 const mostAtOnceBytes = 512 * 1024;
 const lookEveryMs = 100;
@@ -31,6 +33,7 @@ export class Outbox {
   readonly #clock: Clock;
   readonly #patienceMs: number;
   #waiting: Waiting[] = [];
+  #characters = 0;
   #underWay: { batch: Batch; waiting: readonly Waiting[] } | undefined;
   #number = 0;
   #wake: () => void = () => undefined;
@@ -48,7 +51,11 @@ export class Outbox {
 
   /** Resolves when it is in the log. Fault `windsock/away` (unavailable) when that did not come about in time. */
   add(envelope: Envelope): Promise<void> {
-    if (this.#waiting.length >= mostWaiting) return Promise.reject(away("too many publications wait already"));
+    const characters = charactersOf(envelope);
+    if (this.#waiting.length >= mostWaiting || this.#characters + characters > mostWaitingCharacters) {
+      return Promise.reject(away("too many publications wait already"));
+    }
+    this.#characters += characters;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.#waiting.push({ envelope, untilMs: this.#clock.monotonicMs() + this.#patienceMs, resolve, reject });
     this.#wake();
@@ -85,6 +92,7 @@ export class Outbox {
     const left = [...(this.#underWay?.waiting ?? []), ...this.#waiting];
     this.#underWay = undefined;
     this.#waiting = [];
+    this.#characters = 0;
     for (const { reject } of left) reject(away("this node stops"));
   }
 
@@ -92,13 +100,19 @@ export class Outbox {
     let sizeBytes = 0;
     let count = 0;
     for (const { envelope } of this.#waiting) {
-      sizeBytes += envelope.content.length + envelope.address.length;
+      sizeBytes += charactersOf(envelope);
       if (count > 0 && (sizeBytes > mostAtOnceBytes || count >= mostAtOnce)) break;
       count++;
     }
     if (count === 0) return undefined;
-    const waiting = this.#waiting.splice(0, count);
+    const waiting = this.#take(count);
     return { batch: { number: ++this.#number, envelopes: waiting.map(({ envelope }) => envelope) }, waiting };
+  }
+
+  #take(count: number): Waiting[] {
+    const taken = this.#waiting.splice(0, count);
+    for (const { envelope } of taken) this.#characters -= charactersOf(envelope);
+    return taken;
   }
 
   #dropLate(): void {
@@ -110,10 +124,14 @@ export class Outbox {
       for (const { reject } of waiting) reject(away("it did not say that it took the publication; it may have"));
     }
     const late = this.#waiting.findIndex((one) => !isLate(one));
-    for (const { reject } of this.#waiting.splice(0, late < 0 ? this.#waiting.length : late)) {
+    for (const { reject } of this.#take(late < 0 ? this.#waiting.length : late)) {
       reject(away("it cannot be reached"));
     }
   }
+}
+
+function charactersOf({ address, content }: Envelope): number {
+  return address.length + content.length;
 }
 
 function away(reason: string): Fault {
