@@ -487,6 +487,13 @@ describe.skipIf(chromiumMissing !== undefined)("houston", () => {
     expect((await put(`${node.url}/houston/d/nobody.toml`)).status).toBe(412);
   });
 
+  test("compare: with a time before all times there is nothing to lay over, and the charts are drawn all the same", async () => {
+    const { misdeeds, page } = await open("/d/kinds/?from=-100y&compare=2592000&refresh=0");
+    await until("all are drawn", async () => (await drawn(page)) === 4);
+    expect(misdeeds).toEqual({ complaints: [], strangers: [] });
+    await page.close();
+  });
+
   test("axes: whatever a graph says of them, the page does not hang", async () => {
     const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
     await page.goto(`${node.url}/houston/d/axes/`);

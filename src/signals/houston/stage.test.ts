@@ -58,3 +58,38 @@ test("stage: what sections need is looked up a few at a time, and not without en
   expect(asked).toHaveLength(2000);
   expect(seen.most).toBeLessThanOrEqual(8);
 });
+
+test("stage: a source that never answers holds a page up once, not for each thing that is looked up", async () => {
+  const clock = new ManualClock();
+  let asked = 0;
+  const source: MetricSource = {
+    name: "test",
+    language: "graphite",
+    render: async (targets) => targets.map(() => ({ series: [] })),
+    find: (_pattern, signal) => {
+      asked++;
+      return new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason as Error)));
+    },
+  };
+  const stage = new Stage(new WatchedSource(source, { clock, told() {} }), clock);
+  const values = Array.from({ length: 1000 }, (_, at) => `v${at}`);
+  const written = dashboardShape.parse({
+    title: "t",
+    variables: { host: { values }, found: { find: "*" } },
+    graphs: { one: { targets: ["a.$1"] } },
+    sections: [
+      { label: "always", graphs: ["one x"] },
+      { label: "some", each: "host", needs: "a.$host", graphs: ["one"] },
+    ],
+  });
+  const put = stage.put(written, {}, never);
+  clock.advance(5000);
+  const { sections, trouble } = await put;
+  expect([sections.map(({ label }) => label), trouble]).toEqual([["always"], "test gives no answer within 5 s"]);
+  expect(asked).toBe(1);
+  expect(clock.waiting).toBe(0);
+  const leaving = new AbortController();
+  const left = stage.put(written, {}, leaving.signal);
+  leaving.abort(new Error("nobody waits"));
+  await expect(left).rejects.toThrow("nobody waits");
+});

@@ -33,6 +33,8 @@ const valuesMax = 1000;
 /** Patterns that are looked up for one page, and how many of them at a time. */
 const patternsMax = 2000;
 const parallel = 8;
+/** A page does not wait longer for what there is; charts ask for their figures by themselves. */
+const patienceMs = 5000;
 
 /** Puts dashboards on. */
 export class Stage {
@@ -47,16 +49,37 @@ export class Stage {
 
   /** The dashboard with what a reader chose (variables by name). */
   async put(written: WrittenDashboard, chosen: Readonly<Record<string, string>>, signal: AbortSignal): Promise<Staged> {
+    const late = new AbortController();
+    const cancel = this.#clock.schedule(patienceMs, () => late.abort());
+    try {
+      return await this.#put(written, chosen, signal, late.signal);
+    } finally {
+      cancel();
+    }
+  }
+
+  async #put(
+    written: WrittenDashboard,
+    chosen: Readonly<Record<string, string>>,
+    gone: AbortSignal,
+    late: AbortSignal,
+  ): Promise<Staged> {
+    const signal = AbortSignal.any([gone, late]);
     let trouble: string | undefined;
     const find = async (pattern: string): Promise<readonly FoundNode[]> => {
       try {
-        return await this.#find(pattern, signal);
+        // A source that is away is not asked for each of very many patterns.
+        if (!isAway) return await this.#find(pattern, signal);
       } catch (thrown) {
-        if (!(thrown instanceof Fault)) throw thrown;
-        trouble = thrown.message;
-        return this.#kept.get(pattern)?.nodes ?? [];
+        gone.throwIfAborted();
+        if (late.aborted) trouble = `${this.#source.source.name} gives no answer within ${patienceMs / 1000} s`;
+        else if (thrown instanceof Fault) trouble = thrown.message;
+        else throw thrown;
+        isAway = late.aborted || this.#source.trouble !== undefined;
       }
+      return this.#kept.get(pattern)?.nodes ?? [];
     };
+    let isAway = false;
     const values: Record<string, readonly string[]> = {};
     const valuesOf = async (name: string, { find: pattern = "", values: own }: WrittenVariable) => {
       // Only present values get into the pattern, never what an address says.

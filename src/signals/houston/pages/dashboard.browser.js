@@ -42,8 +42,10 @@ async function work() {
       if (batch.length === 0) break;
       const { compareSeconds, from, until, zone } = shownTime();
       const present = await ask(batch, { from, until, tz: zone });
-      const before = (/** @type {number} */ at) => sameClock(at, -compareSeconds, zone) ?? at - compareSeconds;
-      const shifted = { from: String(before(present.from)), until: String(before(present.until)), tz: zone };
+      // Below nought a number is a span.
+      const before = (/** @type {number} */ at) =>
+        Math.max(0, sameClock(at, -compareSeconds, zone) ?? at - compareSeconds);
+      const shifted = { from: String(before(present.from)), until: String(before(present.until) || 1), tz: zone };
       const earlier = compareSeconds > 0 ? await ask(batch, shifted) : undefined;
       if (asked !== version) continue;
       performance.mark("houston-arrived");

@@ -4,6 +4,7 @@
 function scaled(value, names, step, gap) {
   const size = Math.abs(value);
   let at = 0;
+  if (size >= step ** names.length * 10) return `${value.toExponential(2)}${gap}${names[0] ?? ""}`.trimEnd();
   while (at < names.length - 1 && size / step ** at >= step * 0.9995) at++;
   const small = size / step ** at;
   const name = names[at] ?? "";
