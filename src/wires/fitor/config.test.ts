@@ -89,6 +89,21 @@ test("fitorSection: what cannot be is refused with its reason", async () => {
       "two channels have the address",
     ],
     ['[[fitor.networks]]\nname = "b"\nserver = "y"\nchannels = []', "tables with a name, a server and channels"],
+    ['[[fitor.networks]]\nname = "b c"\nserver = "y"\nchannels = ["#a"]', "at 0.name: wanted letters, digits, - and _"],
+    ['[[fitor.networks]]\nname = "b"\nserver = "y"\nport = 0\nchannels = ["#a"]', "at 0.port: wanted a whole number"],
+    ['[[fitor.networks]]\nname = "b"\nchannels = ["#a"]', "at 0.server: wanted the name or address of a server"],
+    [
+      '[[fitor.networks]]\nname = "b"\nserver = "y"\nchannels = [{ nme = "#a" }]',
+      'at 0.channels.0: wanted the name of a channel such as "#room", or a table',
+    ],
+    [
+      '[[fitor.networks]]\nname = "b"\nserver = "y"\nchannels = ["#a", "#A"]',
+      '"b" has the channel "#a" twice: wanted it once',
+    ],
+    [
+      '[[fitor.networks]]\nname = "b"\nserver = "y"\nchannels = ["#a"]\nsasl = "plain"',
+      'networks: "b": sasl = "plain" needs an account_password_file',
+    ],
   ] as const) {
     const { problems } = await read(`[fitor]\n${text}`.replace("[fitor]\n[[", "[["));
     expect([text, problems.join("; ")]).toEqual([text, expect.stringContaining(reason)]);

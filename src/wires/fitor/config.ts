@@ -25,31 +25,42 @@ const endpointForm = (line: string) => {
   }
 };
 
-const channelShape = z.union([
-  z.string().regex(channelForm),
-  z.strictObject({
-    name: z.string().regex(channelForm),
-    key_file: z.string().optional(),
-    address: z.string().regex(word).optional(),
-  }),
-]);
+/** A text of a form, which is told in the same words whatever is wrong with it. */
+const textOf = (form: RegExp, wanted: string) =>
+  z.string({ error: `wanted ${wanted}` }).regex(form, `wanted ${wanted}`);
+const path = z.string({ error: "wanted the path of a file" }).min(1, "wanted the path of a file");
+const yesOrNo = z.boolean({ error: "wanted true or false" });
+const portWords = "wanted a whole number from 1 to 65535";
+const channelName = textOf(channelForm, 'the name of a channel such as "#room"');
+const channelWords = 'wanted the name of a channel such as "#room", or a table with name, key_file and address';
+
+const channelShape = z.union(
+  [
+    channelName,
+    z.strictObject({ name: channelName, key_file: path.optional(), address: textOf(word, "a word").optional() }),
+  ],
+  { error: channelWords },
+);
 const networkShape = z.strictObject({
-  name: z.string().regex(/^[A-Za-z0-9_-]{1,40}$/),
-  server: z.string().regex(word),
-  port: z.int().min(1).max(65_535).optional(),
-  tls: z.boolean().optional(),
-  tls_verify: z.boolean().optional(),
-  tls_ca: z.string().optional(),
-  tls_certificate: z.string().optional(),
-  tls_key: z.string().optional(),
-  nick: z.string().regex(nickForm).optional(),
-  user: z.string().regex(word).optional(),
-  real_name: z.string().optional(),
-  password_file: z.string().optional(),
-  sasl: z.enum(saslWords).optional(),
-  account: z.string().optional(),
-  account_password_file: z.string().optional(),
-  channels: z.array(channelShape).min(1).max(200),
+  name: textOf(/^[A-Za-z0-9_-]{1,40}$/, "letters, digits, - and _, 40 at most"),
+  server: textOf(word, "the name or address of a server"),
+  port: z.int(portWords).min(1, portWords).max(65_535, portWords).optional(),
+  tls: yesOrNo.optional(),
+  tls_verify: yesOrNo.optional(),
+  tls_ca: path.optional(),
+  tls_certificate: path.optional(),
+  tls_key: path.optional(),
+  nick: textOf(nickForm, "a nick").optional(),
+  user: textOf(word, "a word").optional(),
+  real_name: z.string({ error: "wanted a text" }).optional(),
+  password_file: path.optional(),
+  sasl: z.enum(saslWords, { error: `wanted one of ${saslWords.join(", ")}` }).optional(),
+  account: z.string({ error: "wanted the name of an account" }).optional(),
+  account_password_file: path.optional(),
+  channels: z
+    .array(channelShape, { error: "wanted a list of channels" })
+    .min(1, "wanted one channel or more")
+    .max(200, "wanted 200 channels at most"),
 });
 
 /** Where the predecessor's broker is. */
@@ -229,14 +240,28 @@ export const fitorSection = section(
     if (options.sasl !== "none" && options.sasl !== "external" && options.accountPassword === undefined) {
       if (options.server !== undefined) problems.push("sasl needs an account_password");
     }
+    for (const { account_password_file: file, name, sasl = "none" } of options.networks) {
+      if (sasl !== "none" && sasl !== "external" && file === undefined)
+        problems.push(`networks: "${name}": sasl = "${sasl}" needs an account_password_file`);
+    }
     const names = networkNames(options);
-    if (new Set(names).size < names.length) problems.push("two networks have the same name");
+    const sameName = firstTwice(names);
+    if (sameName !== undefined) problems.push(`two networks have the same name, "${sameName}": wanted one for each`);
+    for (const { channels, table } of networksIn(options)) {
+      const sameChannel = firstTwice(channels.map(({ name }) => name.toLowerCase()));
+      if (sameChannel !== undefined)
+        problems.push(`networks: "${table.name}" has the channel "${sameChannel}" twice: wanted it once`);
+    }
     const addresses = networksIn(options).flatMap(({ channels }) => channels.map(({ address }) => address));
-    const twice = addresses.find((address, index) => addresses.indexOf(address) < index);
+    const twice = firstTwice(addresses);
     if (twice !== undefined) problems.push(`two channels have the address "${twice}"`);
     return problems;
   },
 );
+
+function firstTwice(words: readonly string[]): string | undefined {
+  return words.find((one, index) => words.indexOf(one) < index);
+}
 
 function networkNames(options: FitorOptions): string[] {
   return [...(options.server === undefined ? [] : [options.network]), ...options.networks.map(({ name }) => name)];
