@@ -3,6 +3,7 @@ import type { Clock } from "../../kit/clock.ts";
 import { Fault } from "../../kit/fault.ts";
 import { wholeText } from "../../kit/http/body.ts";
 import { parseMoment } from "../../lib/graphite/at-time.ts";
+import { ParameterError } from "../../lib/graphite/call.ts";
 
 const formMaxBytes = 1 << 20;
 
@@ -65,4 +66,32 @@ export function numberOf(parameters: URLSearchParams, name: string): number | un
     throw new Fault("invalid", "series/number", `Invalid parameters (${name} "${text.slice(0, 50)}" is not a number)`);
   }
   return value;
+}
+
+/** The stretch of time that a render request is about, in epoch seconds, `from` before `until`. */
+export interface AskedRange {
+  readonly timeZone: string;
+  readonly nowSeconds: number;
+  readonly fromSeconds: number;
+  readonly untilSeconds: number;
+}
+
+/** Reads it; the last day where nothing else is said. Faults: `series/time`, `series/render` for no time at all. */
+export function rangeOf(parameters: URLSearchParams, clock: Clock): AskedRange {
+  const timeZone = parameters.get("tz") || "UTC";
+  const nowSeconds = momentOf(parameters, "now", "now", Math.floor(clock.now() / 1000), timeZone);
+  const from = momentOf(parameters, "from", "-24h", nowSeconds, timeZone);
+  const until = momentOf(parameters, "until", "now", nowSeconds, timeZone);
+  if (from === until) throw invalidRender("from and until are the same time");
+  return { timeZone, nowSeconds, fromSeconds: Math.min(from, until), untilSeconds: Math.max(from, until) };
+}
+
+/** The fault of a render request that asks for what there cannot be, in Graphite's words. */
+export function invalidRender(reason: string, cause?: unknown): Fault {
+  return new Fault("invalid", "series/render", `Invalid parameters (${reason})`, { cause });
+}
+
+/** Whether what was thrown says why a target cannot be answered; anything else is a bug, or the store's fault. */
+export function isAboutTarget(thrown: unknown): thrown is Error {
+  return thrown instanceof SyntaxError || thrown instanceof RangeError || thrown instanceof ParameterError;
 }

@@ -5,10 +5,9 @@
  * `{"answers": [{"series": [as in JSON, …]} | {"error", "kind", "code"}, …]}`, one for each target, in their order.
  */
 import { Fault } from "../../kit/fault.ts";
-import { ParameterError } from "../../lib/graphite/call.ts";
 import { evaluateTargets } from "../../lib/graphite/evaluate.ts";
 import { jsonPieces } from "../../lib/graphite/render-format.ts";
-import { allOf, momentOf, numberOf } from "./ask.ts";
+import { allOf, invalidRender, isAboutTarget, numberOf, rangeOf } from "./ask.ts";
 import type { RenderParts } from "./render.ts";
 import { storeSource } from "./source.ts";
 import { Turns } from "./turns.ts";
@@ -22,17 +21,12 @@ export async function renderEach(
   signal: AbortSignal,
 ): Promise<Response> {
   const { bounds, clock } = parts;
-  const timeZone = parameters.get("tz") || "UTC";
-  const nowSeconds = momentOf(parameters, "now", "now", Math.floor(clock.now() / 1000), timeZone);
-  let fromSeconds = momentOf(parameters, "from", "-24h", nowSeconds, timeZone);
-  let untilSeconds = momentOf(parameters, "until", "now", nowSeconds, timeZone);
-  if (fromSeconds > untilSeconds) [fromSeconds, untilSeconds] = [untilSeconds, fromSeconds];
-  if (fromSeconds === untilSeconds) throw invalid("from and until are the same time");
+  const range = rangeOf(parameters, clock);
   const maxDataPoints = numberOf(parameters, "maxDataPoints");
   const targets = parameters.getAll("target");
-  if (allOf(parameters, "target").length > targetsMax) throw invalid(`more than ${targetsMax} targets at once`);
+  if (allOf(parameters, "target").length > targetsMax) throw invalidRender(`more than ${targetsMax} targets at once`);
   const turns = parts.turns ?? new Turns(clock);
-  const source = storeSource(parts.store, parts.events, nowSeconds, turns);
+  const source = storeSource(parts.store, parts.events, range.nowSeconds, turns);
   const startedMs = clock.monotonicMs();
   const answers: string[] = [];
   // One bound for all of the targets, as all answers are in memory together.
@@ -44,10 +38,7 @@ export async function renderEach(
     try {
       const series = await evaluateTargets([target], {
         source,
-        fromSeconds,
-        untilSeconds,
-        nowSeconds,
-        timeZone,
+        ...range,
         maxSeries: bounds.maxSeries,
         maxPoints: pointsLeft,
         isOver: () => signal.aborted || clock.monotonicMs() - startedMs > bounds.timeoutMs,
@@ -74,12 +65,7 @@ export async function renderEach(
 
 /** What a target that cannot be answered says. Throws what is a bug. */
 function refusalOf(thrown: unknown): { error: string; kind: string; code: string } {
-  if (thrown instanceof SyntaxError || thrown instanceof RangeError || thrown instanceof ParameterError)
-    return { error: thrown.message, kind: "invalid", code: "series/render" };
+  if (isAboutTarget(thrown)) return { error: thrown.message, kind: "invalid", code: "series/render" };
   if (thrown instanceof Fault) return { error: thrown.message, kind: thrown.kind, code: thrown.code };
   throw thrown;
-}
-
-function invalid(reason: string): Fault {
-  return new Fault("invalid", "series/render", `Invalid parameters (${reason})`);
 }

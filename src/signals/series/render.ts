@@ -4,11 +4,10 @@
  */
 import type { Clock } from "../../kit/clock.ts";
 import { Fault } from "../../kit/fault.ts";
-import { ParameterError } from "../../lib/graphite/call.ts";
 import { evaluateTargets } from "../../lib/graphite/evaluate.ts";
 import { pieceRenderers, type Rendered, type RenderedPieces } from "../../lib/graphite/render-format.ts";
 import type { Series } from "../../lib/graphite/series.ts";
-import { allOf, momentOf, numberOf } from "./ask.ts";
+import { allOf, invalidRender, isAboutTarget, numberOf, rangeOf } from "./ask.ts";
 import type { EventsStore } from "./events-store.ts";
 import { type PictureFormat, pictureOf } from "./picture.ts";
 import { storeSource } from "./source.ts";
@@ -55,22 +54,15 @@ export async function render(
   signal: AbortSignal,
 ): Promise<RenderAnswer> {
   const { clock, bounds } = parts;
-  const timeZone = parameters.get("tz") || "UTC";
-  const nowSeconds = momentOf(parameters, "now", "now", Math.floor(clock.now() / 1000), timeZone);
-  let fromSeconds = momentOf(parameters, "from", "-24h", nowSeconds, timeZone);
-  let untilSeconds = momentOf(parameters, "until", "now", nowSeconds, timeZone);
-  if (fromSeconds > untilSeconds) [fromSeconds, untilSeconds] = [untilSeconds, fromSeconds];
-  if (fromSeconds === untilSeconds) throw invalid("from and until are the same time");
+  const range = rangeOf(parameters, clock);
+  const { nowSeconds, timeZone } = range;
   const startedMs = clock.monotonicMs();
   const turns = parts.turns ?? new Turns(clock);
   try {
     const format = await formatOf(parameters, timeZone);
     const series = await evaluateTargets(allOf(parameters, "target"), {
       source: storeSource(parts.store, parts.events, nowSeconds, turns),
-      fromSeconds,
-      untilSeconds,
-      nowSeconds,
-      timeZone,
+      ...range,
       template: templateOf(parameters),
       maxSeries: bounds.maxSeries,
       maxPoints: bounds.maxPoints,
@@ -84,11 +76,7 @@ export async function render(
     return { contentType: rendered.contentType, body: await bodyOf(rendered.pieces, turns, signal) };
   } catch (thrown) {
     if (signal.aborted) throw left(thrown);
-    // What was asked cannot be answered: its own words say why. Everything else is a bug, or the store's fault.
-    if (thrown instanceof SyntaxError || thrown instanceof RangeError || thrown instanceof ParameterError) {
-      throw invalid(thrown.message, thrown);
-    }
-    throw thrown;
+    throw isAboutTarget(thrown) ? invalidRender(thrown.message, thrown) : thrown;
   }
 }
 
@@ -155,7 +143,7 @@ async function formatOf(parameters: URLSearchParams, timeZone: string): Promise<
   const renderer = pieceRenderers.get(name);
   if (renderer === undefined) {
     const wanted = ["png", "svg", ...pieceRenderers.keys()].join(", ");
-    throw invalid(
+    throw invalidRender(
       name === "pdf"
         ? `format pdf is not drawn; wanted svg, which prints as well, or one of ${wanted}`
         : `format must be one of ${wanted}`,
@@ -163,7 +151,7 @@ async function formatOf(parameters: URLSearchParams, timeZone: string): Promise<
   }
   const jsonp = parameters.get("jsonp");
   const isPlain = jsonp === null || /^[\w$.]{1,100}$/.test(jsonp);
-  if (!isPlain) throw invalid("jsonp must be the name of a function");
+  if (!isPlain) throw invalidRender("jsonp must be the name of a function");
   const options = {
     timeZone,
     ...optional("maxDataPoints", numberOf(parameters, "maxDataPoints")),
@@ -197,10 +185,6 @@ function optional<Name extends string>(name: Name, value: number | undefined): P
   const found: Partial<Record<Name, number>> = {};
   if (value !== undefined) found[name] = value;
   return found;
-}
-
-function invalid(reason: string, cause?: unknown): Fault {
-  return new Fault("invalid", "series/render", `Invalid parameters (${reason})`, { cause });
 }
 
 /** Nobody reads it, and the log need not tell of it as of a mistake. */
