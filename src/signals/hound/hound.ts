@@ -71,7 +71,7 @@ export interface HoundParts {
   makeId(): string;
 }
 
-const handBatch = 100;
+const handBatch = 50;
 
 /** The rules of a node, over time. */
 export class Hound implements HoundView {
@@ -168,6 +168,10 @@ export class Hound implements HoundView {
         kept.handedOn(number);
       }
       if (batch.length < handBatch) return;
+      // Each takes its time on the disk: of thousands others have their turn between.
+      await new Promise<void>((resolve) => {
+        setImmediate(resolve);
+      });
     }
   }
 

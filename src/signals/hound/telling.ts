@@ -160,33 +160,19 @@ function lateRecipients(watched: Watched, at: number): string[] {
 }
 
 function tellAlerts(items: readonly Item[], failures: number, options: TellingOptions, told: Told): number {
-  const { at, everybody, throttle } = options;
+  const { at, graphBase, throttle } = options;
   const isUrgent = ({ watched: { rule } }: Item) => (rule.kind === "Alert" ? 0 : 1);
-  const groups = grouped(
-    items.toSorted((one, other) => isUrgent(one) - isUrgent(other)),
-    options,
-  );
-  const sent = throttle > 0 ? groups.slice(0, throttle) : groups;
-  for (const group of sent) {
-    const watched = group.map((item) => item.watched);
-    const [first] = watched;
-    if (!first) continue;
-    const isFlapping = first.memory.flappingSinceAt !== undefined;
-    const words =
-      watched.length > 1
-        ? groupWords("alert", watched)
-        : alertWords(first, { at, graphBase: options.graphBase, isFlapping, escalated: false });
-    told.notices.push(noticeOf("alert", watched, group[0]?.recipients ?? [], words, options));
-  }
-  const suppressed = groups.slice(sent.length).flat();
-  if (suppressed.length > 0) {
-    const watched = suppressed.map((item) => item.watched);
-    const recipients = union(
-      everybody,
-      suppressed.flatMap((item) => item.recipients),
-    );
-    told.notices.push(noticeOf("throttled", watched, recipients, throttledWords(failures, throttle, watched), options));
-  }
+  const urgentFirst = items.toSorted((one, other) => isUrgent(one) - isUrgent(other));
+  const sent = tellGroups("alert", urgentFirst, options, told, {
+    one: (watched) =>
+      alertWords(watched, {
+        at,
+        graphBase,
+        isFlapping: watched.memory.flappingSinceAt !== undefined,
+        escalated: false,
+      }),
+    rest: (watched) => throttledWords(failures, throttle, watched),
+  });
   for (const { recipients, watched } of items) {
     const { heldSinceAt: _, toldGrade, ...memory } = watched.memory;
     const grade = memory.grade ?? toldGrade;
@@ -201,10 +187,30 @@ function tellAlerts(items: readonly Item[], failures: number, options: TellingOp
     });
     told.deeds.push({ watched, event: "told", to: recipients });
   }
-  return sent.length;
+  return sent;
 }
 
 function tellRecoveries(items: readonly Item[], options: TellingOptions, told: Told): number {
+  const sent = tellGroups("recovery", items, options, told, {
+    one: recoveryWords,
+    rest: (watched) => recoveriesWords(items.length, options.throttle, watched),
+  });
+  for (const { watched } of items) {
+    const { acknowledged: _, lastToldAt: __, toldGrade: ___, ...memory } = watched.memory;
+    told.memories.set(watched.id, { ...memory, toldCount: 0, toldEver: memory.toldEver + 1, toldTo: [] });
+    told.deeds.push({ watched, event: "recovery told", to: watched.memory.toldTo });
+  }
+  return sent;
+}
+
+/** Tells of each group, but of no more than the throttle; of the rest as one, to everybody and all whom it concerns. */
+function tellGroups(
+  kind: "alert" | "recovery",
+  items: readonly Item[],
+  options: TellingOptions,
+  told: Told,
+  words: { one(watched: Watched): Words; rest(watched: readonly Watched[]): Words },
+): number {
   const { everybody, throttle } = options;
   const groups = grouped(items, options);
   const sent = throttle > 0 ? groups.slice(0, throttle) : groups;
@@ -212,24 +218,15 @@ function tellRecoveries(items: readonly Item[], options: TellingOptions, told: T
     const watched = group.map((item) => item.watched);
     const [first] = watched;
     if (!first) continue;
-    const words = watched.length > 1 ? groupWords("recovery", watched) : recoveryWords(first);
-    told.notices.push(noticeOf("recovery", watched, group[0]?.recipients ?? [], words, options));
+    const own = watched.length > 1 ? groupWords(kind, watched) : words.one(first);
+    told.notices.push(noticeOf(kind, watched, group[0]?.recipients ?? [], own, options));
   }
-  const suppressed = groups.slice(sent.length).flat();
-  if (suppressed.length > 0) {
-    const watched = suppressed.map((item) => item.watched);
-    const recipients = union(
-      everybody,
-      suppressed.flatMap((item) => item.recipients),
-    );
-    told.notices.push(
-      noticeOf("recoveries", watched, recipients, recoveriesWords(items.length, throttle, watched), options),
-    );
-  }
-  for (const { watched } of items) {
-    const { acknowledged: _, lastToldAt: __, toldGrade: ___, ...memory } = watched.memory;
-    told.memories.set(watched.id, { ...memory, toldCount: 0, toldEver: memory.toldEver + 1, toldTo: [] });
-    told.deeds.push({ watched, event: "recovery told", to: watched.memory.toldTo });
+  const rest = groups.slice(sent.length).flat();
+  if (rest.length > 0) {
+    const watched = rest.map((item) => item.watched);
+    const concerned = rest.flatMap((item) => item.recipients);
+    const restKind = kind === "alert" ? "throttled" : "recoveries";
+    told.notices.push(noticeOf(restKind, watched, union(everybody, concerned), words.rest(watched), options));
   }
   return sent.length;
 }
