@@ -19,7 +19,7 @@ export class Subscriptions<Subscriber> {
   /** How many distinct prefixes have a length. */
   readonly #lengths = new Map<number, number>();
   /** The lengths that occur, in order. */
-  #sorted: number[] = [];
+  readonly #sorted: number[] = [];
 
   /** How many prefixes a subscriber has. */
   count(subscriber: Subscriber): number {
@@ -105,7 +105,15 @@ export class Subscriptions<Subscriber> {
     if (count > 0) this.#lengths.set(length, count);
     else this.#lengths.delete(length);
     if (before > 0 && count > 0) return;
-    this.#sorted = [...this.#lengths.keys()].sort((left, right) => left - right);
+    // Its place by halves: whoever comes and goes all the time must not have all lengths sorted each time.
+    let at = 0;
+    for (let end = this.#sorted.length; at < end; ) {
+      const middle = (at + end) >> 1;
+      if ((this.#sorted[middle] ?? 0) < length) at = middle + 1;
+      else end = middle;
+    }
+    if (by === 1) this.#sorted.splice(at, 0, length);
+    else this.#sorted.splice(at, 1);
   }
 }
 

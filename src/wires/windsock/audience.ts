@@ -25,7 +25,7 @@ class Prefixes<Member> {
   readonly #byText = new Map<string, Party<Member>>();
   /** How many distinct prefixes have a length. */
   readonly #lengths = new Map<number, number>();
-  #sorted: number[] = [];
+  readonly #sorted: number[] = [];
 
   set(text: string, party: Party<Member>): void {
     this.#byText.set(text, party);
@@ -51,7 +51,15 @@ class Prefixes<Member> {
     if (count > 0) this.#lengths.set(length, count);
     else this.#lengths.delete(length);
     if (before > 0 && count > 0) return;
-    this.#sorted = [...this.#lengths.keys()].sort((left, right) => left - right);
+    // Its place by halves: whoever comes and goes all the time must not have all lengths sorted each time.
+    let at = 0;
+    for (let end = this.#sorted.length; at < end; ) {
+      const middle = (at + end) >> 1;
+      if ((this.#sorted[middle] ?? 0) < length) at = middle + 1;
+      else end = middle;
+    }
+    if (by === 1) this.#sorted.splice(at, 0, length);
+    else this.#sorted.splice(at, 1);
   }
 }
 
