@@ -494,6 +494,34 @@ describe.skipIf(chromiumMissing !== undefined)("houston", () => {
     await page.close();
   });
 
+  test("refresh: a page that is refreshed again and again holds no more than before", async () => {
+    const { page } = await open("/d/kinds/?compare=3600&refresh=0");
+    await until("all are drawn", async () => (await drawn(page)) === 4);
+    const session = await page.context().newCDPSession(page);
+    await session.send("Performance.enable");
+    const refresh = async (times: number) => {
+      for (let turn = 0; turn < times; turn++) {
+        const before = await page.locator("[data-drawn]").first().getAttribute("data-drawn");
+        await page.evaluate(`document.dispatchEvent(new CustomEvent("time-changed"))`);
+        await until(
+          "it was refreshed",
+          async () => (await page.locator("[data-drawn]").first().getAttribute("data-drawn")) !== before,
+        );
+      }
+      await session.send("HeapProfiler.collectGarbage");
+      const { metrics } = await session.send("Performance.getMetrics");
+      const marks = await page.evaluate<number>(`performance.getEntriesByType("mark").length`);
+      const of = (name: string) => metrics.find((each) => each.name === name)?.value ?? Number.NaN;
+      return { nodes: of("Nodes"), listeners: of("JSEventListeners"), marks };
+    };
+    const early = await refresh(5);
+    const late = await refresh(30);
+    expect(late.nodes).toBeLessThanOrEqual(early.nodes + 5);
+    expect(late.listeners).toBe(early.listeners);
+    expect(late.marks).toBeLessThanOrEqual(2);
+    await page.close();
+  });
+
   test("axes: whatever a graph says of them, the page does not hang", async () => {
     const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
     await page.goto(`${node.url}/houston/d/axes/`);

@@ -98,7 +98,7 @@ export function badge(name: string, level: StatusRow["level"], share: number | u
   const words = `${level}${share === undefined ? "" : ` ${sharePercent(share)}`}`;
   const [left, right] = [widthOf(label), widthOf(words)];
   const fill = { up: "#2b6b33", down: "#a81f2c", unknown: "#5a5e57" }[level];
-  const escaped = Bun.escapeHTML(label.replaceAll(/\p{Cc}/gu, " "));
+  const escaped = Bun.escapeHTML(label.toWellFormed().replaceAll(/[\p{Cc}\uFFFE\uFFFF]/gu, " "));
   const all = left + right;
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${all}" height="20" role="img" aria-label="${escaped}: ${words}"><title>${escaped}: ${words}</title><rect width="${all}" height="20" rx="3" fill="#3a3f3c"/><path d="M${left} 0h${right - 3}a3 3 0 0 1 3 3v14a3 3 0 0 1-3 3h-${right - 3}z" fill="${fill}"/><g fill="#fff" font-family="Verdana,DejaVu Sans,sans-serif" font-size="11"><text x="6" y="14" textLength="${left - 12}" lengthAdjust="spacingAndGlyphs">${escaped}</text><text x="${left + 6}" y="14" textLength="${right - 12}" lengthAdjust="spacingAndGlyphs">${words}</text></g></svg>\n`;
 }

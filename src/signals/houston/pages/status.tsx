@@ -25,6 +25,7 @@ export function statusPage(view: StatusView): Response {
   });
 }
 
+const namesMax = 10;
 const words = { up: "up", down: "down", unknown: "not known" };
 
 /** The document. */
@@ -49,9 +50,9 @@ export function Status({ now, rows, title, trouble }: StatusView): Html {
             {trouble !== undefined
               ? `${trouble}.`
               : down.length > 0
-                ? `Down: ${down.map(({ name }) => name).join(", ")}.`
+                ? `Down: ${namesOf(down)}.`
                 : unknown.length > 0
-                  ? `Not known: ${unknown.map(({ name }) => name).join(", ")}.`
+                  ? `Not known: ${namesOf(unknown)}.`
                   : "Everything is up."}
           </p>
           {rows.map((row) => (
@@ -64,6 +65,13 @@ export function Status({ now, rows, title, trouble }: StatusView): Html {
       </body>
     </html>
   );
+}
+
+/** The first few, and how many more there are. */
+function namesOf(rows: readonly StatusRow[]): string {
+  const names = rows.slice(0, namesMax).map(({ name }) => name);
+  const more = rows.length - names.length;
+  return `${names.join(", ")}${more > 0 ? ` and ${more} more` : ""}`;
 }
 
 function Service({ now, row }: { row: StatusRow; now: number }) {
