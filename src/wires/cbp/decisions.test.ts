@@ -239,6 +239,26 @@ describe("resolver", () => {
   });
 });
 
+test("resolver: an answer that does not come is not waited for, asked for once, and counts when it comes", async () => {
+  const clock = new ManualClock();
+  let asked = 0;
+  let answer: (found: string[]) => void = () => undefined;
+  const late = new Promise<string[]>((resolve) => (answer = resolve));
+  const resolver = new Resolver("db.example", () => (asked++, late), clock);
+  const started = resolver.start(30_000);
+  clock.advance(5000);
+  await started;
+  expect([resolver.failure, resolver.next()]).toEqual(["there is no answer within 5 s", undefined]);
+  clock.advance(60_000);
+  expect(asked).toBe(1);
+  answer(["10.0.0.7"]);
+  clock.advance(0);
+  expect([resolver.failure, resolver.next()]).toEqual(["", "10.0.0.7"]);
+  clock.advance(30_000);
+  expect(asked).toBe(2);
+  resolver.stop();
+});
+
 describe("a name with several addresses", () => {
   const resolverOf = async (addresses: readonly string[]) => {
     const clock = new ManualClock();

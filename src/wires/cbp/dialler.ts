@@ -92,7 +92,8 @@ export class Dialler {
       return;
     }
     dial.isAbandoned = true;
-    dial.upstream.abandoned++;
+    // Another of its addresses may have answered meanwhile; this one has not.
+    if (dial.upstream.silentSinceMs === 0) dial.upstream.silentSinceMs = dial.startedMs;
     this.#abandoned++;
     // Who takes a connection but never agrees on TLS would keep it for ever.
     dial.shaking?.terminate();
@@ -143,7 +144,7 @@ export class Dialler {
       return;
     }
     dial.hostname = hostname;
-    const isSilent = upstream.abandoned > 0 || this.#parts.clock.monotonicMs() - upstream.silentSinceMs >= silentMs;
+    const isSilent = this.#parts.clock.monotonicMs() - upstream.silentSinceMs >= silentMs;
     try {
       if (isSilent && !this.#origination) this.#connectStream(dial);
       else this.#connect(dial);
@@ -207,7 +208,6 @@ export class Dialler {
     upstream.resolver.worked(hostname);
     if (isAbandoned) {
       this.#abandoned--;
-      upstream.abandoned--;
       upstream.active--;
       socket.terminate();
       return;
@@ -219,12 +219,11 @@ export class Dialler {
   #failed(dial: Dial, failure: unknown): void {
     const { isAbandoned, upstream } = dial;
     const { resolver } = upstream;
-    const isOwn = isOwnFailure(failure);
-    if (!isOwn) resolver.failed(dial.hostname);
+    if (!isOwnFailure(failure)) resolver.failed(dial.hostname);
     if (!isAbandoned) upstream.silentSinceMs = 0;
     dial.triedBefore++;
-    if (isOwn || isAbandoned || dial.triedBefore >= Math.min(resolver.addresses.length, addressesMax))
-      this.#over(dial, failure);
+    // A machine without IPv6 lacks an address of its own for some of the upstream's, and has one for others.
+    if (isAbandoned || dial.triedBefore >= Math.min(resolver.addresses.length, addressesMax)) this.#over(dial, failure);
     else this.#try(dial);
   }
 
@@ -233,7 +232,6 @@ export class Dialler {
     upstream.active--;
     if (dial.isAbandoned) {
       this.#abandoned--;
-      upstream.abandoned--;
       return;
     }
     dial.connection.dial = undefined;

@@ -62,7 +62,7 @@ export function cbpRoutes(parts: HttpParts): (request: Request, caller: Caller) 
       guard.force(name, upstream === undefined || upstream === "" ? undefined : upstream, mode, who);
       parts.wanted(`${name}${upstream ? ` to ${upstream}` : ""}: ${who} set the breaker to ${mode}`);
     } else if (verb === "drain") {
-      void guarded.proxy.drain(Number.POSITIVE_INFINITY);
+      if (!guarded.proxy.isDraining) void guarded.proxy.drain(Number.POSITIVE_INFINITY);
       parts.wanted(`${name}: ${who} let it take no more connections`);
     } else {
       guarded.proxy.listen();

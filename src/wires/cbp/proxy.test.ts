@@ -20,14 +20,14 @@ interface Peer extends AsyncDisposable {
   readonly sockets: Socket[];
 }
 
-async function serve(serveOne: (socket: Socket) => void, port = 0): Promise<Peer> {
+async function serve(serveOne: (socket: Socket) => void, port = 0, host = "127.0.0.1"): Promise<Peer> {
   const sockets: Socket[] = [];
   const server: Server = createServer({ allowHalfOpen: true }, (socket) => {
     socket.on("error", () => undefined);
     sockets.push(socket);
     serveOne(socket);
   });
-  await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
+  await new Promise<void>((resolve) => server.listen(port, host, resolve));
   const address = server.address();
   return {
     port: typeof address === "object" && address ? address.port : 0,
@@ -430,6 +430,29 @@ describe("proxy: failing upstreams", () => {
     await good[Symbol.asyncDispose]();
     await talk(made.proxy.port, "x", { end: false });
     expect(upstream?.failuresBy).toEqual(new Map([["refused", 1]]));
+  });
+
+  test("a name that moves: connections stay where they are, new ones go where it is, and where it was when it is gone", async () => {
+    await using here = await serve(echo);
+    await using there = await serve(echo, here.port, "127.0.0.3");
+    let answer: readonly string[] | undefined = ["127.0.0.1"];
+    const lookup = () => (answer ? Promise.resolve(answer) : Promise.reject(new Error("no such name")));
+    const named = upstreamAt(here.port, { address: { host: "db.example", port: here.port } });
+    await using made = await proxied({ upstreams: [named], resolveMs: 20 }, { lookup });
+    const held = connect({ host: "127.0.0.1", port: made.proxy.port });
+    await until("it is served", () => here.sockets.length === 1);
+    answer = ["127.0.0.3"];
+    const [upstream] = made.proxy.upstreams;
+    await until("the move is seen", () => upstream?.resolver.addresses[0] === "127.0.0.3");
+    expect((await talk(made.proxy.port, "x")).text).toBe("x");
+    answer = undefined;
+    await until("it is gone", () => upstream?.resolver.failure === "no such name");
+    expect((await talk(made.proxy.port, "y")).text).toBe("y");
+    expect([here.sockets.length, there.sockets.length]).toEqual([1, 2]);
+    const answered = new Promise((resolve) => held.once("data", (bytes) => resolve(bytes.toString())));
+    held.write("still here");
+    expect(await answered).toBe("still here");
+    held.destroy();
   });
 
   test("a dial that hangs is given up, is a failure, and the next upstream is tried", async () => {

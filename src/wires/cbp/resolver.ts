@@ -7,12 +7,14 @@
  */
 import { isIP } from "node:net";
 
-import type { Clock } from "../../kit/clock.ts";
+import { type Clock, sleep } from "../../kit/clock.ts";
 import { reasonOf } from "../../kit/fault.ts";
 
 /** Looks a name up: its addresses in the order of preference. Throws when there is none. */
 export type Lookup = (host: string) => Promise<readonly string[]>;
 
+/** So long an answer is waited for, ms; one that comes later counts, too. */
+const answerMs = 5000;
 /** For so long an address that failed is passed over while there are others, ms. */
 const ailingMs = 10_000;
 
@@ -20,16 +22,17 @@ const ailingMs = 10_000;
 export class Resolver {
   readonly #host: string;
   readonly #lookup: Lookup;
-  readonly #clock: Pick<Clock, "schedule" | "monotonicMs">;
+  readonly #clock: Clock;
   /** Addresses that failed, and until when they are passed over. */
   readonly #ailing = new Map<string, number>();
   #addresses: readonly string[];
   #turn = 0;
   #failure = "";
+  #looking: Promise<void> | undefined;
   #isStopped = false;
   #cancel: () => void = () => undefined;
 
-  constructor(host: string, lookup: Lookup, clock: Pick<Clock, "schedule" | "monotonicMs">) {
+  constructor(host: string, lookup: Lookup, clock: Clock) {
     this.#host = host;
     this.#lookup = lookup;
     this.#clock = clock;
@@ -72,19 +75,15 @@ export class Resolver {
     if (this.#ailing.size > 0) this.#ailing.delete(address);
   }
 
-  /** Looks up now, and then every `everyMs` until stopped. Never throws; see {@link failure}. */
+  /** Looks up now, and then every `everyMs` until stopped. Never throws, and waits for no answer long; see {@link failure}. */
   async start(everyMs: number): Promise<void> {
     if (isIP(this.#host) !== 0) return;
-    try {
-      const found = await this.#lookup(this.#host);
-      if (found.length > 0) {
-        this.#addresses = found;
-        for (const address of this.#ailing.keys()) if (!found.includes(address)) this.#ailing.delete(address);
-        this.#failure = "";
-      } else this.#failure = "the name has no address";
-    } catch (thrown) {
-      this.#failure = reasonOf(thrown);
-    }
+    const isAnswered = new AbortController();
+    // The one before may still wait for its answer: systems give up late.
+    this.#looking ??= this.#look().finally(() => (this.#looking = undefined));
+    await Promise.race([this.#looking, sleep(this.#clock, answerMs, isAnswered.signal)]);
+    isAnswered.abort();
+    if (this.#looking !== undefined) this.#failure = `there is no answer within ${answerMs / 1000} s`;
     if (this.#isStopped) return;
     // One that is not there at all is looked for more often.
     const waitMs = this.#addresses.length === 0 ? Math.min(everyMs, 5000) : everyMs;
@@ -95,6 +94,21 @@ export class Resolver {
   stop(): void {
     this.#isStopped = true;
     this.#cancel();
+  }
+
+  async #look(): Promise<void> {
+    try {
+      const found = await this.#lookup(this.#host);
+      if (found.length === 0) {
+        this.#failure = "the name has no address";
+        return;
+      }
+      this.#addresses = found;
+      for (const address of this.#ailing.keys()) if (!found.includes(address)) this.#ailing.delete(address);
+      this.#failure = "";
+    } catch (thrown) {
+      this.#failure = reasonOf(thrown);
+    }
   }
 
   #inTurn(): string {

@@ -34,8 +34,6 @@ export class Upstream {
   active = 0;
   /** Tries so far. */
   dials = 0;
-  /** Of them those that nobody waits for any more and that still hold a descriptor. */
-  abandoned = 0;
   /** When it was dialed for the first time since it last answered a dial, in whatever way, monotonic ms; 0 for not since. */
   silentSinceMs = 0;
   failures = 0;
