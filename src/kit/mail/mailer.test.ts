@@ -152,6 +152,15 @@ describe("createMailer", () => {
     ]);
   });
 
+  test("send: a server that turns everybody away at its door is tried again", async () => {
+    for (const at of [/^\(connected\)/, /^(?:EHLO|HELO)/]) {
+      const relay = await serverOf((line) => (at.test(line) ? "554 5.3.2 closed" : usual(line)));
+      const { code, kind, message: words } = await faultOf(relay);
+      expect([at, code, kind]).toEqual([at, "mail/deferred", "unavailable"]);
+      expect(words).toContain("takes no mail now: 554 5.3.2 closed");
+    }
+  });
+
   test("send: a server that dies at any line, before the last word, has not taken it", async () => {
     for (const at of ["(connected)", "EHLO", "MAIL", "RCPT", "DATA", "It is high", "."]) {
       const relay = await serverOf((line) => (line.startsWith(at) ? undefined : usual(line)));

@@ -209,6 +209,9 @@ function faultOf(thrown: unknown, mask: (text: string) => string, server: string
   if (code === "ETLS" || (status === 0 && /certificate|tls|ssl|handshake/i.test(`${code} ${words}`))) {
     return new Fault("unavailable", "mail/tls", `No private connection to the mail server ${server}: ${words}`);
   }
+  // Who is turned away at the door, before a word about the mail, may be let in later.
+  if (status >= 500 && code === "EPROTOCOL")
+    return new Fault("unavailable", "mail/deferred", `The mail server ${server} takes no mail now: ${words}`);
   if (status >= 500) return new Fault("invalid", "mail/refused", `The mail server ${server} refused: ${words}`);
   if (status >= 400) return new Fault("unavailable", "mail/deferred", `The mail server ${server} said: ${words}`);
   if (code === "ETIMEDOUT") return new Fault("timeout", "mail/late", `The mail server ${server} was silent: ${words}`);
