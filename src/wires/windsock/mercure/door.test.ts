@@ -151,7 +151,10 @@ test("resume: from the last id, by header or parameter; what is not known any mo
 });
 
 test("refusals: each says what is wrong and what to do", async () => {
-  await using stage = await openMercureStage({ isAnonymous: false, origins: ["https://app.example"] });
+  await using stage = await openMercureStage({
+    isAnonymous: false,
+    origins: ["https://app.example", "https://*.shop.example"],
+  });
   const ask = async (input: string, init: RequestInit = {}) => {
     const answer = await fetch(input, init);
     const text = await answer.text();
@@ -180,6 +183,8 @@ test("refusals: each says what is wrong and what to do", async () => {
   expect((await ask(`${stage.url}?matchRegexp=a`, reading)).text).toContain("unknown");
   expect((await ask(`${stage.url}?matchURLPattern=/(a)`, reading)).status).toBe(400);
   expect((await ask(`${stage.url}?${"topic=a&".repeat(21)}`, reading)).text).toContain("at most 20");
+  const costly = `matchURLPattern=${encodeURIComponent(`/${"*a".repeat(100)}`)}&`;
+  expect((await ask(`${stage.url}?${costly.repeat(2)}`, reading)).text).toContain("at most 128 of the signs");
   const posting = async (fields: [string, string][], token?: string) => {
     const answer = await post(stage.url, fields, token);
     return `${answer.status} ${await answer.text()}`;
@@ -226,6 +231,10 @@ test("refusals: each says what is wrong and what to do", async () => {
     });
   expect((await byCookie("https://evil.example")).status).toBe(403);
   expect((await byCookie("https://app.example")).status).toBe(200);
+  const below = await byCookie("https://one.shop.example");
+  expect(below.status).toBe(200);
+  expect(below.headers.get("access-control-allow-origin")).toBe("https://one.shop.example");
+  expect((await byCookie("https://shop.example.evil.example")).status).toBe(403);
   expect((await ask(stage.url, { method: "PUT" })).status).toBe(405);
   expect((await ask(`${stage.url}/subscriptions`)).status).toBe(404);
 });

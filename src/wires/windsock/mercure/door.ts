@@ -9,6 +9,7 @@ import { wholeText } from "../../../kit/http/body.ts";
 import { sentStreamOf } from "../../../kit/http/stream.ts";
 import type { Logger } from "../../../kit/log.ts";
 import type { Caller, Scope } from "../../../kit/service.ts";
+import { fitsOrigin } from "../doors/admission.ts";
 import type { VerifyingKey } from "../doors/jwt.ts";
 import { verifyingKeyOf } from "../doors/public-key.ts";
 import type { Hub } from "../hub.ts";
@@ -68,6 +69,7 @@ export interface MercureDoor {
 }
 
 const mostTopics = 10;
+const mostWild = 128;
 const replayLimit = 10_000;
 /** Is no position of anything: the hub then gives the newest that there are. */
 const nowhere = "0-0";
@@ -289,7 +291,14 @@ function matchersOf(query: URLSearchParams, base: string, most: number): Matcher
   }
   if (found.length === 0) throw badTopic("wanted a parameter topic or match");
   if (found.length > most) throw badTopic(`wanted at most ${most} topics`);
+  // Each costs time at every character of every topic that is published.
+  const wild = found.reduce((sum, { exact, text }) => sum + (exact === undefined ? wildIn(text) : 0), 0);
+  if (wild > mostWild) throw badTopic(`wanted at most ${mostWild} of the signs *, : and { in all topics together`);
   return found;
+}
+
+function wildIn(text: string): number {
+  return text.match(/[*:{]/g)?.length ?? 0;
 }
 
 function interestsOf(matchers: readonly Matcher[]): Interest[] {
@@ -349,19 +358,23 @@ function requireRight({ publish }: Authority, { topics }: Update): void {
 /** A cookie goes along with whatever page sends a form, so the page has to be one that may. */
 function requireOwnPage(request: Request, origins: readonly string[]): void {
   const origin = request.headers.get("origin");
-  if (origin !== null && (origin === new URL(request.url).origin || origins.includes(origin))) return;
+  if (origin !== null && (origin === new URL(request.url).origin || isNamed(origin, origins))) return;
   const reason = `the token is in a cookie, and the page's origin ${origin ?? "(none)"} may not publish with it`;
   throw new Fault("forbidden", "windsock/mercure-origin", `Cannot publish: ${reason}`);
+}
+
+function isNamed(origin: string, origins: readonly string[]): boolean {
+  return origins.some((allowed) => fitsOrigin(origin, allowed));
 }
 
 function sharedHeaders(request: Request, origins: readonly string[]): Record<string, string> {
   const origin = request.headers.get("origin");
   if (origin === null) return {};
-  const isNamed = origins.includes(origin);
-  if (!isNamed && origins.length > 0) return {};
+  const mayShowCookies = isNamed(origin, origins);
+  if (!mayShowCookies && origins.length > 0) return {};
   return {
-    "Access-Control-Allow-Origin": isNamed ? origin : "*",
-    ...(isNamed ? { "Access-Control-Allow-Credentials": "true", Vary: "Origin" } : {}),
+    "Access-Control-Allow-Origin": mayShowCookies ? origin : "*",
+    ...(mayShowCookies ? { "Access-Control-Allow-Credentials": "true", Vary: "Origin" } : {}),
     "Access-Control-Allow-Headers": "Authorization, Cache-Control, Content-Type, Last-Event-ID",
     "Access-Control-Allow-Methods": "GET, POST",
     "Access-Control-Expose-Headers": "Last-Event-ID",

@@ -7,7 +7,7 @@ import type { Clock } from "../../../kit/clock.ts";
 import type { Listener } from "../hub.ts";
 import type { Publication } from "../publication.ts";
 import type { Matcher } from "./matcher.ts";
-import { eventText, updateOf } from "./update.ts";
+import { eventText, type Update, updateOf } from "./update.ts";
 
 /** What a reader is held to. */
 export interface ReaderSettings {
@@ -18,6 +18,10 @@ export interface ReaderSettings {
 }
 
 const idsRemembered = 64;
+/** What goes out at a time, about. */
+const portionCharacters = 65_536;
+/** Who takes nothing of what waits for so long gets no more of it. */
+const stalledMs = 60_000;
 
 /** See the file's head. */
 export class Reader implements Listener {
@@ -26,7 +30,12 @@ export class Reader implements Listener {
   readonly #settings: ReaderSettings;
   readonly #clock: Clock;
   readonly #seen: string[] = [];
-  #waiting: string[] = [];
+  /** The topics of the last update of several that was not for this reader. */
+  #foreign = "";
+  /** Texts are made when they go out: what is kept of the past is one for all. */
+  #waiting: (Update | string)[] = [];
+  /** How many of them, at first, are of the past; the rest is counted in bytes. */
+  #past = 0;
   #waitingBytes = 0;
   #wake: () => void = () => undefined;
   #isOver = false;
@@ -43,13 +52,17 @@ export class Reader implements Listener {
     const update = updateOf(publication);
     if (!update || this.#isOver) return;
     const { id, isPrivate, topics } = update;
-    if (!topics.some((topic) => this.#matchers.some((matcher) => matcher.matches(topic)))) return;
-    if (isPrivate && !topics.some((topic) => this.#granted.some((matcher) => matcher.matches(topic)))) return;
-    // One update has a publication for each of its topics.
+    // One update has a publication for each of its topics, and is judged by all of them.
+    const judged = topics.length > 1 ? `${isPrivate} ${topics.join("\n")}` : "";
+    if (judged !== "" && judged === this.#foreign) return;
+    if (!this.#concerns(update)) {
+      this.#foreign = judged;
+      return;
+    }
     if (this.#seen.includes(id)) return;
     if (topics.length > 1) this.#seen.push(id);
     if (this.#seen.length > idsRemembered) this.#seen.shift();
-    this.#put(eventText(update));
+    this.#put(update);
   }
 
   gap(): void {
@@ -72,10 +85,10 @@ export class Reader implements Listener {
     yield Buffer.from(":\n\n");
     while (true) {
       if (this.#waiting.length > 0) {
-        const text = this.#waiting.join("");
-        this.#waiting = [];
-        this.#waitingBytes = 0;
+        const text = this.#portion();
+        const cancel = this.#clock.schedule(stalledMs, () => this.#tooSlow());
         yield Buffer.from(text);
+        cancel();
         continue;
       }
       if (this.#isOver) return;
@@ -90,14 +103,43 @@ export class Reader implements Listener {
     }
   }
 
-  #put(text: string): void {
-    this.#waiting.push(text);
-    this.#waitingBytes += text.length;
-    // What is asked for of the past has to fit, whatever it is.
-    if (this.#isLive && this.#waitingBytes > this.#settings.waitingBytes) {
-      this.#waiting = [];
-      this.end("event: windsock-gap\ndata: You read too slowly; come back\n\n");
+  #concerns({ isPrivate, topics }: Update): boolean {
+    if (!topics.some((topic) => this.#matchers.some((matcher) => matcher.matches(topic)))) return false;
+    return !isPrivate || topics.some((topic) => this.#granted.some((matcher) => matcher.matches(topic)));
+  }
+
+  /** As much of what waits as goes out at a time. */
+  #portion(): string {
+    let text = "";
+    let count = 0;
+    for (const one of this.#waiting) {
+      if (text.length >= portionCharacters) break;
+      text += typeof one === "string" ? one : eventText(one);
+      if (this.#past > 0) this.#past--;
+      else if (typeof one !== "string") this.#waitingBytes -= sizeOf(one);
+      count++;
     }
+    this.#waiting = this.#waiting.slice(count);
+    return text;
+  }
+
+  #put(update: Update): void {
+    this.#waiting.push(update);
+    // What is asked for of the past has to fit, whatever it is.
+    if (this.#isLive) {
+      this.#waitingBytes += sizeOf(update);
+      if (this.#waitingBytes > this.#settings.waitingBytes) this.#tooSlow();
+    } else this.#past++;
     this.#wake();
   }
+
+  #tooSlow(): void {
+    this.#waiting = [];
+    this.#past = 0;
+    this.end("event: windsock-gap\ndata: You read too slowly; come back\n\n");
+  }
+}
+
+function sizeOf({ data, id }: Update): number {
+  return data.length + id.length;
 }
