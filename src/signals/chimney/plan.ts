@@ -8,7 +8,7 @@ import { isIP } from "node:net";
 import { z } from "zod";
 
 import { parseAddress } from "../../kit/config/address.ts";
-import { parseDuration, parseSize } from "../../kit/config/units.ts";
+import { durationBetween, sizeBetween, textReadBy } from "../../kit/config/entry-fields.ts";
 import { parseJsonPath } from "./json-path.ts";
 
 /** The kinds of checks there are. */
@@ -19,30 +19,13 @@ export type CheckKind = (typeof checkKinds)[number];
 export const recordKinds = ["A", "AAAA", "CNAME", "MX", "NS", "TXT"] as const;
 
 const longest = "3650d";
-const duration = (least: string, most = longest) =>
-  z.string().transform((text, context) => attempt(() => bounded(text, parseDuration, least, most), context));
-const size = (most: string) =>
-  z
-    .union([z.string(), z.number()])
-    .transform((raw, context) => attempt(() => bounded(String(raw), parseSize, "1", most), context));
 const line = z.string().min(1).max(2000);
 const statuses = /^\d{3}(?:-\d{3})?(?:, ?\d{3}(?:-\d{3})?)*$/;
 const statusesWanted = 'wanted statuses such as "200-299, 304"';
 
-function bounded(text: string, parse: (text: string) => number, least: string, most: string): number {
-  const value = parse(text);
-  if (value >= parse(least) && value <= parse(most)) return value;
-  throw new RangeError(`${JSON.stringify(text)} is out of bounds: wanted ${least} to ${most}`);
-}
-
-function attempt<T>(read: () => T, context: z.RefinementCtx): T {
-  try {
-    return read();
-  } catch (thrown) {
-    if (!(thrown instanceof SyntaxError || thrown instanceof RangeError)) throw thrown;
-    context.addIssue(thrown.message);
-    return z.NEVER;
-  }
+function pathIn(text: string): string {
+  parseJsonPath(text);
+  return text;
 }
 
 /** A check as it stands in a file. */
@@ -57,9 +40,9 @@ export const checkShape = z.strictObject({
   target: line.optional(),
   /** The beginning of its Graphite names, verbatim. */
   prefix: z.string().max(500).optional(),
-  interval: duration("1s", "365d").optional(),
-  jitter: duration("0s", "365d").optional(),
-  timeout: duration("1ms", "10m").optional(),
+  interval: durationBetween("1s", "365d").optional(),
+  jitter: durationBetween("0s", "365d").optional(),
+  timeout: durationBetween("1ms", "10m").optional(),
   /** So many failures in a row make it down. */
   failures: z.int().min(1).max(1000).optional(),
   /** So many successes in a row make it up again. */
@@ -81,23 +64,23 @@ export const checkShape = z.strictObject({
   contains: line.optional(),
   lacks: line.optional(),
   /** A path into a JSON answer, such as `$.database.state`. */
-  json: line.superRefine((text, context) => void attempt(() => parseJsonPath(text), context)).optional(),
+  json: line.pipe(textReadBy(pathIn)).optional(),
   /** What stands at `json`; without it anything but false, null, 0 and "" will do. */
   equals: z.union([z.string(), z.number(), z.boolean()]).optional(),
   verify_tls: z.boolean().optional(),
   max_redirects: z.int().min(0).max(20).default(5),
-  max_body: size("64MiB").optional(),
+  max_body: sizeBetween("1", "64MiB").optional(),
   guard: z.boolean().optional(),
   /** A certificate that ends sooner is a failure. */
-  expires_within: duration("0s", "365000d").optional(),
+  expires_within: durationBetween("0s", "365000d").optional(),
   record: z.enum(recordKinds).default("A"),
   /** For dns: one of the answers has to be this. */
   answer: line.optional(),
   /** For dns: whom to ask instead of the machine's own servers. */
   server: line.optional(),
   /** For heartbeat: a beat is expected this often, and missed only after the grace time. */
-  every: duration("1s").optional(),
-  grace: duration("0s").optional(),
+  every: durationBetween("1s", longest).optional(),
+  grace: durationBetween("0s", longest).optional(),
   /** For heartbeat: what stands in its URL; made up and kept when absent. */
   id: z
     .string()
