@@ -389,6 +389,21 @@ describe("as a check", () => {
     }
   });
 
+  test("check: a flag that makes no sense is named, before anything is asked", async () => {
+    const said = async (words: readonly string[]) => {
+      const { exitCode, stderr, stdout } = await run(["check", "http://127.0.0.1:1/", ...words]);
+      expect([exitCode, stdout]).toEqual([2, ""]);
+      return stderr;
+    };
+    expect(await said(["--timeout", "10x"])).toStartWith('--timeout: Cannot parse duration "10x"');
+    expect(await said(["--max-size", "0"])).toBe("Cannot use --max-size 0: wanted 1 to 1GiB\n");
+    expect(await said(["--sizes", "image:x"])).toStartWith('--sizes: Cannot parse size "x"');
+    expect(await said(["--graphite", "nowhere"])).toStartWith('--graphite: Cannot parse address "nowhere"');
+    expect(await said(["--prefix", "a/b"])).toStartWith('Cannot use --prefix "a/b"');
+    expect(await said(["--deploy", "1.2", "--events", "ftp://x"])).toStartWith('Cannot use --events "ftp://x"');
+    expect(await said(["--json", "--junit"])).toStartWith("Cannot use --json and --junit together");
+  });
+
   test("check: addresses that are not public are refused with --guard", async () => {
     expect(troubles((await check([`${at}/good/`, "--guard"])).report)["/good/"]).toContain(
       "is not an address of the public Internet",

@@ -54,6 +54,8 @@ export interface CheckFlags {
   token?: string;
 }
 
+const maxBytesMost = 2 ** 30;
+
 /** Checks; the exit code. */
 export async function checkVerb(screen: Screen, urls: readonly string[], flags: CheckFlags): Promise<number> {
   const clock = systemClock;
@@ -62,8 +64,11 @@ export async function checkVerb(screen: Screen, urls: readonly string[], flags: 
   let graphite: ReturnType<typeof parseAddress> | undefined;
   try {
     settings = settingsOf(flags);
-    starts = { pages: urls.map(pageOf), sitemaps: commaList(flags.sitemap ?? "").map(pageOf) };
-    graphite = flags.graphite === undefined ? undefined : parseAddress(flags.graphite);
+    const sitemaps = named("--sitemap", () => commaList(flags.sitemap ?? "").map(pageOf));
+    starts = { pages: urls.map(pageOf), sitemaps };
+    const { graphite: graphiteAt } = flags;
+    graphite = graphiteAt === undefined ? undefined : named("--graphite", () => parseAddress(graphiteAt));
+    requireReporting(flags);
     if (starts.pages.length + starts.sitemaps.length === 0)
       throw new SyntaxError("Cannot check nothing: wanted a URL, or --sitemap");
   } catch (thrown) {
@@ -109,10 +114,15 @@ export async function checkVerb(screen: Screen, urls: readonly string[], flags: 
 function settingsOf(flags: CheckFlags): CheckSettings {
   const count = (text: string, flag: string, min: number, max: number) => wholeNumber(text, flag, min, max);
   const span = (text: string, flag: string, minMs: number) => {
-    const spanMs = parseDuration(text);
+    const spanMs = named(flag, () => parseDuration(text));
     if (spanMs < minMs) throw new RangeError(`Cannot use ${flag} ${text}: wanted at least ${minMs} ms`);
     return spanMs;
   };
+  const maxBytes = named("--max-size", () => parseSize(flags.maxSize));
+  if (maxBytes < 1 || maxBytes > maxBytesMost)
+    throw new RangeError(`Cannot use --max-size ${flags.maxSize}: wanted 1 to 1GiB`);
+  if (flags.userAgent !== undefined && !/^[\x20-\x7e]+$/.test(flags.userAgent))
+    throw new SyntaxError(`Cannot use --user-agent "${flags.userAgent}": wanted a line of plain ASCII`);
   return {
     ...usualSettings,
     totalMs: span(flags.timeout, "--timeout", 1),
@@ -125,16 +135,36 @@ function settingsOf(flags: CheckFlags): CheckSettings {
     depth: count(flags.depth, "--depth", 0, 100),
     maxPages: count(flags.pages, "--pages", 1, 100_000),
     maxResources: count(flags.resources, "--resources", 1, 1_000_000),
-    maxBytes: parseSize(flags.maxSize),
-    sizeRules: parseSizeRules(flags.sizes),
-    statusRules: parseStatusRules(flags.status),
+    maxBytes,
+    sizeRules: named("--sizes", () => parseSizeRules(flags.sizes)),
+    statusRules: named("--status", () => parseStatusRules(flags.status)),
     skip: commaList(flags.skip),
-    ...(flags.userAgent === undefined ? {} : { userAgent: flags.userAgent.replaceAll(/[^\x20-\x7e]/g, "") }),
+    ...(flags.userAgent === undefined ? {} : { userAgent: flags.userAgent }),
     metaImages: flags.metaImages === true,
     fragments: flags.fragments === true,
     verifyTls: flags.verify,
     guard: flags.guard === true,
   };
+}
+
+/** What goes out after the run is looked at before it. Throws SyntaxError. */
+function requireReporting({ deploy, events, json, junit, prefix }: CheckFlags): void {
+  if (json === true && junit === true)
+    throw new SyntaxError("Cannot use --json and --junit together: wanted one of them");
+  if (!/^[\w.-]+$/.test(prefix))
+    throw new SyntaxError(`Cannot use --prefix "${prefix}": wanted a name of letters, digits, dots and dashes`);
+  if (deploy !== undefined && !/^https?:$/.test(URL.parse(events)?.protocol ?? ""))
+    throw new SyntaxError(`Cannot use --events "${events}": wanted an http or https URL`);
+}
+
+/** What was read, or an error that names the flag as well. */
+function named<T>(flag: string, read: () => T): T {
+  try {
+    return read();
+  } catch (thrown) {
+    if (!(thrown instanceof SyntaxError || thrown instanceof RangeError)) throw thrown;
+    throw new SyntaxError(`${flag}: ${thrown.message}`);
+  }
 }
 
 /** A page's address without what only browsers keep. Throws SyntaxError. */

@@ -59,6 +59,11 @@ type Parent = DefaultTreeAdapterMap["parentNode"];
 const depthMax = 1000;
 const elementsMax = 300_000;
 const referencesMax = 20_000;
+/** Every relative address grows by where it begins. */
+const baseMaxLength = 2048;
+/** Of all policies in the page together, and of all import maps: each address is held against them. */
+const policiesMaxLength = 32 * 1024;
+const importMapsMaxLength = 256 * 1024;
 const scriptTypes =
   /^(?:|(?:text|application)\/(?:x-)?(?:java|ecma)script|text\/(?:javascript1\.[0-5]|jscript|livescript))$/;
 const metaNames = new Set([
@@ -135,12 +140,16 @@ export function pageParts(html: string, url: string, wants: PageWants): PagePart
   }
   const all = elementsOf(tree);
   const base = all.find(({ tagName, attrs }) => tagName === "base" && attrs.some(({ name }) => name === "href"));
-  const wanted = base && URL.parse(attribute(base, "href") ?? "", url)?.href;
+  const written = base && attribute(base, "href");
+  const isLong = written !== undefined && written.length > baseMaxLength;
+  if (isLong) parts.trouble = `its <base> is longer than ${baseMaxLength} characters`;
+  const wanted = written === undefined || isLong ? undefined : URL.parse(written, url)?.href;
   if (wanted !== undefined && /^https?:/.test(wanted) && (wants.mayBase?.(wanted) ?? true)) parts.baseUrl = wanted;
   const names = new Set<string>();
   parts.names = names;
+  const lengths = { policies: 0, importMaps: 0 };
   for (const element of all) {
-    readElement(element, parts, wants);
+    readElement(element, parts, wants, lengths);
     for (const { name, value } of element.attrs) {
       if (name === "id" || (name === "name" && element.tagName === "a")) names.add(value);
     }
@@ -176,7 +185,13 @@ function textOf(element: Element): string {
   return element.childNodes.map((child) => ("value" in child ? child.value : "")).join("");
 }
 
-function readElement(element: Element, parts: PageParts, wants: PageWants): void {
+/** How long the rules of a page are that were read so far. */
+interface Lengths {
+  policies: number;
+  importMaps: number;
+}
+
+function readElement(element: Element, parts: PageParts, wants: PageWants, lengths: Lengths): void {
   const { tagName } = element;
   const of = (name: string) => attribute(element, name);
   const extra = (): Partial<Reference> => {
@@ -263,10 +278,10 @@ function readElement(element: Element, parts: PageParts, wants: PageWants): void
       }
       break;
     case "script":
-      readScript(element, parts, add);
+      readScript(element, parts, add, lengths);
       break;
     case "meta":
-      readMeta((name) => of(name), parts, wants, add);
+      readMeta((name) => of(name), parts, wants, add, lengths);
       break;
     case "a":
     case "area": {
@@ -318,11 +333,17 @@ export function readLink(
   if (words.includes("prefetch") || words.includes("prerender")) add(href, "fetch", how);
 }
 
-function readScript(element: Element, parts: PageParts, add: Adding): void {
+function readScript(element: Element, parts: PageParts, add: Adding, lengths: Lengths): void {
   const type = (attribute(element, "type") ?? "").trim().toLowerCase();
   const source = attribute(element, "src") ?? attribute(element, "href") ?? attribute(element, "xlink:href");
   if (type === "importmap") {
-    const map = parseImportMap(textOf(element), parts.baseUrl);
+    const text = textOf(element);
+    lengths.importMaps += text.length;
+    if (lengths.importMaps > importMapsMaxLength) {
+      parts.trouble ??= `its import maps are longer than ${importMapsMaxLength} characters`;
+      return;
+    }
+    const map = parseImportMap(text, parts.baseUrl);
     if (map) parts.importMap = mergeImportMaps(parts.importMap, map);
     return;
   }
@@ -333,10 +354,20 @@ function readScript(element: Element, parts: PageParts, add: Adding): void {
   else parts.inline.push({ kind, text: textOf(element), nonce: attribute(element, "nonce") });
 }
 
-function readMeta(of: (name: string) => string | undefined, parts: PageParts, wants: PageWants, add: Adding): void {
+function readMeta(
+  of: (name: string) => string | undefined,
+  parts: PageParts,
+  wants: PageWants,
+  add: Adding,
+  lengths: Lengths,
+): void {
   const content = of("content") ?? "";
   const rule = (of("http-equiv") ?? "").trim().toLowerCase();
-  if (rule === "content-security-policy" && content !== "") parts.policies.push(content);
+  if (rule === "content-security-policy" && content !== "") {
+    lengths.policies += content.length;
+    if (lengths.policies <= policiesMaxLength) parts.policies.push(content);
+    else parts.trouble ??= `its policies are longer than ${policiesMaxLength} characters`;
+  }
   if (rule === "refresh") {
     const written = /^\s*[\d.]+\s*[;,\s]\s*(?:url\s*=\s*)?(?:"([^"]*)|'([^']*)|([^"'].*))/is.exec(
       content.slice(0, 8192),

@@ -6,10 +6,14 @@
 /** What the maps of a page say, with absolute addresses. */
 export interface ImportMap {
   imports: ReadonlyMap<string, string | undefined>;
+  /** Longest first, as they count. */
   scopes: ReadonlyMap<string, ReadonlyMap<string, string | undefined>>;
   /** Hashes by address. */
   integrity: ReadonlyMap<string, string>;
 }
+
+/** Whatever is imported by a prefix grows by where the prefix leads. */
+const targetMaxLength = 2048;
 
 /** A map that says nothing. */
 export const emptyImportMap: ImportMap = { imports: new Map(), scopes: new Map(), integrity: new Map() };
@@ -34,7 +38,8 @@ export function parseImportMap(text: string, base: string): ImportMap | undefine
     const at = addressOf(url, base);
     if (at !== undefined && typeof hashes === "string") integrity.set(at, hashes);
   }
-  return { imports: table(isTable(raw["imports"]) ? raw["imports"] : {}, base), scopes, integrity };
+  const imports = table(isTable(raw["imports"]) ? raw["imports"] : {}, base);
+  return { imports, scopes: longestFirst(scopes), integrity };
 }
 
 /** Both maps in one; what the first says counts. */
@@ -45,7 +50,7 @@ export function mergeImportMaps(first: ImportMap, second: ImportMap): ImportMap 
   }
   return {
     imports: new Map([...second.imports, ...first.imports]),
-    scopes,
+    scopes: longestFirst(scopes),
     integrity: new Map([...second.integrity, ...first.integrity]),
   };
 }
@@ -54,9 +59,9 @@ export function mergeImportMaps(first: ImportMap, second: ImportMap): ImportMap 
 export function resolveSpecifier(specifier: string, from: string, map: ImportMap): string | undefined {
   const asUrl = addressOf(specifier, from);
   const name = asUrl ?? specifier;
-  const scopes = [...map.scopes]
-    .filter(([prefix]) => prefix === from || (prefix.endsWith("/") && from.startsWith(prefix)))
-    .toSorted(([one], [other]) => other.length - one.length);
+  const scopes = [...map.scopes].filter(
+    ([prefix]) => prefix === from || (prefix.endsWith("/") && from.startsWith(prefix)),
+  );
   for (const entries of [...scopes.map(([, entries]) => entries), map.imports]) {
     const found = lookUp(name, asUrl !== undefined, entries);
     if (found !== undefined) return found.url;
@@ -90,11 +95,15 @@ function table(raw: Record<string, unknown>, base: string): Map<string, string |
   const entries = new Map<string, string | undefined>();
   for (const [name, target] of Object.entries(raw)) {
     if (name === "") continue;
-    const to = typeof target === "string" ? addressOf(target, base) : undefined;
+    const to = typeof target === "string" && target.length <= targetMaxLength ? addressOf(target, base) : undefined;
     // A prefix has to lead to a prefix.
     entries.set(addressOf(name, base) ?? name, name.endsWith("/") && to?.endsWith("/") === false ? undefined : to);
   }
   return entries;
+}
+
+function longestFirst<Value>(entries: ReadonlyMap<string, Value>): Map<string, Value> {
+  return new Map([...entries].toSorted(([one], [other]) => other.length - one.length));
 }
 
 function isTable(value: unknown): value is Record<string, unknown> {

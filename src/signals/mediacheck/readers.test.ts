@@ -190,6 +190,46 @@ describe("pages", () => {
 });
 
 describe("modules", () => {
+  test("pageParts: rules of a page that make each of its addresses long or dear are not taken, with words", () => {
+    const pictures = Array.from({ length: 19_000 }, (_, number) => `<img src=${number}.png>`).join("");
+    const startedMs = performance.now();
+    const long = pageParts(`<base href="https://site.example/${"a".repeat(2_000_000)}/">${pictures}`, base, wants);
+    expect(performance.now() - startedMs).toBeLessThan(10_000);
+    expect([long.trouble, long.baseUrl]).toEqual(["its <base> is longer than 2048 characters", base]);
+    expect(paths(long.references.slice(0, 1))).toEqual(["image /dir/0.png"]);
+    const sources = Array.from({ length: 10_000 }, (_, number) => `https://h${number}.example`).join(" ");
+    const policy = `<meta http-equiv=content-security-policy content="img-src ${sources}">`;
+    expect(pageParts(policy, base, wants)).toMatchObject({
+      trouble: "its policies are longer than 32768 characters",
+      policies: [],
+    });
+    const imports = Object.fromEntries(Array.from({ length: 20_000 }, (_, number) => [`name-${number}/`, "/lib/"]));
+    const map = `<script type=importmap>${JSON.stringify({ imports })}</script>`;
+    expect(pageParts(map, base, wants)).toMatchObject({
+      trouble: "its import maps are longer than 262144 characters",
+      importMap: emptyImportMap,
+    });
+  });
+
+  test("resolveSpecifier: of scopes the longest counts, and what leads to a very long address leads nowhere", () => {
+    const map = parseImportMap(
+      JSON.stringify({
+        imports: { a: "/top.js", "long/": `/${"x".repeat(3000)}/` },
+        scopes: { "/": { a: "/root.js" }, "/dir/in/": { a: "/deep.js" }, "/dir/": { a: "/dir.js" } },
+      }),
+      base,
+    );
+    const at = (name: string, from: string) =>
+      map && resolveSpecifier(name, `https://site.example${from}`, map)?.replace("https://site.example", "");
+    expect([at("a", "/dir/in/x.js"), at("a", "/dir/x.js"), at("a", "/x.js")]).toEqual([
+      "/deep.js",
+      "/dir.js",
+      "/root.js",
+    ]);
+    expect(map && resolveSpecifier("a", "https://other.example/", map)).toBe("https://site.example/top.js");
+    expect(at("long/a.js", "/x.js")).toBeUndefined();
+  });
+
   test("scriptReferences: imports that are written out, resolved by the maps of the page", async () => {
     const map = parseImportMap(
       '{"imports":{"lib":"/lib.js","kit/":"/kit/","off":null},"scopes":{"/dir/":{"lib":"/own.js"}},"integrity":{"/own.js":"sha256-x"}}',

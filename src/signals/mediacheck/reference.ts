@@ -56,7 +56,8 @@ export function resolve(written: string, base: string): string | undefined {
   if (text.length > urlMaxLength) return `${text.slice(0, 200)}…`;
   const parsed = URL.parse(text, base);
   if (parsed === null) return text;
-  return silent.test(parsed.protocol) ? undefined : parsed.href;
+  if (silent.test(parsed.protocol)) return undefined;
+  return parsed.href.length > urlMaxLength ? `${parsed.href.slice(0, 200)}…` : parsed.href;
 }
 
 /** A URL without what only the browser keeps. */

@@ -4,7 +4,7 @@
  */
 import { z } from "zod";
 
-import { parseDuration } from "../../kit/config/units.ts";
+import { durationBetween, readDuration, textReadBy } from "../../kit/config/entry-fields.ts";
 import { type CheckSettings, parseSizeRules } from "./settings.ts";
 import { parseStatusRules } from "./status-rules.ts";
 
@@ -18,7 +18,6 @@ export interface Site {
   settings: CheckSettings;
 }
 
-const durationText = z.string().transform((text, context) => attempt(() => parseDuration(text), context));
 const address = z.url({ protocol: /^https?$/ }).max(2000);
 const shape = z.strictObject({
   name: z
@@ -29,35 +28,19 @@ const shape = z.strictObject({
   url: address.optional(),
   pages: z.array(address).max(10_000).default([]),
   sitemap: address.optional(),
-  interval: z.union([z.literal("never").transform(() => undefined), durationText]).optional(),
-  timeout: durationText.optional(),
+  interval: textReadBy((text) => (text === "never" ? undefined : readDuration(text, "10s", "30d"))).optional(),
+  timeout: durationBetween("1s", "6h").optional(),
   depth: z.int().min(0).max(100).optional(),
   max_pages: z.int().min(1).max(100_000).optional(),
   max_resources: z.int().min(1).max(200_000).optional(),
-  status: z
-    .string()
-    .transform((text, context) => attempt(() => parseStatusRules(text), context))
-    .optional(),
-  sizes: z
-    .string()
-    .transform((text, context) => attempt(() => parseSizeRules(text), context))
-    .optional(),
+  status: textReadBy(parseStatusRules).optional(),
+  sizes: textReadBy(parseSizeRules).optional(),
   skip: z.array(z.string().min(1).max(2000)).max(1000).optional(),
   meta_images: z.boolean().optional(),
   fragments: z.boolean().optional(),
   verify_tls: z.boolean().optional(),
   guard: z.boolean().optional(),
 });
-
-function attempt<T>(read: () => T, context: z.RefinementCtx): T {
-  try {
-    return read();
-  } catch (thrown) {
-    if (!(thrown instanceof SyntaxError || thrown instanceof RangeError)) throw thrown;
-    context.addIssue(thrown.message);
-    return z.NEVER;
-  }
-}
 
 /** Reads sites. Throws SyntaxError that names the site. */
 export function sitesIn(
@@ -88,7 +71,7 @@ export function sitesIn(
       name: data.name,
       pages,
       sitemaps: data.sitemap === undefined ? [] : [data.sitemap],
-      intervalMs: "interval" in data ? data.interval && Math.max(10_000, data.interval) : defaults.intervalMs,
+      intervalMs: "interval" in data ? data.interval : defaults.intervalMs,
       settings: {
         ...settings,
         guard: data.guard ?? false,
