@@ -7,7 +7,7 @@
  * crash between its rename and their removal is put right at the next start.
  */
 import { reasonOf } from "../../kit/fault.ts";
-import { ChunkFile, ChunkFileWriter, DamagedFile, windowOf } from "./chunk-file.ts";
+import { ChunkFile, ChunkFileWriter, DamagedFile, windowOf, windowSlots } from "./chunk-file.ts";
 import type { Disk } from "./disk.ts";
 
 const folder = "points";
@@ -75,6 +75,15 @@ export class ChunkTable {
   /** All windows of all steps. */
   *windows(): Generator<{ step: number; window: number; files: readonly ChunkFile[] }> {
     for (const [step, windows] of this.#steps) for (const [window, files] of windows) yield { step, window, files };
+  }
+
+  /** A time not before the newest point of all files, and not long after it: the end of its window at the finest step. */
+  newestSeconds(): number {
+    const [finest = 1] = this.steps();
+    let newest = -Infinity;
+    for (const { files } of this.windows())
+      for (const { startSeconds } of files) newest = Math.max(newest, startSeconds + windowSlots * finest);
+    return newest;
   }
 
   /** Bytes, points and files on disk. */

@@ -545,6 +545,26 @@ describe("SeriesStore", () => {
     expect(store.figures().files).toBe(0);
   });
 
+  test("a clock that is far ahead at the start makes nothing expire before it was so for a day", async () => {
+    const disk = new MemoryDisk();
+    const month = { schemas: new Schemas("[all]\npattern = .*\nretentions = 10s:30d\n") };
+    const store = await openStore(disk, new ManualClock(startMs), month);
+    const at = startMs / 1000;
+    store.write([{ path: "one.a", value: 5, atSeconds: at }]);
+    await store.close();
+    const wrong = new ManualClock(startMs + 10 * 365 * 86_400_000);
+    const ahead = await openStore(disk, wrong, month);
+    await ahead.compact();
+    wrong.advance(23 * 3_600_000);
+    await ahead.compact();
+    expect(ahead.figures().files).toBeGreaterThan(0);
+    const again = await openStore(disk, new ManualClock(startMs + 60_000), month);
+    expect(shown(again.fetch(["one.a"], at - 10, at)[0]?.values)).toEqual([5]);
+    wrong.advance(2 * 3_600_000);
+    await ahead.compact();
+    expect(ahead.figures().files).toBe(0);
+  });
+
   test("a series that is called like a pattern hides none that the pattern matches", async () => {
     const store = await openStore(new MemoryDisk(), new ManualClock(startMs));
     const paths = ["one.*.cpu", "one.a.cpu", "one.{a,b}.cpu"];

@@ -12,6 +12,7 @@ import { isGlob } from "../../lib/graphite/glob.ts";
 import { canonicalPath, type Point } from "../../lib/graphite/path.ts";
 import { archiveFor } from "../../lib/whisper/whisper.ts";
 import { Admission, isName } from "./admission.ts";
+import { BelievedTime } from "./believed-time.ts";
 import { Catalog, type StoredSeries } from "./catalog.ts";
 import { ChunkTable } from "./chunk-table.ts";
 import { Compaction } from "./compaction.ts";
@@ -100,15 +101,13 @@ export interface SeriesStoreOptions {
 
 /** So many series are put into files in about a second. */
 const flushedAtClose = 20_000;
-/** The clock may run ahead of what passed since the start by so much before that is held for a mistake. */
-const clockLeapSeconds = 3600;
-
 /** A store of series. */
 export class SeriesStore {
   readonly #disk: Disk;
   readonly #clock: Clock;
   readonly #settings: SeriesSettings;
   readonly #trouble: SeriesTrouble;
+  readonly #time: BelievedTime;
   readonly #catalog = new Catalog();
   readonly #table: ChunkTable;
   readonly #memory = new Memory();
@@ -130,6 +129,7 @@ export class SeriesStore {
   private constructor(options: SeriesStoreOptions) {
     this.#disk = options.disk;
     this.#clock = options.clock;
+    this.#time = new BelievedTime(options.clock);
     this.#schemas = options.schemas;
     this.#settings = { ...defaultSeriesSettings, ...options.settings };
     this.#trouble = options.trouble ?? (() => undefined);
@@ -138,13 +138,9 @@ export class SeriesStore {
     this.#flushedAtMs = this.#clock.monotonicMs();
     this.#table = new ChunkTable(this.#disk, this.#trouble);
     this.#log = this.#newLog(1);
-    const [openedAt, openedMs] = [this.#clock.now(), this.#clock.monotonicMs()];
     this.#compaction = new Compaction(this.#catalog, this.#table, this.#clock, () => {
-      const nowSeconds = this.#clock.now() / 1000;
-      // A clock that was set far ahead must not make everything look expired.
-      const believedSeconds = (openedAt + this.#clock.monotonicMs() - openedMs) / 1000 + clockLeapSeconds;
-      const since = Math.min(this.#memory.sinceSeconds, believedSeconds);
-      return Math.max(0, nowSeconds - since);
+      const since = Math.min(this.#memory.sinceSeconds, this.#time.nowSeconds());
+      return Math.max(0, this.#clock.now() / 1000 - since);
     });
     this.#exchange = new WhisperExchange({
       disk: this.#disk,
@@ -402,6 +398,7 @@ export class SeriesStore {
       this.#trouble(`${path} is damaged (${bytes} bytes), its copy is used`),
     );
     await this.#table.load();
+    this.#time.saw(this.#table.newestSeconds());
     const damaged: string[] = [];
     const { segments, nextNumber } = WriteLog.replay(this.#disk, {
       series: (id, path) => {
@@ -417,6 +414,7 @@ export class SeriesStore {
         if (!series) return;
         this.#memory.keep(series, stepSeconds, direct, timeSeconds, value);
         if (!direct) this.#memory.came(timeSeconds);
+        this.#time.saw(timeSeconds);
       },
       removed: (id) => {
         const series = this.#catalog.byId(id);

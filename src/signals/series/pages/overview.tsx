@@ -87,7 +87,7 @@ export function Overview({
             rows={forwards}
             empty=""
             columns={[
-              { title: "Target", kind: "key", cell: ({ name }) => name },
+              { title: "Target", kind: "main", cell: ({ name }) => name },
               {
                 title: "State",
                 kind: "state",
