@@ -381,7 +381,7 @@ class Crawl {
     depth: number,
   ): Promise<void> {
     const { references, trouble, unknown } = await scriptReferences(text, from, { isModule, map: document.map });
-    if (trouble !== undefined) entry.hold({ isHard: false, sentence: `A module cannot be read: ${trouble}` });
+    if (trouble !== undefined) entry.hold({ isHard: false, sentence: `A module is not wholly read: ${trouble}` });
     for (const name of unknown.slice(0, 5)) {
       entry.hold({
         isHard: true,

@@ -8,7 +8,7 @@ import { type DefaultTreeAdapterMap, defaultTreeAdapter, parse } from "parse5";
 import { declarationReferences, styleReferences } from "./css-references.ts";
 import { emptyImportMap, type ImportMap, mergeImportMaps, parseImportMap } from "./import-map.ts";
 import { type Reference, type ResourceKind, resolve } from "./reference.ts";
-import { parseSrcset } from "./srcset.ts";
+import { candidatesMax, parseSrcset } from "./srcset.ts";
 
 /** A link that a person can follow. */
 export interface Anchor {
@@ -59,6 +59,7 @@ type Parent = DefaultTreeAdapterMap["parentNode"];
 const depthMax = 1000;
 const elementsMax = 300_000;
 const referencesMax = 20_000;
+const documentsMax = 100;
 /** Every relative address grows by where it begins. */
 const baseMaxLength = 2048;
 /** Of all policies in the page together, and of all import maps: each address is held against them. */
@@ -207,7 +208,9 @@ function readElement(element: Element, parts: PageParts, wants: PageWants, lengt
     if (url !== undefined) parts.references.push({ url, kind, how, ...extra() });
   };
   const addSet = (written: string | undefined, how: string) => {
-    for (const { url, descriptor } of parseSrcset(written ?? "")) add(url, "image", `${how} ${descriptor}`.trim());
+    const candidates = parseSrcset(written ?? "");
+    if (candidates.length >= candidatesMax) parts.trouble ??= `a srcset names ${candidatesMax} candidates or more`;
+    for (const { url, descriptor } of candidates) add(url, "image", `${how} ${descriptor}`.trim());
   };
   const style = of("style");
   if (style !== undefined && style !== "") {
@@ -248,7 +251,8 @@ function readElement(element: Element, parts: PageParts, wants: PageWants, lengt
     case "iframe": {
       const inner = of("srcdoc");
       if (inner === undefined) add(of("src"), "frame", "iframe src");
-      else if (parts.documents.length < 100) parts.documents.push(inner);
+      else if (parts.documents.length < documentsMax) parts.documents.push(inner);
+      else parts.trouble ??= `it has more than ${documentsMax} documents within`;
       break;
     }
     case "frame":

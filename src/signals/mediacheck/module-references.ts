@@ -10,7 +10,7 @@ import type { Reference } from "./reference.ts";
 /** What was found in a script. */
 export interface ScriptReferences {
   references: Reference[];
-  /** Why it cannot be read as a module; its imports are unknown then. */
+  /** Why it cannot be read as a module, or not to its end; the imports that are not here are unknown then. */
   trouble?: string;
   /** Names that no import map knows, and that are no addresses. */
   unknown: string[];
@@ -59,7 +59,8 @@ export async function scriptReferences(
       ...(integrity === undefined ? {} : { integrity }),
     });
   }
-  return { references, unknown };
+  const trouble = `it has more than ${importsMax} imports, and the others were not looked at`;
+  return { references, unknown, ...(imports.length > importsMax ? { trouble } : {}) };
 }
 
 /** The type in the options of a dynamic import, where it is written out. */

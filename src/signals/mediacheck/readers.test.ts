@@ -211,6 +211,20 @@ describe("modules", () => {
     });
   });
 
+  test("pageParts, scriptReferences: what is beyond a number is not taken for good", async () => {
+    const candidates = Array.from({ length: 10_000 }, (_, number) => `${number}.png ${number + 1}w`).join(",");
+    const wide = pageParts(`<img srcset="${candidates}">`, base, wants);
+    expect([wide.references.length, wide.trouble]).toEqual([1000, "a srcset names 1000 candidates or more"]);
+    const within = pageParts('<iframe srcdoc="x"></iframe>'.repeat(101), base, wants);
+    expect([within.documents.length, within.trouble]).toEqual([100, "it has more than 100 documents within"]);
+    const source = Array.from({ length: 5001 }, (_, number) => `import "./${number}.js";`).join("");
+    const read = await scriptReferences(source, base, { isModule: true, map: emptyImportMap });
+    expect([read.references.length, read.trouble]).toEqual([
+      5000,
+      "it has more than 5000 imports, and the others were not looked at",
+    ]);
+  });
+
   test("resolveSpecifier: of scopes the longest counts, and what leads to a very long address leads nowhere", () => {
     const map = parseImportMap(
       JSON.stringify({

@@ -10,8 +10,8 @@ export interface Candidate {
   descriptor: string;
 }
 
-/** More candidates than anyone writes by hand or by program. */
-const candidatesMax = 1000;
+/** More candidates than anyone writes by hand or by program; so many are read at most. */
+export const candidatesMax = 1000;
 
 /** The candidates in order. Those with a descriptor that browsers refuse are left out, as browsers do. */
 export function parseSrcset(text: string): Candidate[] {
