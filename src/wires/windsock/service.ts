@@ -211,6 +211,7 @@ function pusherDoor(parts: DoorParts, context: ServiceContext<WindsockOptions>):
     log,
     applications,
     settings: usualPusherSettings,
+    origins: options.origins,
     nodeId: context.cluster.selfId,
     enter: (address) => limits.enter("", address),
     addressOf,

@@ -41,14 +41,12 @@ export class Admission {
 
   /** Fault `windsock/origin` (forbidden) for a page of a site that is not among those that may come. */
   requireOrigin(request: Request): void {
-    const origin = request.headers.get("origin");
-    const { origins } = this.#parts;
-    if (origin === null || origins.length === 0 || isOwn(origin, request)) return;
-    if (origins.some((allowed) => fitsOrigin(origin, allowed))) return;
+    const foreign = foreignOrigin(request, this.#parts.origins);
+    if (foreign === undefined) return;
     throw new Fault(
       "forbidden",
       "windsock/origin",
-      `Cannot let you in: pages of "${origin.slice(0, 200)}" are not among those that may connect`,
+      `Cannot let you in: pages of "${foreign.slice(0, 200)}" are not among those that may connect`,
     );
   }
 
@@ -122,6 +120,13 @@ export class Admission {
 /** A name for a connection that nobody guesses. */
 export function newConnection(): string {
   return Buffer.from(crypto.getRandomValues(new Uint8Array(12))).toString("hex");
+}
+
+/** The origin of a request where it is that of a page that may not come; `origins` empty lets all come. */
+export function foreignOrigin(request: Request, origins: readonly string[]): string | undefined {
+  const origin = request.headers.get("origin");
+  if (origin === null || origins.length === 0 || isOwn(origin, request)) return undefined;
+  return origins.some((allowed) => fitsOrigin(origin, allowed)) ? undefined : origin;
 }
 
 function isOwn(origin: string, request: Request): boolean {

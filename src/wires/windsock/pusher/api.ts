@@ -8,7 +8,7 @@ import { Fault } from "../../../kit/fault.ts";
 import type { Hub } from "../hub.ts";
 import { addressOf, type Application, channelKind, isChannel, isTarget } from "./application.ts";
 import type { Channels } from "./channels.ts";
-import { contentOf, eventOf, maxEventLength } from "./message.ts";
+import { contentOf, eventOf, maxEventLength, maxUserIdLength } from "./message.ts";
 
 /** What the API is held to. */
 export interface ApiSettings {
@@ -71,7 +71,10 @@ export async function answerApi(parts: ApiParts, request: ApiRequest): Promise<R
       case "GET channels/:/users":
         return listMembers(parts, id ?? "");
       case "POST users/:/terminate_connections":
-        parts.hub.disconnect({ user: `${parts.application.id}/${id ?? ""}` }, "The application ended your connections");
+        if (id === undefined || id === "" || id.length > maxUserIdLength) {
+          throw refusal(`wanted the id of a user, of 1 to ${maxUserIdLength} characters`);
+        }
+        parts.hub.disconnect({ user: `${parts.application.id}/${id}` }, "The application ended your connections");
         return json({});
     }
   }

@@ -31,6 +31,7 @@ async function openStage(
   settings: Partial<ConnectionSettings> = {},
   webhook?: string,
   hub = openHub({ clock: systemClock, maxMessageBytes: 100_000, bounds: { count: 100, sizeBytes: 1e6, ageMs: 1e6 } }),
+  origins: readonly string[] = [],
 ): Promise<Stage> {
   const over = new AbortController();
   const door = openPusherDoor({
@@ -39,6 +40,7 @@ async function openStage(
     log: silentLog,
     applications: [{ ...application, ...(webhook === undefined ? {} : { webhook }) }],
     settings: { ...usualPusherSettings, ...settings },
+    origins,
     nodeId: crypto.randomUUID(),
     enter: () => () => undefined,
     addressOf: (_request, caller) => caller.address,
@@ -369,6 +371,25 @@ test("connections: what is wrong is said before the end, with a code that tells 
   expect(await client.closed).toBe(4200);
 });
 
+test("origins: pages of other sites than those that are named are told so and closed", async () => {
+  await using stage = await openStage({}, undefined, undefined, ["https://*.shop.example"]);
+  const first = (origin?: string) =>
+    new Promise<{ event: string; data: unknown }>((resolve) => {
+      const headers: Record<string, string> = origin === undefined ? {} : { Origin: origin };
+      const socket = new WebSocket(`ws://127.0.0.1:${stage.port}/app/shop-key?protocol=7`, { headers });
+      socket.addEventListener("message", ({ data }) => {
+        resolve(JSON.parse(String(data)) as { event: string; data: unknown });
+        socket.close();
+      });
+    });
+  expect((await first("https://one.shop.example")).event).toBe("pusher:connection_established");
+  expect((await first()).event).toBe("pusher:connection_established");
+  expect(await first("https://evil.example")).toEqual({
+    event: "pusher:error",
+    data: { code: 4009, message: 'Pages of "https://evil.example" are not among those that may connect' },
+  });
+});
+
 test("the API refuses what is unsigned, changed, old or too large, each with its reason", async () => {
   await using stage = await openStage();
   const ask = async (query: string, body: string) => {
@@ -397,6 +418,14 @@ test("the API refuses what is unsigned, changed, old or too large, each with its
     const text = JSON.stringify(body);
     expect((await ask(signed(text), text)).status).toBe(status);
   }
+  // A name that no user can have would be more than other nodes take.
+  const long = `/apps/shop/users/${"x".repeat(129)}/terminate_connections`;
+  const query = `auth_key=${application.key}&auth_timestamp=${Math.floor(Date.now() / 1000)}&auth_version=1.0`;
+  const proof = sign(application.secret, `POST\n${long}\n${query}`);
+  const ended = await fetch(`http://127.0.0.1:${stage.port}${long}?${query}&auth_signature=${proof}`, {
+    method: "POST",
+  });
+  expect(ended.status).toBe(400);
   const elsewhere = await fetch(`http://127.0.0.1:${stage.port}/apps/nobody/channels`);
   expect(elsewhere.status).toBe(404);
 });

@@ -9,6 +9,7 @@ import { wholeText } from "../../../kit/http/body.ts";
 import type { SocketHandler } from "../../../kit/http/socket.ts";
 import type { Logger } from "../../../kit/log.ts";
 import type { Caller, Scope } from "../../../kit/service.ts";
+import { foreignOrigin } from "../doors/admission.ts";
 import type { Hub } from "../hub.ts";
 import { answerApi, type ApiSettings } from "./api.ts";
 import type { Application } from "./application.ts";
@@ -25,6 +26,8 @@ export interface PusherDoorParts {
   log: Logger;
   applications: readonly Application[];
   settings: ConnectionSettings & ApiSettings;
+  /** Origins whose pages may connect; empty for all. */
+  origins: readonly string[];
   /** Unique for this start of this node. */
   nodeId: string;
   /** Counts a connection until the function is called; throws a Fault when there are too many. */
@@ -93,6 +96,11 @@ export function openPusherDoor(parts: PusherDoorParts): PusherDoor {
     const found = served.find(({ application }) => application.key === key);
     const version = query.get("protocol");
     if (!found) return caller.upgrade(refused("unknownApplication", "There is no application with this key"));
+    const foreign = foreignOrigin(request, parts.origins);
+    if (foreign !== undefined) {
+      const reason = `Pages of "${foreign.slice(0, 60)}" are not among those that may connect`;
+      return caller.upgrade(refused("ended", reason));
+    }
     if (version === null) return caller.upgrade(refused("noVersion", "The parameter protocol is missing"));
     if (!/^\d{1,3}$/.test(version)) return caller.upgrade(refused("badVersion", "The parameter protocol is no number"));
     if (Number(version) < 5 || Number(version) > 7) {

@@ -7,6 +7,8 @@ import { Fault } from "../../../kit/fault.ts";
 
 /** The most that the name of an event may have, in characters. */
 export const maxEventLength = 200;
+/** The most that the id of a user may have, in characters. */
+export const maxUserIdLength = 128;
 /** The most that a text of a client may have, in characters; its events are bounded further. */
 const maxFrameLength = 100_000;
 /** As deep as data may be nested; what is passed on must be writable again. */
@@ -101,8 +103,13 @@ export function readMember(text: string, idName: "user_id" | "id"): { id: string
   const member = text.length <= 4096 ? objectOf(text) : undefined;
   const id = member?.[idName];
   // Some back ends give numbers as they stand in their tables.
-  if (!member || (typeof id !== "string" && typeof id !== "number") || id === "" || String(id).length > 128) {
-    const reason = `wanted a JSON object with "${idName}" of 1 to 128 characters, 4096 at most in all`;
+  if (
+    !member ||
+    (typeof id !== "string" && typeof id !== "number") ||
+    id === "" ||
+    String(id).length > maxUserIdLength
+  ) {
+    const reason = `wanted a JSON object with "${idName}" of 1 to ${maxUserIdLength} characters, 4096 at most in all`;
     throw new Fault("invalid", "windsock/pusher-member", `Cannot take the user: ${reason}`);
   }
   return { id: String(id), info: member.user_info ?? null };
