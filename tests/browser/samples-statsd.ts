@@ -1,4 +1,4 @@
-/** Sample views of statsd's page: a busy one, one in trouble, nothing at all, hostile names. */
+/** Sample views of statsd's page: a busy one, one in trouble, nodes that share, nothing at all, hostile names. */
 import type { OverviewView } from "../../src/signals/statsd/pages/overview.tsx";
 import { hostileName, sampleNow } from "./samples-console.ts";
 
@@ -18,6 +18,7 @@ const empty: OverviewView = {
   lastFlush: undefined,
   waysIn: [],
   outputs: [],
+  nodes: [],
   busiest: [],
   makers: [],
   senders: [],
@@ -53,6 +54,7 @@ const well: OverviewView = {
     { purpose: "admin", address: "127.0.0.1:8126", failure: undefined, drops: 0, grantedBytes: undefined },
   ],
   outputs: [{ ...output, name: "the series of this program", kind: "series" }, output],
+  nodes: [],
   busiest: [
     { kind: "counter", name: "shop.requests", updates: 48_211 },
     { kind: "timer", name: "shop.checkout;region=north", updates: 3204 },
@@ -105,6 +107,20 @@ export const statsdSamples: Record<string, OverviewView> = {
     makers: [{ who: "users.by-id", made: 195_000, refused: 12_004_112 }],
   },
   empty,
+  shared: {
+    ...well,
+    nodes: [
+      { name: "10.0.0.2:8125", isUp: true, lines: 4_812_331, dropped: 0, failure: "" },
+      { name: "[fd00::3]:8125", isUp: true, lines: 4_790_112, dropped: 12, failure: "" },
+      {
+        name: "statsd-3.example:8125",
+        isUp: false,
+        lines: 120_331,
+        dropped: 0,
+        failure: "statsd-3.example:8126 did not answer within 10000 ms",
+      },
+    ],
+  },
   hostile: {
     ...well,
     busiest: [{ kind: "set", name: hostileName, updates: 1 }],

@@ -1,6 +1,6 @@
 /** What of a statsd wants attention, in sentences. */
 import type { Finding } from "../../kit/service.ts";
-import { formatCount, formatSize } from "../../kit/pages/quantity.ts";
+import { countOf, formatCount, formatSize } from "../../kit/pages/quantity.ts";
 import type { Statsd } from "./statsd.ts";
 import type { WayIn } from "./ways-in.ts";
 
@@ -49,7 +49,7 @@ export function statsdFindings({ statsd, waysIn, recentDrops, reloadFailure, max
     found.unshift({
       name: "statsd nodes",
       state: "failed",
-      sentence: `No node takes metrics, and what comes is dropped, ${formatCount(statsd.cluster.unshared)} lines so far: see to the nodes, or to nodes in [statsd]`,
+      sentence: `No node takes metrics, and what comes is dropped, ${countOf(statsd.cluster.unshared, "line")} so far: see to the nodes, or to nodes in [statsd]`,
     });
   }
   for (const output of statsd.outputs) {

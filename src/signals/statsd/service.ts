@@ -141,7 +141,9 @@ async function start(context: ServiceContext<StatsdOptions>): Promise<RunningSer
       }
       events.add("statsd", "good", "The configuration was read again");
     } catch (thrown) {
-      reloadFailure = `The changed configuration is not in effect: ${reasonOf(thrown)}`;
+      // A Fault's sentence has its cause in it already.
+      const reason = thrown instanceof Fault ? thrown.message : reasonOf(thrown);
+      reloadFailure = `The changed configuration is not in effect: ${reason}`;
       events.add("statsd", "bad", reloadFailure);
     }
   };
@@ -275,7 +277,7 @@ function watchFile({ options, clock }: ServiceContext<StatsdOptions>, changed: (
 /** Those who share what comes, where the settings name any. */
 function clusterOf(
   { checkNodesEveryMs, nodes, udp }: StatsdSettings,
-  { clock, events, log }: ServiceContext<StatsdOptions>,
+  { clock, events }: ServiceContext<StatsdOptions>,
 ): Promise<Cluster> | undefined {
   if (nodes.length === 0) return undefined;
   return openCluster({
@@ -284,8 +286,6 @@ function clusterOf(
     clock,
     own: (node) => isOwnAddress(node, udp),
     changed(node, trouble) {
-      if (trouble === undefined) log.info("A node takes its share of the metrics again", { node });
-      else log.warn("A node has no share of the metrics for now", { node, reason: trouble });
       events.add(
         "statsd",
         trouble === undefined ? "good" : "bad",

@@ -39,7 +39,7 @@ export function askHealth(
       socket.destroy();
     };
     const judge = () => {
-      const said = plainLine(answer.trim()).slice(0, 100);
+      const said = plainLine(answer.trim().split(/\r?\n/)[0] ?? "").slice(0, 100);
       done(answer.includes("up") ? undefined : said === "" ? `${at} did not say how it is` : `${at} says "${said}"`);
     };
     const cancel = clock.schedule(timeoutMs, () => done(`${at} did not answer within ${timeoutMs} ms`));
@@ -53,7 +53,7 @@ export function askHealth(
       if (answer.includes("\n") || answer.length > answerMaxLength) judge();
     });
     socket.once("end", judge);
-    socket.on("error", (reason) => done(`${at}: ${reason.message}`));
+    socket.on("error", (reason) => done(`it cannot be asked how it is: ${reason.message}`));
     socket.once("close", judge);
   });
 }

@@ -81,18 +81,22 @@ export function Overview(view: OverviewView): Html {
       <Section title="Targets" note="Each gets every flush. What one does not take waits on disk.">
         <Live name="targets">{parts.targets}</Live>
       </Section>
-      <Section title="Busiest names" note="By updates between the two newest flushes.">
-        <Live name="busiest">{parts.busiest}</Live>
-      </Section>
-      <Section title="Who makes names" note="Since the start; refused are those beyond the limit, every attempt.">
-        <Live name="makers">{parts.makers}</Live>
-      </Section>
-      <Section title="Bad lines" note="The newest lines that are no metric.">
-        <Live name="bad">{parts.bad}</Live>
-      </Section>
-      <Section title="Events and checks">
-        <Live name="told">{parts.told}</Live>
-      </Section>
+      {view.nodes.length === 0 && (
+        <>
+          <Section title="Busiest names" note="By updates between the two newest flushes.">
+            <Live name="busiest">{parts.busiest}</Live>
+          </Section>
+          <Section title="Who makes names" note="Since the start; refused are those beyond the limit, every attempt.">
+            <Live name="makers">{parts.makers}</Live>
+          </Section>
+          <Section title="Bad lines" note="The newest lines that are no metric.">
+            <Live name="bad">{parts.bad}</Live>
+          </Section>
+          <Section title="Events and checks">
+            <Live name="told">{parts.told}</Live>
+          </Section>
+        </>
+      )}
     </>
   );
 }
