@@ -193,6 +193,16 @@ flood_line = "10ms"
     ).text();
     expect(page).toContain("You may read here.");
     expect(page).not.toContain("data-speak-text");
+
+    // Who may not read any more hears nothing more either.
+    const events = `${node.url}/fitor/events?room=irc/%23ccnmtl`;
+    const stream = await fetch(events, { headers: { Authorization: `Bearer ${reader}` } });
+    expect(stream.status).toBe(200);
+    const heard = stream.text();
+    await runProgram(["token", "revoke", "ria", "--data", node.data], { folder: node.folder });
+    expect(await heard).toContain("event: people");
+    expect((await post(writer, say)).status).toBe(201);
+    expect((await fetch(events, { headers: { Authorization: `Bearer ${reader}` } })).status).toBe(401);
   });
 
   test("without a network it does nothing, and says how to begin", async () => {
