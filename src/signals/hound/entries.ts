@@ -10,7 +10,8 @@ export type NewEntry = Omit<HistoryEntry, "number">;
 
 /** Whether a restart with the one would differ from one with the other. */
 export function isWorthKeeping(before: Memory, after: Memory): boolean {
-  if (after.level === "Pending") return true;
+  // When they were judged last says whether what they wait for goes on without a gap.
+  if (after.level === "Pending" || after.turnSinceAt !== undefined) return true;
   const { judgedAt: _, value: __, ...was } = before;
   const { judgedAt: ___, value: ____, ...is } = after;
   return !Bun.deepEquals(was, is);

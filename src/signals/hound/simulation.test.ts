@@ -73,7 +73,7 @@ const entries = Array.from({ length: 8 }, (_, number) => ({
   ...(number % 3 === 1 ? { for: "20m", keep_firing: "30m" } : {}),
   ...(number % 4 === 2 ? { no_data: "alert" } : {}),
   ...(number % 4 === 1 ? { severity: "warning" } : {}),
-  ...(number === 3 || number === 6 ? { above: { warning: 5, critical: 15 } } : {}),
+  ...([3, 4, 6].includes(number) ? { above: { warning: 5, critical: 15 } } : {}),
   ...(number === 7 ? { depends_on: ["r0"], to: ["seven@x.example"] } : {}),
 }));
 const targets = entries.map(({ target }) => target);

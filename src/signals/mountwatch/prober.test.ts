@@ -110,6 +110,21 @@ describe("createProber", () => {
     expect(await first).toMatchObject({ kind: "hung" });
   });
 
+  test("createProber: where no process can be started that is said, and tried again", async () => {
+    let isFull = true;
+    const prober = createProber({
+      clock: systemClock,
+      timeoutMs: 20_000,
+      command: (path, write) => (isFull ? ["/none/such"] : command(path, write)),
+    });
+    expect(await prober.look(folder, false)).toMatchObject({
+      kind: "failed",
+      code: expect.stringContaining("could not be started"),
+    });
+    isFull = false;
+    expect(await prober.look(folder, false)).toMatchObject({ kind: "seen" });
+  });
+
   test("createProber: a process that says nonsense, or ends without a word, is a failure in words", async () => {
     const saying = (text: string) =>
       createProber({ clock: systemClock, timeoutMs: 10_000, command: () => ["/bin/echo", text] }).look("/", false);

@@ -6,6 +6,7 @@
 import { z } from "zod";
 
 import { type Clock, sleep } from "../../kit/clock.ts";
+import { reasonOf } from "../../kit/fault.ts";
 import { innerCommand } from "../../kit/self.ts";
 import type { ProbeAnswer } from "./verdict.ts";
 
@@ -51,13 +52,10 @@ export function createProber({ clock, command = usual, timeoutMs }: ProberOption
       const before = left.get(path);
       if (before) return { kind: "hung", afterMs: Math.round(clock.monotonicMs() - before.sinceMs) };
       const sinceMs = clock.monotonicMs();
-      const child = Bun.spawn(command(path, write), {
-        cwd: "/",
-        stdio: ["ignore", "pipe", "ignore"],
-        argv0: "warren",
-        // Nothing of this program's environment, which may hold secrets.
-        env: { BUN_ENABLE_CRASH_REPORTING: "0", DO_NOT_TRACK: "1", UV_THREADPOOL_SIZE: "1" },
-      });
+      const child = started(command(path, write));
+      // What was seen before must not stand for what nobody can look at now.
+      if (child instanceof Error)
+        return { kind: "failed", code: `the process that looks could not be started, ${reasonOf(child)}` };
       left.set(path, { sinceMs });
       const gone = child.exited.then(() => left.delete(path));
       const waiting = new AbortController();
@@ -78,6 +76,22 @@ export function createProber({ clock, command = usual, timeoutMs }: ProberOption
       return read(text);
     },
   };
+}
+
+/** The process, or why there is none: no more may be started, or no more files opened. */
+function started(words: string[]): Bun.Subprocess<"ignore", "pipe", "ignore"> | Error {
+  try {
+    return Bun.spawn(words, {
+      cwd: "/",
+      stdio: ["ignore", "pipe", "ignore"],
+      argv0: "warren",
+      // Nothing of this program's environment, which may hold secrets.
+      env: { BUN_ENABLE_CRASH_REPORTING: "0", DO_NOT_TRACK: "1", UV_THREADPOOL_SIZE: "1" },
+    });
+  } catch (thrown) {
+    if (thrown instanceof Error && "code" in thrown) return thrown;
+    throw thrown;
+  }
 }
 
 function read(text: string): ProbeAnswer {
