@@ -66,6 +66,9 @@ export function openUplink(parts: UplinkParts): Uplink {
   let gaps = 0;
   let hearing = 0;
   let isGapDue = false;
+  let wasThere = false;
+  // What was told while this program was not there is missing between the log of before and what comes.
+  if (hub.place.newest > 0) hub.breakOrder();
   let cancelSettled = () => {};
   const tellGap = () => {
     cancelSettled();
@@ -91,7 +94,12 @@ export function openUplink(parts: UplinkParts): Uplink {
       if (!isThere) {
         isGapDue = true;
         cancelSettled();
-      } else if (isGapDue) cancelSettled = clock.schedule(settledMs, tellGap);
+        return;
+      }
+      // Whoever came before the broker was there may have missed something, too.
+      if (!wasThere && hub.figures.listeners > 0) isGapDue = true;
+      wasThere = true;
+      if (isGapDue) cancelSettled = clock.schedule(settledMs, tellGap);
     },
   });
   subscriber.subscribe(Buffer.from(settings.subKey));
