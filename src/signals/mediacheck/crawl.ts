@@ -11,7 +11,8 @@ import { Fragments } from "./fragments.ts";
 import { type PageParts, inlineStyleReferences, pageParts, readLink } from "./html-references.ts";
 import { type ImportMap, mergeImportMaps } from "./import-map.ts";
 import { type Asker, refusal, troublesOf } from "./judge.ts";
-import { Ledger, type LedgerEntry } from "./ledger.ts";
+import { Intake } from "./intake.ts";
+import type { LedgerEntry } from "./ledger.ts";
 import { parseLinkHeader } from "./link-header.ts";
 import { type Loaded, Loader, type LoaderParts, type LoadOutcome } from "./loader.ts";
 import { manifestReferences } from "./manifest-references.ts";
@@ -19,7 +20,7 @@ import { scriptReferences } from "./module-references.ts";
 import { Policies } from "./policy.ts";
 import { type Reference, type ResourceKind, resolve, shownUrl, withoutFragment } from "./reference.ts";
 import { countsOf, type ResourceReport, type SiteReport, worstFirst } from "./report.ts";
-import { type CheckSettings, fits } from "./settings.ts";
+import type { CheckSettings } from "./settings.ts";
 import { SharedLoads } from "./shared-loads.ts";
 import { parseSitemap } from "./sitemap.ts";
 import { decodeText } from "./text-decoding.ts";
@@ -51,7 +52,6 @@ interface Document extends Asker {
 }
 
 const readMaxBytes = 8 * 1024 * 1024;
-const keptMaxBytes = 256 * 1024 * 1024;
 const styleDepthMax = 10;
 const moduleDepthMax = 50;
 const withinMax = 3;
@@ -91,12 +91,9 @@ class Crawl {
   readonly #parts: CrawlParts;
   readonly #signal: AbortSignal;
   readonly #loader: Loader;
-  readonly #ledger = new Ledger();
   readonly #loads: SharedLoads;
-  readonly #seen = new Set<string>();
-  readonly #pages = new Set<string>();
+  readonly #intake: Intake;
   readonly #fragments: Fragments;
-  readonly #limits = new Set<string>();
   readonly #running = new Set<Promise<void>>();
 
   constructor(parts: CrawlParts, signal: AbortSignal) {
@@ -105,6 +102,7 @@ class Crawl {
     this.#loader = new Loader(parts);
     const { answered, asking, settings } = parts;
     this.#loads = new SharedLoads({ loader: this.#loader, signal, maxBytes: settings.maxBytes, asking, answered });
+    this.#intake = new Intake(settings, () => this.#loads.keptBytes);
     this.#fragments = new Fragments(settings.maxResources);
   }
 
@@ -113,11 +111,11 @@ class Crawl {
   }
 
   limits(): string[] {
-    return [...this.#limits];
+    return this.#intake.limits();
   }
 
   resources(): ResourceReport[] {
-    return this.#ledger.reports();
+    return this.#intake.ledger.reports();
   }
 
   async run({ pages, sitemaps }: Starts): Promise<void> {
@@ -125,7 +123,7 @@ class Crawl {
     for (const url of sitemaps) this.#begin(this.#sitemap(url, 0));
     while (this.#running.size > 0) await Promise.all(this.#running);
     const reason: unknown = this.#signal.reason;
-    this.#ledger.close(reason instanceof Error ? reason.message : "Not answered");
+    this.#intake.ledger.close(reason instanceof Error ? reason.message : "Not answered");
     if (this.#parts.settings.fragments) this.#checkFragments();
   }
 
@@ -141,8 +139,8 @@ class Crawl {
 
   async #sitemap(url: string, depth: number): Promise<void> {
     const { settings } = this.#parts;
-    const entry = this.#enter(url, { page: url, how: depth === 0 ? "sitemap" : "sitemap index", kind: "fetch" });
-    if (!entry || !this.#once(`sitemap ${url}`)) return;
+    const entry = this.#intake.enter(url, { page: url, how: depth === 0 ? "sitemap" : "sitemap index", kind: "fetch" });
+    if (!entry || !this.#intake.once(`sitemap ${url}`)) return;
     entry.open++;
     const outcome = await this.#loads.load(url, { kind: "fetch", url, how: "" }, undefined);
     entry.open--;
@@ -165,14 +163,8 @@ class Crawl {
   }
 
   #visit(url: string, depth: number, how: string, from = url): void {
-    const { maxPages } = this.#parts.settings;
-    if (this.#pages.has(url)) return;
-    if (this.#pages.size >= maxPages) {
-      this.#limits.add(`There are more than ${maxPages} pages; the others were not looked at`);
-      return;
-    }
-    this.#pages.add(url);
-    const entry = this.#enter(url, { page: from, how, kind: "page" });
+    if (!this.#intake.takePage(url)) return;
+    const entry = this.#intake.enter(url, { page: from, how, kind: "page" });
     if (entry) this.#begin(this.#page(url, depth, entry));
   }
 
@@ -283,7 +275,7 @@ class Crawl {
 
   #checkFragments(): void {
     for (const { page, url, fragment } of this.#fragments.dead()) {
-      this.#ledger.find(page)?.hold({
+      this.#intake.ledger.find(page)?.hold({
         isHard: true,
         sentence: `It links to ${shownUrl(url).slice(0, 200)}#${fragment.slice(0, 100)}, and nothing there has that name`,
       });
@@ -298,9 +290,9 @@ class Crawl {
     const key = [document.url, asked.url, asked.kind, asked.integrity, asked.cors, asked.nonce, asked.importType].join(
       " ",
     );
-    if (!this.#once(key)) return;
+    if (!this.#intake.once(key)) return;
     const { how, kind } = asked;
-    const entry = this.#enter(url, { page: document.page, how, kind, ...(via === undefined ? {} : { via }) });
+    const entry = this.#intake.enter(url, { page: document.page, how, kind, ...(via === undefined ? {} : { via }) });
     if (!entry) return;
     const refused = refusal(asked, document);
     if (refused) {
@@ -336,7 +328,7 @@ class Crawl {
     const { kind } = reference;
     if (answer.status < 200 || answer.status >= 300 || answer.isCut) return;
     if (kind === "frame" || kind === "object") {
-      if (document.within < withinMax && this.#once(`within ${answer.url}`)) {
+      if (document.within < withinMax && this.#intake.once(`within ${answer.url}`)) {
         this.#readPage(answer, entry, document.page, 0, document.within + 1);
       }
       return;
@@ -354,11 +346,11 @@ class Crawl {
     if (kind === "style") {
       const isDeep = depth >= styleDepthMax;
       const { references, isCut } = styleReferences(text, answer.url);
-      if (isCut) this.#limits.add(`${shownUrl(answer.url).slice(0, 200)} asks for more things than are looked at`);
+      if (isCut) this.#intake.limit(`${shownUrl(answer.url).slice(0, 200)} asks for more things than are looked at`);
       for (const inner of references) {
         if (inner.kind !== "style" || !isDeep) this.#use(inner, document, depth + 1, answer.url);
         else
-          this.#limits.add(
+          this.#intake.limit(
             `Style sheets import each other more than ${styleDepthMax} deep; the others were not looked at`,
           );
       }
@@ -389,7 +381,7 @@ class Crawl {
       });
     }
     if (depth >= moduleDepthMax && references.length > 0) {
-      this.#limits.add(`Modules import each other more than ${moduleDepthMax} deep; the others were not looked at`);
+      this.#intake.limit(`Modules import each other more than ${moduleDepthMax} deep; the others were not looked at`);
       return;
     }
     const via = withoutFragment(from) === document.url ? undefined : from;
@@ -408,33 +400,6 @@ class Crawl {
     if (isSkipped) entry.skip();
     for (const trouble of troubles) entry.hold(trouble);
     return isSkipped ? undefined : outcome.answer;
-  }
-
-  /** The entry of an address; undefined when it is left alone. */
-  #enter(url: string, use: { page: string; how: string; kind: ResourceKind; via?: string }): LedgerEntry | undefined {
-    const { maxResources, skip } = this.#parts.settings;
-    const isNew = this.#ledger.find(url) === undefined;
-    if (isNew && (this.#ledger.size >= maxResources || this.#loads.keptBytes > keptMaxBytes)) {
-      const sentence = `There is more than a run looks at: ${maxResources} addresses, and 256 MiB of text; the others were left out`;
-      this.#limits.add(sentence);
-      // Nobody may take for good what was not looked at; how far links are followed is the operator's to bound.
-      if (use.kind !== "page")
-        this.#ledger
-          .find(use.page)
-          ?.hold({ isHard: true, sentence: "Not all that it asks for was looked at: there is too much" });
-      return undefined;
-    }
-    const entry = this.#ledger.entry(url);
-    entry.use(use);
-    if (!skip.some((pattern) => fits(url, pattern))) return entry;
-    entry.skip();
-    return undefined;
-  }
-
-  #once(key: string): boolean {
-    if (this.#seen.has(key)) return false;
-    this.#seen.add(key);
-    return true;
   }
 }
 
