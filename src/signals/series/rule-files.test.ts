@@ -102,9 +102,14 @@ test("RuleFiles: a file that could not be read is read as soon as it can, also w
 });
 
 test("RuleFiles: files that cannot be read at the start are a Fault", async () => {
-  expect(opened({ aggregationRules: "nonsense" })).rejects.toThrow("line 1: wanted <output>");
+  await expect(opened({ aggregationRules: "nonsense" })).rejects.toThrow("line 1: wanted <output>");
+  await expect(opened({ schemas: "[a]\npattern = .*\nretentions = 10s:0d\n" })).rejects.toThrow(
+    /^Cannot read storage-schemas.conf, section \[a\] at line 1: Cannot use retention "10:0": [^"]*$/,
+  );
   const nowhere = { ...noPaths, aggregationRules: "/nowhere/rules" };
-  expect(readRules(nowhere)).rejects.toThrow('Cannot read aggregation_rules = "/nowhere/rules" of [series]: ENOENT');
+  await expect(readRules(nowhere)).rejects.toThrow(
+    'Cannot read aggregation_rules = "/nowhere/rules" of [series]: ENOENT',
+  );
 });
 
 test("RuleFiles: an interval in which some file was read again is told whole", async () => {

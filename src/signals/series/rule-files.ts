@@ -48,7 +48,7 @@ export async function readRules(paths: RulePaths): Promise<ReadRules> {
         return await readFile(path, "utf8");
       } catch (thrown) {
         const name = setting.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-        throw new Error(`Cannot read ${name} = "${path}" of [series]`, { cause: thrown });
+        throw new Error(`Cannot read ${name} = "${path}" of [series]: ${reasonOf(thrown)}`, { cause: thrown });
       }
     };
     const { whitelist, blacklist, rewriteRules, aggregationRules } = paths;
@@ -69,7 +69,8 @@ export async function readRules(paths: RulePaths): Promise<ReadRules> {
       },
     };
   } catch (thrown) {
-    throw new Fault("invalid", "series/schemas", reasonOf(thrown), { cause: thrown });
+    const sentence = thrown instanceof Error ? thrown.message : String(thrown);
+    throw new Fault("invalid", "series/schemas", sentence, { cause: thrown });
   }
 }
 

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { compress } from "snappyjs";
@@ -215,6 +215,14 @@ describe("openForwards", () => {
       for (const line of [own, any])
         expect(() => opened({ forward: [{ host, port: 2003 }], line: [line] })).toThrow("it is this series itself");
     expect(() => opened({ forward: [{ host: hostname(), port: 2003 }], line: [any] })).toThrow("this series itself");
+  });
+
+  test("a spool that cannot be opened is told of with its target", () => {
+    const dataFolder = folder();
+    writeFileSync(join(dataFolder, "forward"), "");
+    expect(() => opened({ forward: [{ host: "127.0.0.1", port: 9 }] }, dataFolder)).toThrow(
+      "Cannot open what waits for 127.0.0.1:9: ENOTDIR",
+    );
   });
 
   test("targets that differ only in what is not shown have names of their own", async () => {

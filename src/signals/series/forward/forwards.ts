@@ -8,10 +8,10 @@ import { hostname, networkInterfaces } from "node:os";
 import { join } from "node:path";
 
 import { tcpDelivery } from "../../../kit/carbon/delivery.ts";
-import { type CarbonProtocol, CarbonSender, type CarbonState } from "../../../kit/carbon/sender.ts";
+import { type CarbonOptions, type CarbonProtocol, CarbonSender, type CarbonState } from "../../../kit/carbon/sender.ts";
 import type { Clock } from "../../../kit/clock.ts";
 import { type Address, formatAddress } from "../../../kit/config/address.ts";
-import { Fault } from "../../../kit/fault.ts";
+import { Fault, reasonOf } from "../../../kit/fault.ts";
 import type { Logger } from "../../../kit/log.ts";
 import type { Point } from "../../../lib/graphite/path.ts";
 import { type Refusals, remoteWriteDelivery } from "./remote-write-delivery.ts";
@@ -50,33 +50,41 @@ export interface Forwards {
 
 const none: Refusals = { points: 0, words: "", atMs: -Infinity };
 
-/** Opens all. Fault `series/forward` for a target that is this series itself; the system's error for a spool. */
+/** Opens all. Fault `series/forward` for a target that is this series itself, and for a spool that cannot be opened. */
 export function openForwards(
   options: ForwardOptions,
   { clock, dataFolder, log }: { clock: Clock; dataFolder: string; log: Logger },
 ): Forwards {
   const senders: { sender: CarbonSender; kind: ForwardState["kind"]; refusals: Readonly<Refusals> }[] = [];
-  const spoolMaxBytes = options.spoolBytes;
   const own = [...options.line, ...options.pickle].filter(({ port }) => port !== 0);
   const mark = randomUUID();
   const spoolOf = (kind: string, name: string) => {
     const digest = createHash("sha256").update(name).digest("hex").slice(0, 16);
     return join(dataFolder, "forward", `${kind}-${digest}`);
   };
+  const open = (
+    kind: ForwardState["kind"],
+    refusals: Readonly<Refusals>,
+    own: Pick<CarbonOptions, "name" | "delivery" | "spoolFolder"> & { protocol?: CarbonProtocol },
+  ) => {
+    try {
+      const sender = new CarbonSender({ ...own, spoolMaxBytes: options.spoolBytes, clock, log });
+      senders.push({ sender, kind, refusals });
+    } catch (thrown) {
+      const sentence = `Cannot open what waits for ${own.name}: ${reasonOf(thrown)}`;
+      throw new Fault("unavailable", "series/forward", sentence, { cause: thrown });
+    }
+  };
   for (const address of options.forward) {
     const name = formatAddress(address);
     if (own.some((each) => leadsTo(address, each)))
       throw new Fault("invalid", "series/forward", `Cannot hand points on to ${name}: it is this series itself`);
-    const sender = new CarbonSender({
+    open("graphite", none, {
       name,
       delivery: tcpDelivery(address, clock),
       protocol: options.forwardProtocol,
       spoolFolder: spoolOf(options.forwardProtocol, name),
-      spoolMaxBytes,
-      clock,
-      log,
     });
-    senders.push({ sender, kind: "graphite", refusals: none });
   }
   const shown = new Map<string, number>();
   for (const url of options.remoteWrite) {
@@ -91,15 +99,11 @@ export function openForwards(
       mark,
       clock,
     });
-    const sender = new CarbonSender({
+    open("remote write", delivery.refusals, {
       name: count === 1 ? plain : `${plain} (${count})`,
       delivery,
       spoolFolder: spoolOf("remote", url),
-      spoolMaxBytes,
-      clock,
-      log,
     });
-    senders.push({ sender, kind: "remote write", refusals: delivery.refusals });
   }
   return {
     mark,
