@@ -1,8 +1,9 @@
 /**
  * A file that people change while the program runs. It is looked at again and again, by its inode, time and size, which
- * works on every kind of disk, and read when one of them differs. A file that cannot be read, or says something wrong,
- * changes nothing: what it said before counts, and the trouble is told until the file can be used. The mark is taken
- * before the text, so that a file read while somebody still writes it is read again at the next look.
+ * works on every kind of disk, and read when one of them differs and stays so until the look after: the beginning of a file
+ * that somebody still writes may well make sense. A file that cannot be read, or says something wrong, changes nothing:
+ * what it said before counts, and the trouble is told until the file can be used. The mark is taken before the text, so
+ * that what is written while it is read is seen at the next look.
  */
 import { type Stats, statSync } from "node:fs";
 import { stat } from "node:fs/promises";
@@ -39,7 +40,10 @@ const defaultMaxBytes = 64 << 20;
 /** A file that is read again when it has changed. */
 export class WatchedFile<Said> {
   readonly #parts: WatchedFileParts<Said>;
+  /** Of what was read, and of what was seen at the last look. */
+  #read: string | undefined;
   #seen: string | undefined;
+  #isRead = false;
   #trouble: string | undefined;
 
   constructor(parts: WatchedFileParts<Said>) {
@@ -63,7 +67,10 @@ export class WatchedFile<Said> {
     return found ?? this.#parts.read(undefined);
   }
 
-  /** What it says when it has changed since the last look and can be used; undefined otherwise. */
+  /**
+   * What it says when it has changed since it was read, was the same at the last look, and can be used; undefined otherwise.
+   * The very first time it is read at once.
+   */
   async changed(): Promise<Said | undefined> {
     const { path } = this.#parts;
     if (path === undefined) return undefined;
@@ -89,13 +96,16 @@ export class WatchedFile<Said> {
       const { maxBytes = defaultMaxBytes } = this.#parts;
       if (found.size > maxBytes) throw new RangeError(`wanted a file of at most ${maxBytes} bytes`);
       const mark = fileMark(found);
-      if (mark === this.#seen) return undefined;
-      const text = await Bun.file(path).text();
+      const isSettled = mark === this.#seen || !this.#isRead;
       this.#seen = mark;
+      if (mark === this.#read || !isSettled) return undefined;
+      const text = await Bun.file(path).text();
+      this.#read = mark;
+      this.#isRead = true;
       return text;
     } catch (thrown) {
       // The very same file may come back.
-      this.#seen = undefined;
+      this.#read = undefined;
       this.#trouble = `Cannot read "${path}": ${reasonOf(thrown)}`;
       return undefined;
     }
