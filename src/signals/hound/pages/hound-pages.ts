@@ -8,7 +8,7 @@ import { Fault, reasonOf } from "../../../kit/fault.ts";
 import { wholeText } from "../../../kit/http/body.ts";
 import type { Logger } from "../../../kit/log.ts";
 import type { MetricSource } from "../../../kit/metric-source/source.ts";
-import type { Html } from "../../../kit/pages/html.ts";
+import { type Html, listQuery } from "../../../kit/pages/html.ts";
 import { liveParts } from "../../../kit/pages/live.ts";
 import type { PageShell } from "../../../kit/pages/shell.ts";
 import type { Caller } from "../../../kit/service.ts";
@@ -30,7 +30,6 @@ import {
   type AlertView,
   type DeliveriesView,
   houndTabs,
-  listQuery,
   type OverviewView,
   type SilencesView,
   titleOf,

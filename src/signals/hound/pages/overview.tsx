@@ -5,9 +5,10 @@ import {
   Flash,
   Headline,
   Link,
+  ListPagination,
   Live,
   Mark,
-  Pagination,
+  SearchForm,
   Section,
   Table,
   type Tone,
@@ -16,7 +17,7 @@ import type { Html } from "../../../kit/pages/html.ts";
 import { countOf, formatCount, formatSpan } from "../../../kit/pages/quantity.ts";
 import type { RuleStanding } from "../standing.ts";
 import { comparisonOf, Graph, muteWord, toneOfState } from "./states.tsx";
-import { alertPath, listQuery, type OverviewView, titleOf } from "./view.ts";
+import { alertPath, type OverviewView, titleOf } from "./view.ts";
 
 /** Boxes in the strip; more could not be told apart. */
 const boxesMax = 1000;
@@ -166,7 +167,6 @@ function Rows({ view }: { view: OverviewView }) {
 export function overviewParts(view: OverviewView): Record<string, Html> {
   const verdict = verdictOf(view);
   const { roundAt, roundMs, source } = view.sight;
-  const to = (page: number) => `${view.mountPath}/${listQuery(view.search, page)}`;
   return {
     verdict: <Headline title="Hound" tone={verdict.tone} sentence={verdict.sentence} />,
     troubles: <Troubles view={view} />,
@@ -188,11 +188,13 @@ export function overviewParts(view: OverviewView): Record<string, Html> {
     rules: (
       <>
         <Rows view={view} />
-        <Pagination
+        <ListPagination
           label="Pages of rules"
-          newer={view.page > 0 ? to(view.page - 1) : undefined}
-          older={view.page + 1 < view.pages ? to(view.page + 1) : undefined}
-          words={`${countOf(view.found, "rule")}, page ${view.page + 1} of ${view.pages}`}
+          path={`${view.mountPath}/`}
+          search={view.search}
+          page={view.page}
+          pages={view.pages}
+          count={countOf(view.found, "rule")}
         />
       </>
     ),
@@ -220,15 +222,7 @@ export function Overview(view: OverviewView) {
         </Section>
       ) : null}
       <Section title="Rules" note="Worst first.">
-        {view.boxes.length <= 10 ? null : (
-          <form class="row-form" method="get" role="search">
-            <label>
-              Part of a name or target
-              <input name="search" value={view.search} autocomplete="off" autocapitalize="none" />
-            </label>
-            <button type="submit">Search</button>
-          </form>
-        )}
+        {view.boxes.length <= 10 ? null : <SearchForm label="Part of a name or target" value={view.search} />}
         {live("rules")}
       </Section>
     </>

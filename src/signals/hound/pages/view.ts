@@ -89,14 +89,6 @@ export function titleOf({ rule, series }: Pick<RuleStanding, "rule" | "series">)
   return series === undefined ? rule.name : `${rule.name}: ${series}`;
 }
 
-/** The query of the list, with its question mark; empty for the first page of all. */
-export function listQuery(search: string, page: number): string {
-  const words = new URLSearchParams();
-  if (search !== "") words.set("search", search);
-  if (page > 0) words.set("page", String(page));
-  return words.size === 0 ? "" : `?${words}`;
-}
-
 /** The other pages of Hound. */
 export function houndTabs(mountPath: string, current: "rules" | "silences" | "deliveries" | undefined): Tab[] {
   return [
