@@ -1,45 +1,15 @@
 import { expect, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-
 import fc from "fast-check";
 
 import { ManualClock } from "../../kit/testing/manual-clock.ts";
-import type { Listener } from "./hub.ts";
+import { bounds, makeHub, recorder, shortAddress } from "./hub-fixture.ts";
 import { openHub, OrderedHub } from "./hub-ordered.ts";
-import { MemoryLog } from "./log-memory.ts";
-import type { PublicationLog } from "./publication-log.ts";
 import { concerns, type Interest, type Publication } from "./publication.ts";
 
-const bounds = { count: 1000, sizeBytes: 1_000_000, ageMs: 60_000 };
-
-/** A hub in memory. */
-function makeHub(given: Partial<typeof bounds> = {}, clock = new ManualClock()): OrderedHub {
-  return openHub({ clock, maxMessageBytes: 1000, bounds: { ...bounds, ...given } });
-}
-
-/** A listener that remembers; gaps are `-`. */
-function recorder(): Listener & { heard: string[]; positions: string[] } {
-  const heard: string[] = [];
-  const positions: string[] = [];
-  return {
-    heard,
-    positions,
-    hear({ address, content, position }) {
-      heard.push(`${address}=${content}`);
-      positions.push(position);
-    },
-    gap: () => void heard.push("-"),
-  };
-}
-
-/** Short names, so that they meet often. */
-const address = fc.array(fc.constantFrom("a", "b", "ab", ""), { maxLength: 4 }).map((parts) => parts.join("."));
 const interest: fc.Arbitrary<Interest> = fc.oneof(
-  address.map((prefix): Interest => ({ kind: "prefix", prefix })),
-  address.map((prefix): Interest => ({ kind: "segment", prefix })),
-  address.map((text): Interest => ({ kind: "exact", address: text })),
+  shortAddress.map((prefix): Interest => ({ kind: "prefix", prefix })),
+  shortAddress.map((prefix): Interest => ({ kind: "segment", prefix })),
+  shortAddress.map((text): Interest => ({ kind: "exact", address: text })),
   fc
     .array(fc.constantFrom("a", "b", "*", "#", ""), { maxLength: 4 })
     .map((parts): Interest => ({ kind: "pattern", pattern: parts.join(".") })),
@@ -50,7 +20,7 @@ test("hub: whoever listens hears what a search of a plain list of all interests 
     fc.asyncProperty(
       fc.array(
         fc.oneof(
-          { weight: 4, arbitrary: fc.record({ kind: fc.constant("publish" as const), address }) },
+          { weight: 4, arbitrary: fc.record({ kind: fc.constant("publish" as const), address: shortAddress }) },
           fc.record({ kind: fc.constant("sit" as const), interests: fc.array(interest, { maxLength: 3 }) }),
           fc.record({ kind: fc.constantFrom("add" as const, "remove" as const), who: fc.nat(9), interest }),
           fc.record({ kind: fc.constantFrom("leave" as const, "again" as const), who: fc.nat(9) }),
@@ -282,165 +252,3 @@ test("disconnect: ends what a user has, or one connection, and tells other nodes
   expect(ended).toEqual(["1 left", "3 over"]);
   expect(orders).toEqual(['{"user":"anna"} left', '{"connection":"3"} over']);
 });
-
-test("log on disk: what was acknowledged before a restart is there after it, at the same positions", async () => {
-  const folder = mkdtempSync(join(tmpdir(), "warren-windsock-"));
-  try {
-    await fc.assert(
-      fc.asyncProperty(
-        fc.array(fc.array(fc.tuple(address, fc.boolean()), { maxLength: 6 }), { maxLength: 5 }),
-        fc.constantFrom(3, 1000),
-        async (runs, count) => {
-          const path = join(folder, `${crypto.randomUUID()}.sqlite`);
-          const clock = new ManualClock();
-          const open = () => openHub({ clock, maxMessageBytes: 1000, bounds: { ...bounds, count }, path });
-          let hub = open();
-          const start = hub.position;
-          const all: Publication[] = [];
-          const everything: Interest = { kind: "prefix", prefix: "" };
-          for (const run of runs) {
-            for (const [where, together] of run) {
-              const promise = hub.publish({ address: where, content: String(all.length) });
-              // Some wait alone, some go to the disk with those that follow.
-              if (!together) hub.flush();
-              void promise;
-              hub.flush();
-              all.push(await promise);
-            }
-            hub.close();
-            hub = open();
-            await clock.advance(1000);
-            const kept = all.slice(-count);
-            expect(await hub.history(everything, 10_000)).toEqual(kept);
-            const listener = recorder();
-            const { recovery } = await hub.listen([everything], listener, { since: start });
-            expect(recovery?.isComplete).toBe(all.length <= count);
-            expect(recovery?.publications).toEqual(kept);
-            const middle = all.at(-2)?.position ?? start;
-            expect((await hub.listen([everything], recorder(), { since: middle })).recovery?.publications).toEqual(
-              all.slice(-1).filter(({ position }) => position !== middle),
-            );
-          }
-          hub.close();
-        },
-      ),
-      { numRuns: 40 },
-    );
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-});
-
-test("log on disk: what one turn brings is one transaction, heard after it in order", async () => {
-  const folder = mkdtempSync(join(tmpdir(), "warren-windsock-"));
-  try {
-    const hub = openHub({ clock: new ManualClock(), maxMessageBytes: 1000, bounds, path: join(folder, "log.sqlite") });
-    const listener = recorder();
-    hub.sit([{ kind: "prefix", prefix: "" }], listener);
-    const done = ["1", "2", "3"].map((content) => hub.publish({ address: "a", content }));
-    expect(listener.heard).toEqual([]);
-    await Promise.all(done);
-    expect(listener.heard).toEqual(["a=1", "a=2", "a=3"]);
-    hub.close();
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-});
-
-test("hub: whoever comes back from before a break of the order is told of it, in memory and on disk", async () => {
-  const folder = mkdtempSync(join(tmpdir(), "warren-windsock-"));
-  try {
-    for (const path of [undefined, join(folder, "log.sqlite")]) {
-      const clock = new ManualClock();
-      const open = () => openHub({ clock, maxMessageBytes: 1000, bounds, ...(path === undefined ? {} : { path }) });
-      const everything: Interest = { kind: "prefix", prefix: "" };
-      let hub = open();
-      const publish = (content: string) => {
-        const made = hub.publish({ address: "a", content });
-        hub.flush();
-        return made;
-      };
-      const before = await publish("1");
-      hub.breakOrder();
-      const after = await publish("2");
-      for (let round = 0; round < 2; round++) {
-        const late = recorder();
-        hub.sit([everything], late, { since: before.position });
-        expect(late.heard).toEqual(["-", "a=1", "a=2"]);
-        const [first] = await hub.history(everything, 10);
-        const again = recorder();
-        hub.sit([everything], again, { since: first?.position ?? "" });
-        expect(again.heard).toEqual(["-", "a=1", "a=2"]);
-        const whole = recorder();
-        hub.sit([everything], whole, { since: after.position });
-        expect(whole.heard).toEqual([]);
-        if (path === undefined) continue;
-        hub.close();
-        hub = open();
-      }
-      const present = recorder();
-      hub.sit([everything], present);
-      hub.moveTo("abc", 0);
-      expect((await publish("3")).position).toBe("abc-1");
-      expect(present.heard).toEqual(["-", "a=3"]);
-      hub.close();
-    }
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-});
-
-test("log on disk: what the disk did not take is told to whoever published, heard by nobody, and its number is free", async () => {
-  const kept = new MemoryLog(bounds);
-  let isFull = false;
-  const hub = new OrderedHub({
-    clock: new ManualClock(),
-    maxMessageBytes: 1000,
-    isDurable: true,
-    log: bound(kept, () => isFull),
-  });
-  const listener = recorder();
-  hub.sit([{ kind: "prefix", prefix: "" }], listener);
-  const before = await hub.publish({ address: "a", content: "1" });
-  isFull = true;
-  const failed = ["2", "3"].map((content) => hub.publish({ address: "a", content }));
-  for (const one of failed) expect(await one.catch((thrown: Error) => thrown.message)).toBe("disk is full");
-  isFull = false;
-  const after = await hub.publish({ address: "a", content: "4" });
-  expect(listener.heard).toEqual(["a=1", "a=4"]);
-  const number = ({ position }: Publication) => Number(position.split("-")[1]);
-  expect(number(after)).toBe(number(before) + 1);
-  hub.close();
-});
-
-/** A log that takes nothing while its disk is full. */
-function bound(log: MemoryLog, isFull: () => boolean): PublicationLog {
-  return {
-    get epoch() {
-      return log.epoch;
-    },
-    get newest() {
-      return log.newest;
-    },
-    get oldest() {
-      return log.oldest;
-    },
-    get count() {
-      return log.count;
-    },
-    get sizeBytes() {
-      return log.sizeBytes;
-    },
-    append(publications) {
-      if (isFull()) throw new Error("disk is full");
-      log.append(publications);
-    },
-    after: (offset, interests, limit) => log.after(offset, interests, limit),
-    following: (offset, interests, limit) => log.following(offset, interests, limit),
-    last: (interest, limit) => log.last(interest, limit),
-    renew: () => log.renew(),
-    reset: (epoch, newest) => log.reset(epoch, newest),
-    trim: (now) => log.trim(now),
-    close: () => log.close(),
-  };
-}
