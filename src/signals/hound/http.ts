@@ -14,7 +14,7 @@ import type { HoundPages } from "./pages/hound-pages.ts";
 import type { Replay } from "./replay.ts";
 import { shownStanding } from "./shown.ts";
 import type { HoundView } from "./standing.ts";
-import { problemIn } from "./written-problem.ts";
+import { problemIn } from "../../kit/config/written-problem.ts";
 
 /** What the routes stand on. */
 export interface HttpParts {

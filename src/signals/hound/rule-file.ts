@@ -8,7 +8,7 @@ import { z } from "zod";
 
 import type { Rule } from "./rule.ts";
 import { type Draft, draftsOf, type RuleDefaults } from "./rule-shape.ts";
-import { problemIn } from "./written-problem.ts";
+import { problemIn } from "../../kit/config/written-problem.ts";
 
 /** Rules that cannot be used, with all that is wrong. */
 export class RuleProblems extends Error {

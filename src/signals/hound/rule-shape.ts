@@ -7,7 +7,7 @@ import { z } from "zod";
 import { parseDuration } from "../../kit/config/units.ts";
 import { parseMailAddress } from "../../kit/mail/address.ts";
 import type { Measure, Rule } from "./rule.ts";
-import { problemIn } from "./written-problem.ts";
+import { problemIn } from "../../kit/config/written-problem.ts";
 import { daysOf, isZone, minuteOf, type WeekWindow } from "./week-window.ts";
 
 /** What a rule gets where it says nothing itself. */

@@ -18,7 +18,7 @@ import { readRules, RuleProblems } from "./rule-file.ts";
 import { isRecipient, recipientsShape, type RuleDefaults, windowsShape } from "./rule-shape.ts";
 import type { Route } from "./telling.ts";
 import { isZone, type WeekWindow } from "./week-window.ts";
-import { problemIn } from "./written-problem.ts";
+import { problemIn } from "../../kit/config/written-problem.ts";
 
 const windowKeys = ["days", "from", "until", "zone", "match"];
 

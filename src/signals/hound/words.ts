@@ -51,7 +51,10 @@ export function manyChangesWords(changes: readonly { to: ChangeTo }[]): string {
 export function noticeRule(watched: Watched): NoticeRule {
   const { memory, rule, series } = watched;
   const { criticalThreshold, direction, id, kind, labels, name, runbookUrl, target, threshold } = rule;
-  const before = turnOf(watched) && memory.toldGrade;
+  const { grade, toldCount, toldGrade } = memory;
+  // Also of one that flaps, for receivers that tell alerts apart by their severity.
+  const isOther = criticalThreshold !== undefined && toldCount > 0 && grade !== undefined && grade !== toldGrade;
+  const before = isOther ? toldGrade : undefined;
   return {
     id,
     name,

@@ -71,7 +71,8 @@ export const mountwatchSection = section(
   fields,
   (options) => {
     const problems: string[] = [];
-    if (options.nearlyFull > options.full) problems.push("nearly_full is above full: wanted it below, or the same");
+    if (options.nearlyFull > options.full)
+      problems.push(`nearly_full is ${options.nearlyFull}, above full, ${options.full}: wanted it below, or the same`);
     try {
       watchedIn(options.mounts, watchDefaults(options));
     } catch (thrown) {

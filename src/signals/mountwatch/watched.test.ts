@@ -60,7 +60,9 @@ describe("what is watched", () => {
       }
     };
     for (const metric of ["a b", "a\nstats.b 1 1", "a\t", "\u0000", ""])
-      expect(problem({ path: "/a", metric })).toBe("Cannot use the mounts: 0.metric: wanted a name without space");
+      expect(problem({ path: "/a", metric })).toStartWith(
+        "Cannot use the mounts: 0.metric: wanted a name without space",
+      );
     expect(problem({ path: "/mnt/a" }, { path: "/mnt_a" })).toBe(
       'Cannot watch "/mnt/a" and "/mnt_a" under one metric, "mnt_a": name one of them with metric',
     );
@@ -68,6 +70,9 @@ describe("what is watched", () => {
     expect(problem({ path: "/a", full: 80, nearly_full: 90 })).toContain('nearly_full of "/a" is 90, above full, 80');
     expect(problem({ path: "/a", full: 101 })).toContain("0.full: wanted percent from 1 to 100");
     expect(problem({ path: "/a", full: 80 })).toBe("");
+    expect(problem({ path: "a" })).toContain('0.path: wanted a path that begins with "/", not "a"');
+    expect(problem({ path: "/a", ful: 3 })).toContain('0: there is no key "ful": did you mean "full"?');
+    expect(problem({ path: "/a", mounted: "yes" })).toContain('0.mounted: wanted true or false, not "yes"');
     expect(() => readOriginal('{"mounts":[{"path":"/a","metric":"a 1 1\\nb"}]}', "c.json", defaults)).toThrow(
       "mounts.0.metric: wanted a name without space",
     );

@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 
+import { problemIn } from "../../kit/config/written-problem.ts";
 import { isRealWanted, type Mount, plainPath, realMounts, type Wanted } from "./mount-table.ts";
 
 /** A folder that is watched. */
@@ -58,7 +59,7 @@ const originalShape = z.object({
 /** Reads configured folders. Throws SyntaxError. */
 export function watchedIn(raw: unknown, defaults: WatchDefaults): Watched[] {
   const read = z.array(watchedShape).max(10_000).safeParse(raw);
-  if (!read.success) throw new SyntaxError(`Cannot use the mounts: ${wordsOf(read.error)}`);
+  if (!read.success) throw new SyntaxError(`Cannot use the mounts: ${wordsOf(read.error, raw)}`);
   const watched = read.data.map((entry): Watched => ({
     path: plainPath(entry.path),
     metric: entry.metric ?? metricOf(entry.path),
@@ -99,8 +100,9 @@ export function readOriginal(text: string, name: string, defaults: WatchDefaults
   } catch (thrown) {
     return fail(thrown instanceof Error ? thrown.message : String(thrown));
   }
-  const read = originalShape.safeParse(lowerKeys(raw));
-  if (!read.success) return fail(wordsOf(read.error));
+  const lowered = lowerKeys(raw);
+  const read = originalShape.safeParse(lowered);
+  if (!read.success) return fail(wordsOf(read.error, lowered));
   const watched = read.data.mounts.map(({ metric, path }): Watched => ({
     ...defaults,
     path: path.startsWith("/") ? plainPath(path) : path,
@@ -171,9 +173,10 @@ function lowerKeys(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key.toLowerCase(), lowerKeys(inner)]));
 }
 
-function wordsOf(error: z.ZodError): string {
+function wordsOf(error: z.ZodError, written: unknown): string {
+  const known = Object.keys(watchedShape.shape);
   return error.issues
     .slice(0, 10)
-    .map(({ message, path }) => `${path.join(".") || "all of it"}: ${message}`)
+    .map((issue) => problemIn(issue, written, { known }))
     .join("; ");
 }

@@ -7,7 +7,7 @@ import { z } from "zod";
 
 import { readSecretFile } from "../../../kit/config/secret-file.ts";
 import { Fault } from "../../../kit/fault.ts";
-import { problemIn } from "../written-problem.ts";
+import { problemIn } from "../../../kit/config/written-problem.ts";
 import { type PostKind, postKinds } from "./channel.ts";
 
 const line = z

@@ -1,7 +1,7 @@
 /** What is wrong with something that people wrote, in words: where, what is wanted there, and what was given. */
 import type { z } from "zod";
 
-import { nearest } from "../../kit/config/nearest.ts";
+import { nearest } from "./nearest.ts";
 
 type Issue = z.core.$ZodIssue;
 
