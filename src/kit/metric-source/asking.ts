@@ -66,8 +66,8 @@ export class Asking {
     parts: { clock: Clock; resolve?: Resolve; fetch?: OutboundOptions["fetch"] },
   ) {
     this.#base = new URL(base);
-    const user = options.user ?? decodeURIComponent(base.username);
-    const password = options.password ?? decodeURIComponent(base.password);
+    const user = options.user ?? plain(base.username);
+    const password = options.password ?? plain(base.password);
     this.#base.username = this.#base.password = this.#base.hash = "";
     this.name = this.#base.href.replace(/\/+$/, "");
     this.#options = options;
@@ -199,6 +199,16 @@ export function parseNumbersJson(text: string): unknown {
     );
     if (mended === text) throw thrown;
     return JSON.parse(mended);
+  }
+}
+
+/** What percent signs of a URL mean; those that mean nothing stand for themselves. */
+function plain(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch (thrown) {
+    if (!(thrown instanceof URIError)) throw thrown;
+    return text;
   }
 }
 

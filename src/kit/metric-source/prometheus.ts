@@ -16,6 +16,8 @@ import type { FoundNode, MetricSource, SourceRange, SourceSeries, TargetAnswer }
 /** Prometheus gives no more points of a series at once. */
 const pointsMax = 11_000;
 const defaultPoints = 1000;
+/** Of all series of one target, holes included: an answer tells a hole by nothing, so its length says little. */
+const targetPointsMax = 5_000_000;
 const nodesMax = 10_000;
 
 const envelope = z.object({
@@ -70,6 +72,9 @@ export function prometheusSource(
     try {
       const parsed = ranged.safeParse(await ask("query_range", form, patience, signal));
       if (!parsed.success) throw asking.refused("the answer is no matrix");
+      const count = parsed.data.result.length;
+      if (count * grid.count > targetPointsMax)
+        throw asking.refused(`${count} series of ${grid.count} points are too many; ask for fewer`, "too-large");
       return { series: parsed.data.result.map(({ metric, values }) => seriesOf(metric, values ?? [], grid, target)) };
     } catch (thrown) {
       if (thrown instanceof Refused) return { fault: thrown.fault };

@@ -267,6 +267,14 @@ describe("prometheus", () => {
     expect(counts[1]).toBeLessThanOrEqual(11_000);
   });
 
+  test("render: a short answer of very many series with nothing in them takes no memory", async () => {
+    const many = Array.from({ length: 100_000 }, () => ({ metric: {}, values: [] }));
+    const { source } = fake(() => success(matrix(...many)), { kind: "prometheus", stepSeconds: 1 });
+    const [answer] = await source.render(["a"], { fromSeconds: 0, untilSeconds: 86_400 }, never);
+    expect(answer?.fault).toMatchObject({ kind: "too-large" });
+    expect(answer?.fault?.message).toMatch(/100000 series of \d+ points are too many; ask for fewer$/);
+  });
+
   test("render: an expression that is refused, and a part that is missing, are Faults of their target", async () => {
     const { source } = fake(
       ({ form }) => {
@@ -315,6 +323,13 @@ describe("openMetricSource", () => {
       expect(() => openMetricSource({ kind: "graphite", url }, { clock: systemClock })).toThrow(
         "wanted an http or https URL",
       );
+  });
+
+  test("credentials in the address may hold any percent sign", async () => {
+    const { asked, url } = fake(graphiteAnswer);
+    const address = url.replace("//", "//a%zz:p%40s@");
+    await openMetricSource({ kind: "graphite", url: address }, { clock: systemClock }).render(["a"], range, never);
+    expect(asked[0]?.authorization).toBe(`Basic ${btoa("a%zz:p@s")}`);
   });
 
   test("store: a store that does not run is said", () => {
