@@ -96,6 +96,34 @@ describe("WatchedSource", () => {
     ]);
   });
 
+  test("charts: one question gets so many points and no more, and the source is not asked for what nobody gets", async () => {
+    let asked = 0;
+    const points = Array.from({ length: 10_000 }, (_, at): [number, number] => [1, at]);
+    const source: MetricSource = {
+      name: "test",
+      language: "graphite",
+      async render(targets) {
+        asked += targets.length;
+        return targets.map((target) => ({ series: [{ name: target, tags: {}, points }] }));
+      },
+      find: async () => [],
+    };
+    const watched = new WatchedSource(source, { clock: new ManualClock(), told() {} });
+    const charts = Array.from({ length: 500 }, (_, at) => ({
+      targets: Array.from({ length: 50 }, (_, slot) => `${at} ${slot}`),
+    }));
+    const answers = await watched.charts(charts, range, never);
+    expect(answers.map(({ series }) => series.length)).toEqual(charts.map((_, at) => (at < 4 ? 50 : 0)));
+    expect(answers.at(-1)?.problems).toEqual([
+      "Left out: one question gets 2,000,000 points at most, ask for less at once",
+    ]);
+    expect(asked).toBeLessThanOrEqual(400);
+    const spans = charts.map(({ targets }, at) => ({ targets: targets.slice(0, 1), spanSeconds: at + 1 }));
+    expect((await watched.charts(spans, range, never)).filter(({ series }) => series.length > 0)).toHaveLength(200);
+    const same = charts.map(() => ({ targets: Array<string>(50).fill("same") }));
+    expect((await watched.charts(same, range, never)).filter(({ series }) => series.length > 0)).toHaveLength(4);
+  });
+
   test("trouble: begins when the source is away and ends with the next answer; a wrong question is none", async () => {
     let fault: Fault | undefined = new Fault("unavailable", "x", "it is away");
     const source: MetricSource = {

@@ -5,6 +5,7 @@
  */
 import type { Clock } from "../../kit/clock.ts";
 import { Fault } from "../../kit/fault.ts";
+import { inParallel } from "../../kit/in-parallel.ts";
 import type { MetricSource, SourceSeries, TargetAnswer } from "../../kit/metric-source/source.ts";
 
 /** What one chart wants. */
@@ -36,6 +37,16 @@ export interface ChartAnswer {
 
 /** Series of one chart that are sent; nobody sees more. */
 const seriesMax = 200;
+/** Points of one question; a page of fifty charts with forty lines each stays below. */
+const pointsMax = 2_000_000;
+/** Targets that are asked for at a time, so that what is too much is noticed on the way. */
+const portionTargets = 200;
+/** Different spans that are asked for at a time. */
+const spansAtOnce = 4;
+const leftOut: ChartAnswer = {
+  series: [],
+  problems: [`Left out: one question gets ${pointsMax.toLocaleString("en")} points at most, ask for less at once`],
+};
 
 /** A source that is watched. */
 export class WatchedSource {
@@ -61,34 +72,35 @@ export class WatchedSource {
   /** One answer for each chart, in their order. Faults: those of the source as a whole. */
   async charts(questions: readonly ChartQuestion[], range: ChartRange, signal: AbortSignal): Promise<ChartAnswer[]> {
     const answers: ChartAnswer[] = [];
+    let pointsLeft = pointsMax;
     const groups = Map.groupBy(questions.keys(), (at) => questions[at]?.spanSeconds ?? 0);
-    await Promise.all(
-      [...groups].map(async ([spanSeconds, places]) => {
-        const targets = [...new Set(places.flatMap((at) => questions[at]?.targets ?? []))];
-        // A span that is nearly nothing, or goes back before time began, is no reason to leave the other charts without.
-        const fromSeconds =
-          spanSeconds > 0 ? Math.max(0, range.untilSeconds - Math.max(1, Math.floor(spanSeconds))) : range.fromSeconds;
-        const found = await this.#watched(targets.length, () =>
-          this.source.render(
-            targets,
-            { fromSeconds, untilSeconds: range.untilSeconds, maxDataPoints: range.points },
-            signal,
-          ),
-        );
+    await inParallel([...groups], spansAtOnce, async ([spanSeconds, places]) => {
+      // A span that is nearly nothing, or goes back before time began, is no reason to leave the other charts without.
+      const fromSeconds =
+        spanSeconds > 0 ? Math.max(0, range.untilSeconds - Math.max(1, Math.floor(spanSeconds))) : range.fromSeconds;
+      for (const portion of portionsOf(places, (at) => questions[at]?.targets.length ?? 0)) {
+        const targets = [...new Set(portion.flatMap((at) => questions[at]?.targets ?? []))];
+        const found = pointsLeft > 0 ? await this.#render(targets, { ...range, fromSeconds }, signal) : [];
         const byTarget = new Map(targets.map((target, at) => [target, found[at]]));
-        for (const at of places) {
-          answers[at] = chartAnswer(questions[at]?.targets ?? [], byTarget);
+        for (const at of portion) {
+          const answer = pointsLeft > 0 ? chartAnswer(questions[at]?.targets ?? [], byTarget) : leftOut;
+          pointsLeft -= answer.series.reduce((sum, { values }) => sum + values.length, 0);
+          answers[at] = pointsLeft >= 0 ? answer : leftOut;
         }
-      }),
-    );
+      }
+    });
     return answers;
+  }
+
+  #render(targets: readonly string[], { points, ...range }: ChartRange, signal: AbortSignal) {
+    return this.#watched(targets.length, () =>
+      this.source.render(targets, { ...range, maxDataPoints: points }, signal),
+    );
   }
 
   /** Why each of those targets that cannot be answered cannot, a sentence each. Faults: those of the source as a whole. */
   async failing(targets: readonly string[], range: ChartRange, signal: AbortSignal): Promise<Map<string, string>> {
-    const found = await this.#watched(targets.length, () =>
-      this.source.render(targets, { ...range, maxDataPoints: range.points }, signal),
-    );
+    const found = await this.#render(targets, range, signal);
     const failed = targets.map((target, at): [string, string | undefined] => [target, found[at]?.fault?.message]);
     return new Map(failed.filter((each): each is [string, string] => each[1] !== undefined));
   }
@@ -112,6 +124,21 @@ export class WatchedSource {
       throw thrown;
     }
   }
+}
+
+/** Charts in order, in portions of about so many targets, of one chart at least. */
+function portionsOf(places: readonly number[], targetsOf: (at: number) => number): number[][] {
+  const portions: number[][] = [];
+  let room = 0;
+  for (const at of places) {
+    room -= targetsOf(at);
+    if (room < 0 || portions.length === 0) {
+      portions.push([]);
+      room = portionTargets - targetsOf(at);
+    }
+    portions.at(-1)?.push(at);
+  }
+  return portions;
 }
 
 function chartAnswer(targets: readonly string[], found: ReadonlyMap<string, TargetAnswer | undefined>): ChartAnswer {
