@@ -8,7 +8,7 @@
  *   unsubscribe {topics: […]}                           → {}
  *   publish     {address?, content}                     → {position}
  *   history     {topic, limit?}                         → {publications: […], position, more?}
- *   presence    {address, enter?, watch?}               → {clients: […]}; true begins, false ends
+ *   presence    {address, enter?, watch?}               → {clients: […], more?}; true begins, false ends
  *   stats       {address}                               → {connections, users}
  *   refresh     {token}                                 → {expiresInMs?}
  *   ping        {}                                      → {position}
@@ -108,7 +108,13 @@ export function faultJson(fault: Fault): { code: string; message: string; retryA
 /** What a client says of itself, as JSON of at most 1 KiB. Fault `windsock/info`. */
 export function infoText(info: unknown): string | undefined {
   if (info === undefined) return undefined;
-  const text = JSON.stringify(info);
+  let text = "";
+  try {
+    text = JSON.stringify(info);
+  } catch (thrown) {
+    if (!(thrown instanceof RangeError)) throw thrown;
+    throw new Fault("invalid", "windsock/info", "Cannot take what you say of yourself: it is nested too deeply");
+  }
   if (Buffer.byteLength(text) <= 1024) return text;
   throw new Fault("invalid", "windsock/info", "Cannot take what you say of yourself: it has more than 1024 bytes");
 }

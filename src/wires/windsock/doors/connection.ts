@@ -13,6 +13,7 @@ import { type Command, faultJson, infoText, publicationJson, readCommand } from 
 import { newConnection } from "./admission.ts";
 import type { NewerParts } from "./newer-parts.ts";
 import { Outbox, type OutboxOwner, type Parcel } from "./outbox.ts";
+import { changeJson, presentOf } from "./present.ts";
 import { requirePublish, type Rights } from "./rights.ts";
 import type { Entry } from "./roster.ts";
 import { type Outlet, Subscriber } from "./subscriber.ts";
@@ -239,7 +240,8 @@ export class Connection implements SocketHandler, Outlet, OutboxOwner, Entry {
       if (enter === true) subscriber.enter(address);
       else if (enter === false) subscriber.exit(address);
       if (watch === false) subscriber.unwatch(address);
-      answer("presence", { clients: watch === true ? subscriber.watch(address) : subscriber.presence(address) });
+      const there = watch === true ? subscriber.watch(address) : subscriber.presence(address);
+      answer("presence", presentOf(there, this.#parts.limits.presenceBytes));
     } else if (command.stats) {
       answer("stats", statsOf(subscriber.presence(command.stats.address)));
     } else if (command.refresh) answer("refresh", this.#refresh(subscriber, command.refresh.token));
@@ -328,8 +330,9 @@ export class Connection implements SocketHandler, Outlet, OutboxOwner, Entry {
   }
 
   /** See {@link Outlet}. */
-  presence(address: string, { kind, who }: PresenceChange): void {
-    this.#sayLive({ change: { address, kind, who } });
+  presence(address: string, change: PresenceChange): void {
+    const text = changeJson(address, change);
+    this.#put({ text: () => `{"change":${text}}`, sizeBytes: text.length + 11, isAsked: false });
   }
 
   /** See {@link Outlet}. */

@@ -14,12 +14,15 @@ import { closeCodes, mayReconnect } from "./close-codes.ts";
 import { infoText, publicationJson } from "./command.ts";
 import type { NewerParts } from "./newer-parts.ts";
 import { Outbox, type OutboxOwner } from "./outbox.ts";
+import { changeJson } from "./present.ts";
 import type { Rights } from "./rights.ts";
 import type { Entry } from "./roster.ts";
 import { type Outlet, Subscriber } from "./subscriber.ts";
 
 const retryMs = 2000;
 const portionBytes = 65_536;
+/** Who takes nothing of what waits for so long is cut. */
+const stalledMs = 60_000;
 /** Who is told to go has so long to take it. */
 const farewellMs = 5000;
 
@@ -55,12 +58,14 @@ class EventStream implements Outlet, OutboxOwner, Entry {
   /** What is said at the end, once there is one. */
   #farewell: string | undefined;
   #isOver = false;
+  #tookAtMs = 0;
   #undo: (() => void)[] = [];
 
   constructor(parts: NewerParts, rights: Rights, address: string, info: string | undefined) {
     const { clock, limits } = parts;
     this.address = address;
     this.since = clock.now();
+    this.#tookAtMs = clock.monotonicMs();
     this.user = rights.user;
     this.#parts = parts;
     this.#rights = rights;
@@ -94,7 +99,12 @@ class EventStream implements Outlet, OutboxOwner, Entry {
   }
 
   presence(address: string, change: PresenceChange): void {
-    this.#put(eventText("change", { address, ...change }));
+    const text = changeJson(address, change);
+    this.#outbox.put({
+      text: () => `event: change\ndata: ${text}\n\n`,
+      sizeBytes: text.length + 22,
+      isAsked: false,
+    });
   }
 
   overflowed(): void {
@@ -162,6 +172,7 @@ class EventStream implements Outlet, OutboxOwner, Entry {
         this.#wake = resolve;
       });
     }
+    this.#tookAtMs = this.#parts.clock.monotonicMs();
     const text = this.#outbox.take(portionBytes, "");
     if (text !== undefined) {
       controller.enqueue(this.#encoder.encode(text));
@@ -180,6 +191,7 @@ class EventStream implements Outlet, OutboxOwner, Entry {
       const hasExpired = (this.#rights.expiresAt ?? Infinity) < clock.now();
       this.#finish(hasExpired ? closeCodes.expired : closeCodes.token, "the token is good no more");
     } else if (this.#outbox.isEmpty) this.#put(`: still here\nid: ${hub.position}\n\n`);
+    else if (clock.monotonicMs() - this.#tookAtMs > stalledMs) this.overflowed();
   }
 
   #put(text: string, isAsked = false): void {

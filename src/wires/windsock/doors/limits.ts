@@ -21,6 +21,8 @@ export interface DoorLimits {
   historyCount: number;
   /** About as much of them is told at once; the newest one always is. */
   historyBytes: number;
+  /** About as much of those who are present is told at once. */
+  presenceBytes: number;
 }
 
 /** What holds where nothing is said. */
@@ -33,4 +35,5 @@ export const usualLimits: DoorLimits = {
   resumeCount: 10_000,
   historyCount: 1000,
   historyBytes: 4_194_304,
+  presenceBytes: 262_144,
 };

@@ -19,6 +19,7 @@ import { type DoorLimits, usualLimits } from "./limits.ts";
 import type { NewerParts, Stoppable } from "./newer-parts.ts";
 import { poll } from "./poll.ts";
 import { Pulse } from "./pulse.ts";
+import { presentOf } from "./present.ts";
 import type { Revocations } from "./revocations.ts";
 import { requirePublish, requireSubscribe, type Rights, type TokenDesk } from "./rights.ts";
 import { Roster } from "./roster.ts";
@@ -231,7 +232,7 @@ export class NewerDoors {
     const address = query.get("address") ?? "";
     requireSubscribe(rights, { kind: "exact", address });
     const clients = this.#parts.hub.presence(address);
-    return { clients, ...statsOf(clients) };
+    return { ...presentOf(clients, this.#parts.limits.presenceBytes), ...statsOf(clients) };
   }
 }
 

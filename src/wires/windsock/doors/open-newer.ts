@@ -29,7 +29,7 @@ export function openNewerDoors(parts: DoorParts, dataFolder: string, secrets: re
     path: join(dataFolder, "revocations.json"),
     // Of a single token the connection is found by its next beat.
     learned: ([kind, user]) => {
-      if (kind === "user") hub.disconnectHere({ user }, calledBack);
+      if (kind === "user") hub.parties.end({ user }, calledBack);
     },
     unsaved: (thrown) =>
       log.error("Revocations of another node could not be kept; they are in force until this node starts again", {

@@ -1,4 +1,6 @@
 import { describe, expect, test } from "bun:test";
+import { connect } from "node:net";
+
 import fc from "fast-check";
 
 import { Fault } from "../../../kit/fault.ts";
@@ -71,6 +73,54 @@ test("history: an answer holds what has room, the newest first of all, and says 
   await doors.hub.publish({ address: "b", content: "x".repeat(5000) });
   expect((await read("/history?topic=b")).publications.length).toBe(1);
   client.close();
+});
+
+test("presence: where many are, an answer holds what has room, and changes come to all who watch", async () => {
+  await using doors = openDoors({ bounds: { presenceBytes: 1000 } });
+  const token = doors.token({ sub: "ann", subscribe: ["room"] });
+  for (let at = 0; at < 50; at++) doors.hub.enter("room", { connection: `c${at}`, user: `u${at}` });
+  const client = new RawClient(`${doors.url}/connect/`);
+  await client.ask("connect", { token });
+  const answer = await client.ask("presence", { address: "room", watch: true });
+  expect(answer).toMatchObject({ more: true });
+  expect((answer["clients"] as unknown[]).length).toBeLessThan(30);
+  expect(await client.ask("stats", { address: "room" })).toEqual({ connections: 50, users: 50 });
+  const read = await fetch(`${doors.url}/presence?address=room`, { headers: { "X-Windsock-Token": token } });
+  expect(await read.json()).toMatchObject({ more: true, connections: 50 });
+  doors.hub.enter("room", { connection: "new", user: "ben" });
+  const change = { address: "room", kind: "join", who: { connection: "new", user: "ben" } };
+  await client.until(() => client.heard.some((said) => said["change"] !== undefined));
+  expect(client.heard.at(-1)).toEqual({ change });
+  client.close();
+});
+
+test("connect: what is said of oneself may be nested as deeply as one likes, and is refused with a reason", async () => {
+  await using doors = openDoors();
+  const client = new RawClient(`${doors.url}/connect/`);
+  await client.open();
+  const depth = 200_000;
+  const info = `${"[".repeat(depth)}${"]".repeat(depth)}`;
+  client.send(`{"id":1,"connect":{"token":"${doors.token({ subscribe: ["a"] })}","info":${info}}}`);
+  expect((await client.closed).code).toBe(3501);
+  expect(JSON.stringify(client.heard)).toContain("windsock/info");
+});
+
+test("events: who takes nothing of what it asked for is cut after a minute, though nothing new comes", async () => {
+  const clock = new ManualClock();
+  await using doors = openDoors({ clock });
+  const content = "x".repeat(500_000);
+  for (let at = 0; at < 100; at++) await doors.hub.publish({ address: "a", content });
+  const token = doors.token({ subscribe: ["a"] });
+  const socket = connect(Number(new URL(doors.url).port), "127.0.0.1");
+  socket.pause();
+  socket.write(`GET /events?topic=a&since=0-0&token=${token} HTTP/1.1\r\nHost: x\r\n\r\n`);
+  while (doors.doors.roster.size === 0) await new Promise<void>((resolve) => setImmediate(resolve));
+  for (let at = 0; at < 120 && doors.doors.roster.size > 0; at++) {
+    clock.advance(1000);
+    await new Promise<void>((resolve) => setTimeout(resolve, 5));
+  }
+  expect(doors.doors.roster.size).toBe(0);
+  socket.destroy();
 });
 
 test("guests: sockets that say nothing are counted by address, and make room when they say who they are", async () => {
