@@ -41,6 +41,9 @@ export interface TlsChoice {
 /** A server that does not read what it is sent is given up beyond this. */
 const maxUnsentBytes = 1 << 20;
 
+/** Bytes that are taken in one turn: a server that floods us must not hold up everything else. */
+const turnBytes = 4096;
+
 /** The dial of the machine. `connectMs` bounds the look-up, the connection and the handshake together. */
 export function systemDial(tls: TlsChoice, connectMs = 20_000): Dial {
   return ({ host, isSecure, port }, events) =>
@@ -71,14 +74,31 @@ export function systemDial(tls: TlsChoice, connectMs = 20_000): Dial {
           end: () => socket.end(),
         });
       });
-      socket.on("data", (chunk: Uint8Array) => events.data(chunk));
+      let rest: Uint8Array | undefined;
+      let isClosed = false;
+      const over = () => {
+        if (isOpen) events.closed(failure || "the server closed the connection");
+        else reject(new Error(failure || "the server closed the connection"));
+      };
+      const take = (chunk: Uint8Array) => {
+        rest = chunk.length > turnBytes ? chunk.subarray(turnBytes) : undefined;
+        events.data(chunk.subarray(0, turnBytes));
+        if (rest) setImmediate(take, rest);
+        else if (isClosed) over();
+        else if (socket.isPaused()) socket.resume();
+      };
+      socket.on("data", (chunk: Uint8Array) => {
+        if (chunk.length > turnBytes) socket.pause();
+        take(chunk);
+      });
       socket.on("error", (error: Error) => {
         failure = error.message;
       });
       socket.on("end", () => socket.end());
       socket.on("close", () => {
-        if (isOpen) events.closed(failure || "the server closed the connection");
-        else reject(new Error(failure || "the server closed the connection"));
+        isClosed = true;
+        // What had come before the end is told before it.
+        if (!rest) over();
       });
     });
 }
