@@ -17,11 +17,11 @@ import { Catalog, type StoredSeries } from "./catalog.ts";
 import { ChunkTable } from "./chunk-table.ts";
 import { Compaction } from "./compaction.ts";
 import type { Disk } from "./disk.ts";
-import { readWhole } from "./disk.ts";
 import { Flushing } from "./flushing.ts";
 import { Memory } from "./memory.ts";
 import type { FoundNode } from "./name-tree.ts";
 import { fetchRange, plannedPoints, type SeriesRange } from "./reading.ts";
+import { recover } from "./recovery.ts";
 import type { Schema, Schemas } from "./schemas.ts";
 import { WhisperExchange } from "./whisper-exchange.ts";
 import { WriteLog } from "./write-log.ts";
@@ -173,8 +173,18 @@ export class SeriesStore {
    */
   static async open(options: SeriesStoreOptions): Promise<SeriesStore> {
     const store = new SeriesStore(options);
-    for (const folder of ["log", "names", "points", "damaged"]) await options.disk.makeFolder(folder);
-    await store.#load();
+    const { segments, nextNumber } = await recover({
+      disk: options.disk,
+      schemas: options.schemas,
+      nowSeconds: Math.floor(options.clock.now() / 1000),
+      catalog: store.#catalog,
+      table: store.#table,
+      memory: store.#memory,
+      time: store.#time,
+      trouble: store.#trouble,
+    });
+    store.#log = store.#newLog(nextNumber);
+    store.#log.inherit(segments);
     return store;
   }
 
@@ -390,52 +400,6 @@ export class SeriesStore {
       },
       firstNumber,
     );
-  }
-
-  async #load(): Promise<void> {
-    const nowSeconds = Math.floor(this.#clock.now() / 1000);
-    await this.#catalog.load(this.#disk, this.#schemas, nowSeconds, (path, bytes) =>
-      this.#trouble(`${path} is damaged (${bytes} bytes), its copy is used`),
-    );
-    await this.#table.load();
-    this.#time.saw(this.#table.newestSeconds());
-    const damaged: string[] = [];
-    const { segments, nextNumber } = WriteLog.replay(this.#disk, {
-      series: (id, path) => {
-        if (this.#catalog.byId(id)) return;
-        const former = this.#catalog.find(path);
-        if (former && former.id > id) return;
-        // Only a path whose series was removed gets a new number; word of the removal may stand further on.
-        if (former) this.#catalog.remove(former);
-        this.#catalog.add(path, this.#schemas.schemaOf(path), id);
-      },
-      point: (id, stepSeconds, direct, timeSeconds, value) => {
-        const series = this.#catalog.byId(id);
-        if (!series) return;
-        this.#memory.keep(series, stepSeconds, direct, timeSeconds, value);
-        if (!direct) this.#memory.came(timeSeconds);
-        this.#time.saw(timeSeconds);
-      },
-      removed: (id) => {
-        const series = this.#catalog.byId(id);
-        if (series) this.#catalog.remove(series);
-      },
-      damaged: (name, bytes) => {
-        damaged.push(name);
-        this.#trouble(
-          `${name} is damaged (${bytes} bytes): what else is in it was taken, and it was copied to damaged/`,
-        );
-      },
-    });
-    for (const name of damaged) await this.#copyAside(name);
-    this.#log = this.#newLog(nextNumber);
-    this.#log.inherit(segments);
-  }
-
-  async #copyAside(path: string): Promise<void> {
-    const copy = await this.#disk.create(`damaged/${path.slice(path.lastIndexOf("/") + 1)}`);
-    await copy.append(readWhole(this.#disk, path));
-    await copy.close();
   }
 
   #put(point: Point, nowSeconds: number): RefusalReason | undefined {
