@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import fc from "fast-check";
 
 import { connect } from "node:net";
+import { inspect } from "node:util";
 
 import { type AdminParts, answer, listenAdmin } from "./admin.ts";
 
@@ -20,6 +21,11 @@ function parts(counters: [string, number][] = []): AdminParts {
   };
 }
 
+function said(line: string, of: AdminParts): string | undefined {
+  const reply = answer(line, of);
+  return reply && [...reply].join("");
+}
+
 test("answer: no line throws, whatever the names", () => {
   const word = fc.oneof(
     fc.string(),
@@ -27,7 +33,7 @@ test("answer: no line throws, whatever the names", () => {
   );
   fc.assert(
     fc.property(fc.array(word), fc.array(fc.tuple(fc.string(), fc.double())), (words, counters) => {
-      expect(typeof (answer(words.join(" "), parts(counters)) ?? "")).toBe("string");
+      expect(typeof (said(words.join(" "), parts(counters)) ?? "")).toBe("string");
     }),
     { numRuns: 1000 },
   );
@@ -38,8 +44,8 @@ test("answer: names that objects have of themselves are shown and removed like a
     ["__proto__", 1],
     ["constructor", 2],
   ]);
-  expect(answer("counters", some)).toBe("{ ['__proto__']: 1, constructor: 2 }\nEND\n\n");
-  expect(answer("delcounters __proto__ toString", some)).toBe("deleted: __proto__\nmetric toString not found\nEND\n\n");
+  expect(said("counters", some)).toBe("{ ['__proto__']: 1, constructor: 2 }\nEND\n\n");
+  expect(said("delcounters __proto__ toString", some)).toBe("deleted: __proto__\nmetric toString not found\nEND\n\n");
 });
 
 test("answer: many patterns over many names take time in proportion to their sum, and remove the same", () => {
@@ -54,7 +60,7 @@ test("answer: many patterns over many names take time in proportion to their sum
       }
     },
   };
-  const reply = answer(`delcounters ${"q.* ".repeat(5000)}a.b7.* a.b8`, counted);
+  const reply = said(`delcounters ${"q.* ".repeat(5000)}a.b7.* a.b8`, counted);
   expect(reply?.match(/deleted/g)).toHaveLength(1);
   expect(reply).toContain("deleted: a.b7.c\nmetric a.b8 not found\n");
   expect(looked).toBeLessThanOrEqual(20_000);
@@ -91,5 +97,35 @@ test("listenAdmin: one who asks without reading is answered no further", async (
   socket.resume();
   await new Promise((resolve) => socket.once("close", resolve));
   expect(ends).toBe(300);
+  await listener.close();
+}, 30_000);
+
+test("answer: what is shown in pieces is what is shown at once", () => {
+  for (const count of [0, 3, 999, 1000, 1001, 2499, 2500]) {
+    const list = Array.from({ length: count }, (_, at): [string, number] => [`some.name${at}'`, at / 3]);
+    expect(said("counters", parts(list))).toBe(`${inspect(Object.fromEntries(list))}\nEND\n\n`);
+    const timers = list.map(([name, value], at): [string, number[]] => [
+      name,
+      Array.from({ length: at % 120 }, () => value),
+    ]);
+    const shown = inspect(Object.fromEntries(timers));
+    expect(said("timers", { ...parts(), timers: () => timers })).toBe(`${shown}\nEND\n\n`);
+  }
+});
+
+test("listenAdmin: a long reply comes in pieces, between which others have their turn, and is whole", async () => {
+  const list = Array.from({ length: 50_000 }, (_, at): [string, number] => [`some.name${at}`, at]);
+  const listener = await listenAdmin({ host: "127.0.0.1", port: 0 }, parts(list));
+  const socket = connect({ host: "127.0.0.1", port: listener.port ?? 0 });
+  socket.setEncoding("latin1");
+  let reply = "";
+  socket.on("data", (piece: string) => {
+    reply += piece;
+  });
+  socket.end("counters\nhealth\n");
+  await new Promise((resolve) => socket.once("close", resolve));
+  const pieces = [...(answer("counters", parts(list)) ?? [])].map(({ length }) => length);
+  expect(Math.max(...pieces)).toBeLessThan(64 * 1024);
+  expect(reply).toBe(`${inspect(Object.fromEntries(list))}\nEND\n\nhealth: up\n`);
   await listener.close();
 }, 30_000);

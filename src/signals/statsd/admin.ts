@@ -30,7 +30,9 @@ const proxyCommands = new Set(["help", "config", "health", "status", "quit"]);
 const lineMaxLength = 65_536;
 /** So much may wait for one who does not read. */
 const waitingMaxBytes = 256 * 1024;
-const longReply = 16 * 1024;
+const longPiece = 16 * 1024;
+/** So many metrics are shown in a piece. */
+const shownAtOnce = 500;
 const ending = "END\n\n";
 
 /** Opens the port. Rejects with the system's error. */
@@ -49,21 +51,35 @@ function serve(socket: Socket, parts: AdminParts): void {
   let rest = "";
   let isOver = false;
   const waiting: string[] = [];
+  let reply: Iterator<string> | undefined;
   const isFull = () => socket.writableLength > waitingMaxBytes;
-  const go = () => {
-    for (let line = waiting.shift(); line !== undefined; line = waiting.shift()) {
-      const reply = answer(line, parts);
-      if (reply === undefined) {
-        waiting.length = 0;
-        socket.end();
-        return;
+  /** What is to be written next; undefined when all is answered, or the connection was ended. */
+  const next = (): string | undefined => {
+    for (;;) {
+      const piece = reply?.next();
+      if (piece && !piece.done) return piece.value;
+      const line = waiting.shift();
+      if (line === undefined) {
+        reply = undefined;
+        return undefined;
       }
-      socket.write(reply);
-      // Whoever does not read is not answered further, and others have their turn after a long reply.
+      reply = answer(line, parts)?.[Symbol.iterator]();
+      if (reply) continue;
+      waiting.length = 0;
+      isOver = true;
+      return undefined;
+    }
+  };
+  const go = () => {
+    for (let piece = next(); piece !== undefined; piece = next()) {
+      socket.write(piece);
+      // Whoever does not read is not answered further, and others have their turn after a long piece.
       if (isFull()) return;
-      if (reply.length > longReply) {
+      if (piece.length > longPiece) {
         socket.pause();
-        setImmediate(go);
+        setImmediate(() => {
+          if (!socket.destroyed && !isFull()) go();
+        });
         return;
       }
     }
@@ -74,7 +90,7 @@ function serve(socket: Socket, parts: AdminParts): void {
   socket.on("data", (chunk: string) => {
     const lines = `${rest}${chunk}`.split("\n");
     rest = lines.pop() ?? "";
-    const isIdle = waiting.length === 0;
+    const isIdle = waiting.length === 0 && !reply;
     for (const line of lines) waiting.push(line);
     if (rest.length > lineMaxLength) socket.destroy();
     else if (waiting.length > 0) {
@@ -90,30 +106,29 @@ function serve(socket: Socket, parts: AdminParts): void {
   });
 }
 
-/** The reply to a line; undefined ends the connection. */
-export function answer(line: string, parts: AdminParts): string | undefined {
+/**
+ * The reply to a line, in pieces, as one of two hundred thousand names takes a while to make; undefined ends the
+ * connection.
+ */
+export function answer(line: string, parts: AdminParts): Iterable<string> | undefined {
   const [command = "", ...words] = line.trim().split(" ");
   const nodes = parts.nodes();
-  if (nodes && !proxyCommands.has(command)) return "ERROR\n";
+  if (nodes && !proxyCommands.has(command)) return ["ERROR\n"];
   switch (command) {
     case "status":
       return nodes
-        ? `uptime: ${parts.stats()[0]?.[1] ?? 0}\nnodes: ${nodes.map((node) => `${node} `).join("")}\n`
-        : "ERROR\n";
+        ? [`uptime: ${parts.stats()[0]?.[1] ?? 0}\nnodes: ${nodes.map((node) => `${node} `).join("")}\n`]
+        : ["ERROR\n"];
     case "help":
-      if (nodes) return "Commands: config, health, status, quit\n\n";
-      return `Commands: ${commands}\n\n`;
+      return [`Commands: ${nodes ? "config, health, status, quit" : commands}\n\n`];
     case "stats":
-      return `${parts
-        .stats()
-        .map(([name, value]) => `${name}: ${value}\n`)
-        .join("")}${ending}`;
+      return [...parts.stats().map(([name, value]) => `${name}: ${value}\n`), ending];
     case "counters":
-      return `${shown(parts.counters())}\n${ending}`;
+      return shown(parts.counters());
     case "gauges":
-      return `${shown(parts.gauges())}\n${ending}`;
+      return shown(parts.gauges());
     case "timers":
-      return `${shown(parts.timers())}\n${ending}`;
+      return shown(parts.timers());
     case "delcounters":
       return removed("counters", words, parts);
     case "deltimers":
@@ -123,27 +138,36 @@ export function answer(line: string, parts: AdminParts): string | undefined {
     case "health": {
       const wanted = (words[0] ?? "").toLowerCase();
       if (wanted === "up" || wanted === "down") parts.health.state = wanted;
-      return `health: ${parts.health.state}\n`;
+      return [`health: ${parts.health.state}\n`];
     }
     case "config":
-      return `\n${parts
-        .config()
-        .map(([key, value]) => `${key}: ${value}\n`)
-        .join("")}`;
+      return ["\n", ...parts.config().map(([key, value]) => `${key}: ${value}\n`)];
     case "quit":
       return undefined;
     default:
-      return "ERROR\n";
+      return ["ERROR\n"];
   }
 }
 
-/** A map in JavaScript's notation, as the original printed it. */
-function shown(entries: Iterable<readonly [string, number | readonly number[]]>): string {
+/** A map in JavaScript's notation, as the original printed it, and the end. */
+function* shown(entries: Iterable<readonly [string, number | readonly number[]]>): Generator<string> {
   // fromEntries defines keys of its own, whatever they are called, so `__proto__` is a name like any other.
-  return inspect(Object.fromEntries(entries));
+  const notation = (some: Iterable<readonly [string, number | readonly number[]]>) => inspect(Object.fromEntries(some));
+  let held: (readonly [string, number | readonly number[]])[] = [];
+  let before = "";
+  for (const entry of entries) {
+    held.push(entry);
+    if (held.length < 2 * shownAtOnce) continue;
+    // So many stand one below the other, each but the last with its comma; only few would be written in one line.
+    yield `${before === "" ? "{\n" : before}${notation(held.slice(0, shownAtOnce)).slice(2, -2)}`;
+    held = held.slice(shownAtOnce);
+    before = ",\n";
+  }
+  const last = notation(held);
+  yield `${before === "" ? last : `${before}${last.slice(2)}`}\n${ending}`;
 }
 
-function removed(kind: "counters" | "timers" | "gauges", words: readonly string[], parts: AdminParts): string {
+function removed(kind: "counters" | "timers" | "gauges", words: readonly string[], parts: AdminParts): string[] {
   // Names below each beginning that is asked for, found in one pass over the names.
   const below = new Map<string, string[]>();
   for (const word of words) if (word.endsWith(".*")) below.set(word.slice(0, -1), []);
@@ -153,11 +177,12 @@ function removed(kind: "counters" | "timers" | "gauges", words: readonly string[
         below.get(name.slice(0, dot + 1))?.push(name);
     }
   }
-  return `${words
-    .map((word) => {
+  return [
+    ...words.map((word) => {
       const names = word.endsWith(".*") ? [word, ...(below.get(word.slice(0, -1)) ?? [])] : [word];
       const gone = names.filter((name) => parts.remove(kind, name));
       return gone.length === 0 ? `metric ${word} not found\n` : gone.map((name) => `deleted: ${name}\n`).join("");
-    })
-    .join("")}${ending}`;
+    }),
+    ending,
+  ];
 }
