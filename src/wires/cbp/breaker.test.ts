@@ -58,6 +58,26 @@ describe("breaker", () => {
     expect(breaker.ask()).toBeUndefined();
   });
 
+  test("the clock may be put forward and back: what has to wait waits as long, and what is remembered stays", () => {
+    const { ask, breaker, changes, clock, fail, times } = made();
+    const day = 86_400_000;
+    fail(3);
+    clock.jump(day);
+    fail(1);
+    clock.jump(-2 * day);
+    fail(1);
+    expect(breaker.view()).toMatchObject({ state: "open", failures: 5, retryInMs: 500 });
+    clock.jump(3 * day);
+    expect([breaker.ask(), breaker.view().retryInMs]).toEqual([undefined, 500]);
+    clock.jump(-5 * day);
+    clock.advance(500);
+    breaker.report(ask(), "success");
+    expect(breaker.state).toBe("closed");
+    expect(times).toEqual([500]);
+    // Only what people read follows the clock.
+    expect(changes.map(({ at }) => at - clock.now())).toEqual([2 * day - 500, 0, 0]);
+  });
+
   test("one failure is enough at a ratio of 1 with one sample, and half is enough at 0.5", () => {
     const one = made({ failureRatio: 1, minSamples: 1 });
     one.fail(1);
