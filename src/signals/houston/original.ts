@@ -43,7 +43,11 @@ export async function readOriginal(text: string, path: string): Promise<Original
     }
   }
   if (wrong.length > 0 || !parsed.data)
-    throw new Fault("invalid", "houston/original", `Cannot use "${path}": ${wrong.join("; ")}`);
+    throw new Fault(
+      "invalid",
+      "houston/original",
+      `Cannot use "${path}", which original in [houston] names: ${wrong.join("; ")}`,
+    );
   const { apps, graphite_base: graphiteBase, media_dir: mediaFolder, port, servers } = parsed.data;
   return { port: String(port), mediaFolder, graphiteBase, servers: listOf(servers), apps: listOf(apps) };
 }

@@ -173,7 +173,7 @@ async function originalOf(path: string) {
     throw new Fault(
       "invalid",
       "houston/original",
-      `Cannot read "${path}": there is no such file, or it may not be read`,
+      `Cannot read "${path}", which original in [houston] names: there is no such file, or it may not be read`,
       { cause: thrown },
     );
   }
