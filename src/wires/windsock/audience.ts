@@ -53,7 +53,7 @@ class Prefixes<Member> {
     if (before > 0 && count > 0) return;
     // Its place by halves: whoever comes and goes all the time must not have all lengths sorted each time.
     let at = 0;
-    for (let end = this.#sorted.length; at < end; ) {
+    for (let end = this.#sorted.length; at < end;) {
       const middle = (at + end) >> 1;
       if ((this.#sorted[middle] ?? 0) < length) at = middle + 1;
       else end = middle;

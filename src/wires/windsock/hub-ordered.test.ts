@@ -239,14 +239,14 @@ test("disconnect: ends what a user has, or one connection, and tells other nodes
   const hub = makeHub();
   const ended: string[] = [];
   const orders: string[] = [];
-  hub.onDisconnect((who, reason) => void orders.push(`${JSON.stringify(who)} ${reason}`));
+  hub.parties.watch((who, reason) => void orders.push(`${JSON.stringify(who)} ${reason}`));
   const attach = (connection: string, user: string) =>
     hub.attach({ connection, user, end: (reason) => void ended.push(`${connection} ${reason}`) });
   attach("1", "anna");
   const gone = attach("2", "anna");
   attach("3", "ben");
   gone();
-  expect(hub.connectionsOf("anna")).toBe(1);
+  expect(hub.parties.countOf("anna")).toBe(1);
   hub.disconnect({ user: "anna" }, "left");
   hub.disconnect({ connection: "3" }, "over");
   expect(ended).toEqual(["1 left", "3 over"]);

@@ -11,6 +11,7 @@ import type { Clock } from "../../kit/clock.ts";
 import { Fault } from "../../kit/fault.ts";
 import { Hearers } from "./hearers.ts";
 import type { Hub, Listener, Party, Presence, PresenceChange, Recovery, Seat } from "./hub.ts";
+import { Parties, type Whom } from "./parties.ts";
 import { PresenceBoard, type PresenceWatcher } from "./presence-board.ts";
 import { Pace } from "./limits.ts";
 import { MemoryLog } from "./log-memory.ts";
@@ -91,6 +92,8 @@ interface Waiting {
 
 /** See {@link Hub}; what is beyond it is for links to other nodes and for doors that send to many at once. */
 export class OrderedHub implements Hub {
+  /** The connections of this node. */
+  readonly parties = new Parties();
   readonly #clock: Clock;
   readonly #log: PublicationLog;
   readonly #maxMessageBytes: number;
@@ -99,11 +102,8 @@ export class OrderedHub implements Hub {
   readonly #paces = new Map<string, Pace>();
   readonly #hearers: Hearers;
   readonly #board = new PresenceBoard();
-  readonly #parties = new Map<string, Party>();
-  readonly #byUser = new Map<string, Set<Party>>();
   readonly #activity: Activity;
   readonly #turns: Turn[] = [];
-  readonly #orders = new Set<(who: { user: string } | { connection: string }, reason: string) => void>();
   #isTelling = false;
   #waiting: Waiting[] = [];
   #offset: number;
@@ -340,55 +340,15 @@ export class OrderedHub implements Hub {
   }
 
   attach(party: Party): () => void {
-    this.#parties.set(party.connection, party);
-    let others = this.#byUser.get(party.user);
-    if (!others) {
-      others = new Set();
-      this.#byUser.set(party.user, others);
-    }
-    others.add(party);
-    const { user } = party;
-    return () => this.#detach(party, user);
+    return this.parties.attach(party);
   }
 
   detach(party: Party): void {
-    this.#detach(party, party.user);
+    this.parties.detach(party);
   }
 
-  #detach(party: Party, user: string): void {
-    const others = this.#byUser.get(user);
-    others?.delete(party);
-    if (others?.size === 0) this.#byUser.delete(user);
-    if (this.#parties.get(party.connection) === party) this.#parties.delete(party.connection);
-  }
-
-  /** How many connections a user has here. */
-  connectionsOf(user: string): number {
-    return this.#byUser.get(user)?.size ?? 0;
-  }
-
-  /** All connections here. */
-  parties(): IterableIterator<Party> {
-    return this.#parties.values();
-  }
-
-  disconnect(who: { user: string } | { connection: string }, reason: string): void {
-    this.disconnectHere(who, reason);
-    for (const order of this.#orders) order(who, reason);
-  }
-
-  /** As {@link disconnect}, without telling other nodes. How many connections were ended. */
-  disconnectHere(who: { user: string } | { connection: string }, reason: string): number {
-    const only = "connection" in who ? this.#parties.get(who.connection) : undefined;
-    const ended = "user" in who ? [...(this.#byUser.get(who.user) ?? [])] : only ? [only] : [];
-    for (const party of ended) party.end(reason);
-    return ended.length;
-  }
-
-  /** Tells of each {@link disconnect} that was ordered here, for other nodes, until the function is called. */
-  onDisconnect(order: (who: { user: string } | { connection: string }, reason: string) => void): () => void {
-    this.#orders.add(order);
-    return () => void this.#orders.delete(order);
+  disconnect(who: Whom, reason: string): void {
+    this.parties.order(who, reason);
   }
 
   topics(limit: number): { address: string; listeners: number; perMinute: number }[] {

@@ -107,7 +107,7 @@ export class Mesh implements Carrier {
       parts.hub.watchEverything((address, { kind, who }, isLocal) => {
         if (isLocal) this.#presence.changed(address, who, kind === "join");
       }),
-      parts.hub.onDisconnect((who, reason) => {
+      parts.hub.parties.watch((who, reason) => {
         const said = reason.slice(0, 500);
         this.#say("user" in who ? ["end-user", who.user, said] : ["end-connection", who.connection, said]);
       }),
@@ -292,10 +292,10 @@ export class Mesh implements Carrier {
         return;
       }
       case "end-user":
-        hub.disconnectHere({ user: entry[1] }, entry[2]);
+        hub.parties.end({ user: entry[1] }, entry[2]);
         return;
       case "end-connection":
-        hub.disconnectHere({ connection: entry[1] }, entry[2]);
+        hub.parties.end({ connection: entry[1] }, entry[2]);
         return;
       case "unreadable":
         // It may have been a publication.

@@ -120,7 +120,7 @@ export class PagesDoor {
       since: entry.since,
       waitingBytes: entry.waitingBytes(),
     }));
-    for (const { connection, user } of hub.parties()) {
+    for (const { connection, user } of hub.parties.all()) {
       if (connections.length >= rowsMax) break;
       if (known.has(connection)) continue;
       const transport = "other door";

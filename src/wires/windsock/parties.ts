@@ -1,0 +1,67 @@
+/**
+ * The connections of this node that can be ended by order: each by its name, and all of one user. Other nodes hear of
+ * orders through those who watch.
+ */
+import type { Party } from "./hub.ts";
+
+/** Whom an order is about. */
+export type Whom = { user: string } | { connection: string };
+
+/** See the file's head. */
+export class Parties {
+  readonly #byConnection = new Map<string, Party>();
+  readonly #byUser = new Map<string, Set<Party>>();
+  readonly #watchers = new Set<(who: Whom, reason: string) => void>();
+
+  /** Has a connection known, until the function is called, or {@link detach} where its user never changes. */
+  attach(party: Party): () => void {
+    const { user } = party;
+    this.#byConnection.set(party.connection, party);
+    let others = this.#byUser.get(user);
+    if (!others) this.#byUser.set(user, (others = new Set()));
+    others.add(party);
+    return () => this.#forget(party, user);
+  }
+
+  /** See {@link attach}. */
+  detach(party: Party): void {
+    this.#forget(party, party.user);
+  }
+
+  /** How many connections a user has here. */
+  countOf(user: string): number {
+    return this.#byUser.get(user)?.size ?? 0;
+  }
+
+  /** All connections here. */
+  all(): IterableIterator<Party> {
+    return this.#byConnection.values();
+  }
+
+  /** Ends connections here, and tells those who watch. */
+  order(who: Whom, reason: string): void {
+    this.end(who, reason);
+    for (const watcher of this.#watchers) watcher(who, reason);
+  }
+
+  /** Ends connections here and tells nobody of it. How many. */
+  end(who: Whom, reason: string): number {
+    const only = "connection" in who ? this.#byConnection.get(who.connection) : undefined;
+    const ended = "user" in who ? [...(this.#byUser.get(who.user) ?? [])] : only ? [only] : [];
+    for (const party of ended) party.end(reason);
+    return ended.length;
+  }
+
+  /** Tells of each {@link order}, for other nodes, until the function is called. */
+  watch(watcher: (who: Whom, reason: string) => void): () => void {
+    this.#watchers.add(watcher);
+    return () => void this.#watchers.delete(watcher);
+  }
+
+  #forget(party: Party, user: string): void {
+    const others = this.#byUser.get(user);
+    others?.delete(party);
+    if (others?.size === 0) this.#byUser.delete(user);
+    if (this.#byConnection.get(party.connection) === party) this.#byConnection.delete(party.connection);
+  }
+}
