@@ -1,23 +1,21 @@
 /**
  * One address that answers HTTP. It finds the service a path belongs to, asks the gate who is calling, turns Faults into
- * answers, counts and logs; what a request means is the service's to know. `/healthz`, `/readyz`, `/metrics`, `/assets/`
- * and signing in are answered here, on every address.
+ * answers, counts and logs; what a request means is the service's to know. What the node itself answers on every address
+ * is in own-paths.ts.
  *
  * Requests beyond the way in are not delayed: nothing here awaits before the service's own handler has been called.
  */
-import type { Clock } from "./clock.ts";
+import { type BunServer, Call, type CallParts, upgraded } from "./call.ts";
 import { type Address, formatAddress } from "./config/address.ts";
-import { cookieFor, type Gate, requireScope, type Visitor } from "./auth/gate.ts";
 import { Fault, reasonOf, toFault } from "./fault.ts";
 import { preferredType } from "./http/accept.ts";
-import { wholeText } from "./http/body.ts";
 import { problemResponse } from "./http/problem.ts";
-import { type SocketHandler, type SocketSettings, socketHandlers } from "./http/socket.ts";
+import { type SocketSettings, socketHandlers } from "./http/socket.ts";
 import { pathOf, refuseUnreadable } from "./http/target.ts";
 import type { Logger } from "./log.ts";
 import { latencyBuckets, type Metrics } from "./metrics.ts";
-import type { PageShell } from "./pages/shell.ts";
-import type { Caller, Finding, RunningService, Scope } from "./service.ts";
+import { ownPath, type OwnPathParts } from "./own-paths.ts";
+import type { RunningService, Scope } from "./service.ts";
 import { spread, tally } from "./tally.ts";
 import { bindReplaceable, replaceListener } from "./tls.ts";
 
@@ -33,16 +31,25 @@ export interface Mount {
   loggedPath?: RunningService["loggedPath"];
 }
 
+/** The mount of a running service. */
+export function mountOf(path: string, service: string, running: RunningService): Mount {
+  return {
+    path,
+    service,
+    handle: (request, caller) => running.handle(request, caller),
+    ...(running.fromElsewhere
+      ? { fromElsewhere: (request, below) => running.fromElsewhere?.(request, below) ?? false }
+      : {}),
+    ...(running.ownTokens ? { ownTokens: (request, below) => running.ownTokens?.(request, below) ?? false } : {}),
+    ...(running.loggedPath ? { loggedPath: (below) => running.loggedPath?.(below) ?? below } : {}),
+    ...(running.scopeOf ? { scopeOf: (request, below) => running.scopeOf?.(request, below) } : {}),
+  };
+}
+
 /** What listeners of one node share. */
-export interface ListenerParts {
-  gate: Gate;
-  shell: PageShell;
-  metrics: Metrics;
-  clock: Clock;
+export interface ListenerParts extends OwnPathParts {
   log: Logger;
   accessLog: boolean;
-  /** Whether the node serves, and what is wrong with it. */
-  readiness(): { ready: boolean; findings: readonly Finding[] };
   counts: HttpCounts;
 }
 
@@ -98,15 +105,8 @@ const idleSeconds = 255;
 /** Where no service takes websockets: nothing is ever upgraded. */
 const noSockets: SocketSettings = { maxMessageBytes: 1, maxWaitingBytes: 1, idleSeconds: 120, deflate: false };
 
-/** Whether someone may still read a stream that stays open is asked this often. */
-const lookAgainMs = 2000;
 /** How long streams may take to end by themselves when the listener stops. */
 const lastWordsMs = 150;
-
-type BunServer = Bun.Server<SocketHandler>;
-
-/** Stands for the answer of a request that became a websocket: the runtime has answered it already. */
-const upgraded = new Response(null, { status: 200 });
 
 /** Binds an address, for websockets too where `sockets` are wanted. Throws `node/port-taken` or `node/address`. */
 export function openListener(
@@ -118,20 +118,19 @@ export function openListener(
   let mounts: readonly Mount[] = [];
   let streams = 0;
   let closing = false;
+  const calls: CallParts = {
+    clock: parts.clock,
+    opened: () => streams++,
+    closed: () => streams--,
+    takesSockets: sockets !== undefined,
+  };
   /** Listeners of former certificates, as long as anything runs on them. */
   const predecessors = new Map<BunServer, Promise<unknown>>();
 
   const answer = (request: Request, server: BunServer): Response | undefined | Promise<Response | undefined> => {
     const startedMs = parts.clock.monotonicMs();
     const path = pathOf(request.url);
-    const call = new Call(
-      request,
-      server,
-      parts.clock,
-      () => streams++,
-      () => streams--,
-      sockets !== undefined,
-    );
+    const call = new Call(request, server, calls);
     let service = "node";
     let logged = path;
     const finish = (response: Response): Response | undefined => {
@@ -157,7 +156,7 @@ export function openListener(
     const fail = async (thrown: unknown): Promise<Response | undefined> =>
       finish(await failed(thrown, request, { path, logged }, call, parts));
     try {
-      const own = nodePath(request, path, call, parts);
+      const own = ownPath(request, path, call, parts);
       if (own) return own instanceof Promise ? own.then(finish, fail) : finish(own);
       refuseUnreadable(request.url, path);
       const mount = mounts.find((candidate) => isBelow(path, candidate.path));
@@ -247,174 +246,6 @@ function isBelow(path: string, mount: string): boolean {
   return (
     path.startsWith(mount) && (path.length === mount.length || mount === "" || path.charCodeAt(mount.length) === 47)
   );
-}
-
-/** One request's caller. What costs time is found out when it is asked for. */
-class Call implements Caller {
-  readonly #request: Request;
-  readonly #server: BunServer;
-  readonly #clock: Clock;
-  readonly #opened: () => void;
-  readonly #closed: () => void;
-  readonly #takesSockets: boolean;
-  #address: string | undefined;
-  #requestId: string | undefined;
-  #visitor: Visitor | undefined;
-  #service = "node";
-
-  constructor(
-    request: Request,
-    server: BunServer,
-    clock: Clock,
-    opened: () => void,
-    closed: () => void,
-    takesSockets: boolean,
-  ) {
-    this.#request = request;
-    this.#server = server;
-    this.#clock = clock;
-    this.#opened = opened;
-    this.#closed = closed;
-    this.#takesSockets = takesSockets;
-  }
-
-  get address(): string {
-    this.#address ??= this.#server.requestIP(this.#request)?.address ?? "";
-    return this.#address;
-  }
-
-  get requestId(): string {
-    if (this.#requestId === undefined) {
-      const given = this.#request.headers.get("x-request-id") ?? "";
-      this.#requestId = /^[\w.-]{1,64}$/.test(given) ? given : crypto.randomUUID();
-    }
-    return this.#requestId;
-  }
-
-  get name(): string {
-    return this.#visitor?.name ?? "anonymous";
-  }
-
-  get visitor(): Visitor | undefined {
-    return this.#visitor;
-  }
-
-  enter(gate: Gate, service: string, fromElsewhere?: boolean, ownTokens?: boolean): void {
-    this.#service = service;
-    this.#visitor = gate.admit(this.#request, this.address, fromElsewhere, ownTokens);
-  }
-
-  require(scope: Scope): void {
-    if (this.#visitor) requireScope(this.#visitor, this.#service, scope);
-  }
-
-  may(scope: Scope): boolean {
-    return this.#visitor?.may(this.#service, scope) ?? false;
-  }
-
-  keepOpen(scope?: Scope): AbortSignal {
-    const { method, signal } = this.#request;
-    // Nobody will read the body of an answer to HEAD, so nobody would ever say that it is over.
-    if (method === "HEAD" || signal.aborted) return AbortSignal.abort();
-    this.#server.timeout(this.#request, 0);
-    this.#opened();
-    const over = new AbortController();
-    let cancelLook = () => {};
-    const look = () => {
-      if (scope === undefined || this.may(scope)) cancelLook = this.#clock.schedule(lookAgainMs, look);
-      else end();
-    };
-    const end = () => {
-      if (over.signal.aborted) return;
-      cancelLook();
-      this.#closed();
-      over.abort();
-    };
-    signal.addEventListener("abort", end, { once: true });
-    if (scope !== undefined) cancelLook = this.#clock.schedule(lookAgainMs, look);
-    return over.signal;
-  }
-
-  upgrade(handler: SocketHandler, headers?: Headers): Response {
-    if (!this.#takesSockets) throw new Fault("internal", "http/no-websocket", "No service here declared websockets");
-    const isUp = this.#server.upgrade(this.#request, { data: handler, ...(headers ? { headers } : {}) });
-    if (isUp) return upgraded;
-    throw new Fault(
-      "invalid",
-      "http/no-websocket",
-      "Cannot open a websocket: the request is no right handshake for one",
-    );
-  }
-}
-
-/** What every listener answers by itself. */
-function nodePath(
-  request: Request,
-  path: string,
-  call: Call,
-  parts: ListenerParts,
-): Response | Promise<Response> | undefined {
-  // One comparison for nearly all requests.
-  const second = path.charCodeAt(1);
-  if (second === 104 && path === "/healthz") return new Response("ok\n", { headers: { "Cache-Control": "no-store" } });
-  if (second === 114 && path === "/readyz") {
-    const { ready, findings } = parts.readiness();
-    // Whoever balances load needs the status; names and folders are for those who may read them.
-    const lines = mayRead(call, parts)
-      ? findings.map((finding) => `${finding.state}  ${finding.name}: ${finding.sentence}`)
-      : [];
-    return new Response(`${[ready ? "ready" : "not ready", ...lines].join("\n")}\n`, {
-      status: ready ? 200 : 503,
-      headers: { "Cache-Control": "no-store", "Content-Type": "text/plain; charset=utf-8" },
-    });
-  }
-  if (second === 109 && path === "/metrics") {
-    call.enter(parts.gate, "node");
-    call.require("read");
-    return parts.metrics
-      .metrics()
-      .then((text) => new Response(text, { headers: { "Content-Type": parts.metrics.contentType } }));
-  }
-  if (second === 97 && path.startsWith("/assets/")) return parts.shell.asset(request);
-  if (second === 102 && path === "/favicon.ico")
-    return new Response(null, { headers: { "Cache-Control": "max-age=86400" } });
-  if (second === 115 && path === "/sign-in") return signIn(request, call, parts);
-  if (second === 115 && path === "/sign-out" && request.method === "POST") {
-    call.enter(parts.gate, "node");
-    const secure = request.url.startsWith("https:");
-    return new Response(null, { status: 303, headers: { Location: "/", "Set-Cookie": cookieFor("", { secure }) } });
-  }
-  return undefined;
-}
-
-function mayRead(call: Call, parts: ListenerParts): boolean {
-  try {
-    call.enter(parts.gate, "node");
-    return call.may("read");
-  } catch (thrown) {
-    if (thrown instanceof Fault) return false;
-    throw thrown;
-  }
-}
-
-async function signIn(request: Request, call: Call, parts: ListenerParts): Promise<Response> {
-  if (request.method !== "POST") return parts.shell.signIn({ to: "/" }, request);
-  // Whoever has a cookie that is no longer right must still get in.
-  call.enter(parts.gate, "node");
-  const form = new URLSearchParams(await wholeText(request, { maxBytes: 8192, clock: parts.clock }));
-  const asked = form.get("to") ?? "/";
-  // Only a path of this node: never "//elsewhere" or "/\elsewhere".
-  const to = /^\/(?![/\\])[\w/.~%?&=+-]*$/.test(asked) ? asked : "/";
-  const token = (form.get("token") ?? "").trim();
-  try {
-    parts.gate.check(token, call.address);
-  } catch (thrown) {
-    const fault = toFault(thrown);
-    if (fault.kind !== "unauthorized" && fault.kind !== "limited") throw fault;
-    return parts.shell.signIn({ to, failure: fault.message }, request);
-  }
-  const secure = request.url.startsWith("https:");
-  return new Response(null, { status: 303, headers: { Location: to, "Set-Cookie": cookieFor(token, { secure }) } });
 }
 
 async function failed(

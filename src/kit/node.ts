@@ -6,7 +6,6 @@
  * gossip joined, then ready. Stopping goes the other way: listeners drain first, services stop in reverse, each within
  * the stated time. Start failures are Faults and leave nothing running.
  */
-import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 
 import { isLoopback } from "./auth/address.ts";
@@ -17,12 +16,13 @@ import type { Clock } from "./clock.ts";
 import { type Address, formatAddress } from "./config/address.ts";
 import { advertisedUrl, gossipAddress, nameOf, type NodeOptions } from "./config/node.ts";
 import type { ServiceSettings } from "./config/service-section.ts";
-import { makeFolders, replaceFile } from "./disk/atomic.ts";
+import { openDataFolder, rememberedId } from "./data-folder.ts";
+import { makeFolders } from "./disk/atomic.ts";
 import { lockFolder } from "./disk/lock.ts";
 import { createEvents, type Events } from "./events.ts";
 import { Fault, reasonOf, toFault } from "./fault.ts";
 import { widestSettings } from "./http/socket.ts";
-import { httpCounts, type Listener, type ListenerParts, type Mount, openListener } from "./listener.ts";
+import { httpCounts, type Listener, type ListenerParts, type Mount, mountOf, openListener } from "./listener.ts";
 import type { Log } from "./log.ts";
 import { createMembership } from "./membership.ts";
 import { createMetrics, type Metrics } from "./metrics.ts";
@@ -282,17 +282,7 @@ async function start(parts: NodeParts, undo: (() => void | Promise<void>)[]): Pr
         signal: stopping.signal,
       });
       running.push({ name: entry.name, baseUrl: `${origin}${mountPath}`, service: handle });
-      const mount: Mount = {
-        path: mountPath,
-        service: entry.name,
-        handle: (request, caller) => handle.handle(request, caller),
-        ...(handle.fromElsewhere
-          ? { fromElsewhere: (request, path) => handle.fromElsewhere?.(request, path) ?? false }
-          : {}),
-        ...(handle.ownTokens ? { ownTokens: (request, path) => handle.ownTokens?.(request, path) ?? false } : {}),
-        ...(handle.loggedPath ? { loggedPath: (path) => handle.loggedPath?.(path) ?? path } : {}),
-        ...(handle.scopeOf ? { scopeOf: (request, path) => handle.scopeOf?.(request, path) } : {}),
-      };
+      const mount = mountOf(mountPath, entry.name, handle);
       if (listener === main) mounts.push(mount);
       else listener.mount([mount]);
       status.running = handle;
@@ -369,40 +359,6 @@ async function start(parts: NodeParts, undo: (() => void | Promise<void>)[]): Pr
   if (!parts.unheard)
     events.add("node", "good", `Node ${node.name} is ready after ${Math.round(clock.monotonicMs() - startedMs)} ms`);
   return node;
-}
-
-async function openDataFolder(folder: string): Promise<void> {
-  try {
-    await makeFolders(folder, 0o700);
-  } catch (thrown) {
-    throw new Fault("unavailable", "node/data-folder", `Cannot use the data folder ${folder}: ${reasonOf(thrown)}`, {
-      cause: thrown,
-    });
-  }
-}
-
-/** The id made at the first start. */
-async function rememberedId(dataFolder: string): Promise<string> {
-  const path = join(dataFolder, "node-id");
-  if (existsSync(path)) {
-    let text: string;
-    try {
-      text = readFileSync(path, "utf8").trim();
-    } catch (thrown) {
-      throw new Fault("unavailable", "node/id", `Cannot read the node's id in ${path}: ${reasonOf(thrown)}`, {
-        cause: thrown,
-      });
-    }
-    if (/^[\w.-]{8,64}$/.test(text)) return text;
-    throw new Fault(
-      "invalid",
-      "node/id",
-      `Cannot read the node's id in ${path}: wanted 8 to 64 letters, digits or dashes; write there the id that others know this node by, or remove the file to make it a new node`,
-    );
-  }
-  const id = crypto.randomUUID();
-  await replaceFile(path, `${id}\n`);
-  return id;
 }
 
 function refuseExposure(listen: readonly Address[], options: NodeOptions, tokensExist: boolean, log: Log): void {
