@@ -139,7 +139,7 @@ export async function openNatsLink(parts: NatsLinkParts): Promise<NodeLink> {
       callback: (message) => {
         if (signal.aborted) return;
         const envelope = readEnvelope(message.string());
-        if (envelope) order.take(message.seq, envelope, message.time.getTime());
+        if (envelope) order.take(message.seq, envelope, Math.min(message.time.getTime(), clock.now()));
         else order.skip(message.seq);
         if (order.has(newest)) tellFilled();
       },

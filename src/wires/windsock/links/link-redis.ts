@@ -123,7 +123,7 @@ export async function openRedisLink(parts: RedisLinkParts): Promise<NodeLink> {
     for (const { address, at, content, epoch, number } of entries) {
       if (epoch !== order.epoch) throw new Error("another log has begun");
       if (address === undefined || content === undefined) order.skip(number);
-      else order.take(number, { address, content }, at);
+      else order.take(number, { address, content }, Math.min(at, clock.now()));
     }
     return entries.length;
   };

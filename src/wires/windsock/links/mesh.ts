@@ -286,7 +286,9 @@ export class Mesh implements Carrier {
     switch (entry[0]) {
       case "publish": {
         if (!carriesPublications) return;
-        const [, address, content, at] = entry;
+        const [, address, content, saidAt] = entry;
+        // By a clock that is ahead it would outlive its time here, and keep all that follows alive with it.
+        const at = Math.min(saidAt, this.#parts.clock.now());
         // Too large for this node, or its disk is full: it is missing here, and that is said.
         hub.accept({ address, content }, at).catch(() => this.#gap());
         return;
