@@ -23,6 +23,7 @@ import { houndStyleAsset } from "./assets.ts";
 import { Deliveries, deliveriesParts } from "./deliveries.tsx";
 import { Overview, overviewParts } from "./overview.tsx";
 import { Silences, silencesParts } from "./silences.tsx";
+import { sharedParts } from "./shared-parts.ts";
 import { rankOfState } from "./states.tsx";
 import {
   alertPath,
@@ -152,10 +153,12 @@ export function houndPages(parts: HoundPageParts): HoundPages {
     };
   };
 
-  const live = (caller: Caller, render: () => Record<string, Html>): Response =>
+  const share = sharedParts(clock);
+  // Who may do different things sees different forms.
+  const live = (caller: Caller, page: string, render: () => Record<string, Html>): Response =>
     liveParts(caller.keepOpen("read"), {
       clock,
-      render,
+      render: () => share(`${caller.may("write")} ${page}`, render),
       failed: (thrown) => log.error("A page of Hound could not be drawn", { reason: reasonOf(thrown) }),
     });
 
@@ -249,18 +252,20 @@ export function houndPages(parts: HoundPageParts): HoundPages {
           return page(request, "Hound", Overview(view), { tab: "rules", live: `/live${query}` });
         }
         case "/live":
-          return live(caller, () => overviewParts(overviewView(words, caller)));
+          return live(caller, `rules ${listQuery(words.get("search") ?? "", Number(words.get("page")) || 0)}`, () =>
+            overviewParts(overviewView(words, caller)),
+          );
         case "/silences/":
           return page(request, "Silences", Silences(silencesView(caller)), { tab: "silences", live: "/silences/live" });
         case "/silences/live":
-          return live(caller, () => silencesParts(silencesView(caller)));
+          return live(caller, "silences", () => silencesParts(silencesView(caller)));
         case "/deliveries/": {
           const view = deliveriesView(words, caller);
           const query = words.size === 0 ? "" : `?${words}`;
           return page(request, "Deliveries", Deliveries(view), { tab: "deliveries", live: `/deliveries/live${query}` });
         }
         case "/deliveries/live":
-          return live(caller, () => deliveriesParts(deliveriesView(words, caller)));
+          return live(caller, `deliveries ${words}`, () => deliveriesParts(deliveriesView(words, caller)));
         case "/own/day.svg":
         case "/own/week.svg": {
           if (parts.ownPrefix === undefined) return undefined;
@@ -281,7 +286,7 @@ export function houndPages(parts: HoundPageParts): HoundPages {
       const wanted = decoded(id);
       if (tail === "live") {
         standingOf(wanted);
-        return live(caller, () => alertParts(alertView(wanted, caller)));
+        return live(caller, `alert ${wanted}`, () => alertParts(alertView(wanted, caller)));
       }
       if (tail !== undefined) {
         const { rule, series } = standingOf(wanted);
