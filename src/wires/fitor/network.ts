@@ -4,6 +4,7 @@
  */
 import type { Clock } from "../../kit/clock.ts";
 import type { Random } from "../../kit/random.ts";
+import type { Member } from "../../lib/irc/channels.ts";
 import { Connection, type ConnectionState } from "../../lib/irc/connection.ts";
 import type { Dial } from "../../lib/irc/dial.ts";
 import type { IrcEvent } from "../../lib/irc/event.ts";
@@ -49,8 +50,10 @@ export interface ChannelStanding {
   /** Why we are not in; empty when we are, or are on the way. */
   reason: string;
   topic: string;
-  /** Those who are there, in order: signs, then names. */
-  members: readonly { nick: string; signs: string }[];
+  /** How many are there. */
+  people: number;
+  /** Those who are there, in order: signs, then names. They are put in order when they are asked for. */
+  readonly members: readonly Member[];
 }
 
 interface Place {
@@ -65,6 +68,7 @@ interface Place {
   lastRelayed: Saying | undefined;
 }
 
+const byName = new Intl.Collator("en");
 const rejoinMaxMs = 600_000;
 const askedLines = 200;
 
@@ -159,13 +163,13 @@ export class Network {
 
   /** The channels as they stand. */
   channels(): ChannelStanding[] {
-    return this.#places.map(({ isIn, plan, reason }) => {
-      const channel = this.#connection.session?.channels.find(plan.name);
-      const members = [...(channel?.members.values() ?? [])].toSorted(
-        (one, other) => rankOf(one.signs) - rankOf(other.signs) || one.nick.localeCompare(other.nick, "en"),
-      );
-      return { plan, isIn, reason, topic: channel?.topic ?? "", members };
-    });
+    return this.#places.map((place) => this.#standing(place));
+  }
+
+  /** How one of them stands. */
+  standing(channel: ChannelPlan): ChannelStanding | undefined {
+    const place = this.#places.find(({ plan }) => plan === channel);
+    return place && this.#standing(place);
   }
 
   /** The plan of a channel that is bridged, however its name is written. */
@@ -323,6 +327,23 @@ export class Network {
     if (!place || place.cannotRelay) return;
     place.cannotRelay = true;
     if (place.lastRelayed) this.#speak(place, place.lastRelayed);
+  }
+
+  #standing({ isIn, plan, reason }: Place): ChannelStanding {
+    const channel = this.#connection.session?.channels.find(plan.name);
+    const members = channel?.members;
+    return {
+      plan,
+      isIn,
+      reason,
+      topic: channel?.topic ?? "",
+      people: members?.size ?? 0,
+      get members() {
+        return [...(members?.values() ?? [])].toSorted(
+          (one, other) => rankOf(one.signs) - rankOf(other.signs) || byName.compare(one.nick, other.nick),
+        );
+      },
+    };
   }
 
   /** A name as it is compared: by the server's rules, and in any case of any language. */

@@ -31,12 +31,12 @@ export function statusOf(networks: readonly Network[], bus: Bus | undefined, bri
       reason: network.reason,
       nick: network.nick,
       capabilities: network.capabilities,
-      channels: network.channels().map(({ isIn, members, plan, reason }) => ({
+      channels: network.channels().map(({ isIn, people, plan, reason }) => ({
         name: plan.name,
         address: plan.address,
         isIn,
         reason,
-        people: members.length,
+        people,
       })),
       ...network.counts,
     })),

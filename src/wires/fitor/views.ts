@@ -56,7 +56,7 @@ export function fitorPages(parts: ViewParts): FitorPages {
   const linksFor = (current: BridgeRoom): RoomLink[] =>
     bridge.rooms.map((room) => linkOf(room, room.key === current.key, mountPath, history));
 
-  const standingOf = (room: BridgeRoom) => room.network.channels().find(({ plan }) => plan === room.channel);
+  const standingOf = (room: BridgeRoom) => room.network.standing(room.channel);
 
   const view = (room: BridgeRoom, query: RoomQuery): RoomView => {
     // Asked before the lines: what comes in between is told twice rather than never.
@@ -159,7 +159,7 @@ function lineMessage(line: Line): StreamMessage {
 
 function linkOf(room: BridgeRoom, isCurrent: boolean, mountPath: string, history: History): RoomLink {
   const { channel, key, network } = room;
-  const standing = network.channels().find(({ plan }) => plan === channel);
+  const standing = network.standing(channel);
   const isUp = network.state === "up";
   const state = standing?.isIn
     ? "in"
