@@ -157,6 +157,39 @@ describe("timeAxis", () => {
     expect(new Set(found.map(({ atSeconds }) => atSeconds)).size).toBe(found.length);
   });
 
+  test("timeAxis: no label names an hour that is skipped, and one that comes twice has two", () => {
+    const axis = (from: string, until: string, timeZone: string, widthPixels: number) =>
+      times(from, until, { timeZone, widthPixels }).labels.map(({ atSeconds, text }) => [
+        (atSeconds - seconds(from)) / 3600,
+        text,
+      ]);
+    const zones = [
+      ["Europe/Berlin", "2026-03-28T23:00:00Z", "2026-10-24T22:00:00Z", "02:00"],
+      ["America/New_York", "2026-03-08T05:00:00Z", "2026-11-01T04:00:00Z", "01:00"],
+    ] as const;
+    for (const [zone, spring, autumn, twice] of zones) {
+      const hourLater = (from: string, hours: number) => new Date(Date.parse(from) + hours * 3_600_000).toISOString();
+      expect(axis(spring, hourLater(spring, 5), zone, 400)).toEqual([
+        [0, "00:00"],
+        [1, "01:00"],
+        [2, "03:00"],
+        [3, "04:00"],
+        [4, "05:00"],
+        [5, "06:00"],
+      ]);
+      const found = axis(autumn, hourLater(autumn, 5), zone, 400);
+      expect(found.map(([hour]) => hour)).toEqual([0, 1, 2, 3, 4, 5]);
+      expect(found.filter(([, text]) => text === twice)).toHaveLength(2);
+      // Of several hours: as the wall shows them, and none at an hour that is not there.
+      expect(axis(spring, hourLater(spring, 23), zone, 600)).not.toContainEqual([expect.anything(), "02:00"]);
+      const day = axis(autumn, hourLater(autumn, 25), zone, 300);
+      expect([day[0], day.at(-1)]).toEqual([
+        [0, "00:00"],
+        [25, "00:00"],
+      ]);
+    }
+  });
+
   test("timeAxis: thin lines stand between the labels and on them", () => {
     const { labels: found, minor } = times("2026-11-18T10:05:00Z", "2026-11-18T11:05:00Z");
     expect(minor.length).toBe(13);

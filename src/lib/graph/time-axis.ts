@@ -72,6 +72,8 @@ const steps: readonly TimeStep[] = [
   step("year", 1000, 2),
 ];
 
+const ticksMax = 5000;
+
 const months = "January February March April May June July August September October November December".split(" ");
 const weekdays = "Sunday Monday Tuesday Wednesday Thursday Friday Saturday".split(" ");
 
@@ -139,17 +141,33 @@ function advance(wall: Wall, { unit, count }: TimeStep): Wall {
   return made;
 }
 
-/** The multiples of a step between two times. */
+/** The multiples of a step between two times, each with what the wall shows then. */
 function ticks(fromSeconds: number, untilSeconds: number, by: TimeStep, timeZone: string): [number, Wall][] {
+  const stepSeconds = by.count * unitSeconds[by.unit];
+  if (stepSeconds <= unitSeconds.hour) return evenTicks(fromSeconds, untilSeconds, stepSeconds, timeZone);
   const found: [number, Wall][] = [];
   let wall = floorOf(wallAt(fromSeconds, timeZone), by);
   let last = -Infinity;
-  for (let turn = 0; turn < 5000; turn++, wall = advance(wall, by)) {
+  for (let turn = 0; turn < ticksMax; turn++, wall = advance(wall, by)) {
     const at = secondsOf(wall, timeZone);
     if (at > untilSeconds) break;
-    // A repeated hour would give the same moment twice.
-    if (at >= fromSeconds && at > last) found.push([at, wall]);
+    // A day begins also where its midnight is skipped; an hour that is skipped is none.
+    const isThere = by.unit !== "hour" || wallAt(at, timeZone).getTime() === wall.getTime();
+    if (isThere && at >= fromSeconds && at > last) found.push([at, wall]);
     last = Math.max(last, at);
+  }
+  return found;
+}
+
+/** Ticks of an hour at most: as far apart as they say, also where the wall shows an hour twice, or not at all. */
+function evenTicks(fromSeconds: number, untilSeconds: number, stepSeconds: number, timeZone: string) {
+  const found: [number, Wall][] = [];
+  let at = Math.floor(fromSeconds);
+  for (let turn = 0; turn < ticksMax && at <= untilSeconds; turn++, at += stepSeconds) {
+    // Clocks are changed by less than a step at times.
+    const wallSeconds = wallAt(at, timeZone).getTime() / 1000;
+    at += Math.ceil(wallSeconds / stepSeconds) * stepSeconds - wallSeconds;
+    if (at >= fromSeconds && at <= untilSeconds) found.push([at, wallAt(at, timeZone)]);
   }
   return found;
 }
