@@ -20,6 +20,7 @@ import { renderEach } from "./render-each.ts";
 import { refusalReasons, type SeriesStore, type WriteResult } from "./store.ts";
 import type { RuleFiles } from "./rule-files.ts";
 import { tagRoute } from "./tag-routes.ts";
+import { WholeBodies } from "./whole-bodies.ts";
 
 /** What the routes stand on. */
 export interface SeriesHttpParts extends RenderParts {
@@ -41,6 +42,7 @@ const graphiteVersion = "1.1.8";
 /** The handler of all routes below the mount path. */
 export function seriesRoutes(parts: SeriesHttpParts): (request: Request) => Promise<Response> {
   const { clock, mountPath, store } = parts;
+  const bodies = new WholeBodies(clock, parts.maxBodyBytes);
   return async (request) => {
     const raw = pathOf(request.url).slice(mountPath.length);
     const path = raw.replace(/\/+$/, "") || "/";
@@ -54,7 +56,7 @@ export function seriesRoutes(parts: SeriesHttpParts): (request: Request) => Prom
         return takeLines(request, parts);
       case "/api/v1/write":
         need(request, "POST");
-        return takeRemoteWrite(request, parts);
+        return takeRemoteWrite(request, bodies, parts);
       case "/version":
         return new Response(graphiteVersion, { headers: { "Content-Type": "text/plain; charset=utf-8" } });
       case "/delete":
@@ -65,7 +67,7 @@ export function seriesRoutes(parts: SeriesHttpParts): (request: Request) => Prom
         return Response.json({ changed: await parts.files.readAgain() });
       case "/import":
         need(request, "POST");
-        return takeWhisper(request, parts);
+        return takeWhisper(request, bodies, store);
       case "/export":
         return giveWhisper(new URL(request.url).searchParams, store);
       case "/metrics/index.json":
@@ -140,16 +142,19 @@ async function takeLines(
 }
 
 /** Prometheus's remote write. Answered when the points are synced; by 2.0 with what of them was kept. */
-async function takeRemoteWrite(request: Request, parts: SeriesHttpParts): Promise<Response> {
-  const { store, incoming, clock, maxBodyBytes } = parts;
-  if (request.headers.get(markHeader) === parts.mark) {
+async function takeRemoteWrite(
+  request: Request,
+  bodies: WholeBodies,
+  { store, incoming, mark }: SeriesHttpParts,
+): Promise<Response> {
+  if (request.headers.get(markHeader) === mark) {
     const sentence = "Cannot take these points: they come from here, so remote_write leads back to this series";
     throw new Fault("unavailable", "series/forward", sentence, { status: 508 });
   }
   const version = remoteWriteVersion(request.headers);
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of requestBody(request, { maxBytes: maxBodyBytes, clock })) chunks.push(chunk);
-  const { points, stale, nameless, histograms } = decodeRemoteWrite(Buffer.concat(chunks), version);
+  const { points, stale, nameless, histograms } = await bodies.read(request, (bytes) =>
+    decodeRemoteWrite(bytes, version),
+  );
   const { accepted, ...refused } = incoming.take(points);
   if (nameless > 0) {
     const reason = `${nameless} samples of series without a name, or with more labels than a path holds`;
@@ -212,15 +217,11 @@ async function remove(parameters: URLSearchParams, store: SeriesStore): Promise<
   }
 }
 
-async function takeWhisper(request: Request, { store, clock, maxBodyBytes }: SeriesHttpParts): Promise<Response> {
+async function takeWhisper(request: Request, bodies: WholeBodies, store: SeriesStore): Promise<Response> {
   const path = new URL(request.url).searchParams.get("path") ?? "";
   if (path === "") throw new Fault("invalid", "series/import", "Cannot import: wanted the parameter path");
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of requestBody(request, { maxBytes: maxBodyBytes, clock })) chunks.push(chunk);
-  // Not Uint8Array.from, which goes through a Buffer byte by byte.
-  const bytes = new Uint8Array(Buffer.concat(chunks));
   try {
-    return Response.json({ points: await store.importWhisper(path, bytes) });
+    return Response.json({ points: await bodies.read(request, (bytes) => store.importWhisper(path, bytes)) });
   } catch (thrown) {
     if (thrown instanceof Fault) throw thrown;
     throw new Fault("unavailable", "series/disk", "Cannot import: the disk refuses it", { cause: thrown });
