@@ -66,6 +66,21 @@ const edit: EditView = {
 export const houstonEditSamples: Record<string, EditView> = {
   good: edit,
   trouble: { ...edit, failure: 'Cannot save "web": somebody else changed it meanwhile', hasRemarks: true },
+  clash: {
+    ...edit,
+    failure: 'Cannot save "web": somebody else changed it meanwhile',
+    clash: {
+      etag: '"4567"',
+      fields: [["action", "settings"]],
+      lines: [
+        { of: "skipped", text: "" },
+        { of: "both", text: 'title = "Web servers"' },
+        { of: "first", text: `note = "${endless}"` },
+        { of: "second", text: 'note = "mine"' },
+        { of: "skipped", text: "12 more lines" },
+      ],
+    },
+  },
   empty: { ...edit, written: { title: "New", variables: {}, graphs: {}, sections: [] } },
   hostile: {
     ...edit,
