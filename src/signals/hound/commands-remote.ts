@@ -39,7 +39,7 @@ export async function listVerb(
   }
   if (sight.blind) screen.note(plainLine(`Nothing can be read from ${sight.source ?? ""}: ${sight.blind.reason}`));
   const rows = shown.map((one) => [
-    one.state,
+    one.state === "Failed" ? (one.grade ?? one.state) : one.state,
     one.id,
     plainLine(titleOf(one)).slice(0, 60),
     one.value === null ? "" : String(Number(one.value.toFixed(4))),
