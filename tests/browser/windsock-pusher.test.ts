@@ -41,6 +41,7 @@ test.skipIf(chromiumMissing !== undefined)(
       log: silentLog,
       applications: [{ id: "shop", key: "shop-key", secret: "shop-secret" }],
       settings: usualPusherSettings,
+      origins: [],
       nodeId: crypto.randomUUID(),
       enter: () => () => undefined,
       addressOf: (_request, caller) => caller.address,
