@@ -142,7 +142,7 @@ export class Subscriber extends ZmtpSocket {
 
   protected override heard(_peer: Peer, frames: readonly Buffer[]): void {
     // A publisher of 1.0 sends everything, and one of any version what it sent before it read a cancellation.
-    if (frames[0] && this.#own.match(frames[0]).size > 0) this.#options.onMessage(frames);
+    if (frames[0] && this.#own.concerns(frames[0])) this.#options.onMessage(frames);
   }
 
   protected override left(peer: Peer): void {

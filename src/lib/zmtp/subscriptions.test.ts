@@ -51,6 +51,7 @@ test("match: as a plain list of prefixes would, however they came and went", () 
       for (const address of addresses) {
         const wanted = new Set(plain.filter((entry) => address.startsWith(entry.topic)).map((entry) => entry.who));
         expect(subscriptions.match(Buffer.from(address))).toEqual(wanted);
+        expect(subscriptions.concerns(Buffer.from(address))).toBe(wanted.size > 0);
       }
     }),
   );

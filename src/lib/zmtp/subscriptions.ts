@@ -92,6 +92,15 @@ export class Subscriptions<Subscriber> {
     return found;
   }
 
+  /** Whether anyone has a prefix of `address`. */
+  concerns(address: Uint8Array): boolean {
+    // Who wants everything is asked about every message.
+    if (this.#sorted[0] === 0) return true;
+    const longest = Math.min(address.length, this.#sorted.at(-1) ?? 0);
+    const text = textOf(longest === address.length ? address : address.subarray(0, longest));
+    return this.#sorted.some((length) => length <= longest && this.#byTopic.has(text.slice(0, length)));
+  }
+
   #leave(topic: string, subscriber: Subscriber): void {
     const others = this.#byTopic.get(topic);
     if (!others?.delete(subscriber) || others.size > 0) return;
@@ -107,7 +116,7 @@ export class Subscriptions<Subscriber> {
     if (before > 0 && count > 0) return;
     // Its place by halves: whoever comes and goes all the time must not have all lengths sorted each time.
     let at = 0;
-    for (let end = this.#sorted.length; at < end; ) {
+    for (let end = this.#sorted.length; at < end;) {
       const middle = (at + end) >> 1;
       if ((this.#sorted[middle] ?? 0) < length) at = middle + 1;
       else end = middle;
@@ -118,5 +127,6 @@ export class Subscriptions<Subscriber> {
 }
 
 function textOf(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
+  const buffer = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return buffer.toString("latin1");
 }
