@@ -151,6 +151,24 @@ reconnect = "100ms"
     await page.close();
   });
 
+  test("where the browser keeps nothing for pages it is live all the same", async () => {
+    const page = await browser.newPage();
+    const misdeeds = watch(page, node.url);
+    await page.addInitScript(
+      'Object.defineProperty(window, "localStorage", { get() { throw new DOMException("no", "SecurityError"); } })',
+    );
+    await page.goto(`${node.url}/fitor/room/test/%23two/`);
+    await live(page);
+    await page.getByPlaceholder("Your name").fill("nia");
+    await page.getByPlaceholder("Say something in #two").fill("nothing is kept");
+    await page.keyboard.press("Enter");
+    await sees(page, "nothing is kept");
+    anna.send("PRIVMSG #one :over here");
+    await page.locator('[data-room="test/#one"] .room-unread', { hasText: "1" }).waitFor();
+    expect(misdeeds).toEqual({ complaints: [], strangers: [] });
+    await page.close();
+  });
+
   for (const colorScheme of ["light", "dark"] as const) {
     for (const width of [1280, 390]) {
       test(`reads well: ${width} pixels, ${colorScheme}`, async () => {

@@ -23,12 +23,22 @@ function tell(words, tone) {
 
 /** @param {string} room */
 function readId(room) {
-  return Number(localStorage.getItem(`fitor ${room}`) ?? 0);
+  try {
+    return Number(localStorage.getItem(`fitor ${room}`) ?? 0);
+  } catch {
+    // Storage may be forbidden; nothing is then known to be new but what comes while the page is open.
+    return Number.MAX_SAFE_INTEGER;
+  }
 }
 
 /** @param {string} room @param {number} id */
 function markRead(room, id) {
-  if (id > readId(room)) localStorage.setItem(`fitor ${room}`, String(id));
+  if (id <= readId(room)) return;
+  try {
+    localStorage.setItem(`fitor ${room}`, String(id));
+  } catch {
+    tell("What was read is not remembered: the browser has no room for it", "warn");
+  }
 }
 
 /** @type {Map<string, number>} */

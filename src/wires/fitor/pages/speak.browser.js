@@ -10,16 +10,27 @@ function told(detail) {
   document.dispatchEvent(new CustomEvent("fitor-said", { detail }));
 }
 
+/** The name that was used last, and with one given, from now on. @param {string} [name] */
+function lastName(name) {
+  try {
+    if (name !== undefined) localStorage.setItem("fitor-nick", name);
+    return localStorage.getItem("fitor-nick") ?? "";
+  } catch {
+    // Storage may be forbidden; the name is then typed again.
+    return "";
+  }
+}
+
 if (form instanceof HTMLFormElement) {
   const field = form.querySelector("[data-speak-text]");
   const nick = form.querySelector("[name=nick]");
-  const known = localStorage.getItem("fitor-nick");
-  if (nick instanceof HTMLInputElement && known) nick.value = known;
+  const known = lastName();
+  if (nick instanceof HTMLInputElement && known !== "") nick.value = known;
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     if (!(field instanceof HTMLInputElement) || field.value.trim() === "") return;
     const words = field.value;
-    if (nick instanceof HTMLInputElement) localStorage.setItem("fitor-nick", nick.value);
+    if (nick instanceof HTMLInputElement) lastName(nick.value);
     const body = new URLSearchParams([...new FormData(form)].map(([name, value]) => [name, String(value)]));
     field.value = "";
     let reason = "";
