@@ -118,6 +118,42 @@ describe("readEtsyFile", () => {
   });
 });
 
+describe("etsySettings of the cluster proxy", () => {
+  test("etsySettings: nodes of a proxy's file, where it listens, and how often it asks", () => {
+    const text =
+      "{ nodes: [{host: '10.0.0.2', port: 8127, adminport: 8128}, {host: 'b', port: '8129', adminport: 8130}],\n" +
+      "server: './servers/udp', host: '127.0.0.1', port: 9125, udp_version: 'udp4', mgmt_port: 9126,\n" +
+      "forkCount: 'auto', checkInterval: 1000, cacheSize: 10000 }";
+    expect(readEtsyFile(text).unknown).toEqual([]);
+    expect(settings(text)).toMatchObject({
+      nodes: [
+        { host: "10.0.0.2", port: 8127, adminPort: 8128 },
+        { host: "b", port: 8129, adminPort: 8130 },
+      ],
+      udp: [{ host: "127.0.0.1", port: 9125 }],
+      admin: [{ host: "127.0.0.1", port: 9126 }],
+      checkNodesEveryMs: 1000,
+    });
+    expect(settings("{ nodes: [{host: 'a', port: 1, adminport: 2}], udp_version: 'udp6' }")).toMatchObject({
+      udp: [{ host: "::", port: 8125 }],
+      checkNodesEveryMs: 10_000,
+    });
+    expect(settings("{ host: '127.0.0.1' }")).toMatchObject({ nodes: [], udp: [{ host: "0.0.0.0", port: 8125 }] });
+  });
+
+  test("readEtsyFile: a node without its ports is told by its place", () => {
+    for (const [text, place] of [
+      ["{ nodes: [{host: 'a', port: 1}] }", "nodes.0.adminport"],
+      ["{ nodes: [{host: 'a', port: 0, adminport: 2}] }", "nodes.0.port"],
+      ["{ nodes: 'a' }", "nodes"],
+      ["{ checkInterval: 1 }", "checkInterval"],
+      ["{ repeater: [{host: 'a', port: 0}] }", "repeater.0.port"],
+    ] as const) {
+      expect(() => readEtsyFile(text)).toThrow(`: ${place}: `);
+    }
+  });
+});
+
 describe("originalFlags", () => {
   test("originalFlags: statsd-go's flags in both forms become ours", () => {
     const words = originalFlags(["-address=:9125", "-graphite", "g:2003", "-flush-interval=5", "-stats-prefix", "x."]);

@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { silentLog } from "../../kit/log.ts";
 import { seededRandom } from "../../kit/random.ts";
 import { ManualClock } from "../../kit/testing/manual-clock.ts";
+import { openCluster } from "./cluster/cluster.ts";
 import { settingsOf, statsdSection, type StatsdOptions } from "./config.ts";
 import { etsySettings, readEtsyFile } from "./etsy-file.ts";
 import { exposition } from "./exposition.ts";
@@ -374,4 +375,26 @@ test("Statsd: a value with a time of its own, under a name that is too long, is 
   statsd.receiveText(`${"n".repeat(1001)}:1|g|T1700000000\n_sc|${"n".repeat(2000)}|0`, "here");
   expect(statsd.buckets.refused.names).toBe(2);
   expect(statsd.checks.size).toBe(0);
+});
+
+test("Statsd: what nodes share is not counted here, and is shown to those who look on", async () => {
+  const { flush, statsd } = started(own);
+  const clock = new ManualClock();
+  statsd.cluster = await openCluster({
+    nodes: [],
+    checkEveryMs: 1000,
+    clock,
+    own: () => false,
+    changed: () => undefined,
+  });
+  const seen: string[] = [];
+  statsd.taps.open(({ line }) => void seen.push(line));
+  statsd.receive(Buffer.from("a:1|c\n\nb:1|g"), "here");
+  const values = flush("é:1|c");
+  expect(seen).toEqual(["a:1|c", "b:1|g", "é:1|c"]);
+  expect(statsd.cluster.unshared).toBe(3);
+  expect(statsd.counts).toMatchObject({ packets: 2, lines: 3, bad: 0 });
+  expect(values["stats_counts.statsd.metrics_received"]).toBe(3);
+  expect(Object.keys(values).filter((path) => /\.(?:a|b|é)$/.test(path))).toEqual([]);
+  statsd.cluster.close();
 });

@@ -56,7 +56,7 @@ export function createTimerFigures(
 ): (name: string, values: readonly number[], count: number, intervalSeconds: number, emit: EmitFigure) => void {
   const only = rules.only.length === 0 ? undefined : new Set(rules.only);
   const isWanted = (general: string) => only === undefined || only.has(general);
-  const thresholds = rules.percentiles.map((percentile) => {
+  const thresholds = [...new Set(rules.percentiles)].map((percentile) => {
     const side = percentile < 0 ? "lower" : "upper";
     const ending = percentileEnding(percentile);
     const named = (figure: string) => (isWanted(`${figure}_percent`) ? `${figure}_${ending}` : undefined);
