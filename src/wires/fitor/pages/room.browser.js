@@ -21,23 +21,15 @@ function tell(words, tone) {
   state.setAttribute("data-tone", tone);
 }
 
-/** @param {string} room */
-function readId(room) {
+/** The newest line of a room that was read: from now on at least the given one. @param {string} room @param {number} [id] */
+function readId(room, id = 0) {
   try {
-    return Number(localStorage.getItem(`fitor ${room}`) ?? 0);
+    const known = Number(localStorage.getItem(`fitor ${room}`) ?? 0);
+    if (id > known) localStorage.setItem(`fitor ${room}`, String(id));
+    return Math.max(known, id);
   } catch {
-    // Storage may be forbidden; nothing is then known to be new but what comes while the page is open.
+    // Storage may be forbidden; new is then only what comes while the page is open.
     return Number.MAX_SAFE_INTEGER;
-  }
-}
-
-/** @param {string} room @param {number} id */
-function markRead(room, id) {
-  if (id <= readId(room)) return;
-  try {
-    localStorage.setItem(`fitor ${room}`, String(id));
-  } catch {
-    tell("What was read is not remembered: the browser has no room for it", "warn");
   }
 }
 
@@ -103,7 +95,7 @@ function take({ html, id, kind, room }) {
   if (document.hidden) {
     waiting++;
     document.title = `(${waiting}) ${title}`;
-  } else markRead(here, id);
+  } else readId(here, id);
 }
 
 /** @param {string} url */
@@ -141,12 +133,12 @@ document.addEventListener("visibilitychange", () => {
   if (document.hidden) return;
   waiting = 0;
   document.title = title;
-  markRead(here, Number(lines?.querySelector(".line:last-child")?.getAttribute("data-id") ?? 0));
+  readId(here, Number(lines?.querySelector(".line:last-child")?.getAttribute("data-id") ?? 0));
 });
 
 if (chat) {
   if (isNow) {
-    markRead(here, Number(rooms?.querySelector("[aria-current]")?.getAttribute("data-newest") ?? 0));
+    readId(here, Number(rooms?.querySelector("[aria-current]")?.getAttribute("data-newest") ?? 0));
     if (location.hash === "") toEnd();
   }
   showUnread();
