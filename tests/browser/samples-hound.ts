@@ -355,6 +355,7 @@ export const actSamples: Record<string, ActView> = {
   done: { ...act, action: { do: "acknowledge" }, state: "done", standing: acknowledged },
   spent: { ...act, state: "spent", standing: silenced },
   anew: { ...act, action: { do: "acknowledge" }, state: "anew" },
+  worse: { ...act, action: { do: "acknowledge" }, state: "worse", standing: critical },
   wrong: { ...act, state: "wrong", action: undefined, standing: undefined },
   hostile: { ...act, standing: hostile },
 };
