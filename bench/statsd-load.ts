@@ -2,15 +2,16 @@
  * The load for the bench of statsd, a process of its own: datagrams over loopback at a steady rate, in batches, each with
  * so many counters over so many names. Time in which it was not run is not made up for by a burst: the rate that was
  * reached is then lower, and told. Prints how many it sent and how long that took.
- * Words: port, datagrams a second, seconds, metrics in a datagram, names.
+ * Words: port, datagrams a second, seconds, metrics in a datagram, names, and types that take turns (`c` unless told).
  */
-const [port = 0, rate = 0, seconds = 0, packed = 1, names = 1] = process.argv.slice(2).map(Number);
+const [port = 0, rate = 0, seconds = 0, packed = 1, names = 1] = process.argv.slice(2, 7).map(Number);
+const types = (process.argv[7] ?? "c").split(",");
 
 let name = 0;
 const payload = (): string => {
   let text = "";
   for (let metric = 0; metric < packed; metric++) {
-    text += `${metric === 0 ? "" : "\n"}bench.some.counter${name}:1|c`;
+    text += `${metric === 0 ? "" : "\n"}bench.some.counter${name}:1|${types[name % types.length]}`;
     name = (name + 1) % names;
   }
   return text;

@@ -62,7 +62,8 @@ export async function run(effort: Effort): Promise<BenchTable[]> {
       ],
     });
   }
-  tables.push(await nameMemory(names, flushes));
+  tables.push(await nameMemory(names, flushes, ["c"]));
+  tables.push(await nameMemory(names, flushes, ["c", "ms", "g", "s"]));
   return tables;
 }
 
@@ -93,11 +94,12 @@ async function measure(
   };
 }
 
-async function load(port: number, rate: number, seconds: number, metrics: number, names: number) {
+async function load(port: number, rate: number, seconds: number, metrics: number, names: number, types = ["c"]) {
   const words = [
     process.execPath,
     join(import.meta.dir, "statsd-load.ts"),
     ...[port, rate, seconds, metrics, names].map(String),
+    types.join(","),
   ];
   const child = Bun.spawn(words, { stdout: "pipe", stderr: "inherit" });
   return JSON.parse(await new Response(child.stdout).text()) as { sent: number; tookMs: number };
@@ -176,7 +178,7 @@ async function ask(port: number, text: string): Promise<string> {
   });
 }
 
-async function nameMemory(names: number, flushes: number): Promise<BenchTable> {
+async function nameMemory(names: number, flushes: number, types: string[]): Promise<BenchTable> {
   let flushed = 0;
   const sink = createServer((socket) => {
     socket.on("data", (bytes: Buffer) => {
@@ -192,7 +194,7 @@ async function nameMemory(names: number, flushes: number): Promise<BenchTable> {
     });
     const atRest = residentBytes(node.pid);
     const rate = names / metricsInPacked;
-    await load(portIn(node.output(), "udp"), rate, 1, metricsInPacked, names);
+    await load(portIn(node.output(), "udp"), rate, 1, metricsInPacked, names, types);
     const before = flushed;
     await until("it has flushed them", () => flushed >= before + flushes, 60_000);
     const resident = residentBytes(node.pid);
@@ -202,7 +204,7 @@ async function nameMemory(names: number, flushes: number): Promise<BenchTable> {
       lastFlush: { points: number; tookMs: number };
     };
     return {
-      title: `${names} distinct counters, flushed ${flushes} times to a Graphite`,
+      title: `${names} distinct names (${types.join(", ")}), flushed ${flushes} times to a Graphite`,
       rows: [
         {
           names: held,
