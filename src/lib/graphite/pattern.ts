@@ -7,6 +7,8 @@
 import { RE2JS } from "re2js";
 
 const maxResult = 65_536;
+/** What stands for something else in a replacement. */
+const reference = /\\(?:g<(\w+)>|(\d{1,2})|(.))/g;
 
 /** A compiled expression. */
 export class Pattern {
@@ -34,23 +36,36 @@ export class Pattern {
   }
 
   /**
+   * Whether a replacement can be used with this expression.
+   * @throws SyntaxError when it names a group that there is not.
+   */
+  checkReplacement(replacement: string): void {
+    for (const [, name, digits] of replacement.matchAll(reference)) {
+      const key = name ?? digits;
+      if (key === undefined) continue;
+      const isThere = /^\d+$/.test(key)
+        ? Number(key) <= this.#compiled.groupCount()
+        : Object.hasOwn(this.#compiled.namedGroups(), key);
+      if (!isThere) throw new SyntaxError(`Cannot replace by "${replacement.slice(0, 200)}": there is no group ${key}`);
+    }
+  }
+
+  /**
    * The text with each occurrence replaced.
-   * @throws RangeError when it becomes longer than 65536 characters.
+   * @throws RangeError when it becomes longer than 65536 characters, SyntaxError as {@link checkReplacement}.
    */
   replaceAll(text: string, replacement: string): string {
+    this.checkReplacement(replacement);
     const matcher = this.#compiled.matcher(text);
     let result = "";
     let from = 0;
     while (matcher.find()) {
       result += text.slice(from, matcher.start());
-      result += replacement.replace(
-        /\\(?:g<(\w+)>|(\d{1,2})|(.))/g,
-        (_, name?: string, digits?: string, char?: string) => {
-          if (char !== undefined) return char === "n" ? "\n" : char === "t" ? "\t" : char === "\\" ? "\\" : `\\${char}`;
-          const key = name ?? digits ?? "0";
-          return (/^\d+$/.test(key) ? matcher.group(Number(key)) : matcher.group(key)) ?? "";
-        },
-      );
+      result += replacement.replace(reference, (_, name?: string, digits?: string, char?: string) => {
+        if (char !== undefined) return char === "n" ? "\n" : char === "t" ? "\t" : char === "\\" ? "\\" : `\\${char}`;
+        const key = name ?? digits ?? "0";
+        return (/^\d+$/.test(key) ? matcher.group(Number(key)) : matcher.group(key)) ?? "";
+      });
       if (result.length > maxResult) throw new RangeError(`Cannot replace in text: more than ${maxResult} characters`);
       from = matcher.end();
     }

@@ -182,6 +182,8 @@ describe("pattern", () => {
   test("occursIn: an expression that explodes elsewhere is answered at once", () => {
     expect(new Pattern("^(a+)+$").occursIn(`${"a".repeat(5000)}b`)).toBe(false);
     expect(() => new Pattern("(")).toThrow(SyntaxError);
+    for (const replacement of ["\\2", "\\g<none>", "\\g<toString>", "a\\g<9>"])
+      expect(() => new Pattern("(?P<one>a)").replaceAll("b", replacement)).toThrow("there is no group");
     expect(() => new Pattern(".").replaceAll("a".repeat(1000), "\\0".repeat(1000))).toThrow(RangeError);
   });
 

@@ -7,6 +7,7 @@
  */
 import type { Pattern } from "../../../lib/graphite/pattern.ts";
 import type { Point } from "../../../lib/graphite/path.ts";
+import { KnownPaths } from "./known-paths.ts";
 import { linesOf, patternAt, rulesMax } from "./name-list.ts";
 
 const shares = { p50: 0.5, p75: 0.75, p80: 0.8, p90: 0.9, p95: 0.95, p99: 0.99, p999: 0.999 } as const;
@@ -46,14 +47,13 @@ const intervalsMax = 20 * lateIntervals;
 /** Values that are held for shares, of one interval and of all. */
 const valuesMax = 10_000;
 const allValuesMax = 4_000_000;
-const knownMax = 200_000;
 
 /** Many series made into few. */
 export class Aggregating {
   readonly #rules: readonly Rule[];
   readonly #made = new Map<string, Made>();
-  /** What a path goes into, as looking is dear. */
-  readonly #known = new Map<string, readonly (readonly [path: string, rule: Rule])[]>();
+  /** What a path goes into. */
+  readonly #known = new KnownPaths((path) => this.#outputs(path));
   #left = 0;
   #heldValues = 0;
 
@@ -82,7 +82,7 @@ export class Aggregating {
   /** Counts a point in. Returns whether its path is that of a series that is made, and the point is told with it. */
   take({ path, value, atSeconds }: Point): boolean {
     let isMade = false;
-    for (const [output, rule] of this.#outputs(path)) {
+    for (const [output, rule] of this.#known.of(path)) {
       isMade ||= output === path;
       const { method, stepSeconds } = rule;
       let made = this.#made.get(output);
@@ -155,15 +155,18 @@ export class Aggregating {
     intervals.delete(at);
   }
 
-  #outputs(path: string): readonly (readonly [string, Rule])[] {
-    const known = this.#known.get(path);
-    if (known) return known;
-    const found = this.#rules.flatMap((rule): [string, Rule][] =>
-      rule.pattern.occursIn(path) ? [[rule.pattern.replaceAll(path, rule.template), rule]] : [],
-    );
-    if (this.#known.size >= knownMax) this.#known.clear();
-    this.#known.set(path, found);
-    return found;
+  #outputs(path: string): readonly (readonly [path: string, rule: Rule])[] {
+    return this.#rules.flatMap((rule): [string, Rule][] => {
+      if (!rule.pattern.occursIn(path)) return [];
+      try {
+        return [[rule.pattern.replaceAll(path, rule.template), rule]];
+      } catch (thrown) {
+        // A name that is made so long is none.
+        if (!(thrown instanceof RangeError)) throw thrown;
+        this.#left++;
+        return [];
+      }
+    });
   }
 }
 

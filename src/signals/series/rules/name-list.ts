@@ -3,6 +3,7 @@
  * lets everything pass. Expressions are matched in time linear in the path.
  */
 import { Pattern } from "../../../lib/graphite/pattern.ts";
+import { KnownPaths } from "./known-paths.ts";
 
 /** Most expressions of one file, since each path is looked at with all of them. */
 export const rulesMax = 1000;
@@ -10,6 +11,7 @@ export const rulesMax = 1000;
 /** Expressions of a file. */
 export class NameList {
   readonly #patterns: readonly Pattern[];
+  readonly #known = new KnownPaths((path) => this.#patterns.some((pattern) => pattern.occursIn(path)));
 
   /** Throws SyntaxError with file and line for what cannot be read. */
   constructor(text: string, file: string) {
@@ -23,7 +25,7 @@ export class NameList {
   }
 
   has(path: string): boolean {
-    return this.#patterns.some((pattern) => pattern.occursIn(path));
+    return this.#known.of(path);
   }
 }
 

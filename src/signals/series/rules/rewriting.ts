@@ -3,6 +3,7 @@
  * `[post]` after. All of a section are applied in order, each to what the one before made. Source: carbon/rewrite.py.
  */
 import type { Pattern } from "../../../lib/graphite/pattern.ts";
+import { KnownPaths } from "./known-paths.ts";
 import { linesOf, patternAt, rulesMax } from "./name-list.ts";
 
 interface Rewrite {
@@ -15,6 +16,10 @@ const longestPath = 4096;
 /** The rules of a file. */
 export class Rewriting {
   readonly #sections: Readonly<Record<"pre" | "post", Rewrite[]>> = { pre: [], post: [] };
+  readonly #known = {
+    pre: new KnownPaths((path) => rewritten(this.#sections.pre, path)),
+    post: new KnownPaths((path) => rewritten(this.#sections.post, path)),
+  };
 
   /** Throws SyntaxError with file and line for what cannot be read. */
   constructor(text: string, file: string) {
@@ -30,10 +35,15 @@ export class Rewriting {
       const equals = line.indexOf("=");
       if (equals < 0 || !section)
         throw new SyntaxError(`Cannot read ${file}, line ${at}: wanted [pre], [post] or expression = replacement`);
-      section.push({
-        pattern: patternAt(line.slice(0, equals).trim(), file, at),
-        replacement: line.slice(equals + 1).trim(),
-      });
+      const pattern = patternAt(line.slice(0, equals).trim(), file, at);
+      const replacement = line.slice(equals + 1).trim();
+      try {
+        pattern.checkReplacement(replacement);
+      } catch (thrown) {
+        if (!(thrown instanceof SyntaxError)) throw thrown;
+        throw new SyntaxError(`Cannot read ${file}, line ${at}: ${thrown.message}`, { cause: thrown });
+      }
+      section.push({ pattern, replacement });
       if (section.length > rulesMax) throw new SyntaxError(`Cannot read ${file}: more than ${rulesMax} rules`);
     }
   }
@@ -44,16 +54,20 @@ export class Rewriting {
 
   /** What a path becomes. One that grows past 4,096 characters stays as it was before that rule. */
   apply(section: "pre" | "post", path: string): string {
-    let current = path;
-    for (const { pattern, replacement } of this.#sections[section]) {
-      if (!pattern.occursIn(current)) continue;
-      try {
-        const next = pattern.replaceAll(current, replacement);
-        if (next.length <= longestPath) current = next;
-      } catch (thrown) {
-        if (!(thrown instanceof RangeError)) throw thrown;
-      }
-    }
-    return current;
+    return this.#known[section].of(path);
   }
+}
+
+function rewritten(rules: readonly Rewrite[], path: string): string {
+  let current = path;
+  for (const { pattern, replacement } of rules) {
+    if (!pattern.occursIn(current)) continue;
+    try {
+      const next = pattern.replaceAll(current, replacement);
+      if (next.length <= longestPath) current = next;
+    } catch (thrown) {
+      if (!(thrown instanceof RangeError)) throw thrown;
+    }
+  }
+  return current;
 }

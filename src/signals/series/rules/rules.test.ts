@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 
 import { Aggregating } from "./aggregating.ts";
+import { KnownPaths } from "./known-paths.ts";
 import { NameList } from "./name-list.ts";
 import { Rewriting } from "./rewriting.ts";
 
@@ -94,6 +95,12 @@ describe("Aggregating", () => {
     expect(now.due(1000)).toEqual([]);
   });
 
+  test("a name that rules would make very long is left out", () => {
+    const aggregating = new Aggregating(`${"<x>.".repeat(30)}all (10) = sum <x>.*`, "f");
+    aggregating.take({ path: `${"x".repeat(4000)}.a`, value: 1, atSeconds: 0 });
+    expect([aggregating.due(10), aggregating.left]).toEqual([[], 1]);
+  });
+
   test("an expression that would explode takes no time", () => {
     const aggregating = made("a (10) = sum (x+x+)+y", []);
     const before = performance.now();
@@ -138,6 +145,10 @@ describe("Rewriting", () => {
     expect(() => new Rewriting("a = b", "f.conf")).toThrow("Cannot read f.conf, line 1: wanted [pre], [post]");
     expect(() => new Rewriting("[pre]\n( = b", "f.conf")).toThrow("Cannot read f.conf, line 2: Cannot read regular");
     expect(() => new Rewriting("[mid]", "f.conf")).toThrow("a section must be [pre] or [post]");
+    for (const group of ["\\2", "\\g<none>"])
+      expect(() => new Rewriting(`[pre]\n(a) = ${group}`, "f.conf")).toThrow(
+        `Cannot read f.conf, line 2: Cannot replace by "${group}": there is no group`,
+      );
   });
 });
 
@@ -151,4 +162,18 @@ test("NameList: expressions are looked for anywhere in a name", () => {
   ]);
   expect(new NameList("# nothing\n", "f").isEmpty).toBe(true);
   expect(() => new NameList("a\n*", "f.conf")).toThrow("Cannot read f.conf, line 2");
+});
+
+test("KnownPaths: a path is looked at once, and what very many take is bounded", () => {
+  const asked: string[] = [];
+  const known = new KnownPaths((path) => {
+    asked.push(path);
+    return path.length;
+  });
+  for (let round = 0; round < 3; round++) expect([known.of("a"), known.of("bb")]).toEqual([1, 2]);
+  expect(asked).toEqual(["a", "bb"]);
+  const long = "x".repeat(4000);
+  for (let at = 0; at < 6000; at++) known.of(`${long}${at}`);
+  // All of them would be too much: the first are forgotten, and right again when they come again.
+  expect([known.of("a"), asked.filter((path) => path === "a").length]).toEqual([1, 2]);
 });
