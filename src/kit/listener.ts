@@ -15,6 +15,7 @@ import { pathOf, refuseUnreadable } from "./http/target.ts";
 import type { Logger } from "./log.ts";
 import { latencyBuckets, type Metrics } from "./metrics.ts";
 import { ownPath, type OwnPathParts } from "./own-paths.ts";
+import { portOwner } from "./port-owner.ts";
 import type { RunningService, Scope } from "./service.ts";
 import { spread, tally } from "./tally.ts";
 import { bindReplaceable, replaceListener } from "./tls.ts";
@@ -278,10 +279,11 @@ function cannotBind(address: Address, thrown: unknown): Fault {
   const shown = formatAddress(address);
   const code = thrown instanceof Error && "code" in thrown ? String(thrown.code) : "";
   if (code === "EADDRINUSE") {
+    const owner = portOwner("tcp", address.port);
     return new Fault(
       "unavailable",
       "node/port-taken",
-      `Cannot listen on ${shown}: another program has that address; stop it, or set listen to another one`,
+      `Cannot listen on ${shown}: another program has that address${owner === undefined ? "" : `, ${owner}`}; stop it, or set listen to another one`,
       { cause: thrown },
     );
   }

@@ -16,6 +16,7 @@ import { createMemberlist } from "../lib/memberlist/memberlist.ts";
 import type { Member } from "../lib/memberlist/roster.ts";
 import { timings } from "../lib/memberlist/timing.ts";
 import { sameText } from "./auth/same-text.ts";
+import { takenBy } from "./bound-socket.ts";
 import type { Clock } from "./clock.ts";
 import type { Cluster, ClusterNode } from "./cluster.ts";
 import { type Address, formatAddress, isPlainUrl, parseAddress } from "./config/address.ts";
@@ -326,7 +327,7 @@ export function createMembership(options: MembershipOptions): Membership {
         throw new Fault(
           "unavailable",
           "node/gossip",
-          `Cannot gossip on ${address}: ${reasonOf(thrown)}; set gossip in [node] to another address`,
+          `Cannot gossip on ${address}: ${takenBy(thrown, "tcp", options.gossip.port) ?? reasonOf(thrown)}; set gossip in [node] to another address`,
           { cause: thrown },
         );
       }
