@@ -231,9 +231,11 @@ describe("Checker", () => {
     expect(checker.find("backup")?.standing.level).toBe("up");
     clock.advance(3 * hourMs);
     expect(checker.find("backup")?.standing).toMatchObject({ level: "down", failuresInRow: 3 });
+    expect(checker.keepFailure).toBe("database or disk is full");
     history.isFull = false;
     outcome = good;
     clock.advance(10 * minuteMs);
+    expect(checker.keepFailure).toBeUndefined();
     expect(changes.map((change) => change.replace(/^\d+ /, ""))).toEqual([
       "a unknown>up",
       "backup unknown>up",

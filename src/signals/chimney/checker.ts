@@ -73,6 +73,7 @@ export class Checker {
   /** Heartbeats by what is left of their ids, so that looking one up tells nothing of others, however many there are. */
   #beating: ReadonlyMap<string, Runner> = new Map();
   #isStopped = false;
+  #keepFailure: string | undefined;
 
   constructor(parts: CheckerParts) {
     this.#parts = parts;
@@ -110,6 +111,11 @@ export class Checker {
   find(name: string): CheckView | undefined {
     const runner = this.#runners.get(name);
     return runner && viewOf(runner);
+  }
+
+  /** Why outcomes are not kept at the moment; undefined when they are. */
+  get keepFailure(): string | undefined {
+    return this.#keepFailure;
   }
 
   /** Askings on their way, and those that wait for a place. */
@@ -244,8 +250,10 @@ export class Checker {
   #keep(runner: Runner, keep: () => void): void {
     try {
       keep();
+      this.#keepFailure = undefined;
     } catch (thrown) {
       const { log } = this.#parts;
+      this.#keepFailure = reasonOf(thrown);
       log.error("The outcome of a check could not be kept", { check: runner.plan.name, reason: reasonOf(thrown) });
     }
   }

@@ -4,7 +4,11 @@ import type { Finding } from "../../kit/service.ts";
 import type { CheckView } from "./checker.ts";
 
 /** How the checks are, worst last. */
-export function chimneyFindings(views: readonly CheckView[], trouble: string | undefined): Finding[] {
+export function chimneyFindings(
+  views: readonly CheckView[],
+  trouble: string | undefined,
+  keepFailure: string | undefined,
+): Finding[] {
   const down = views.filter(({ standing }) => standing.level === "down").map(({ plan }) => plan.name);
   const names = `${down.slice(0, 5).join(", ")}${down.length > 5 ? ` and ${down.length - 5} more` : ""}`;
   const findings: Finding[] = [
@@ -24,6 +28,13 @@ export function chimneyFindings(views: readonly CheckView[], trouble: string | u
       name: "file",
       state: "degraded",
       sentence: `The file of checks is not in effect as it stands: ${trouble}. The checks from before go on`,
+    });
+  }
+  if (keepFailure !== undefined) {
+    findings.push({
+      name: "history",
+      state: "degraded",
+      sentence: `Outcomes are not kept: ${keepFailure}. Checks are asked and told all the same`,
     });
   }
   return findings;

@@ -150,7 +150,7 @@ async function begin(context: ServiceContext<ChimneyOptions>, historyPath: strin
     },
     fromElsewhere: (_, path) => isBeat(path),
     loggedPath: (path) => (isBeat(path) ? "/beat/***" : path),
-    health: () => chimneyFindings(checker.views(), source.trouble),
+    health: () => chimneyFindings(checker.views(), source.trouble, checker.keepFailure),
     facts(): Record<string, string> {
       const { down, up } = statusOf(checker.views());
       return { up: String(up), down: String(down) };

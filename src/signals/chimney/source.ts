@@ -26,6 +26,10 @@ export function checkSource(
       }
       return { ...read, plans: [...own, ...read.plans] };
     },
-    wrongIn: (thrown) => (thrown instanceof SyntaxError ? thrown.message : undefined),
+    wrongIn(thrown) {
+      if (!(thrown instanceof SyntaxError)) return undefined;
+      const { message } = thrown;
+      return path === undefined || message.includes(path) ? message : `Cannot use "${path}": ${message}`;
+    },
   });
 }
