@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 
 import { type News, Webhooks } from "./webhooks.ts";
+import { Fault } from "../../../kit/fault.ts";
 import { silentLog } from "../../../kit/log.ts";
+import { ManualClock } from "../../../kit/testing/manual-clock.ts";
 import { systemClock } from "../../../kit/clock.ts";
 import { type Fixture, openDoors, RawClient, secret } from "./fixture.ts";
 import { signatureHeader, signRequest } from "./signature.ts";
@@ -271,6 +273,48 @@ describe("webhooks", () => {
     expect((await third.closed).code).toBe(3006);
     client.close();
     await app.stop(true);
+  });
+
+  test("Webhooks: a hundred are asked for at a time, others wait their turn, and not for ever", async () => {
+    const clock = new ManualClock();
+    const answers: (() => void)[] = [];
+    let asked = 0;
+    const webhooks = new Webhooks({
+      url: "http://app.test/",
+      kinds: ["connect"],
+      clock,
+      log: silentLog,
+      send: async () => {
+        asked++;
+        await new Promise<void>((resolve) => answers.push(resolve));
+        return { status: 200 };
+      },
+    });
+    const visit = (name: number) =>
+      webhooks.mayConnect({ connection: String(name), user: "", address: "127.0.0.1", transport: "sse" }).then(
+        () => "in",
+        (thrown: unknown) => (thrown instanceof Fault ? thrown.code : "?"),
+      );
+    const settle = () => new Promise<void>((resolve) => setImmediate(resolve));
+    const first = Array.from({ length: 150 }, (_, name) => visit(name));
+    await settle();
+    expect(asked).toBe(100);
+    for (const answer of answers.splice(0, 20)) answer();
+    await settle();
+    expect(asked).toBe(120);
+    clock.advance(5001);
+    await settle();
+    for (const answer of answers.splice(0)) answer();
+    const fates = await Promise.all(first);
+    expect([
+      fates.filter((fate) => fate === "in").length,
+      fates.filter((fate) => fate === "windsock/webhook").length,
+    ]).toEqual([120, 30]);
+    const last = visit(1000);
+    await settle();
+    expect(asked).toBe(121);
+    answers[0]?.();
+    expect(await last).toBe("in");
   });
 
   test("Webhooks: what is not taken is tried again, then given up; what finds no room is counted", async () => {

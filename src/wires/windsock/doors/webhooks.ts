@@ -57,6 +57,9 @@ const maxWaiting = 10_000;
 const maxWaitingBytes = 16 * 1024 * 1024;
 const batchCount = 100;
 const batchBytes = 1024 * 1024;
+/** Questions that are asked at a time, and those that may wait for their turn, for as long as one answer may take. */
+const mostAsked = 100;
+const mostAsking = 10_000;
 /** News that were refused so often in a row are given up, so that one bad piece does not hold all others. */
 const maxTries = 8;
 
@@ -67,6 +70,9 @@ export class Webhooks {
   #waiting: { news: News; sizeBytes: number }[] = [];
   #waitingBytes = 0;
   #tries = 0;
+  #asked = 0;
+  /** Who waits for a turn to ask; told whether it has come. */
+  readonly #turns = new Set<(isTurn: boolean) => void>();
   /** Called when there is something to send. */
   wake: () => void = () => undefined;
   readonly figures = { sent: 0, lost: 0, failures: 0 };
@@ -104,6 +110,7 @@ export class Webhooks {
    */
   async mayConnect(visitor: Visitor): Promise<void> {
     if (!this.#kinds.has("connect")) return;
+    await this.#turn();
     let status: number;
     try {
       ({ status } = await this.#send(JSON.stringify({ connect: visitor })));
@@ -113,6 +120,12 @@ export class Webhooks {
         cause: thrown,
         retryAfterMs: 5000,
       });
+    } finally {
+      this.#asked--;
+      for (const next of this.#turns) {
+        next(true);
+        break;
+      }
     }
     if (status >= 200 && status < 300) return;
     if (status === 401 || status === 403) {
@@ -122,6 +135,36 @@ export class Webhooks {
     throw new Fault("unavailable", "windsock/webhook", `Cannot let you in now: the application said ${status}`, {
       retryAfterMs: 5000,
     });
+  }
+
+  /** Waits until there is room to ask; many may come at once, and an application that is slow must not use up all sockets. */
+  async #turn(): Promise<void> {
+    const { clock, timeoutMs = 5000 } = this.#options;
+    if (this.#asked >= mostAsked) {
+      const isTurn =
+        this.#turns.size < mostAsking &&
+        (await new Promise<boolean>((resolve) => {
+          const tell = (isTurn: boolean) => {
+            this.#turns.delete(tell);
+            cancel();
+            // Its place is its own from now on.
+            if (isTurn) this.#asked++;
+            resolve(isTurn);
+          };
+          const cancel = clock.schedule(timeoutMs, () => tell(false));
+          this.#turns.add(tell);
+        }));
+      if (isTurn) return;
+      throw new Fault(
+        "unavailable",
+        "windsock/webhook",
+        "Cannot let you in now: the application is asked by too many",
+        {
+          retryAfterMs: 5000,
+        },
+      );
+    }
+    this.#asked++;
   }
 
   /** The work of sending. */
