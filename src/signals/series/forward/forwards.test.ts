@@ -93,6 +93,17 @@ describe("openForwards", () => {
     await forwards.close();
   });
 
+  test("what is no point anywhere is not handed on", async () => {
+    await using carbon = await startFakeCarbon();
+    const { points, url } = receiver(() => new Response(null, { status: 204 }));
+    const forwards = opened({ forward: [{ host: "127.0.0.1", port: carbon.port }], remoteWrite: [url] });
+    const wrong = [-1, -5, NaN, 1e12].map((atSeconds) => ({ path: "wrong", value: 1, atSeconds }));
+    forwards.send([...wrong, { path: "wrong", value: NaN, atSeconds: 5 }, ...sent]);
+    await until("both have the others", () => carbon.points.length === 3 && points.length === 3);
+    expect([...carbon.points, ...points].filter(({ path }) => path === "wrong")).toEqual([]);
+    await forwards.close();
+  });
+
   test("remote write: 5xx and 429 are tried again, other refusals are counted with their words and left", async () => {
     const answers: Response[] = [
       new Response("busy", { status: 503 }),

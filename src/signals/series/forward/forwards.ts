@@ -108,7 +108,8 @@ export function openForwards(
   return {
     mark,
     send(points) {
-      if (points.length > 0) for (const { sender } of senders) sender.send(points);
+      const known = points.every(isPoint) ? points : points.filter(isPoint);
+      if (known.length > 0) for (const { sender } of senders) sender.send(known);
     },
     states: () => senders.map(({ sender, kind, refusals }) => ({ ...sender.state(), kind, refusals })),
     async close() {
@@ -116,6 +117,9 @@ export function openForwards(
     },
   };
 }
+
+/** A time before 1970 would be taken for "now" where it is written as a line. */
+const isPoint = ({ value, atSeconds }: Point) => !Number.isNaN(value) && atSeconds >= 0 && atSeconds < 2 ** 32;
 
 /** Whether a target's address is that of a way in of this machine. Names are not looked up. */
 function leadsTo(target: Address, own: Address): boolean {

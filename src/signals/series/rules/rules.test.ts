@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
 
 import { Aggregating } from "./aggregating.ts";
 import { KnownPaths } from "./known-paths.ts";
@@ -176,4 +177,57 @@ test("KnownPaths: a path is looked at once, and what very many take is bounded",
   for (let at = 0; at < 6000; at++) known.of(`${long}${at}`);
   // All of them would be too much: the first are forgotten, and right again when they come again.
   expect([known.of("a"), asked.filter((path) => path === "a").length]).toEqual([1, 2]);
+});
+
+test("rules of any kind are read or are a SyntaxError, and then take names of any kind", () => {
+  const bits = [
+    "a",
+    ".",
+    "..",
+    ";t=v",
+    "~",
+    "{",
+    "}",
+    "*",
+    "[",
+    "]",
+    "^",
+    "\\",
+    "\\1",
+    "\\g<x>",
+    "$1",
+    "<x>",
+    "<<x>>",
+    "é",
+    "(",
+  ];
+  const some = fc.array(fc.constantFrom(...bits), { maxLength: 6 }).map((parts) => parts.join(""));
+  const read = <T>(make: () => T): T | undefined => {
+    try {
+      return make();
+    } catch (thrown) {
+      expect(thrown).toBeInstanceOf(SyntaxError);
+      return undefined;
+    }
+  };
+  fc.assert(
+    fc.property(
+      some,
+      some,
+      fc.constantFrom("sum", "p50"),
+      fc.array(some, { maxLength: 5 }),
+      (left, right, method, paths) => {
+        const list = read(() => new NameList(left, "f"));
+        const rewriting = read(() => new Rewriting(`[pre]\n${left} = ${right}`, "f"));
+        const aggregating = read(() => new Aggregating(`${left} (10) = ${method} ${right}`, "f"));
+        for (const path of paths) {
+          list?.has(path);
+          rewriting?.apply("pre", path);
+          aggregating?.take({ path, value: 1, atSeconds: 5 });
+        }
+        aggregating?.due(20);
+      },
+    ),
+    { numRuns: 1000 },
+  );
 });
