@@ -250,6 +250,43 @@ describe("files, rights and status", () => {
     expect((await ask("/d/web/", "read")).status).toBe(404);
   });
 
+  test("forms: what was refused for a mistake still stands on what its writer saw, so that nobody is written over", async () => {
+    const put = (body: string, headers: Record<string, string>) =>
+      ask("/d/two.toml", "write", { method: "PUT", body, headers });
+    const first =
+      (await put('title = "a"\n[graphs.g]\ntargets = ["x"]', { "If-None-Match": "*" })).headers.get("etag") ?? "";
+    const theirs = 'title = "theirs"\n[graphs.g]\ntargets = ["x"]';
+    expect((await put(theirs, { "If-Match": first })).status).toBe(204);
+    const post = async (path: string, fields: Record<string, string>) => {
+      const answer = await ask(path, "write", {
+        method: "POST",
+        body: new URLSearchParams({ etag: first, ...fields }),
+      });
+      const etags = [...(await answer.text()).matchAll(/name="etag" value="([^"]*)"/g)].map(([, etag = ""]) => etag);
+      return {
+        status: answer.status,
+        etags: new Set(etags.map((etag) => etag.replaceAll("&quot;", '"').replaceAll("&#34;", '"'))),
+      };
+    };
+    const mine = new Set([first]);
+    expect(await post("/d/two/text/", { text: 'titel = "mine"' })).toEqual({ status: 400, etags: mine });
+    expect(await post("/d/two/edit/g/", { action: "save-graph", name: "g", thresholds: "much" })).toEqual({
+      status: 400,
+      etags: mine,
+    });
+    expect(await post("/d/two/edit/", { action: "settings", title: "mine", range: "soon" })).toEqual({
+      status: 400,
+      etags: mine,
+    });
+    for (const [path, fields] of [
+      ["/d/two/text/", { text: 'title = "mine"' }],
+      ["/d/two/edit/g/", { action: "save-graph", name: "g", targets: "y" }],
+      ["/d/two/edit/", { action: "settings", title: "mine" }],
+    ] as const)
+      expect((await post(path, fields)).status).toBe(412);
+    expect(await Bun.file(join(boards, "two.toml")).text()).toBe(theirs);
+  });
+
   test("files: a change on disk shows within seconds, and one that is wrong is told and changes nothing", async () => {
     const path = join(boards, "disk.toml");
     writeFileSync(path, 'title = "From disk"');

@@ -143,12 +143,15 @@ export class HoustonPages {
     const { form } = kind;
     const found = form && failure?.kind === "conflict" ? clashOf(form, { written, text, name: file }) : undefined;
     const clash = found && { etag, fields: found.fields, lines: differenceOf(found.theirs, found.mine) };
+    // Somebody else may have removed the chart meanwhile; the refusal says that the dashboard changed.
+    const isGone = kind.name !== undefined && failure !== undefined && !Object.hasOwn(written?.graphs ?? {}, kind.name);
+    const isAnew = failure?.kind === "conflict" && kind.text !== true && (kind.name === undefined || isGone);
     const shared = {
       mountPath,
       slug,
       file,
-      // What was typed still stands on what was seen then: saving it once more asks once more.
-      etag: clash && (kind.text === true || kind.name !== undefined) ? (form?.get("etag") ?? "") : etag,
+      // What was typed still stands on what was seen then, also where it was refused for something else.
+      etag: isAnew ? etag : (form?.get("over") ?? form?.get("etag") ?? etag),
       failure: failure?.message,
       hasRemarks: /^\s*#/m.test(text) && file.endsWith(".toml"),
       ...(clash ? { clash } : {}),
@@ -161,8 +164,6 @@ export class HoustonPages {
     }
     if (!written || entry.problems.length > 0) throw unusable(entry);
     const view: EditView = { ...shared, written, ...(form === undefined ? {} : { draft: form }) };
-    // Somebody else may have removed the chart meanwhile; the refusal says that the dashboard changed.
-    const isGone = kind.name !== undefined && failure !== undefined && !Object.hasOwn(written.graphs, kind.name);
     if (kind.name === undefined || isGone) return this.#page(titleOf(entry), Edit(view), request, "", status);
     if (!Object.hasOwn(written.graphs, kind.name))
       throw new Fault(
