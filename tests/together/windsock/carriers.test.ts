@@ -173,19 +173,22 @@ test.skipIf(redis === undefined)(
         port: new URL(node.url).port,
         useTLS: false,
       });
-    const client = new PusherClient("shop-key", {
-      cluster: "",
-      wsHost: "127.0.0.1",
-      wsPort: Number(new URL(two.url).port),
-      forceTLS: false,
-      enabledTransports: ["ws"],
-      channelAuthorization: {
-        transport: "ajax",
-        endpoint: "",
-        customHandler: ({ channelName, socketId }, done) =>
-          done(null, library(two).authorizeChannel(socketId, channelName, { user_id: "anna" })),
-      },
-    });
+    const clientOf = (node: ChildNode) =>
+      new PusherClient("shop-key", {
+        cluster: "",
+        wsHost: "127.0.0.1",
+        wsPort: Number(new URL(node.url).port),
+        forceTLS: false,
+        enabledTransports: ["ws"],
+        channelAuthorization: {
+          transport: "ajax",
+          endpoint: "",
+          customHandler: ({ channelName, socketId }, done) =>
+            done(null, library(two).authorizeChannel(socketId, channelName, { user_id: "anna" })),
+        },
+      });
+    const client = clientOf(two);
+    const others = [clientOf(one), clientOf(two)];
     try {
       const room = client.subscribe("presence-room");
       await new Promise((resolve) => room.bind("pusher:subscription_succeeded", resolve));
@@ -196,8 +199,20 @@ test.skipIf(redis === undefined)(
       const heard = new Promise((resolve) => room.bind("said", resolve));
       await library(one).trigger("presence-room", "said", { text: "hello" });
       expect(await heard).toEqual({ text: "hello" });
+      for (const other of others) other.subscribe("presence-room");
+      for (const node of [one, two]) {
+        await until("all are counted", async () => {
+          const params = { info: "subscription_count,user_count" };
+          const answer = await library(node).get({ path: "/channels/presence-room", params });
+          const { subscription_count: connections, user_count: users } = (await answer.json()) as Record<
+            string,
+            unknown
+          >;
+          return connections === 3 && users === 1;
+        });
+      }
     } finally {
-      client.disconnect();
+      for (const one of [client, ...others]) one.disconnect();
     }
   },
   30_000,

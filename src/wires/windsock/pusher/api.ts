@@ -161,7 +161,7 @@ function countsOf(parts: ApiParts, channel: string, wanted: ReadonlySet<string>)
   const view: Record<string, unknown> = {};
   if (wanted.has("user_count") && channelKind(channel).isPresence)
     view.user_count = parts.channels.members(channel).length;
-  if (wanted.has("subscription_count")) view.subscription_count = parts.channels.subscribersHere(channel);
+  if (wanted.has("subscription_count")) view.subscription_count = parts.channels.subscribers(channel);
   return view;
 }
 

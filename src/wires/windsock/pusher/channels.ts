@@ -3,6 +3,7 @@
  * member, however many connections), and which channels are occupied on any node. Presence and occupation lie in the hub,
  * which tells other nodes; news of them for webhooks comes from the node at which they began.
  */
+import type { Clock } from "../../../kit/clock.ts";
 import type { Hub, PresenceChange } from "../hub.ts";
 import { addressOf, channelKind } from "./application.ts";
 import { messageText } from "./message.ts";
@@ -33,40 +34,57 @@ export interface ChannelNews {
 
 interface Channel {
   subscribers: Map<Subscriber, () => void>;
+  /** How many subscribers other nodes were told of, and what takes that back. */
+  told: { count: number; takeBack: () => void };
+  cancelTell: (() => void) | undefined;
   /** How often each user is there, in a presence channel. */
   members: Map<string, { member: Member; count: number }>;
   stop(): void;
 }
 
+/** Other nodes are told this often how many subscribers a channel has. */
+const tellEveryMs = 1000;
+
 /** The channels of one application. */
 export class Channels {
   readonly #hub: Hub;
   readonly #applicationId: string;
+  readonly #clock: Clock;
   readonly #nodeId: string;
   readonly #tell: (news: ChannelNews) => void;
   readonly #channels = new Map<string, Channel>();
-  /** On how many nodes each channel has subscribers. */
-  readonly #occupied = new Map<string, number>();
+  /** How many subscribers each node said that a channel has, by the name under which it said so. */
+  readonly #occupied = new Map<string, Map<string, number>>();
   readonly #stop: () => void;
+  #tellings = 0;
 
   /** `nodeId` is unique for each node and start. */
-  constructor(hub: Hub, applicationId: string, nodeId: string, tell: (news: ChannelNews) => void) {
+  constructor(
+    { clock, hub, nodeId }: { hub: Hub; clock: Clock; nodeId: string },
+    applicationId: string,
+    tell: (news: ChannelNews) => void,
+  ) {
     this.#hub = hub;
+    this.#clock = clock;
     this.#applicationId = applicationId;
     this.#nodeId = nodeId;
     this.#tell = tell;
-    const note = ({ kind, who: { user } }: PresenceChange) => {
-      const nodes = (this.#occupied.get(user) ?? 0) + (kind === "join" ? 1 : -1);
-      if (nodes > 0) this.#occupied.set(user, nodes);
+    const note = ({ kind, who: { connection, info, user } }: PresenceChange) => {
+      const said = this.#occupied.get(user) ?? new Map<string, number>();
+      // A node may say another number before it takes the former back.
+      if (kind === "join") said.set(connection, countIn(info));
+      else said.delete(connection);
+      if (said.size > 0) this.#occupied.set(user, said);
       else this.#occupied.delete(user);
     };
     for (const who of hub.presence(this.#register)) note({ kind: "join", who });
     this.#stop = hub.watch(this.#register, note);
   }
 
-  /** Hears of other nodes no more. */
+  /** Hears of other nodes no more, and tells them nothing. */
   stop(): void {
     this.#stop();
+    for (const { cancelTell } of this.#channels.values()) cancelTell?.();
   }
 
   /** Subscribes until the function that it gives is called. A presence channel wants to know who it is. */
@@ -76,11 +94,15 @@ export class Channels {
       channelKind(name).isPresence && member ? this.#join(channel, name, subscriber, member) : () => undefined;
     // Only now: whoever comes is not told of itself.
     channel.subscribers.set(subscriber, leaveBoard);
+    this.#tellLater(name, channel);
     return () => {
       if (channel.subscribers.get(subscriber) !== leaveBoard) return;
       channel.subscribers.delete(subscriber);
       leaveBoard();
-      if (channel.subscribers.size > 0) return;
+      if (channel.subscribers.size > 0) {
+        this.#tellLater(name, channel);
+        return;
+      }
       channel.stop();
       this.#channels.delete(name);
     };
@@ -107,9 +129,11 @@ export class Channels {
     return this.#occupied.has(name);
   }
 
-  /** How many connections of this node subscribed. */
-  subscribersHere(name: string): number {
-    return this.#channels.get(name)?.subscribers.size ?? 0;
+  /** How many connections subscribed, on all nodes; of others as they were a second ago. */
+  subscribers(name: string): number {
+    let count = this.#channels.get(name)?.subscribers.size ?? 0;
+    for (const [by, said] of this.#occupied.get(name) ?? []) if (!by.startsWith(`${this.#nodeId} `)) count += said;
+    return count;
   }
 
   /** Under this address each node enters the channels that it has subscribers of. */
@@ -139,18 +163,39 @@ export class Channels {
       ? this.#hub.watch(this.#address(name), (change) => this.#changed(name, change))
       : () => undefined;
     if (!this.isOccupied(name)) this.#tell({ name: "channel_occupied", channel: name });
-    const leaveRegister = this.#hub.enter(this.#register, { connection: `${this.#nodeId} ${name}`, user: name });
     const channel: Channel = {
       subscribers: new Map(),
+      // Whoever is the first comes in a moment.
+      told: { count: 1, takeBack: this.#say(name, 1) },
+      cancelTell: undefined,
       members,
       stop: () => {
         stopWatching();
-        leaveRegister();
+        channel.cancelTell?.();
+        channel.told.takeBack();
         if (!this.isOccupied(name)) this.#tell({ name: "channel_vacated", channel: name });
       },
     };
     this.#channels.set(name, channel);
     return channel;
+  }
+
+  /** Tells all nodes how many subscribers a channel has here, until the function is called. */
+  #say(name: string, count: number): () => void {
+    const connection = `${this.#nodeId} ${++this.#tellings}`;
+    return this.#hub.enter(this.#register, { connection, user: name, info: String(count) });
+  }
+
+  #tellLater(name: string, channel: Channel): void {
+    channel.cancelTell ??= this.#clock.schedule(tellEveryMs, () => {
+      channel.cancelTell = undefined;
+      const { size } = channel.subscribers;
+      if (size === channel.told.count) return;
+      const { takeBack } = channel.told;
+      // In this order, for nobody may see it vacated in between.
+      channel.told = { count: size, takeBack: this.#say(name, size) };
+      takeBack();
+    });
   }
 
   #changed(name: string, { kind, who }: PresenceChange): void {
@@ -184,6 +229,11 @@ function count(members: Channel["members"], user: string, info: string | undefin
   if (held) held.count++;
   else members.set(user, { member: { userId: user, info: readInfo(info) }, count: 1 });
   return !held;
+}
+
+/** What a node said of its subscribers; one of another version says that there are some. */
+function countIn(info: string | undefined): number {
+  return info !== undefined && /^\d{1,9}$/.test(info) ? Number(info) : 1;
 }
 
 function readInfo(info: string | undefined): unknown {

@@ -79,7 +79,7 @@ export function openPusherDoor(parts: PusherDoorParts): PusherDoor {
     return {
       application,
       webhook,
-      channels: new Channels(hub, application.id, parts.nodeId, (news) => webhook.add(news)),
+      channels: new Channels(parts, application.id, (news) => webhook.add(news)),
     };
   });
   const connections = new Set<PusherConnection>();
