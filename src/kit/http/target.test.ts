@@ -4,7 +4,7 @@ import { expect, test } from "bun:test";
 import fc from "fast-check";
 
 import { Fault } from "../fault.ts";
-import { pathOf, refuseUnreadable } from "./target.ts";
+import { decodedPart, notAllowed, pathOf, refuseUnreadable } from "./target.ts";
 
 test("pathOf: the path without query, with what needs no escape unescaped and all else as it stands", () => {
   for (const [url, path] of [
@@ -58,4 +58,13 @@ test("refuseUnreadable: dot segments in any spelling, and URLs without a usable 
       if (codeOf(url) === undefined) expect(new URL(url).pathname).toBe(pathOf(url));
     }),
   );
+});
+
+test("decodedPart: escapes are undone, and what is none stays", () => {
+  expect(["a%20b%2Fc", "%zz", "%", "%c3%a9", "%ff"].map(decodedPart)).toEqual(["a b/c", "%zz", "%", "\u00e9", "%ff"]);
+});
+
+test("notAllowed: says which methods there are", () => {
+  const answer = notAllowed("GET, HEAD");
+  expect([answer.status, answer.headers.get("allow")]).toEqual([405, "GET, HEAD"]);
 });

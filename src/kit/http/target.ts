@@ -20,6 +20,21 @@ export function pathOf(url: string): string {
   );
 }
 
+/** A part of a path, or of a fragment, as it was before it was put there; as it stands where its escapes make no sense. */
+export function decodedPart(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch (thrown) {
+    if (thrown instanceof URIError) return text;
+    throw thrown;
+  }
+}
+
+/** The answer to a method that a path does not take; `allow` lists those it does, such as `GET, HEAD`. */
+export function notAllowed(allow: string): Response {
+  return new Response("Method Not Allowed\n", { status: 405, headers: { Allow: allow } });
+}
+
 /** The last origin that was looked at and found well-formed. */
 let readableOrigin: string | undefined;
 

@@ -6,7 +6,7 @@
 import type { Clock } from "../../kit/clock.ts";
 import { Fault } from "../../kit/fault.ts";
 import { limitBody } from "../../kit/http/body.ts";
-import { pathOf } from "../../kit/http/target.ts";
+import { decodedPart, notAllowed, pathOf } from "../../kit/http/target.ts";
 import type { Caller } from "../../kit/service.ts";
 import { type BeatKind, type Checker, noSuchCheck } from "./checker.ts";
 import { historyOf } from "./days.ts";
@@ -54,7 +54,7 @@ export function chimneyRoutes(parts: HttpParts): (request: Request, caller: Call
     const asked = /^\/check\/([^/]+)\/ask\/?$/.exec(path)?.[1];
     if (asked !== undefined) {
       if (method !== "POST") return notAllowed("POST");
-      const name = decoded(asked);
+      const name = decodedPart(asked);
       if (!checker.runNow(name)) throw noSuchCheck(name);
       const to = `${mountPath}/check/${encodeURIComponent(name)}/`;
       return new Response(null, { status: 303, headers: { Location: to } });
@@ -84,17 +84,4 @@ async function messageOf(request: Request, clock: Clock): Promise<string> {
     if (text.length >= messageBytes) break;
   }
   return text;
-}
-
-function notAllowed(allow: string): Response {
-  return new Response("Method Not Allowed\n", { status: 405, headers: { Allow: allow } });
-}
-
-/** A part of a path as it was before it was put there. */
-export function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
 }

@@ -1,6 +1,7 @@
 /** From the checks and their history to what the pages show, and from a request for a page to the page. Pure reading. */
 import type { Clock } from "../../kit/clock.ts";
 import { reasonOf } from "../../kit/fault.ts";
+import { decodedPart } from "../../kit/http/target.ts";
 import type { Logger } from "../../kit/log.ts";
 import { type Html, listQuery } from "../../kit/pages/html.ts";
 import { liveParts } from "../../kit/pages/live.ts";
@@ -8,7 +9,6 @@ import type { PageShell } from "../../kit/pages/shell.ts";
 import type { Caller } from "../../kit/service.ts";
 import { type Checker, type CheckView, noSuchCheck } from "./checker.ts";
 import type { History, Hour } from "./history.ts";
-import { decoded } from "./http.ts";
 import { failingOf } from "./outcome.ts";
 import { chimneyStyleAsset } from "./pages/assets.ts";
 import { CheckPage, checkParts } from "./pages/check.tsx";
@@ -130,7 +130,7 @@ export function chimneyPages(parts: ViewParts): ChimneyPages {
       if (path === "/live") return live(caller, () => overviewParts(overviewView(new URL(request.url).searchParams)));
       const [, word, tail] = /^\/check\/([^/]+)\/(live)?$/.exec(path) ?? [];
       if (word === undefined) return undefined;
-      const name = decoded(word);
+      const name = decodedPart(word);
       const view = () => checkView(name, caller.may("write"));
       if (tail === "live") {
         if (!checker.find(name)) throw noSuchCheck(name);

@@ -5,6 +5,7 @@
  */
 import { type DefaultTreeAdapterMap, defaultTreeAdapter, parse } from "parse5";
 
+import { decodedPart } from "../../kit/http/target.ts";
 import { declarationReferences, styleReferences } from "./css-references.ts";
 import { emptyImportMap, type ImportMap, mergeImportMaps, parseImportMap } from "./import-map.ts";
 import { type Reference, type ResourceKind, resolve } from "./reference.ts";
@@ -291,7 +292,7 @@ function readElement(element: Element, parts: PageParts, wants: PageWants, lengt
     case "area": {
       const url = of("href") === undefined ? null : URL.parse(of("href") ?? "", parts.baseUrl);
       if (url !== null && /^https?:$/.test(url.protocol) && parts.anchors.length < referencesMax) {
-        const fragment = decoded(url.hash.slice(1));
+        const fragment = decodedPart(url.hash.slice(1));
         url.hash = "";
         parts.anchors.push({ url: url.href, fragment });
       }
@@ -382,12 +383,4 @@ function readMeta(
   }
   const name = (of("property") ?? of("name") ?? "").trim().toLowerCase();
   if (wants.metaImages && metaNames.has(name)) add(content, name.includes("image") ? "image" : "media", `meta ${name}`);
-}
-
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
 }

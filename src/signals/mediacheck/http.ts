@@ -7,7 +7,7 @@ import type { Clock } from "../../kit/clock.ts";
 import { Fault } from "../../kit/fault.ts";
 import { wholeText } from "../../kit/http/body.ts";
 import { headOf } from "../../kit/http/head.ts";
-import { pathOf } from "../../kit/http/target.ts";
+import { decodedPart, notAllowed, pathOf } from "../../kit/http/target.ts";
 import type { Caller } from "../../kit/service.ts";
 import type { SiteReport } from "./report.ts";
 import { junitOf } from "./report-junit.ts";
@@ -78,8 +78,8 @@ export function mediacheckRoutes(parts: HttpParts): (request: Request, caller: C
     const [, name, verb] = /^\/site\/([^/]+)\/(check|deployed)\/?$/.exec(path) ?? [];
     if (name === undefined) return notAllowed("GET, HEAD");
     const words = await wordsOf(request);
-    const deploy = verb === "deployed" ? (words.get("what") ?? decoded(name)).slice(0, 300) : undefined;
-    const id = runner.ask(decoded(name), deploy === undefined ? "asked" : "deploy", deploy);
+    const deploy = verb === "deployed" ? (words.get("what") ?? decodedPart(name)).slice(0, 300) : undefined;
+    const id = runner.ask(decodedPart(name), deploy === undefined ? "asked" : "deploy", deploy);
     return askedFor(request, caller, id, words);
   };
 
@@ -141,17 +141,4 @@ function wantedUrl(text: string): string {
   }
   parsed.hash = "";
   return parsed.href;
-}
-
-function notAllowed(allow: string): Response {
-  return new Response("Method Not Allowed\n", { status: 405, headers: { Allow: allow } });
-}
-
-/** A part of a path as it was before it was put there. */
-export function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
 }

@@ -3,6 +3,7 @@
  * that stands in it. Knows sources by host, scheme and path, nonces, hashes, `strict-dynamic` and the fallbacks between
  * directives (CSP level 3). Leaves out sandboxing and reports. Never throws.
  */
+import { decodedPart } from "../../kit/http/target.ts";
 import type { ResourceKind } from "./reference.ts";
 
 /** One policy: sources by directive. */
@@ -166,7 +167,7 @@ function matches(source: string, url: URL, self: URL, ignorePath: boolean): bool
     if (port === undefined ? url.port !== "" : port !== actual && !(port === "80" && actual === "443")) return false;
   }
   if (path === undefined || path === "/" || ignorePath) return true;
-  const [asked, allowed] = [decoded(url.pathname), decoded(path)];
+  const [asked, allowed] = [decodedPart(url.pathname), decodedPart(path)];
   return allowed.endsWith("/") ? asked.startsWith(allowed) : asked === allowed;
 }
 
@@ -176,12 +177,4 @@ function schemeMatches(wanted: string, actual: string): boolean {
     (wanted === "http:" && actual === "https:") ||
     (wanted === "ws:" && actual !== "ftp:" && networkSchemes.has(actual))
   );
-}
-
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
 }

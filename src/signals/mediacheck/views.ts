@@ -1,13 +1,13 @@
 /** From runs to what the pages show, and from a request for a page to the page. Pure reading. */
 import type { Clock } from "../../kit/clock.ts";
-import { reasonOf } from "../../kit/fault.ts";
+import { Fault, reasonOf } from "../../kit/fault.ts";
+import { decodedPart } from "../../kit/http/target.ts";
 import type { Logger } from "../../kit/log.ts";
 import type { Html } from "../../kit/pages/html.ts";
 import { liveParts } from "../../kit/pages/live.ts";
 import type { PageShell } from "../../kit/pages/shell.ts";
-import { Fault } from "../../kit/fault.ts";
 import type { Caller } from "../../kit/service.ts";
-import { decoded, noSuchRun } from "./http.ts";
+import { noSuchRun } from "./http.ts";
 import { mediacheckStyleAsset } from "./pages/assets.ts";
 import { Overview, overviewParts } from "./pages/overview.tsx";
 import { RunPage, runParts } from "./pages/run.tsx";
@@ -85,7 +85,7 @@ export function mediacheckPages(parts: ViewParts): MediacheckPages {
       if (path === "/live") return live(caller, () => overviewParts(overview(caller)));
       const [, site, siteTail] = /^\/site\/([^/]+)\/(live)?$/.exec(path) ?? [];
       if (site !== undefined) {
-        const view = () => siteView(decoded(site), caller);
+        const view = () => siteView(decodedPart(site), caller);
         const first = view();
         if (siteTail === "live") return live(caller, () => siteParts(view()));
         return page(request, first.view.site.name, SitePage(first), `/site/${site}/live`);

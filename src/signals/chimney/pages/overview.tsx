@@ -112,7 +112,11 @@ function Rows({ view }: { view: OverviewView }) {
           cell: (row) =>
             row.latencyMs === undefined || row.kind === "heartbeat" ? undefined : formatSpan(row.latencyMs),
         },
-        { title: "Said", kind: "wide", cell: (row) => <span class="soft">{row.reason}</span> },
+        {
+          title: "Said",
+          kind: "wide",
+          cell: ({ reason }) => (reason === "" ? undefined : <span class="soft">{reason}</span>),
+        },
         {
           title: "Asked",
           kind: "time",
