@@ -8,7 +8,7 @@
 import type { Pattern } from "../../../lib/graphite/pattern.ts";
 import type { Point } from "../../../lib/graphite/path.ts";
 import { KnownPaths } from "./known-paths.ts";
-import { linesOf, patternAt, rulesMax } from "./name-list.ts";
+import { checkReplacement, linesOf, patternAt, rulesMax } from "./name-list.ts";
 
 const shares = { p50: 0.5, p75: 0.75, p80: 0.8, p90: 0.9, p95: 0.95, p99: 0.99, p999: 0.999 } as const;
 const simple = ["sum", "avg", "min", "max", "count"] as const;
@@ -209,7 +209,9 @@ function ruleOf(line: string, file: string, at: number): Rule {
   for (const [, name] of output.matchAll(/<(\w+)>/g))
     if (!fields.has(name)) throw wrong(`<${name}> stands on the left only`);
   const template = output.replaceAll("\\", "\\\\").replace(/<?<(\w+)>>?/g, "\\g<$1>");
-  return { pattern: patternAt(expressionOf(input), file, at), template, method, stepSeconds };
+  const pattern = patternAt(expressionOf(input), file, at);
+  checkReplacement(pattern, template, file, at);
+  return { pattern, template, method, stepSeconds };
 }
 
 /** The expression of an input pattern, as carbon makes it. */

@@ -46,3 +46,13 @@ export function patternAt(text: string, file: string, at: number): Pattern {
     throw new SyntaxError(`Cannot read ${file}, line ${at}: ${thrown.message}`, { cause: thrown });
   }
 }
+
+/** What stands for the groups of an expression. Throws SyntaxError with file and line when it names one that is not there. */
+export function checkReplacement(pattern: Pattern, replacement: string, file: string, at: number): void {
+  try {
+    pattern.checkReplacement(replacement);
+  } catch (thrown) {
+    if (!(thrown instanceof SyntaxError)) throw thrown;
+    throw new SyntaxError(`Cannot read ${file}, line ${at}: ${thrown.message}`, { cause: thrown });
+  }
+}

@@ -4,7 +4,7 @@
  */
 import type { Pattern } from "../../../lib/graphite/pattern.ts";
 import { KnownPaths } from "./known-paths.ts";
-import { linesOf, patternAt, rulesMax } from "./name-list.ts";
+import { checkReplacement, linesOf, patternAt, rulesMax } from "./name-list.ts";
 
 interface Rewrite {
   pattern: Pattern;
@@ -37,12 +37,7 @@ export class Rewriting {
         throw new SyntaxError(`Cannot read ${file}, line ${at}: wanted [pre], [post] or expression = replacement`);
       const pattern = patternAt(line.slice(0, equals).trim(), file, at);
       const replacement = line.slice(equals + 1).trim();
-      try {
-        pattern.checkReplacement(replacement);
-      } catch (thrown) {
-        if (!(thrown instanceof SyntaxError)) throw thrown;
-        throw new SyntaxError(`Cannot read ${file}, line ${at}: ${thrown.message}`, { cause: thrown });
-      }
+      checkReplacement(pattern, replacement, file, at);
       section.push({ pattern, replacement });
       if (section.length > rulesMax) throw new SyntaxError(`Cannot read ${file}: more than ${rulesMax} rules`);
     }

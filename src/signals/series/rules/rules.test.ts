@@ -116,6 +116,7 @@ describe("Aggregating", () => {
       ["<x>.a (10) = sum b", "<x> stands on the left only"],
       ["a (0) = sum b", "the seconds must be from 1 to 86400"],
       ["a (10) = sum (b", "Cannot read regular expression"],
+      ["<x> (10) = sum [<x>(", "Cannot replace by"],
     ] as const)
       expect(() => new Aggregating(`\n${line}`, "f.conf")).toThrow(`Cannot read f.conf, line 2: ${reason}`);
   });
