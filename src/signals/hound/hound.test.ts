@@ -174,6 +174,18 @@ test("clock: set back by a day it delays nothing: repeats, for, errors and blind
   expect((await run.pass(20 * minuteMs)).filter((line) => line.includes("errors"))).toHaveLength(2);
 });
 
+test("clock: set forth by a day it says at most one word more, and once it is back everything goes on", async () => {
+  const values = { load: 12 };
+  const run = new HoundTest([rule], saying(values));
+  expect(await run.pass(7 * minuteMs)).toHaveLength(2);
+  run.clock.jump(dayMs);
+  expect(await run.pass(10 * minuteMs)).toEqual(["0: [ALERT] load"]);
+  run.clock.jump(-dayMs);
+  expect(await run.pass(61 * minuteMs)).toEqual(["60: [ALERT] load"]);
+  values.load = 1;
+  expect(await run.pass(hourMs)).toEqual(["0: [RECOVERED] load"]);
+});
+
 test("clock: set forth by a day and back again it ends no silence before its time", async () => {
   const run = new HoundTest([rule], saying({ load: 12 }));
   run.hound.silence({ matcher: "name=load", untilAt: run.clock.now() + 2 * hourMs, by: "anna", comment: "" });
