@@ -191,6 +191,9 @@ export class Dialler {
     });
     dial.revoke = () => {
       dial.revoke = undefined;
+      stream.off("error", fail);
+      // What it may still have to tell nobody waits for.
+      stream.on("error", () => undefined);
       stream.destroy();
     };
   }

@@ -148,7 +148,16 @@ export function fitorPages(parts: ViewParts): FitorPages {
   };
 }
 
+/** A line is drawn once, however many look on. */
+const drawnLines = new WeakMap<Line, StreamMessage>();
+
 function lineMessage(line: Line): StreamMessage {
+  const drawn = drawnLines.get(line) ?? drawLine(line);
+  drawnLines.set(line, drawn);
+  return drawn;
+}
+
+function drawLine(line: Line): StreamMessage {
   const html = renderHtml(LineRow({ line }));
   return {
     topic: "line",
