@@ -64,7 +64,7 @@ interface Member extends AsyncDisposable {
   line: FaultyProxy;
 }
 
-async function join(town: Town, id: string, secret = "secret"): Promise<Member> {
+async function join(town: Town, id: string, secret = "secret", log = silentLog): Promise<Member> {
   const hub = openHub({
     clock: systemClock,
     maxMessageBytes: 400_000,
@@ -79,7 +79,7 @@ async function join(town: Town, id: string, secret = "secret"): Promise<Member> 
     hub,
     cluster: town.cluster(id, secret),
     clock: systemClock,
-    log: silentLog,
+    log,
     service: "door",
     maxMessageBytes: 400_000,
     times,
@@ -244,7 +244,9 @@ test("direct link: a node that takes the connection and never answers is tried a
 
 test("direct link: nobody comes in without the cluster's secret", async () => {
   const town = new Town();
-  await using ant = await join(town, "ant");
+  const warnings: unknown[] = [];
+  const log = { ...silentLog, warn: (message: string, fields?: object) => void warnings.push({ message, ...fields }) };
+  await using ant = await join(town, "ant", "secret", log);
   await using stranger = await join(town, "bee", "another secret");
   const place =
     town
@@ -256,6 +258,11 @@ test("direct link: nobody comes in without the cluster's secret", async () => {
   expect(await answer.text()).toContain("for nodes of the same cluster");
   expect(isLinked(ant, 0) && isLinked(stranger, 0)).toBe(true);
   expect(ant.link.state().failure).toBe("no way to bee");
+  // It is tried again and again, and said once.
+  await until(() => stranger.line.connections >= 3);
+  expect(warnings).toEqual([
+    expect.objectContaining({ message: expect.stringContaining("No way to another node"), node: "bee" }),
+  ]);
 });
 
 test("pieces: whatever the text, it is whole again, and what is no piece is refused", () => {

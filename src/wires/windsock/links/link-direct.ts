@@ -71,6 +71,8 @@ export function openDirectLink(parts: DirectLinkParts): DirectLink {
   const ways = new Map<string, Set<Way>>();
   const opening = new Set<string>();
   const missedSince = new Map<string, number>();
+  /** Nodes to which no way could be opened, which was said; it is tried every second. */
+  const unreached = new Set<string>();
   let isOver = false;
   // Texts may be six times as long in JSON, and entries of one message stay below a quarter of a mebibyte.
   const maxTextBytes = parts.maxMessageBytes * 6 + 2 * 1024 * 1024;
@@ -113,6 +115,7 @@ export function openDirectLink(parts: DirectLinkParts): DirectLink {
     held.add(way);
     ways.set(id, held);
     missedSince.delete(id);
+    unreached.delete(id);
     log.info("A way to another node of Windsock is open", { node: id });
     mesh.met(id);
   };
@@ -150,24 +153,32 @@ export function openDirectLink(parts: DirectLinkParts): DirectLink {
       close: () => socket.close(),
     };
     let isLate = false;
+    let isOpen = false;
+    const failed = (reason: string) => {
+      if (isOver || unreached.has(id)) return;
+      unreached.add(id);
+      log.warn("No way to another node of Windsock could be opened; trying again", { node: id, url, reason });
+    };
     const cancelLate = clock.schedule(openingMs, () => {
       isLate = true;
       opening.delete(id);
-      log.warn("Another node of Windsock does not answer; trying again", { node: id });
+      failed(`it did not answer within ${openingMs} ms`);
       socket.terminate();
     });
     socket.addEventListener("open", () => {
       if (!isLate) opening.delete(id);
       cancelLate();
+      isOpen = true;
       if (isOver || isLate) socket.close();
       else opened(id, way);
     });
     socket.addEventListener("message", ({ data }) => {
       if (data instanceof Uint8Array) hear(pieces, data, way);
     });
-    socket.addEventListener("close", () => {
+    socket.addEventListener("close", ({ reason }) => {
       if (!isLate) opening.delete(id);
       cancelLate();
+      if (!isOpen) failed(reason || "it is not there, or has another secret");
       closed(id, way);
     });
   };
