@@ -28,11 +28,6 @@ export abstract class ZmtpSocket {
     this.#transport.connect(endpoint);
   }
 
-  /** See {@link Transport.disconnect}. */
-  disconnect(endpoint: string): void {
-    this.#transport.disconnect(endpoint);
-  }
-
   /** Ends everything. */
   close(): void {
     this.#transport.close();

@@ -4,6 +4,8 @@
  * and a prefix costs little more memory than its own bytes: a tree of bytes would cost two hundred times that.
  */
 
+import { PrefixLengths } from "./prefix-lengths.ts";
+
 /** The prefixes of one subscriber. */
 interface Own {
   /** How often each is subscribed to. */
@@ -16,10 +18,7 @@ export class Subscriptions<Subscriber> {
   /** By prefix, as latin1 text. */
   readonly #byTopic = new Map<string, Set<Subscriber>>();
   readonly #bySubscriber = new Map<Subscriber, Own>();
-  /** How many distinct prefixes have a length. */
-  readonly #lengths = new Map<number, number>();
-  /** The lengths that occur, in order. */
-  readonly #sorted: number[] = [];
+  readonly #lengths = new PrefixLengths();
 
   /** How many prefixes a subscriber has. */
   count(subscriber: Subscriber): number {
@@ -49,7 +48,7 @@ export class Subscriptions<Subscriber> {
     if (others) others.add(subscriber);
     else {
       this.#byTopic.set(text, new Set([subscriber]));
-      this.#count(text.length, 1);
+      this.#lengths.add(text.length);
     }
     return true;
   }
@@ -82,9 +81,9 @@ export class Subscriptions<Subscriber> {
   /** Everyone with a prefix of `address`, each once. */
   match(address: Uint8Array): Set<Subscriber> {
     const found = new Set<Subscriber>();
-    const longest = Math.min(address.length, this.#sorted.at(-1) ?? 0);
+    const longest = Math.min(address.length, this.#lengths.longest);
     const text = textOf(longest === address.length ? address : address.subarray(0, longest));
-    for (const length of this.#sorted) {
+    for (const length of this.#lengths.sorted) {
       if (length > longest) break;
       const subscribers = this.#byTopic.get(length === longest ? text : text.slice(0, length));
       if (subscribers) for (const subscriber of subscribers) found.add(subscriber);
@@ -95,34 +94,17 @@ export class Subscriptions<Subscriber> {
   /** Whether anyone has a prefix of `address`. */
   concerns(address: Uint8Array): boolean {
     // Who wants everything is asked about every message.
-    if (this.#sorted[0] === 0) return true;
-    const longest = Math.min(address.length, this.#sorted.at(-1) ?? 0);
+    if (this.#lengths.sorted[0] === 0) return true;
+    const longest = Math.min(address.length, this.#lengths.longest);
     const text = textOf(longest === address.length ? address : address.subarray(0, longest));
-    return this.#sorted.some((length) => length <= longest && this.#byTopic.has(text.slice(0, length)));
+    return this.#lengths.sorted.some((length) => length <= longest && this.#byTopic.has(text.slice(0, length)));
   }
 
   #leave(topic: string, subscriber: Subscriber): void {
     const others = this.#byTopic.get(topic);
     if (!others?.delete(subscriber) || others.size > 0) return;
     this.#byTopic.delete(topic);
-    this.#count(topic.length, -1);
-  }
-
-  #count(length: number, by: 1 | -1): void {
-    const before = this.#lengths.get(length) ?? 0;
-    const count = before + by;
-    if (count > 0) this.#lengths.set(length, count);
-    else this.#lengths.delete(length);
-    if (before > 0 && count > 0) return;
-    // Its place by halves: whoever comes and goes all the time must not have all lengths sorted each time.
-    let at = 0;
-    for (let end = this.#sorted.length; at < end;) {
-      const middle = (at + end) >> 1;
-      if ((this.#sorted[middle] ?? 0) < length) at = middle + 1;
-      else end = middle;
-    }
-    if (by === 1) this.#sorted.splice(at, 0, length);
-    else this.#sorted.splice(at, 1);
+    this.#lengths.remove(topic.length);
   }
 }
 

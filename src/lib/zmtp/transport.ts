@@ -86,12 +86,6 @@ export class Transport {
     return shown;
   }
 
-  /** Listens no longer at an endpoint that {@link Transport.bind} gave; its peers stay. */
-  unbind(endpoint: string): void {
-    this.#listeners.get(endpoint)?.stop(false);
-    this.#listeners.delete(endpoint);
-  }
-
   /** Connects, now or as soon as it can be done, and again whenever the connection is lost. Throws SyntaxError. */
   connect(text: string): void {
     const endpoint = parseConnectEndpoint(text);
@@ -136,12 +130,6 @@ export class Transport {
       current?.close();
     });
     dial();
-  }
-
-  /** Ends a connection that {@link Transport.connect} made, and the trying. */
-  disconnect(text: string): void {
-    this.#dialled.get(text)?.();
-    this.#dialled.delete(text);
   }
 
   /** Ends everything. What was gathered for peers that read still goes out. */

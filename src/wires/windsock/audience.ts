@@ -3,6 +3,7 @@
  * looked up by the lengths that occur, whole addresses by themselves, patterns in a tree of their parts, so finding does
  * not depend on how many listen.
  */
+import { PrefixLengths } from "../../lib/zmtp/prefix-lengths.ts";
 import { type Interest, interestKey } from "./publication.ts";
 
 /** Those of one interest. */
@@ -23,43 +24,24 @@ interface Step<Member> {
 /** Prefixes by length. */
 class Prefixes<Member> {
   readonly #byText = new Map<string, Party<Member>>();
-  /** How many distinct prefixes have a length. */
-  readonly #lengths = new Map<number, number>();
-  readonly #sorted: number[] = [];
+  readonly #lengths = new PrefixLengths();
 
   set(text: string, party: Party<Member>): void {
     this.#byText.set(text, party);
-    this.#count(text.length, 1);
+    this.#lengths.add(text.length);
   }
 
   delete(text: string): void {
-    if (this.#byText.delete(text)) this.#count(text.length, -1);
+    if (this.#byText.delete(text)) this.#lengths.remove(text.length);
   }
 
   find(address: string, fits: (length: number) => boolean, found: Party<Member>[]): void {
-    for (const length of this.#sorted) {
+    for (const length of this.#lengths.sorted) {
       if (length > address.length) return;
       if (!fits(length)) continue;
       const party = this.#byText.get(length === address.length ? address : address.slice(0, length));
       if (party) found.push(party);
     }
-  }
-
-  #count(length: number, by: 1 | -1): void {
-    const before = this.#lengths.get(length) ?? 0;
-    const count = before + by;
-    if (count > 0) this.#lengths.set(length, count);
-    else this.#lengths.delete(length);
-    if (before > 0 && count > 0) return;
-    // Its place by halves: whoever comes and goes all the time must not have all lengths sorted each time.
-    let at = 0;
-    for (let end = this.#sorted.length; at < end;) {
-      const middle = (at + end) >> 1;
-      if ((this.#sorted[middle] ?? 0) < length) at = middle + 1;
-      else end = middle;
-    }
-    if (by === 1) this.#sorted.splice(at, 0, length);
-    else this.#sorted.splice(at, 1);
   }
 }
 
