@@ -29,6 +29,12 @@ export function addStatsVerbs(stats: Command): void {
       const { to, rate, tag } = command.opts<{ to: string; rate?: string; tag?: string[] }>();
       const [name = "", value = "1"] = command.args;
       try {
+        if (rate !== undefined && !(Number(rate) > 0 && Number(rate) <= 1))
+          throw new Fault(
+            "invalid",
+            "statsd/rate",
+            `Cannot read --rate ${JSON.stringify(rate)}: wanted a number above 0 and at most 1, such as 0.1`,
+          );
         const line = formatMetric({
           kind,
           name,

@@ -37,6 +37,12 @@ export function statsdCommands(program: Command): void {
     .option("--count <lines>", "end after so many");
   act(tail, async ({ client, screen }) => {
     const { match, bad, count } = tail.opts<{ match?: string; bad?: boolean; count?: string }>();
+    if (count !== undefined && !/^[1-9]\d*$/.test(count))
+      throw new Fault(
+        "invalid",
+        "statsd/count",
+        `Cannot read --count ${JSON.stringify(count)}: wanted a whole number from 1`,
+      );
     const query = new URLSearchParams({ ...(match === undefined ? {} : { match }), ...(bad ? { bad: "1" } : {}) });
     const answer = await client.open(query);
     if (!answer.ok || !answer.body) {

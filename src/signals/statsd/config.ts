@@ -19,6 +19,7 @@ import {
   size,
   text,
 } from "../../kit/config/fields.ts";
+import { fromGoFlags } from "../../kit/config/go-flags.ts";
 import { nodeOf } from "./cluster/cluster.ts";
 import { nameTagStyles } from "./grammar-full.ts";
 import type { RepeatTarget } from "./repeater.ts";
@@ -316,37 +317,29 @@ const originalNames = ["graphite", "stats-prefix", "counters-prefix", "gauges-pr
  * there is one of them, grammar, names and ways in are statsd-go's; words that are not its flags stay as they are.
  */
 export function originalFlags(words: readonly string[]): string[] {
-  const out: string[] = [];
-  let isOriginal = false;
   let isHeard = false;
-  for (let at = 0; at < words.length; at++) {
-    const word = words[at] ?? "";
-    const match = /^-([a-z][a-z-]+)(?:=(.*))?$/s.exec(word);
-    const name = match?.[1] ?? "";
-    if (name === "debug") {
-      isOriginal = true;
-      if (match?.[2] !== "false") out.push("--dump-lines", "--console");
-      continue;
-    }
-    const own: Record<string, (value: string) => string[]> = {
-      address: (value) => {
+  const verbatim = Object.fromEntries(
+    originalNames.map((name) => [
+      name,
+      (value: string) => (value === "" && name === "graphite" ? [] : [`--${name}`, value]),
+    ]),
+  );
+  const { isOriginal, words: turned } = fromGoFlags(
+    // The only one that needs no value.
+    words.map((word) => (word === "-debug" ? "-debug=true" : word)),
+    {
+      ...verbatim,
+      address(value) {
         isHeard = true;
         return ["--udp", value.startsWith(":") ? `0.0.0.0${value}` : value];
       },
-      "flush-interval": (value) => ["--flush-every", `${value}s`],
+      // What is no number stays as it was written, for the sentence that refuses it.
+      "flush-interval": (value) => ["--flush-every", /^[\d.]+$/.test(value) ? `${value}s` : value],
       "percent-threshold": (value) => ["--percentiles", value],
-    };
-    for (const known of originalNames)
-      own[known] = (value) => (value === "" && known === "graphite" ? [] : [`--${known}`, value]);
-    const turn = match && Object.hasOwn(own, name) ? own[name] : undefined;
-    if (!turn) {
-      out.push(word);
-      continue;
-    }
-    isOriginal = true;
-    out.push(...turn(match?.[2] ?? words[++at] ?? ""));
-  }
-  if (!isOriginal) return out;
+      debug: (value) => (value === "false" ? [] : ["--dump-lines", "--console"]),
+    },
+  );
+  if (!isOriginal) return turned;
   const implied = [
     "--grammar",
     "statsd-go",
@@ -359,5 +352,5 @@ export function originalFlags(words: readonly string[]): string[] {
     "--keep-idle",
     "--no-series",
   ];
-  return [...(isHeard ? [] : ["--udp", "0.0.0.0:8125"]), ...implied, ...out];
+  return [...(isHeard ? [] : ["--udp", "0.0.0.0:8125"]), ...implied, ...turned];
 }

@@ -167,6 +167,13 @@ describe("originalFlags", () => {
     ]).toEqual(["0.0.0.0:9125", "g:2003", "5s", "x.", "statsd-go"]);
   });
 
+  test("originalFlags: debug needs no value, and what is no number stays as it was written", () => {
+    expect(originalFlags(["-debug", "-graphite="])).toEqual(originalFlags(["-graphite=", "-debug=true"]));
+    expect(originalFlags(["-debug"])).toContain("--dump-lines");
+    expect(originalFlags(["-debug=false"])).not.toContain("--dump-lines");
+    expect(originalFlags(["-flush-interval", "soon"]).slice(-2)).toEqual(["--flush-every", "soon"]);
+  });
+
   test("originalFlags: other words stay as they are", () => {
     const words = ["tail", "--match", "x", "--udp", "127.0.0.1:0"];
     expect(originalFlags(words)).toEqual(words);
