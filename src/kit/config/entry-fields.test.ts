@@ -29,10 +29,10 @@ test("durationBetween, sizeBetween, textReadBy: what is written becomes what is 
 });
 
 test("durationBetween, sizeBetween, textReadBy: what is wrong is named, with what is wanted; a bug is thrown", () => {
-  expect(issueOf({ every: "999ms" })).toBe('every: "999ms" is out of bounds: wanted 1s to 1d');
-  expect(issueOf({ every: "2d" })).toBe('every: "2d" is out of bounds: wanted 1s to 1d');
+  expect(issueOf({ every: "999ms" })).toBe('every: wanted 1s to 1d, not "999ms"');
+  expect(issueOf({ every: "2d" })).toBe('every: wanted 1s to 1d, not "2d"');
   expect(issueOf({ every: "soon" })).toStartWith('every: Cannot parse duration "soon"');
-  expect(issueOf({ size: 0 })).toBe('size: "0" is out of bounds: wanted 1 to 1MiB');
+  expect(issueOf({ size: 0 })).toBe('size: wanted 1 to 1MiB, not "0"');
   expect(issueOf({ size: "big" })).toStartWith('size: Cannot parse size "big"');
   expect(issueOf({ word: "" })).toBe("word: Cannot read nothing: wanted a word");
   expect(() => shape.safeParse({ ...good, word: "bug" })).toThrow("a bug");

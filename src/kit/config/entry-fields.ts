@@ -31,7 +31,7 @@ export function sizeBetween(least: string, most: string) {
 function within(text: string, parse: (text: string) => number, least: string, most: string): number {
   const value = parse(text);
   if (value >= parse(least) && value <= parse(most)) return value;
-  throw new RangeError(`${JSON.stringify(text)} is out of bounds: wanted ${least} to ${most}`);
+  throw new RangeError(`wanted ${least} to ${most}, not ${JSON.stringify(text)}`);
 }
 
 function attempt<T>(read: () => T, context: z.RefinementCtx): T {

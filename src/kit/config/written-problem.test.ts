@@ -12,6 +12,10 @@ const shape = z.strictObject({
     .string()
     .refine((text) => text === "5m", "wanted a duration")
     .optional(),
+  path: z
+    .string()
+    .refine((text) => text === "$", 'Cannot read the path "x": nothing known stands at position 0')
+    .optional(),
   inner: z.strictObject({ count: z.int().min(1) }).optional(),
 });
 
@@ -31,6 +35,9 @@ test("problemIn: where, what is wanted, what was given, and the key that was mea
   expect(problemsOf({ name: "", inner: null })).toEqual(["inner: wanted a table, not null"]);
   expect(problemsOf({ name: "", knd: "a", other: 1 })).toEqual([
     'there is no key "knd": did you mean "kind"?, there is no key "other"',
+  ]);
+  expect(problemsOf({ name: "", path: "x" })).toEqual([
+    'path: Cannot read the path "x": nothing known stands at position 0',
   ]);
   expect(problemsOf(7)).toEqual(["wanted a table"]);
 });

@@ -59,7 +59,8 @@ function wantedBy(issue: Issue): string {
 function givenIn(written: unknown, { code, message, path }: Issue): string {
   let value = written;
   for (const key of path) value = typeof value === "object" && value !== null ? Reflect.get(value, key) : undefined;
-  if (path.length === 0 || value === undefined || message.includes(", not ")) return "";
+  // Whole sentences, of whatever parses a text, say it by themselves.
+  if (path.length === 0 || value === undefined || /^Cannot |, not /.test(message)) return "";
   // What is wrong between the parts of a table is said by name.
   if (code === "custom" && typeof value === "object" && !Array.isArray(value)) return "";
   const text = typeof value === "number" ? String(value) : JSON.stringify(value);

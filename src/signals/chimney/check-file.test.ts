@@ -84,12 +84,12 @@ describe("readCheckFile", () => {
     );
     expect(wrong({ name: "a", kind: "heartbeat", id: "short" })).toThrow("16 to 100");
     expect(wrong({ name: "a", target: "http://x/", timeout: "0s" })).toThrow(
-      'checks.0.timeout: "0s" is out of bounds: wanted 1ms to 10m',
+      'checks.0.timeout: wanted 1ms to 10m, not "0s"',
     );
     expect(wrong({ name: "a", target: "http://x/", interval: "10ms" })).toThrow("wanted 1s to 365d");
     expect(wrong({ name: "a", target: "http://x/", max_body: "2GiB" })).toThrow("wanted 1 to 64MiB");
     expect(wrong({ name: "a", kind: "heartbeat", every: "0s", grace: "0s" })).toThrow("checks.0.every");
-    expect(wrong({ name: "a", target: "http://x/", status: "299-200" })).toThrow("the lower one first");
+    expect(wrong({ name: "a", target: "http://x/", status: "299-200" })).toThrow("the lower one of a range first");
     expect(wrong({ name: "a", target: "http://x/", json: "$.a[*]" })).toThrow(
       'checks.0.json: Cannot read the path "$.a[*]": nothing known stands at position 3',
     );

@@ -6,6 +6,7 @@
 import { z } from "zod";
 
 import { type Address, parseAddress } from "../../kit/config/address.ts";
+import { problemIn } from "../../kit/config/written-problem.ts";
 import { type CheckEntry, checkShape, type Plan, type PlanDefaults, planOf } from "./plan.ts";
 
 /** What a file says. */
@@ -41,17 +42,17 @@ export function readCheckFile(text: string, name: string, defaults: PlanDefaults
   const lowered = lowerKeys(raw);
   if (isTable(lowered) && "tests" in lowered) {
     const original = originalShape.safeParse(lowered);
-    return original.success ? fromOriginal(original.data, defaults) : fail(wordsOf(original.error));
+    return original.success ? fromOriginal(original.data, defaults) : fail(wordsOf(original.error, lowered));
   }
   const own = ownShape.safeParse(raw);
-  if (!own.success) return fail(wordsOf(own.error));
+  if (!own.success) return fail(wordsOf(own.error, raw));
   return { plans: plansOf(own.data.checks, defaults), graphite: undefined };
 }
 
 /** Plans of checks as they stand in a configuration. Throws SyntaxError that says all that is wrong. */
 export function plansIn(checks: unknown, defaults: PlanDefaults): Plan[] {
   const read = ownShape.safeParse({ checks });
-  if (!read.success) throw new SyntaxError(`Cannot use the checks: ${wordsOf(read.error)}`);
+  if (!read.success) throw new SyntaxError(`Cannot use the checks: ${wordsOf(read.error, { checks })}`);
   return plansOf(read.data.checks, defaults);
 }
 
@@ -127,7 +128,14 @@ function lowerKeys(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key.toLowerCase(), lowerKeys(inner)]));
 }
 
-function wordsOf(error: z.ZodError): string {
-  const words = error.issues.slice(0, 10).map(({ path, message }) => `${path.join(".") || "all of it"}: ${message}`);
+const known = Object.keys(checkShape.shape);
+/** What stands there may be a secret. */
+const secretKeys = new Set<PropertyKey>(["headers", "body", "id"]);
+
+function wordsOf(error: z.ZodError, written: unknown): string {
+  const words = error.issues.slice(0, 10).map((issue) => {
+    const isSecret = issue.path.some((key) => secretKeys.has(key));
+    return problemIn(issue, written, { known, isSecret });
+  });
   return words.join("; ");
 }

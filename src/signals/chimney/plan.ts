@@ -21,7 +21,6 @@ export const recordKinds = ["A", "AAAA", "CNAME", "MX", "NS", "TXT"] as const;
 const longest = "3650d";
 const line = z.string().min(1).max(2000);
 const statuses = /^\d{3}(?:-\d{3})?(?:, ?\d{3}(?:-\d{3})?)*$/;
-const statusesWanted = 'wanted statuses such as "200-299, 304"';
 
 function pathIn(text: string): string {
   parseJsonPath(text);
@@ -58,15 +57,17 @@ export const checkShape = z.strictObject({
   /** Statuses that are good: numbers and ranges. */
   status: z
     .string()
-    .regex(statuses, statusesWanted)
-    .refine((text) => rangesOf(text).every(([from, to]) => from <= to), `${statusesWanted}, the lower one first`)
+    .refine(
+      (text) => statuses.test(text) && rangesOf(text).every(([from, to]) => from <= to),
+      'wanted statuses such as "200-299, 304", the lower one of a range first',
+    )
     .default("200-299"),
   contains: line.optional(),
   lacks: line.optional(),
   /** A path into a JSON answer, such as `$.database.state`. */
   json: line.pipe(textReadBy(pathIn)).optional(),
   /** What stands at `json`; without it anything but false, null, 0 and "" will do. */
-  equals: z.union([z.string(), z.number(), z.boolean()]).optional(),
+  equals: z.union([z.string(), z.number(), z.boolean()], "wanted a text, a number, true or false").optional(),
   verify_tls: z.boolean().optional(),
   max_redirects: z.int().min(0).max(20).default(5),
   max_body: sizeBetween("1", "64MiB").optional(),

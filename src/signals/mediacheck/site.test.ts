@@ -20,12 +20,13 @@ test("sitesIn: what a site does not say is as in the section, and its own rules 
 
 test("sitesIn: what is wrong is named with the site, the key, what was given and what is wanted", () => {
   const wrong = (entry: object) => () => read(entry);
-  expect(wrong({ interval: "1s" })).toThrow(
-    'Cannot use the site "shop": interval: "1s" is out of bounds: wanted 10s to 30d',
-  );
-  expect(wrong({ timeout: "0s" })).toThrow('timeout: "0s" is out of bounds: wanted 1s to 6h');
+  expect(wrong({ interval: "1s" })).toThrow('Cannot use the site "shop": interval: wanted 10s to 30d, not "1s"');
+  expect(wrong({ timeout: "0s" })).toThrow('timeout: wanted 1s to 6h, not "0s"');
   expect(wrong({ interval: "soon" })).toThrow('interval: Cannot parse duration "soon"');
   expect(wrong({ status: "9:ok" })).toThrow('status: Cannot use the status rule "9:ok"');
   expect(wrong({ sizes: "cat:1" })).toThrow('sizes: Cannot use the size rule "cat:1"');
-  expect(wrong({ depht: 1 })).toThrow("depht");
+  expect(wrong({ depht: 1 })).toThrow('there is no key "depht": did you mean "depth"?');
+  expect(wrong({ depth: -1, max_pages: "many" })).toThrow(
+    'depth: wanted 0 or more, not -1; max_pages: wanted a number, not "many"',
+  );
 });

@@ -5,6 +5,7 @@
 import { z } from "zod";
 
 import { durationBetween, readDuration, textReadBy } from "../../kit/config/entry-fields.ts";
+import { problemIn } from "../../kit/config/written-problem.ts";
 import { type CheckSettings, parseSizeRules } from "./settings.ts";
 import { parseStatusRules } from "./status-rules.ts";
 
@@ -18,7 +19,7 @@ export interface Site {
   settings: CheckSettings;
 }
 
-const address = z.url({ protocol: /^https?$/ }).max(2000);
+const address = z.url({ protocol: /^https?$/, error: "wanted an http or https URL" }).max(2000);
 const shape = z.strictObject({
   name: z
     .string()
@@ -55,8 +56,8 @@ export function sitesIn(
     };
     const read = shape.safeParse(entry);
     if (!read.success) {
-      const issue = read.error.issues[0];
-      return fail(`${issue?.path.join(".") ?? ""}: ${issue?.message ?? "not understood"}`.replace(/^: /, ""));
+      const known = Object.keys(shape.shape);
+      return fail(read.error.issues.map((issue) => problemIn(issue, entry, { known })).join("; "));
     }
     const { data } = read;
     const pages = [...(data.url === undefined ? [] : [data.url]), ...data.pages].map((page) => {
