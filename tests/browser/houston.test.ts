@@ -410,6 +410,21 @@ describe.skipIf(chromiumMissing !== undefined)("houston", () => {
     await page.close();
   });
 
+  test("a source that is slow: the page says that it waits, and nothing more once the figures are there", async () => {
+    const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
+    const { promise: released, resolve: release } = Promise.withResolvers<void>();
+    await page.route("**/houston/data", async (route) => {
+      await released;
+      await route.continue();
+    });
+    await page.goto(`${node.url}/houston/d/kinds/`);
+    await page.getByText("The source takes its time").waitFor();
+    release();
+    await until("all are drawn", async () => (await drawn(page)) === 4);
+    await page.getByText("The source takes its time").waitFor({ state: "hidden" });
+    await page.close();
+  });
+
   test("nonsense for a time is said, and not asked for again as if the source were away", async () => {
     const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
     await page.clock.install();

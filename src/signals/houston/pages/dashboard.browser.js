@@ -15,6 +15,7 @@ import { sameClock } from "./zone.browser.js";
 const root = /** @type {HTMLElement | null} */ (document.querySelector("[data-dashboard]"));
 const batchMax = 50;
 const frameMs = 16;
+const slowMs = 3000;
 const items = /** @type {Item[]} */ ([]);
 let happenings = /** @type {readonly import("./lines.browser.js").Happening[]} */ ([]);
 let version = 1;
@@ -35,18 +36,21 @@ function ask(batch, range) {
 async function work() {
   if (isAsking || !root) return;
   isAsking = true;
+  let slow = 0;
   try {
     for (;;) {
       const asked = version;
       const batch = items.filter((item) => item.isSeen && item.version < asked).slice(0, batchMax);
       if (batch.length === 0) break;
       const { compareSeconds, from, until, zone } = shownTime();
+      slow = setTimeout(() => isAway || tell("The source takes its time: figures are waited for.", false), slowMs);
       const present = await ask(batch, { from, until, tz: zone });
       // Below nought a number is a span.
       const before = (/** @type {number} */ at) =>
         Math.max(0, sameClock(at, -compareSeconds, zone) ?? at - compareSeconds);
       const shifted = { from: String(before(present.from)), until: String(before(present.until) || 1), tz: zone };
       const earlier = compareSeconds > 0 ? await ask(batch, shifted) : undefined;
+      clearTimeout(slow);
       if (asked !== version) continue;
       performance.mark("houston-arrived");
       forgetColours();
@@ -87,6 +91,7 @@ async function work() {
     retry = setTimeout(() => void work(), retryMs);
     retryMs = Math.min(60_000, retryMs * 2);
   } finally {
+    clearTimeout(slow);
     isAsking = false;
   }
 }
