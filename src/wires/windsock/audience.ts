@@ -14,7 +14,12 @@ interface Party<Member> {
 
 /** A step in the tree of patterns. */
 interface Step<Member> {
-  next: Map<string, Step<Member>>;
+  /** The part by which it is reached. */
+  readonly part: string;
+  /** What follows, while it is one only: most steps are of one pattern, and a map costs more than all the rest. */
+  only: Step<Member> | undefined;
+  /** What follows, where there were ever two. */
+  next: Map<string, Step<Member>> | undefined;
   /** Patterns that end here. */
   ends: Party<Member> | undefined;
   /** Patterns that end here with `#`. */
@@ -53,7 +58,7 @@ export class Audience<Member> {
   readonly #prefixes = new Prefixes<Member>();
   readonly #segments = new Prefixes<Member>();
   readonly #exact = new Map<string, Party<Member>>();
-  readonly #patterns: Step<Member> = newStep();
+  readonly #patterns: Step<Member> = newStep("");
   #patternCount = 0;
 
   /** Distinct interests that somebody has. */
@@ -117,8 +122,23 @@ export class Audience<Member> {
   }
 }
 
-function newStep<Member>(): Step<Member> {
-  return { next: new Map(), ends: undefined, rest: undefined };
+function newStep<Member>(part: string): Step<Member> {
+  return { part, only: undefined, next: undefined, ends: undefined, rest: undefined };
+}
+
+function nextOf<Member>({ next, only }: Step<Member>, part: string): Step<Member> | undefined {
+  return next ? next.get(part) : only?.part === part ? only : undefined;
+}
+
+function growNext<Member>(step: Step<Member>, part: string): Step<Member> {
+  const grown = newStep<Member>(part);
+  if (step.next) step.next.set(part, grown);
+  else if (!step.only) step.only = grown;
+  else {
+    step.next = new Map([step.only, grown].map((each) => [each.part, each]));
+    step.only = undefined;
+  }
+  return grown;
 }
 
 /** Sets or removes what is at the end of a pattern; true when the step holds nothing any more. */
@@ -132,14 +152,13 @@ function plant<Member>(
   if (part === undefined) step.ends = party;
   else if (part === "#" && at === parts.length - 1) step.rest = party;
   else {
-    let next = step.next.get(part);
-    if (!next && party) {
-      next = newStep();
-      step.next.set(part, next);
+    const next = nextOf(step, part) ?? (party && growNext(step, part));
+    if (next && plant(next, parts, at + 1, party)) {
+      step.next?.delete(part);
+      step.only = undefined;
     }
-    if (next && plant(next, parts, at + 1, party)) step.next.delete(part);
   }
-  return step.next.size === 0 && step.ends === undefined && step.rest === undefined;
+  return !step.only && !step.next?.size && step.ends === undefined && step.rest === undefined;
 }
 
 function walk<Member>(step: Step<Member>, parts: readonly string[], at: number, found: Party<Member>[]): void {
@@ -149,8 +168,8 @@ function walk<Member>(step: Step<Member>, parts: readonly string[], at: number, 
     if (step.ends) found.push(step.ends);
     return;
   }
-  const same = step.next.get(part);
+  const same = nextOf(step, part);
   if (same) walk(same, parts, at + 1, found);
-  const any = part === "*" ? undefined : step.next.get("*");
+  const any = part === "*" ? undefined : nextOf(step, "*");
   if (any) walk(any, parts, at + 1, found);
 }

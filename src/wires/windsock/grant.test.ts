@@ -148,3 +148,11 @@ test("pace: so many at once, then so many a second", async () => {
   await clock.advance(10_000);
   expect(take(5)).toBe(3);
 });
+
+test("parseInterest: a pattern has so many parts and no more, for each costs memory for all", () => {
+  const patternOf = (parts: number) => `pattern:${Array.from({ length: parts }, () => "*").join(".")}`;
+  expect(interestKey(parseInterest(patternOf(64)))).toBe(patternOf(64));
+  expect(() => parseInterest(patternOf(65))).toThrow("a pattern has at most 64 parts");
+  // Nothing else is bounded so.
+  expect(parseInterest(`exact:${"a.".repeat(200)}`)).toEqual({ kind: "exact", address: "a.".repeat(200) });
+});

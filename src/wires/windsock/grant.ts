@@ -3,7 +3,7 @@
  * that, never wider; the rules are about every address that could ever be met, not those that are known.
  */
 import { Fault } from "../../kit/fault.ts";
-import { concerns, type Interest } from "./publication.ts";
+import { concerns, hasTooManyParts, type Interest, maxPatternParts } from "./publication.ts";
 import type { TokenFields } from "./token.ts";
 
 /** What is allowed. */
@@ -66,7 +66,15 @@ export function parseInterest(text: string): Interest {
   if (text.length <= longestInterest) {
     if (kind === "prefix" || kind === "segment") return { kind, prefix: rest };
     if (kind === "exact") return { kind, address: rest };
-    if (kind === "pattern") return { kind, pattern: rest };
+    if (kind === "pattern") {
+      const interest: Interest = { kind, pattern: rest };
+      if (!hasTooManyParts(interest)) return interest;
+      throw new Fault(
+        "invalid",
+        "windsock/interest",
+        `Cannot listen to "${text.slice(0, 100)}": a pattern has at most ${maxPatternParts} parts`,
+      );
+    }
   }
   throw new Fault(
     "invalid",

@@ -42,6 +42,14 @@ export function concerns(interest: Interest, address: string): boolean {
   }
 }
 
+/** A pattern of more parts is refused: each costs a step in the tree of all patterns. */
+export const maxPatternParts = 64;
+
+/** Whether an interest is a pattern of more than {@link maxPatternParts}. */
+export function hasTooManyParts(interest: Interest): boolean {
+  return interest.kind === "pattern" && interest.pattern.split(".", maxPatternParts + 1).length > maxPatternParts;
+}
+
 /** One text for each interest, equal for equal ones: what topics of sockets are named by. */
 export function interestKey(interest: Interest): string {
   switch (interest.kind) {

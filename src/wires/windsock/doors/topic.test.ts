@@ -59,3 +59,10 @@ test("topicOf: what it writes is read as the same", () => {
 test("parseTopic: a topic that is too long is refused", () => {
   expect(() => parseTopic("x".repeat(1025))).toThrow("more than 1024");
 });
+
+test("parseTopic: a pattern has so many parts and no more", () => {
+  const parts = (count: number) => Array.from({ length: count }, () => "*").join(".");
+  expect(parseTopic(parts(64))).toEqual({ kind: "pattern", pattern: parts(64) });
+  expect(() => parseTopic(parts(65))).toThrow("a pattern has at most 64 parts");
+  expect(() => parseTopic({ pattern: "a.".repeat(64) })).toThrow("a pattern has at most 64 parts");
+});

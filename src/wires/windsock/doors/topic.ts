@@ -5,7 +5,7 @@
  * where it cannot be sure it says no.
  */
 import { Fault } from "../../../kit/fault.ts";
-import { concerns, type Interest } from "../publication.ts";
+import { concerns, hasTooManyParts, type Interest, maxPatternParts } from "../publication.ts";
 
 /** A topic in a command: short, or said exactly. */
 export type TopicText = string | { prefix: string } | { address: string } | { pattern: string };
@@ -17,6 +17,13 @@ export const maxTopicLength = 1024;
 export function parseTopic(topic: TopicText): Interest {
   const interest = interestOf(topic);
   const text = textOf(interest);
+  if (hasTooManyParts(interest)) {
+    throw new Fault(
+      "invalid",
+      "windsock/topic",
+      `Cannot take the topic "${text.slice(0, 60)}…": a pattern has at most ${maxPatternParts} parts`,
+    );
+  }
   if (text.length <= maxTopicLength) return interest;
   throw new Fault(
     "invalid",
