@@ -33,7 +33,7 @@ export function addStatsVerbs(stats: Command): void {
           throw new Fault(
             "invalid",
             "statsd/rate",
-            `Cannot read --rate ${JSON.stringify(rate)}: wanted a number above 0 and at most 1, such as 0.1`,
+            `Cannot send "${name}": --rate is ${JSON.stringify(rate)}, wanted a number above 0 and at most 1`,
           );
         const line = formatMetric({
           kind,
