@@ -5,32 +5,24 @@
  */
 import { createFailureLimit } from "../../../kit/auth/failures.ts";
 import { createSharedSecret } from "../../../kit/auth/shared-secret.ts";
-import { type Clock, sleep } from "../../../kit/clock.ts";
+import { sleep } from "../../../kit/clock.ts";
 import type { Cluster } from "../../../kit/cluster.ts";
 import { Fault, reasonOf } from "../../../kit/fault.ts";
 import type { Socket, SocketHandler } from "../../../kit/http/socket.ts";
 import type { Logger } from "../../../kit/log.ts";
 import type { Caller } from "../../../kit/service.ts";
-import type { OrderedHub } from "../hub-ordered.ts";
 import { Pieces, piecesOf } from "./direct-frames.ts";
 import { usualEntryBounds } from "./entry-log.ts";
-import { Mesh, type MeshTimes, usualTimes } from "./mesh.ts";
+import { Mesh, usualTimes } from "./mesh.ts";
+import type { LinkParts } from "./link-parts.ts";
 import type { NodeLink } from "./node-link.ts";
-import type { RevocationList } from "./shared-revocations.ts";
 
 /** What the link stands on. */
-export interface DirectLinkParts {
-  hub: OrderedHub;
+export interface DirectLinkParts extends LinkParts {
   cluster: Cluster;
-  clock: Clock;
-  log: Logger;
   /** The name under which nodes tell where they are reached. */
   service: string;
   maxMessageBytes: number;
-  /** What was called back, to be shared with the others. */
-  revocations?: RevocationList | undefined;
-  /** @default {@link usualTimes} */
-  times?: MeshTimes;
 }
 
 /** A link that also takes connections of other nodes. */

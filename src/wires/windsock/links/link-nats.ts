@@ -16,41 +16,25 @@ import {
 } from "@nats-io/jetstream";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
 
-import { type Clock, sleep } from "../../../kit/clock.ts";
+import { sleep } from "../../../kit/clock.ts";
 import { Fault, reasonOf } from "../../../kit/fault.ts";
-import type { Logger } from "../../../kit/log.ts";
-import type { OrderedHub } from "../hub-ordered.ts";
 import type { Envelope } from "../publication.ts";
 import { usualEntryBounds } from "./entry-log.ts";
-import { Mesh, type MeshTimes, usualTimes } from "./mesh.ts";
+import { Mesh, usualTimes } from "./mesh.ts";
+import type { ServerLinkParts } from "./link-parts.ts";
 import type { NodeLink } from "./node-link.ts";
 import { type Batch, Outbox } from "./outbox.ts";
 import { type LogStanding, SharedOrder } from "./shared-order.ts";
-import type { RevocationList } from "./shared-revocations.ts";
 import { answered, keepUp } from "./upkeep.ts";
 
 /** What the link stands on. */
-export interface NatsLinkParts {
-  hub: OrderedHub;
-  clock: Clock;
-  log: Logger;
+export interface NatsLinkParts extends ServerLinkParts {
   /** Such as `nats://user:password@nats:4222`. */
   servers: readonly string[];
-  /** Begins the subjects, and names the stream; Windsocks with the same one are one. Letters, digits, dashes. */
-  prefix: string;
-  /** Of this node. */
-  nodeId: string;
   /** Whether JetStream keeps the publications. */
   usesStream: boolean;
-  /** How many publications, and for how long (ms), a stream that does not exist yet is made to keep. */
-  keep: number;
+  /** For how long (ms) a stream that does not exist yet is made to keep them. */
   keepMs: number;
-  /** How long a publication may wait for NATS. */
-  patienceMs: number;
-  /** What was called back, to be shared with the others. */
-  revocations?: RevocationList | undefined;
-  /** @default {@link usualTimes} */
-  times?: MeshTimes;
 }
 
 const answerMs = 3000;

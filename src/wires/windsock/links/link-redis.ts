@@ -5,38 +5,21 @@
  */
 import { RedisClient } from "bun";
 
-import { type Clock, sleep } from "../../../kit/clock.ts";
+import { sleep } from "../../../kit/clock.ts";
 import { reasonOf } from "../../../kit/fault.ts";
-import type { Logger } from "../../../kit/log.ts";
-import type { OrderedHub } from "../hub-ordered.ts";
 import { newEpoch } from "../publication-log.ts";
 import { usualEntryBounds } from "./entry-log.ts";
-import { Mesh, type MeshTimes, usualTimes } from "./mesh.ts";
+import { Mesh, usualTimes } from "./mesh.ts";
+import type { ServerLinkParts } from "./link-parts.ts";
 import type { NodeLink } from "./node-link.ts";
 import { type Batch, Outbox } from "./outbox.ts";
 import { type LogStanding, SharedOrder } from "./shared-order.ts";
-import type { RevocationList } from "./shared-revocations.ts";
 import { answered, keepUp } from "./upkeep.ts";
 
 /** What the link stands on. */
-export interface RedisLinkParts {
-  hub: OrderedHub;
-  clock: Clock;
-  log: Logger;
+export interface RedisLinkParts extends ServerLinkParts {
   /** Such as `redis://:password@redis:6379/0`. */
   url: string;
-  /** Begins all its keys; Windsocks with the same one are one. */
-  prefix: string;
-  /** Of this node. */
-  nodeId: string;
-  /** How many publications the stream keeps, about. */
-  keep: number;
-  /** How long a publication may wait for Redis. */
-  patienceMs: number;
-  /** What was called back, to be shared with the others. */
-  revocations?: RevocationList | undefined;
-  /** @default {@link usualTimes} */
-  times?: MeshTimes;
 }
 
 const readAtOnce = 500;
@@ -46,14 +29,17 @@ const answerMs = 5000;
 /** Batches are known again for so long. */
 const rememberSeconds = 3600;
 
-/** Takes a batch once. Keys: stream, state, origin. Gives epoch and the newest number. */
-const appendScript = `
+/** Makes the log where there is none; `epoch` is its own. */
+const epochLines = `
 local epoch = redis.call('HGET', KEYS[2], 'epoch')
 if not epoch then
   epoch = ARGV[1]
   redis.call('DEL', KEYS[1])
   redis.call('HSET', KEYS[2], 'epoch', epoch, 'newest', 0)
-end
+end`;
+
+/** Takes a batch once. Keys: stream, state, origin. Gives epoch and the newest number. */
+const appendScript = `${epochLines}
 local taken = redis.call('GET', KEYS[3])
 if not taken or tonumber(taken) < tonumber(ARGV[2]) then
   for at = 5, #ARGV, 2 do
@@ -65,13 +51,7 @@ end
 return {epoch, redis.call('HGET', KEYS[2], 'newest')}`;
 
 /** What the stream says of itself, made where there is none. Keys: stream, state. */
-const standingScript = `
-local epoch = redis.call('HGET', KEYS[2], 'epoch')
-if not epoch then
-  epoch = ARGV[1]
-  redis.call('DEL', KEYS[1])
-  redis.call('HSET', KEYS[2], 'epoch', epoch, 'newest', 0)
-end
+const standingScript = `${epochLines}
 local first = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)
 return {epoch, redis.call('HGET', KEYS[2], 'newest'), first[1] and first[1][1] or ''}`;
 
