@@ -7,7 +7,7 @@ import type { Clock } from "../../kit/clock.ts";
 import { Fault, reasonOf } from "../../kit/fault.ts";
 import { preferredType } from "../../kit/http/accept.ts";
 import { wholeText } from "../../kit/http/body.ts";
-import { pathOf } from "../../kit/http/target.ts";
+import { decodedPart, notAllowed, pathOf } from "../../kit/http/target.ts";
 import type { Logger } from "../../kit/log.ts";
 import { liveParts } from "../../kit/pages/live.ts";
 import type { PageShell } from "../../kit/pages/shell.ts";
@@ -78,10 +78,10 @@ export function cbpRoutes(parts: HttpParts): (request: Request, caller: Caller) 
     const [, name, verb] = /^\/proxy\/([^/]+)\/(?:(force|drain|listen)\/?)?$/.exec(path) ?? [];
     if (name !== undefined && verb !== undefined) {
       if (request.method !== "POST") return notAllowed("POST");
-      return act(request, caller, decoded(name), verb);
+      return act(request, caller, decodedPart(name), verb);
     }
     if (request.method !== "GET" && request.method !== "HEAD") return notAllowed("GET, HEAD");
-    if (name !== undefined) return Response.json(proxyStatus(guard.get(decoded(name)), clock), noStore);
+    if (name !== undefined) return Response.json(proxyStatus(guard.get(decodedPart(name)), clock), noStore);
     switch (path) {
       case "/status.json":
         return Response.json({ proxies: statuses() }, noStore);
@@ -128,16 +128,4 @@ function modeOf(text: string | undefined): BreakerMode {
     "cbp/mode",
     `Cannot set the breaker to "${(text ?? "").slice(0, 40)}": wanted one of ${breakerModes.join(", ")}`,
   );
-}
-
-function notAllowed(allow: string): Response {
-  return new Response("Method Not Allowed\n", { status: 405, headers: { Allow: allow } });
-}
-
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
 }

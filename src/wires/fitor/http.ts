@@ -6,7 +6,7 @@ import type { Clock } from "../../kit/clock.ts";
 import { Fault } from "../../kit/fault.ts";
 import { preferredType } from "../../kit/http/accept.ts";
 import { wholeText } from "../../kit/http/body.ts";
-import { pathOf } from "../../kit/http/target.ts";
+import { decodedPart, notAllowed, pathOf } from "../../kit/http/target.ts";
 import type { Caller } from "../../kit/service.ts";
 import type { Bridge, Room } from "./bridge.ts";
 import type { History } from "./history.ts";
@@ -103,7 +103,7 @@ export function fitorRoutes(parts: HttpParts): (request: Request, caller: Caller
     const connect = /^\/network\/([^/]+)\/connect\/?$/.exec(path)?.[1];
     if (connect !== undefined) {
       if (method !== "POST") return notAllowed("POST");
-      const name = decoded(connect);
+      const name = decodedPart(connect);
       const network = bridge.rooms.find((room) => room.network.plan.name === name)?.network;
       if (!network)
         throw new Fault("missing", "fitor/no-network", `Cannot connect to "${name}": no network has that name`);
@@ -112,7 +112,9 @@ export function fitorRoutes(parts: HttpParts): (request: Request, caller: Caller
     }
     const [, network, channel, verb] = /^\/room\/([^/]+)\/([^/]+)\/(say)?$/.exec(path) ?? [];
     const room =
-      network === undefined || channel === undefined ? undefined : roomOf(`${decoded(network)}/${decoded(channel)}`);
+      network === undefined || channel === undefined
+        ? undefined
+        : roomOf(`${decodedPart(network)}/${decodedPart(channel)}`);
     if (room && verb === "say") return method === "POST" ? speak(request, caller, room) : notAllowed("POST");
     if (method !== "GET" && method !== "HEAD") return notAllowed("GET, HEAD");
     if (room) {
@@ -155,18 +157,5 @@ function numberIn(words: URLSearchParams, name: string, otherwise: number, most:
 
 function nickIn(request: Request): string {
   const found = new RegExp(`(?:^|; *)${nickCookie}=([^;]*)`).exec(request.headers.get("cookie") ?? "")?.[1];
-  return found === undefined ? "" : cleanNick(decoded(found));
-}
-
-function notAllowed(allow: string): Response {
-  return new Response("Method Not Allowed\n", { status: 405, headers: { Allow: allow } });
-}
-
-/** A part of a path as it was before it was put there. */
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
+  return found === undefined ? "" : cleanNick(decodedPart(found));
 }
