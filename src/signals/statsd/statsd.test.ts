@@ -398,3 +398,24 @@ test("Statsd: what nodes share is not counted here, and is shown to those who lo
   expect(Object.keys(values).filter((path) => /\.(?:a|b|é)$/.test(path))).toEqual([]);
   statsd.cluster.close();
 });
+
+test("Statsd: lists that are used again from interval to interval hold only what came in theirs", () => {
+  const name = fc.constantFrom("a", "b", "c");
+  const interval = fc.array(fc.tuple(name, fc.integer({ min: 0, max: 30 })), { maxLength: 120 });
+  fc.assert(
+    fc.property(fc.array(interval, { maxLength: 8 }), (intervals) => {
+      const { flush } = started({ ...own, flushMs: 1000 });
+      for (const sent of intervals) {
+        const values = flush(sent.map(([to, value]) => `${to}:${value}|s\n${to}:${value}|ms`).join("\n") || "\n");
+        for (const one of ["a", "b", "c"]) {
+          const came = sent.flatMap(([to, value]) => (to === one ? [value] : []));
+          expect(values[`stats.sets.${one}.count`] ?? 0).toBe(new Set(came).size);
+          expect(values[`stats.timers.${one}.count`] ?? 0).toBe(came.length);
+          expect(values[`stats.timers.${one}.sum`] ?? 0).toBe(came.reduce((sum, value) => sum + value, 0));
+          expect(values[`stats.timers.${one}.upper`] ?? 0).toBe(Math.max(0, ...came));
+        }
+      }
+    }),
+    { numRuns: 200 },
+  );
+});
