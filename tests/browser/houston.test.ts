@@ -183,8 +183,12 @@ describe.skipIf(chromiumMissing !== undefined)("houston", () => {
     expect(seconds).toBeGreaterThan(1700);
     expect(seconds).toBeLessThan(1900);
     expect(await page.locator('[name="from"]').inputValue()).toBe(words.get("from") ?? "");
+    const picture = page.getByRole("link", { name: "Picture of" }).first();
+    const pictured = new URL((await picture.getAttribute("href")) ?? "", page.url()).searchParams;
+    expect([pictured.get("from"), pictured.get("until")]).toEqual([words.get("from"), words.get("until")]);
     await page.goBack();
     await until("the time is as before", async () => (await page.locator('[name="from"]').inputValue()) === "-1h");
+    expect(await picture.getAttribute("href")).toContain("from=-1h");
     // The same by keys alone.
     await page.locator("[data-chart]").nth(1).focus();
     await page.keyboard.press("+");

@@ -18,6 +18,7 @@ import exploreText from "./explore.browser.js" with { type: "text" };
 import completionText from "./completion.browser.js" with { type: "text" };
 import houstonStyles from "./houston.css" with { type: "text" };
 import keysText from "./keys.browser.js" with { type: "text" };
+import linksText from "./links.browser.js" with { type: "text" };
 import linesText from "./lines.browser.js" with { type: "text" };
 import numberText from "./number.browser.js" with { type: "text" };
 import panelText from "./panel.browser.js" with { type: "text" };
@@ -56,6 +57,7 @@ script("./completion.browser.js", "houston-completion.js", completionText);
 const time = script("./time.browser.js", "houston-time.js", timeText);
 const beat = script("./beat.browser.js", "houston-beat.js", beatText);
 const dashboard = script("./dashboard.browser.js", "houston-dashboard.js", dashboardText);
+const links = script("./links.browser.js", "houston-links.js", linksText);
 const keys = script("./keys.browser.js", "houston-keys.js", keysText);
 const explore = script("./explore.browser.js", "houston-explore.js", exploreText);
 
@@ -66,7 +68,7 @@ export const houstonStyleAsset = asset("houston.css", `${uplotStyles}\n${houston
 export const houstonAssets: readonly Asset[] = [houstonStyleAsset, ...modules.values()];
 
 /** What a dashboard links. */
-export const dashboardAssets: readonly Asset[] = [houstonStyleAsset, time, beat, dashboard, keys];
+export const dashboardAssets: readonly Asset[] = [houstonStyleAsset, time, beat, dashboard, links, keys];
 
 /** What the explorer links. */
 export const exploreAssets: readonly Asset[] = [houstonStyleAsset, time, beat, dashboard, keys, explore];
