@@ -174,11 +174,11 @@ describe("graphite", () => {
   test("bounds: an answer that is too long or too late is a Fault of its target", async () => {
     const long = fake(() => Response.json([seriesOf("a".repeat(5000))]), { maxBytes: 1000 });
     expect((await long.source.render(["a"], range, never))[0]?.fault?.kind).toBe("too-large");
-    const stuck = Promise.withResolvers<Response>();
-    const late = fake(() => stuck.promise, { timeoutMs: 60 });
+    const stuck = Promise.withResolvers<void>();
+    const late = fake(() => stuck.promise.then(() => new Response("[]")), { timeoutMs: 60 });
     const answers = await late.source.render(["a", "b"], range, never);
     expect(answers.map(({ fault }) => fault?.kind)).toEqual(["timeout", "timeout"]);
-    stuck.resolve(new Response("[]"));
+    stuck.resolve();
   });
 
   test("numbers that JSON has no words for are read", async () => {
