@@ -3,7 +3,7 @@ import { createSocket } from "node:dgram";
 
 import { systemClock } from "../../kit/clock.ts";
 import { checkShape, type PlanDefaults, planOf } from "./plan.ts";
-import { createProbe } from "./probe.ts";
+import { certificateOutcome, createProbe } from "./probe.ts";
 
 const defaults: PlanDefaults = {
   intervalMs: 60_000,
@@ -108,4 +108,26 @@ describe("createProbe", () => {
     ending.abort(new Error("over"));
     expect(asked).rejects.toThrow("over");
   });
+});
+
+test("certificateOutcome: good while it is valid and does not end too soon, to the millisecond", () => {
+  const times = { valid_from: "Jan  1 00:00:00 2030 GMT", valid_to: "Jan  1 00:00:00 2031 GMT" };
+  const [from, to] = [Date.UTC(2030, 0, 1), Date.UTC(2031, 0, 1)];
+  const weekMs = 7 * 86_400_000;
+  const at = (now: number) => certificateOutcome({ expiresWithinMs: weekMs }, times, now);
+  expect(at(from - 1)).toEqual({
+    isGood: false,
+    reason: "The certificate is valid only from 2030-01-01 on",
+    expiresAt: to,
+  });
+  expect(at(from).isGood).toBe(true);
+  expect(at(to - weekMs - 1)).toEqual({
+    isGood: true,
+    reason: "The certificate ends on 2031-01-01, in 7 d",
+    expiresAt: to,
+  });
+  expect(at(to - weekMs).isGood).toBe(false);
+  expect(at(to)).toEqual({ isGood: false, reason: "The certificate ended on 2031-01-01", expiresAt: to });
+  expect(certificateOutcome({ expiresWithinMs: 0 }, {}, 0).reason).toBe("The server shows no certificate");
+  expect(certificateOutcome({ expiresWithinMs: 0 }, { valid_to: "Dec 31 23:59:59 9999 GMT" }, 0).isGood).toBe(true);
 });

@@ -88,7 +88,9 @@ const probes: Readonly<Record<Plan["kind"], OneProbe>> = {
         rejectUnauthorized: plan.verifyTls,
         ...(isIP(name) ? {} : { servername: name }),
       });
-      socket.once("secureConnect", () => done(certificateOutcome(plan, socket.getPeerCertificate().valid_to, parts)));
+      socket.once("secureConnect", () =>
+        done(certificateOutcome(plan, socket.getPeerCertificate(), parts.clock.now())),
+      );
       socket.on("error", fail);
       return () => socket.destroy();
     }),
@@ -209,12 +211,21 @@ function lateness(signal: AbortSignal, plan: Plan): Promise<never> {
   });
 }
 
-function certificateOutcome(plan: Plan, validTo: string, { clock }: ProbeParts): Omit<Outcome, "latencyMs"> {
-  const expiresAt = Date.parse(validTo);
+/** What the times in a certificate, as TLS shows them, make of a check at `now`, whoever vouches for it. */
+export function certificateOutcome(
+  plan: Pick<Plan, "expiresWithinMs">,
+  { valid_from: from, valid_to: to }: { valid_from?: string; valid_to?: string },
+  now: number,
+): Omit<Outcome, "latencyMs"> {
+  const expiresAt = Date.parse(to ?? "");
   if (Number.isNaN(expiresAt)) return { isGood: false, reason: "The server shows no certificate" };
-  const leftMs = expiresAt - clock.now();
-  const day = new Date(expiresAt).toISOString().slice(0, 10);
+  const leftMs = expiresAt - now;
+  const dayOf = (at: number) => new Date(at).toISOString().slice(0, 10);
+  const day = dayOf(expiresAt);
   if (leftMs <= 0) return { isGood: false, reason: `The certificate ended on ${day}`, expiresAt };
+  const beginsAt = Date.parse(from ?? "");
+  if (beginsAt > now)
+    return { isGood: false, reason: `The certificate is valid only from ${dayOf(beginsAt)} on`, expiresAt };
   return {
     isGood: leftMs > plan.expiresWithinMs,
     reason: `The certificate ends on ${day}, in ${formatSpan(leftMs)}`,
