@@ -5,6 +5,8 @@ import fc from "fast-check";
 
 import { Fault } from "../../../kit/fault.ts";
 import { ManualClock } from "../../../kit/testing/manual-clock.ts";
+import { listSubscriptions } from "../mercure/subscriptions.ts";
+import { Channels } from "../pusher/channels.ts";
 import { closeCodeOf, closeReason, mayReconnect } from "./close-codes.ts";
 import { readCommand } from "./command.ts";
 import { openDoors, RawClient } from "./fixture.ts";
@@ -139,6 +141,23 @@ test("guests: sockets that say nothing are counted by address, and make room whe
   const fourth = new RawClient(`${doors.url}/connect/`);
   expect(await fourth.ask("connect", { token })).toHaveProperty("connection");
   fourth.close();
+});
+
+test("presence: who hears everything makes up no channels and subscriptions of other doors", async () => {
+  await using doors = openDoors();
+  const client = new RawClient(`${doors.url}/connect/`);
+  await client.ask("connect", { token: doors.token({ sub: "room", subscribe: [{ prefix: "" }] }) });
+  const pusher = new Channels({ hub: doors.hub, clock: new ManualClock(), nodeId: "n" }, "shop", () => undefined);
+  for (const address of ["pusher.shop.#occupied", "mercure.#subscriptions"]) {
+    const refused = { error: { code: "windsock/topic" } };
+    expect(await client.ask("presence", { address, enter: true })).toMatchObject(refused);
+    expect(await client.ask("presence", { address })).toEqual({ clients: [] });
+  }
+  expect(pusher.occupied()).toEqual([]);
+  expect(listSubscriptions(doors.hub)).toEqual([]);
+  expect(await client.ask("presence", { address: "chat.#general", enter: true })).toMatchObject({ clients: [{}] });
+  pusher.stop();
+  client.close();
 });
 
 test("presence: an address that is no address is refused, however long", async () => {

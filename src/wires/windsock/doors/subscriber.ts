@@ -33,6 +33,9 @@ export interface SubscriberParts {
   readonly limits: DoorLimits;
 }
 
+/** Where other doors enter channels and subscriptions, which who may hear everything must not make up. */
+const ownList = /^(?:pusher\.[\w-]+\.#occupied|mercure\.#subscriptions)$/;
+
 /** What became of a subscription. */
 export interface Subscribed {
   /** What comes later is heard. */
@@ -162,11 +165,18 @@ export class Subscriber implements Listener {
   }
 
   /**
-   * Is at an address from now on, for others to see. Faults: `windsock/subscribe-right`, `windsock/topic` (it is too long),
-   * `windsock/topics`.
+   * Is at an address from now on, for others to see. Faults: `windsock/subscribe-right`, `windsock/topic` (it is too long,
+   * or the server's own), `windsock/topics`.
    */
   enter(address: string): void {
     parseTopic({ address });
+    if (ownList.test(address)) {
+      throw new Fault(
+        "forbidden",
+        "windsock/topic",
+        "Cannot let you be there: at that address the server keeps a list",
+      );
+    }
     requireSubscribe(this.#rights, { kind: "exact", address });
     this.#places ??= new Map();
     if (this.#places.has(address)) return;
