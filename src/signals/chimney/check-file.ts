@@ -7,6 +7,7 @@ import { z } from "zod";
 
 import { type Address, parseAddress } from "../../kit/config/address.ts";
 import { problemIn } from "../../kit/config/written-problem.ts";
+import { isTable } from "../../kit/table.ts";
 import { type CheckEntry, checkShape, type Plan, type PlanDefaults, planOf } from "./plan.ts";
 
 /** What a file says. */
@@ -115,10 +116,6 @@ function graphiteOf(text: string): Address | undefined {
     if (!(thrown instanceof SyntaxError)) throw thrown;
     throw new SyntaxError(`Cannot use GraphiteBase: ${thrown.message}`);
   }
-}
-
-function isTable(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** Keys in lower case, all the way down, as Go's decoder matches them; the last of two that are alike counts. */

@@ -2,6 +2,7 @@
  * Import maps as the HTML standard resolves them: exact names before prefixes, the longest prefix first, scopes before
  * the rest. Reads any text without throwing; entries that are no addresses are left out.
  */
+import { isTable } from "../../kit/table.ts";
 
 /** What the maps of a page say, with absolute addresses. */
 export interface ImportMap {
@@ -104,8 +105,4 @@ function table(raw: Record<string, unknown>, base: string): Map<string, string |
 
 function longestFirst<Value>(entries: ReadonlyMap<string, Value>): Map<string, Value> {
   return new Map([...entries].toSorted(([one], [other]) => other.length - one.length));
-}
-
-function isTable(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

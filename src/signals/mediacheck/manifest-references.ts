@@ -1,4 +1,5 @@
 /** What a web manifest names: icons of the program and of its shortcuts, and screenshots. Never throws. */
+import { isTable } from "../../kit/table.ts";
 import { type Reference, resolve } from "./reference.ts";
 
 const picturesMax = 500;
@@ -30,8 +31,4 @@ export function manifestReferences(text: string, base: string): Reference[] | un
     }
   }
   return references;
-}
-
-function isTable(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
