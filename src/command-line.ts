@@ -109,7 +109,12 @@ async function run(loaded: readonly Loaded[], given: ConfigFlags, alone: string 
     if (signals > 1) process.exit(130);
     notifier.stopping("Stopping");
     log.info("Stopping", { signal });
-    await node.stop();
+    try {
+      await node.stop();
+    } catch (thrown) {
+      log.error("The node did not stop cleanly", { reason: reasonOf(thrown) });
+      process.exit(1);
+    }
     notifier.close();
     process.exit(0);
   };

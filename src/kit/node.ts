@@ -339,9 +339,14 @@ async function start(parts: NodeParts, undo: (() => void | Promise<void>)[]): Pr
     for (const { name, service } of [...running].reverse()) {
       const status = statusOf(name);
       status.state = "stopping";
-      await withDeadline(service.stop(), late.signal, () =>
-        log.error("A service did not stop in time", { service: name }),
-      );
+      try {
+        await withDeadline(service.stop(), late.signal, () =>
+          log.error("A service did not stop in time", { service: name }),
+        );
+      } catch (thrown) {
+        // The others have things of their own to put away.
+        log.error("A service did not stop cleanly", { service: name, reason: reasonOf(thrown) });
+      }
       status.state = "stopped";
     }
     cancelLate();

@@ -4,7 +4,7 @@
  * before anything in it is touched.
  * Queries stay with whoever owns the tables.
  */
-import { Database } from "bun:sqlite";
+import { Database, SQLiteError } from "bun:sqlite";
 import { closeSync, existsSync, openSync } from "node:fs";
 
 import { Fault, reasonOf } from "../fault.ts";
@@ -69,10 +69,18 @@ export function inTransaction<T>(database: Database, work: () => T extends Promi
   }
 }
 
-/** Folds the write-ahead log back into the file, as far as nobody reads it (statements not yet collected would keep it), and closes. */
+/**
+ * Folds the write-ahead log back into the file, as far as nobody reads it (statements not yet collected would keep it), and
+ * closes. Where there is no room for that the log stays beside the file, and the next start reads it.
+ */
 export function closeDatabase(database: Database): void {
-  database.run("PRAGMA wal_checkpoint(TRUNCATE)");
-  database.close();
+  try {
+    database.run("PRAGMA wal_checkpoint(TRUNCATE)");
+  } catch (thrown) {
+    if (!(thrown instanceof SQLiteError)) throw thrown;
+  } finally {
+    database.close();
+  }
 }
 
 function refuseNewer(database: Database, path: string, known: number): void {
