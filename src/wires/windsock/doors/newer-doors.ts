@@ -18,6 +18,7 @@ import { historyOf } from "./history.ts";
 import { type DoorLimits, usualLimits } from "./limits.ts";
 import type { NewerParts, Stoppable } from "./newer-parts.ts";
 import { poll } from "./poll.ts";
+import { publishAt } from "./publish.ts";
 import { Pulse } from "./pulse.ts";
 import { presentOf } from "./present.ts";
 import type { Revocations } from "./revocations.ts";
@@ -95,7 +96,7 @@ export class NewerDoors {
 
   /** Publishes for somebody, and tells the application of it. */
   async publish(envelope: Envelope, user: string): Promise<Publication> {
-    const publication = await this.#options.hub.publish(envelope);
+    const publication = await publishAt(this.#options.hub, envelope);
     const { address, at, content, position } = publication;
     this.#options.webhooks?.tell({ kind: "publish", at, address, content, position, user });
     return publication;

@@ -160,6 +160,24 @@ test("presence: who hears everything makes up no channels and subscriptions of o
   client.close();
 });
 
+test("publish: a log that cannot be written is a reason of its own, by HTTP and on the websocket", async () => {
+  await using doors = openDoors();
+  const token = doors.token({ subscribe: ["a"], publish: ["a"] });
+  doors.hub.carrier = { carry: () => Promise.reject(new Error("disk is full")) };
+  const answer = await fetch(`${doors.url}/publish`, {
+    method: "POST",
+    body: JSON.stringify({ address: "a", content: "", token }),
+  });
+  expect([answer.status, answer.headers.get("retry-after")]).toEqual([503, "1"]);
+  expect(await answer.json()).toMatchObject({ error: { code: "windsock/disk", reconnect: true } });
+  const client = new RawClient(`${doors.url}/connect/`);
+  await client.ask("connect", { token });
+  expect(await client.ask("publish", { address: "a", content: "" })).toMatchObject({
+    error: { code: "windsock/disk", message: "Cannot publish: the history cannot be written: disk is full" },
+  });
+  client.close();
+});
+
 test("presence: an address that is no address is refused, however long", async () => {
   await using doors = openDoors();
   const client = new RawClient(`${doors.url}/connect/`);

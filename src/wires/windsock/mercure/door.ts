@@ -12,6 +12,7 @@ import type { Caller, Scope } from "../../../kit/service.ts";
 import { fitsOrigin } from "../doors/admission.ts";
 import type { VerifyingKey } from "../doors/jwt.ts";
 import { verifyingKeyOf } from "../doors/public-key.ts";
+import { publishAt } from "../doors/publish.ts";
 import type { Hub } from "../hub.ts";
 import type { Interest } from "../publication.ts";
 import { type Authority, readAuthority, shownToken } from "./authority.ts";
@@ -183,7 +184,7 @@ export function openMercureDoor(parts: MercureDoorParts): MercureDoor {
     const update = readForm(new URLSearchParams(body), baseOf(request));
     requireRight(authority, update);
     const content = contentOf(update);
-    for (const topic of update.topics) await hub.publish({ address: addressOf(topic), content });
+    for (const topic of update.topics) await publishAt(hub, { address: addressOf(topic), content });
     return new Response(update.id, {
       headers: { "Content-Type": "text/plain; charset=utf-8", "Cache-Control": "no-store" },
     });

@@ -5,6 +5,7 @@
 import { z } from "zod";
 
 import { Fault } from "../../../kit/fault.ts";
+import { publishAt } from "../doors/publish.ts";
 import type { Hub } from "../hub.ts";
 import { addressOf, type Application, channelKind, isChannel, isTarget } from "./application.ts";
 import type { Channels } from "./channels.ts";
@@ -92,7 +93,7 @@ async function publishOne(parts: ApiParts, { body }: ApiRequest): Promise<Respon
   const content = contentOf({ event: requireEvent(event), data, ...(except ? { exceptSocketId: except } : {}) });
   await Promise.all(
     [...new Set(targets)].map((target) =>
-      parts.hub.publish({ address: addressOf(parts.application.id, target), content }),
+      publishAt(parts.hub, { address: addressOf(parts.application.id, target), content }),
     ),
   );
   if (info === undefined) return json({});
@@ -114,7 +115,7 @@ async function publishBatch(parts: ApiParts, { body }: ApiRequest): Promise<Resp
       content: contentOf({ event: requireEvent(event), data, ...(except ? { exceptSocketId: except } : {}) }),
     };
   });
-  await Promise.all(envelopes.map((envelope) => parts.hub.publish(envelope)));
+  await Promise.all(envelopes.map((envelope) => publishAt(parts.hub, envelope)));
   if (batch.every(({ info }) => info === undefined)) return json({});
   return json({
     batch: batch.map(({ channel, info }) => (info === undefined ? {} : countsOf(parts, channel, infoOf(info)))),
