@@ -10,16 +10,17 @@ export type Whom = { user: string } | { connection: string };
 /** See the file's head. */
 export class Parties {
   readonly #byConnection = new Map<string, Party>();
-  readonly #byUser = new Map<string, Set<Party>>();
+  /** Nearly every user has one, for which no set is made. */
+  readonly #byUser = new Map<string, Party | Set<Party>>();
   readonly #watchers = new Set<(who: Whom, reason: string) => void>();
 
   /** Has a connection known, until the function is called, or {@link detach} where its user never changes. */
   attach(party: Party): () => void {
     const { user } = party;
     this.#byConnection.set(party.connection, party);
-    let others = this.#byUser.get(user);
-    if (!others) this.#byUser.set(user, (others = new Set()));
-    others.add(party);
+    const others = this.#byUser.get(user);
+    if (others instanceof Set) others.add(party);
+    else this.#byUser.set(user, others ? new Set([others, party]) : party);
     return () => this.#forget(party, user);
   }
 
@@ -30,7 +31,7 @@ export class Parties {
 
   /** How many connections a user has here. */
   countOf(user: string): number {
-    return this.#byUser.get(user)?.size ?? 0;
+    return this.#of(user).length;
   }
 
   /** All connections here. */
@@ -47,7 +48,7 @@ export class Parties {
   /** Ends connections here and tells nobody of it. How many. */
   end(who: Whom, reason: string): number {
     const only = "connection" in who ? this.#byConnection.get(who.connection) : undefined;
-    const ended = "user" in who ? [...(this.#byUser.get(who.user) ?? [])] : only ? [only] : [];
+    const ended = "user" in who ? this.#of(who.user) : only ? [only] : [];
     for (const party of ended) party.end(reason);
     return ended.length;
   }
@@ -58,10 +59,15 @@ export class Parties {
     return () => void this.#watchers.delete(watcher);
   }
 
+  #of(user: string): Party[] {
+    const found = this.#byUser.get(user);
+    return found instanceof Set ? [...found] : found ? [found] : [];
+  }
+
   #forget(party: Party, user: string): void {
     const others = this.#byUser.get(user);
-    others?.delete(party);
-    if (others?.size === 0) this.#byUser.delete(user);
+    if (others instanceof Set) others.delete(party);
+    if (others === party || (others instanceof Set && others.size === 0)) this.#byUser.delete(user);
     if (this.#byConnection.get(party.connection) === party) this.#byConnection.delete(party.connection);
   }
 }

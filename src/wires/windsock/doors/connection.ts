@@ -42,11 +42,10 @@ const patience = 1000;
 /** See the file's head. */
 export class Connection implements SocketHandler, Outlet, OutboxOwner, Entry {
   readonly connection = newConnection();
-  readonly transport = "websocket";
   readonly address: string;
   readonly since: number;
   readonly #parts: NewerParts;
-  /** Made when it first says something. */
+  /** Made when it first says something, where there is a limit. */
   #pace: Pace | undefined;
   /** What waits for it, while something does: most connections are idle, and there are many. */
   #outbox: Outbox | undefined;
@@ -71,6 +70,10 @@ export class Connection implements SocketHandler, Outlet, OutboxOwner, Entry {
     this.#opener = opener;
     this.address = opener.address;
     this.since = parts.clock.now();
+  }
+
+  get transport(): string {
+    return "websocket";
   }
 
   get user(): string {
@@ -178,8 +181,10 @@ export class Connection implements SocketHandler, Outlet, OutboxOwner, Entry {
     try {
       command = readCommand(line);
       const { clock, limits } = this.#parts;
-      this.#pace ??= new Pace(clock, limits.messagesPerSecond, limits.messagesBurst);
-      if (!this.#pace.take()) this.#hasten();
+      if (limits.messagesPerSecond > 0) {
+        this.#pace ??= new Pace(clock, limits.messagesPerSecond, limits.messagesBurst);
+        if (!this.#pace.take()) this.#hasten();
+      }
       await this.#do(command);
     } catch (thrown) {
       const fault = toFault(thrown);
