@@ -3,6 +3,7 @@ import type { Command } from "commander";
 
 import { remoteVerbs } from "../../kit/commands/remote.ts";
 import { Fault, reasonOf } from "../../kit/fault.ts";
+import { eventMessages } from "../../kit/http/event-messages.ts";
 import { plainText } from "../../kit/terminal/plain-text.ts";
 
 /** Reads a statsd's stream of lines. */
@@ -51,7 +52,8 @@ export function statsdCommands(program: Command): void {
     }
     let left = count === undefined ? Number.POSITIVE_INFINITY : Number(count);
     let expected = 1;
-    for await (const { id, data } of messages(answer.body)) {
+    for await (const { event, id, data } of eventMessages(answer.body)) {
+      if (event !== "line") continue;
       const missed = Number(id) - expected;
       if (missed > 0) screen.note(`(${missed} lines came too fast to be shown)`);
       expected = Number(id) + 1;
@@ -61,18 +63,4 @@ export function statsdCommands(program: Command): void {
     }
     return 0;
   });
-}
-
-/** The messages of an event stream that are lines. */
-async function* messages(body: ReadableStream<Uint8Array>): AsyncGenerator<{ id: string; data: string }> {
-  const decoder = new TextDecoder();
-  let rest = "";
-  for await (const chunk of body) {
-    const blocks = `${rest}${decoder.decode(chunk, { stream: true })}`.split("\n\n");
-    rest = blocks.pop() ?? "";
-    for (const block of blocks) {
-      const field = (name: string) => new RegExp(`^${name}: (.*)$`, "m").exec(block)?.[1] ?? "";
-      if (field("event") === "line") yield { id: field("id"), data: field("data") };
-    }
-  }
 }
