@@ -19,6 +19,7 @@ import {
   url,
 } from "../../kit/config/fields.ts";
 import { commaList, goFlag, goInteger, goLogLevel, goPort } from "../../kit/config/legacy.ts";
+import { decodedPart } from "../../kit/http/target.ts";
 import { settingsProblems } from "./settings.ts";
 
 /** Seconds of Graphite's units, which it knows by how they begin. */
@@ -52,15 +53,6 @@ function loginIn(value: string): { url: string; user: string; password: string }
   const [user, password] = [decodedPart(parsed.username), decodedPart(parsed.password)];
   parsed.username = parsed.password = "";
   return { url: parsed.href, user, password };
-}
-
-function decodedPart(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch (thrown) {
-    if (thrown instanceof URIError) return text;
-    throw thrown;
-  }
 }
 
 const tables = z.array(z.record(z.string(), z.unknown())).max(100_000);

@@ -7,7 +7,7 @@ import { z } from "zod";
 import type { Clock } from "../../kit/clock.ts";
 import { Fault } from "../../kit/fault.ts";
 import { wholeText } from "../../kit/http/body.ts";
-import { pathOf } from "../../kit/http/target.ts";
+import { notAllowed, pathOf } from "../../kit/http/target.ts";
 import { parseDuration } from "../../kit/config/units.ts";
 import type { Caller } from "../../kit/service.ts";
 import type { HoundPages } from "./pages/hound-pages.ts";
@@ -131,8 +131,4 @@ function jsonIn(text: string): unknown {
     if (thrown instanceof SyntaxError) return undefined;
     throw thrown;
   }
-}
-
-function notAllowed(allow: string): Response {
-  return new Response("Method Not Allowed\n", { status: 405, headers: { Allow: allow } });
 }

@@ -11,7 +11,7 @@ import { Fault, reasonOf } from "../../kit/fault.ts";
 import { requestBody } from "../../kit/http/body.ts";
 import { headOf } from "../../kit/http/head.ts";
 import { streamOf } from "../../kit/http/stream.ts";
-import { pathOf } from "../../kit/http/target.ts";
+import { decodedPart, pathOf } from "../../kit/http/target.ts";
 import type { Logger } from "../../kit/log.ts";
 import type { Caller } from "../../kit/service.ts";
 import { type Algorithm, type Key, parseKey } from "../cask/client.ts";
@@ -237,7 +237,7 @@ export function hakmesRoutes(parts: HttpParts): (request: Request, caller: Calle
     const reads = method === "GET" || method === "HEAD";
     const keyed = /^\/(file|info)\/([^/]+)/.exec(path);
     if (keyed?.[2] !== undefined) {
-      const text = decoded(keyed[2]);
+      const text = decodedPart(keyed[2]);
       if (reads) return keyed[1] === "file" ? serve(request, text) : info(request, text);
       if (method === "PUT" && keyed[1] === "file") return putUnder(request, text);
     }
@@ -293,15 +293,7 @@ function allowedOf(path: string): string | undefined {
 }
 
 function nameIn(path: string): { name: string } {
-  return { name: decoded(path.slice(path.lastIndexOf("/") + 1)) };
-}
-
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
+  return { name: decodedPart(path.slice(path.lastIndexOf("/") + 1)) };
 }
 
 function wantsProse(request: Request): boolean {

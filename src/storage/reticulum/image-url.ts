@@ -3,6 +3,7 @@
  * text that means something leads to its normal form, `.jpeg` to `.jpg`, and the name before the extension is free. A hash
  * is checked digit by digit, as it becomes a key.
  */
+import { decodedPart } from "../../kit/http/target.ts";
 import { formatSizeSpec, parseSizeSpec, type SizeSpec } from "../../lib/resize/size-spec.ts";
 import { type Key, parseKey } from "../cask/client.ts";
 import type { ImageFormat } from "./engine.ts";
@@ -55,24 +56,13 @@ export function parseImagePath(path: string): ImagePath | undefined {
   const [hash, size, filename, ...more] = path.slice(7).split("/");
   if (hash === undefined || size === undefined || filename === undefined || filename === "" || more.length > 0)
     return undefined;
-  return { hash, sizeText: decoded(size), filename };
+  return { hash, sizeText: decodedPart(size), filename };
 }
 
 /** What follows the last dot, in its case; empty without one. */
 export function extensionIn(filename: string): string {
   const dot = filename.lastIndexOf(".");
   return dot < 0 ? "" : filename.slice(dot + 1);
-}
-
-/** The text of a segment; one that cannot be decoded is taken as it stands. */
-function decoded(segment: string): string {
-  if (!segment.includes("%")) return segment;
-  try {
-    return decodeURIComponent(segment);
-  } catch (thrown) {
-    if (thrown instanceof URIError) return segment;
-    throw thrown;
-  }
 }
 
 /** Where an image is at a size, below the mount path. */

@@ -12,6 +12,7 @@ import { type Html, listQuery } from "../../../kit/pages/html.ts";
 import { liveParts } from "../../../kit/pages/live.ts";
 import type { PageShell } from "../../../kit/pages/shell.ts";
 import type { Caller } from "../../../kit/service.ts";
+import { decodedPart } from "../../../kit/http/target.ts";
 import type { ActionLinks, LinkAction } from "../delivery/action-links.ts";
 import type { DeliveryView } from "../delivery/delivery.ts";
 import { type GraphOrder, graphSvg, thresholdsOf } from "../delivery/graph-drawing.ts";
@@ -283,7 +284,7 @@ export function houndPages(parts: HoundPageParts): HoundPages {
         const bare = /^\/(?:alert\/[^/]+|silences|deliveries)$/.exec(path)?.[0];
         return bare === undefined ? undefined : seeOther(`${mountPath}${bare}/`);
       }
-      const wanted = decoded(id);
+      const wanted = decodedPart(id);
       if (tail === "live") {
         standingOf(wanted);
         return live(caller, `alert ${wanted}`, () => alertParts(alertView(wanted, caller)));
@@ -303,7 +304,7 @@ export function houndPages(parts: HoundPageParts): HoundPages {
       const link = /^\/act\/([\w.-]+)$/.exec(path)?.[1];
       if (link !== undefined) return Promise.resolve(actByLink(request, link));
       const [, id, verb] = /^\/alert\/([^/]+)\/(acknowledge|silence)$/.exec(path) ?? [];
-      if (id !== undefined) return actOnRule(request, caller, decoded(id), verb === "silence");
+      if (id !== undefined) return actOnRule(request, caller, decodedPart(id), verb === "silence");
       if (path === "/silences/") return addSilence(request, caller);
       const ended = /^\/silences\/([0-9a-f]{1,32})\/end$/.exec(path)?.[1];
       if (ended !== undefined) return endSilence(caller, ended);
@@ -389,15 +390,6 @@ function spanIn(fields: URLSearchParams): number {
 
 function commentIn(fields: URLSearchParams): string {
   return (fields.get("comment") ?? "").trim().slice(0, 500);
-}
-
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch (thrown) {
-    if (thrown instanceof URIError) return text;
-    throw thrown;
-  }
 }
 
 function seeOther(location: string): Response {
