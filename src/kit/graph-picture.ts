@@ -176,7 +176,7 @@ export class PicturePainter {
     let held = new Uint8Array();
     try {
       for await (const piece of child.stdout) {
-        held = held.byteLength === 0 ? Uint8Array.from(piece) : Uint8Array.from(Buffer.concat([held, piece]));
+        held = held.byteLength === 0 ? new Uint8Array(piece) : new Uint8Array(Buffer.concat([held, piece]));
         if (held.byteLength < 5) continue;
         const view = new DataView(held.buffer, held.byteOffset);
         const end = 5 + view.getUint32(1);

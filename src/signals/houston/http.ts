@@ -9,7 +9,7 @@ import type { Events } from "../../kit/events.ts";
 import { Fault } from "../../kit/fault.ts";
 import { wholeText } from "../../kit/http/body.ts";
 import { checkConditions } from "../../kit/http/conditional.ts";
-import { pathOf } from "../../kit/http/target.ts";
+import { decodedPart, notAllowed, pathOf } from "../../kit/http/target.ts";
 import type { Reach } from "../../kit/reach.ts";
 import type { Caller, Scope } from "../../kit/service.ts";
 import type { WatchedSource } from "./answers.ts";
@@ -123,28 +123,28 @@ export function houstonRoutes(parts: HttpParts): (request: Request, caller: Call
       default:
     }
     const badged = /^\/badge\/(.+)\.svg$/.exec(path)?.[1];
-    if (badged !== undefined) return badgeOf(decoded(badged));
+    if (badged !== undefined) return badgeOf(decodedPart(badged));
     const [, slug = "", id = "", format] = /^\/graph\/([^/]+)\/([^/]+)\.(png|svg|json|csv)$/.exec(path) ?? [];
     if (format !== undefined) {
-      const staged = await pages.stage(library.get(decoded(slug)), words, request.signal);
-      const graph = graphOn(staged, decoded(id));
+      const staged = await pages.stage(library.get(decodedPart(slug)), words, request.signal);
+      const graph = graphOn(staged, decodedPart(id));
       const known = drawingFormats.find((each) => each === format) ?? "png";
       return drawer.draw(pictureQuery(graph, pictureWordsOf(words)), known, request.signal);
     }
     const [, name = "", rest] = /^\/d\/([^/]+?)(\/.*|\.toml|\.json)$/.exec(path) ?? [];
-    if (rest === "/") return pages.dashboard(decoded(name), request, caller);
-    if (rest === "/edit/") return pages.edit(decoded(name), {}, request);
-    if (rest === "/text/") return pages.edit(decoded(name), { text: true }, request);
+    if (rest === "/") return pages.dashboard(decodedPart(name), request, caller);
+    if (rest === "/edit/") return pages.edit(decodedPart(name), {}, request);
+    if (rest === "/text/") return pages.edit(decodedPart(name), { text: true }, request);
     const graphName = /^\/edit\/([^/]+)\/$/.exec(rest ?? "")?.[1];
-    if (graphName !== undefined) return pages.edit(decoded(name), { name: decoded(graphName) }, request);
-    if (rest === ".toml" || rest === ".json") return fileOf(decoded(name), rest, request);
+    if (graphName !== undefined) return pages.edit(decodedPart(name), { name: decodedPart(graphName) }, request);
+    if (rest === ".toml" || rest === ".json") return fileOf(decodedPart(name), rest, request);
     throw nothing(path);
   };
 
   const write = async (request: Request, path: string): Promise<Response> => {
     if (path === "/data" && request.method === "POST") return figures(request);
     const [, file, ending] = /^\/d\/([^/]+?)(\.toml|\.json)$/.exec(path) ?? [];
-    if (file !== undefined && ending !== undefined) return changeFile(decoded(file), ending, request);
+    if (file !== undefined && ending !== undefined) return changeFile(decodedPart(file), ending, request);
     if (request.method !== "POST") return notAllowed("GET, HEAD, POST");
     const form = new URLSearchParams(await wholeText(request, { maxBytes: 2 * fileMaxBytes, clock }));
     if (path === "/new") {
@@ -159,7 +159,7 @@ export function houstonRoutes(parts: HttpParts): (request: Request, caller: Call
       return seeOther(`${mountPath}/d/${slug}/edit/`);
     }
     const [, raw = "", kind, graphName] = /^\/d\/([^/]+)\/(edit|text|remove)\/?(?:([^/]+)\/)?$/.exec(path) ?? [];
-    const slug = decoded(raw);
+    const slug = decodedPart(raw);
     // Whoever was asked which of two versions shall count has seen a newer one than that the form began with.
     const etag = form.get("over") ?? form.get("etag") ?? "";
     if (kind === "remove") {
@@ -167,7 +167,7 @@ export function houstonRoutes(parts: HttpParts): (request: Request, caller: Call
       parts.saved();
       return seeOther(`${mountPath}/`);
     }
-    const place = graphName === undefined ? {} : { name: decoded(graphName) };
+    const place = graphName === undefined ? {} : { name: decodedPart(graphName) };
     try {
       if (kind === "text") await library.save(slug, textOf(form), etag);
       else if (kind === "edit") {
@@ -309,18 +309,6 @@ function seeOther(location: string): Response {
   return new Response(null, { status: 303, headers: { Location: location } });
 }
 
-function notAllowed(allow: string): Response {
-  return new Response("Method Not Allowed\n", { status: 405, headers: { Allow: allow } });
-}
-
 function nothing(path: string): Fault {
   return new Fault("missing", "houston/no-page", `Cannot find "${path.slice(0, 200)}": there is no such page`);
-}
-
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
 }
