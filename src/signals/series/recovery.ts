@@ -2,8 +2,8 @@
  * What the last run left: names, files, and what of memory the log has, read in this order, since the log says the names
  * of what is newer than the last save. Damage is told of and copied aside; what else there is, is taken.
  */
+import type { BelievedTime } from "../../kit/believed-time.ts";
 import { reasonOf } from "../../kit/fault.ts";
-import type { BelievedTime } from "./believed-time.ts";
 import type { Catalog } from "./catalog.ts";
 import type { ChunkTable } from "./chunk-table.ts";
 import { type Disk, readWhole } from "./disk.ts";
@@ -31,7 +31,7 @@ export async function recover(parts: RecoveryParts): Promise<{ segments: string[
     trouble(`${path} is damaged (${bytes} bytes), its copy is used`),
   );
   await table.load();
-  time.saw(table.newestSeconds());
+  time.saw(table.newestSeconds() * 1000);
   const damaged: string[] = [];
   const found = WriteLog.replay(disk, {
     series(id, path) {
@@ -47,7 +47,7 @@ export async function recover(parts: RecoveryParts): Promise<{ segments: string[
       if (!series) return;
       memory.keep(series, stepSeconds, direct, timeSeconds, value);
       if (!direct) memory.came(timeSeconds);
-      time.saw(timeSeconds);
+      time.saw(timeSeconds * 1000);
     },
     removed(id) {
       const series = catalog.byId(id);

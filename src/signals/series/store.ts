@@ -5,6 +5,7 @@
  *
  * Left out: queries over several series at once and their functions; they are lib/graphite's, over what is given here.
  */
+import { BelievedTime } from "../../kit/believed-time.ts";
 import { type Clock, sleep } from "../../kit/clock.ts";
 import { Fault } from "../../kit/fault.ts";
 import type { Work } from "../../kit/worker.ts";
@@ -12,7 +13,6 @@ import { isGlob } from "../../lib/graphite/glob.ts";
 import { canonicalPath, type Point } from "../../lib/graphite/path.ts";
 import { archiveFor } from "../../lib/whisper/whisper.ts";
 import { Admission, isName } from "./admission.ts";
-import { BelievedTime } from "./believed-time.ts";
 import { Catalog, type StoredSeries } from "./catalog.ts";
 import { ChunkTable } from "./chunk-table.ts";
 import { Compaction } from "./compaction.ts";
@@ -139,7 +139,7 @@ export class SeriesStore {
     this.#table = new ChunkTable(this.#disk, this.#trouble);
     this.#log = this.#newLog(1);
     this.#compaction = new Compaction(this.#catalog, this.#table, this.#clock, () => {
-      const since = Math.min(this.#memory.sinceSeconds, this.#time.nowSeconds());
+      const since = Math.min(this.#memory.sinceSeconds, this.#time.now() / 1000);
       return Math.max(0, this.#clock.now() / 1000 - since);
     });
     this.#exchange = new WhisperExchange({
