@@ -79,4 +79,19 @@ describe("readToml", () => {
     const { mistakes } = await readToml(Array.from({ length: 100 }, (_, index) => `k${index} = ?`).join("\n"));
     expect(mistakes.length).toBe(20);
   });
+
+  test("readToml: all mistakes of a text up to 64 Ki characters are told, and of a longer one the first", async () => {
+    const wrong = "x = 1\nx = 2\ny = 3\nz = 10GiB\n";
+    const filler = (length: number) => `#${"\n#".repeat((length - wrong.length) / 2)}\n`;
+    const ordinary = await readToml(wrong + filler(65_000));
+    expect(ordinary.mistakes.map(({ line }) => line)).toEqual([2, 4]);
+    expect(ordinary.entries.map(({ key, value }) => [key, value])).toEqual([
+      ["x", 1],
+      ["y", 3],
+    ]);
+    const long = await readToml(wrong + filler(600_000));
+    expect(long.entries).toEqual([]);
+    // What stands twice is looked for when all the rest was read.
+    expect(long.mistakes.map(({ line, column }) => [line, column])).toEqual([[4, 7]]);
+  });
 });

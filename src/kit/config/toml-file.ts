@@ -35,13 +35,18 @@ export interface TomlFile {
 
 /** Files with more mistakes than this are probably something else; the rest is not looked for. */
 const mistakesMax = 20;
+/** Each mistake takes another look at the whole, up to a second for a megabyte: in longer texts the first is told alone. */
+const patientLength = 64 * 1024;
 const setting = /^\s*(?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"|'[^']*'))*\s*=/;
 const header = /^(\s*\[\s*)([\w-]+)(\s*\]\s*(?:#.*)?)$/;
 
 /** No configuration has longer lines; the parser takes seconds for a dotted key of that size. */
 const lineLengthMax = 16_384;
 
-/** Reads a file's text. Mistakes are in the result; nothing is thrown. */
+/**
+ * Reads a file's text. Mistakes are in the result; nothing is thrown. Of a text above 64 Ki characters only the first
+ * mistake is told that the parser comes upon.
+ */
 export async function readToml(text: string): Promise<TomlFile> {
   const { parseTOML, ParseError } = await import("toml-eslint-parser");
   const lines = text.replace(/^\uFEFF/, "").split("\n");
@@ -67,7 +72,7 @@ export async function readToml(text: string): Promise<TomlFile> {
         column: thrown.column + 1,
         message: wordsFor(thrown.message, table !== null),
       });
-      if (mistakes.length >= mistakesMax) break;
+      if (mistakes.length >= mistakesMax || text.length > patientLength) break;
       if (table !== null && duplicate) {
         const name = `${table[2]} ${again.size + 2}`;
         again.set(name, table[2] ?? "");

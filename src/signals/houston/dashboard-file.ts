@@ -28,8 +28,6 @@ export type ReadDashboard =
 export const fileMaxBytes = 1024 * 1024;
 
 const levelsMax = 20;
-/** All mistakes are looked for in texts up to here; each takes another look at the whole. */
-const patientBytes = 64 * 1024;
 /** The parser takes seconds for a dotted key of that size. */
 const lineLengthMax = 16_384;
 
@@ -108,19 +106,16 @@ function parsedJson(text: string): Parsed {
 async function parsedToml(text: string): Promise<Parsed> {
   const { getStaticTOMLValue, ParseError, parseTOML } = await import("toml-eslint-parser");
   const plain = text.replace(/^\uFEFF/, "");
-  const lines = plain.split("\n");
+  const isShort = plain.split("\n").every(({ length }) => length <= lineLengthMax);
   let program: AST.TOMLProgram | undefined;
-  let read = lines;
   try {
-    if (lines.every(({ length }) => length <= lineLengthMax)) program = parseTOML(plain, { tomlVersion: "1.0" });
+    if (isShort) program = parseTOML(plain, { tomlVersion: "1.0" });
   } catch (thrown) {
     if (!(thrown instanceof ParseError) && !(thrown instanceof RangeError)) throw thrown;
-    if (thrown instanceof ParseError && text.length > patientBytes) read = lines.slice(0, thrown.lineNumber);
   }
   if (!program) {
-    const { mistakes } = await readToml(read.join("\n"));
-    const told = mistakes.map(({ column, line, message }) => ({ line, place: `column ${column}`, message }));
-    return { problems: told.length > 0 ? told : [{ line: read.length, place: "", message: "wanted TOML" }] };
+    const { mistakes } = await readToml(text);
+    return { problems: mistakes.map(({ column, line, message }) => ({ line, place: `column ${column}`, message })) };
   }
   const places = new Map<string, number>();
   const note = (path: Path, line: number) => void (places.has(key(path)) || places.set(key(path), line));
