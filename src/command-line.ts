@@ -208,7 +208,13 @@ async function build(words: readonly string[]): Promise<{ program: Command; word
     }),
   );
   const alone = loaded.find(({ entry }) => entry.name === first)?.service;
-  return { program, words: alone?.originalFlags ? [first, ...alone.originalFlags(words.slice(1))] : words };
+  let turned = words;
+  // A flag of the predecessor's that lacks its value is told like any other mistake in the words.
+  await verb(() => {
+    if (alone?.originalFlags) turned = [first, ...alone.originalFlags(words.slice(1))];
+    return Promise.resolve();
+  })();
+  return { program, words: turned };
 }
 
 /** Does what the words of a command line say. Most verbs end the process themselves. */
