@@ -9,8 +9,9 @@ import type { Random } from "../../kit/random.ts";
 import type { SocketOptions } from "../../lib/zmtp/options.ts";
 import type { Peer } from "../../lib/zmtp/peer.ts";
 import { Puller } from "../../lib/zmtp/pipeline.ts";
-import { Publisher, Subscriber } from "../../lib/zmtp/publish.ts";
+import { Publisher } from "../../lib/zmtp/publish.ts";
 import { Replier } from "../../lib/zmtp/request.ts";
+import { openCollector } from "./collector.ts";
 import { parseEnvelope, publishedReply, refusedReply } from "./envelope-frame.ts";
 import { maxAddressBytes, type OrderedHub } from "./hub-ordered.ts";
 import type { Seat } from "./hub.ts";
@@ -186,10 +187,11 @@ export function openBroker(parts: BrokerParts): Broker {
   const pull = settings.pullSocket.length > 0 ? new Puller({ ...socketOptions("server"), onMessage: take }) : undefined;
   if (pull) bindAll("pull", settings.pullSocket, pull);
   if (settings.collectFrom.length > 0) {
-    const sub = new Subscriber({ ...socketOptions("client"), onMessage: (frames) => take(frames) });
-    closers.push(() => sub.close());
-    sub.subscribe(new Uint8Array(0));
-    for (const endpoint of settings.collectFrom) sub.connect(endpoint);
+    const { collectFrom: endpoints } = settings;
+    const socket = socketOptions("client");
+    // The seat of PUB has no client of its own.
+    const isHeard = () => hub.figures.listeners > (seat ? 1 : 0);
+    closers.push(openCollector({ endpoints, socket, hub, clock, log, take, isHeard }));
   }
   const rep =
     settings.repSocket.length > 0

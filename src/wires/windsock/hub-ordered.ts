@@ -160,6 +160,11 @@ export class OrderedHub implements Hub {
     this.#carrier = carrier;
   }
 
+  /** Whether the order is a carrier's. */
+  get isCarried(): boolean {
+    return this.#carrier !== undefined;
+  }
+
   async publish(envelope: Envelope): Promise<Publication> {
     this.#check(envelope);
     if (this.#addressPerSecond > 0) this.#bound(envelope.address);
