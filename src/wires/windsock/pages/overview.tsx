@@ -75,7 +75,7 @@ export function overviewParts(view: OverviewView): Record<string, Html> {
         columns={[
           { title: "User", kind: "main", cell: ({ user }) => user || <span class="aside">nobody in particular</span> },
           { title: "By", kind: "time", cell: ({ transport }) => transport },
-          { title: "From", kind: "time", cell: ({ address }) => address },
+          { title: "From", cell: ({ address }) => <span class="from">{address}</span> },
           { title: "Hears", kind: "wide", cell: ({ topics }) => topicsCell(topics) },
           {
             title: "Waiting",
