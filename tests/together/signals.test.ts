@@ -9,6 +9,37 @@ import { isMailMissing, type Mail, readMail, startRecorder } from "../mail-recor
 
 setDefaultTimeout(90_000);
 
+test("warren up: a breaker of cbp that opens is seen by the rule of Hound's own", async () => {
+  await using node = await startChild({
+    config: `
+[hound]
+check_interval = "1s"
+channels = [{ name = "hook", kind = "webhook", url = "http://127.0.0.1:1/" }]
+mail_to = ["channel:hook"]
+
+[[cbp.proxies]]
+name = "database"
+listen = "127.0.0.1:0"
+upstreams = [{ name = "first", address = "127.0.0.1:1" }]
+`,
+  });
+  const forced = await fetch(`${node.url}/cbp/proxy/database/force`, {
+    method: "POST",
+    body: new URLSearchParams({ mode: "open" }),
+  });
+  expect(forced.ok).toBe(true);
+  const standing = await until(
+    "the rule has seen it",
+    async () => {
+      const answer = await fetch(`${node.url}/hound/api/standings`);
+      const { standings } = (await answer.json()) as { standings: { name: string; series: string; value: number }[] };
+      return standings.find(({ name, value }) => name === "Breaker open" && value === 1);
+    },
+    40_000,
+  );
+  expect(standing.series).toBe("database.first");
+});
+
 describe.skipIf(isMailMissing)("warren up", () => {
   test("warren up: measures itself and a script's gauge, draws them, and mails when one crosses its threshold", async () => {
     await using recorder = await startRecorder();

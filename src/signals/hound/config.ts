@@ -138,7 +138,7 @@ const fields = {
   zone: text({ summary: "The time zone of quiet hours and maintenance.", default: "UTC" }),
   samples: flag({
     summary:
-      "Rules of Warren's own, where the store series is read and somebody can be told: disks that fill up, checks that are down.",
+      "Rules of Warren's own, where the store series is read and somebody can be told: disks that fill up, checks that are down, breakers that are open.",
     default: true,
   }),
   mailFrom: text({

@@ -23,6 +23,15 @@ export const sampleRules: readonly Readonly<Record<string, unknown>>[] = [
     no_data: "ok",
     labels: { of: "warren" },
   },
+  {
+    name: "Breaker open",
+    target: "aliasByNode(cbp.*.upstreams.*.open,1,3)",
+    above: 1,
+    for: "2m",
+    per_series: true,
+    no_data: "ok",
+    labels: { of: "warren" },
+  },
 ];
 
 /** Those whose names are not among `taken`. */
