@@ -15,7 +15,9 @@ export function cbpCommands(program: Command): void {
     connect: (token) => Promise.resolve((baseUrls) => new CbpClient(baseUrls[0] ?? "", token)),
   });
   act(remote("list", "show proxies and upstreams with the state of their breakers"), async ({ client, screen }) => {
-    for (const proxy of await client.list()) {
+    const proxies = await client.list();
+    if (proxies.length === 0) screen.note("no proxies are configured");
+    for (const proxy of proxies) {
       const words = proxy.isDraining ? ", draining" : proxy.failure === "" ? "" : `, ${proxy.failure}`;
       screen.print(plainText(`${proxy.name}  ${proxy.listen}, ${proxy.connections} open${words}`));
       for (const upstream of proxy.upstreams) {
