@@ -101,3 +101,30 @@ test("hub on a full disk: other numbers begin, and nothing of the former ones is
     ["new", "other-2"],
   ]);
 });
+
+test("log on disk: publications have the positions under which they were told, over breaks and restarts", async () => {
+  const { open } = fullable();
+  let hub = open();
+  const told: string[] = [];
+  const say = (content: string) => {
+    hub.sit(everything, { hear: ({ position }) => void told.push(position), gap: () => undefined });
+    void hub.accept({ address: "a", content });
+    hub.flush();
+    hub.close();
+    hub = open();
+  };
+  const positions = async () => (await hub.history(everything[0], 100)).map(({ position }) => position);
+  say("1");
+  say("2");
+  hub.breakOrder();
+  hub.breakOrder();
+  say("3");
+  hub.breakOrder();
+  say("4");
+  expect(await positions()).toEqual(told);
+  expect(new Set(told.map((position) => position.split("-")[0])).size).toBe(3);
+  hub.moveTo("other", 2);
+  say("5");
+  expect(await positions()).toEqual(["other-3"]);
+  hub.close();
+});

@@ -35,6 +35,13 @@ const migrations = [
    ) STRICT;`,
   // The newest of the numbers of former runs.
   "ALTER TABLE standing ADD COLUMN former INTEGER NOT NULL DEFAULT 0",
+  // All of them with their epochs, so that a publication has the position under which it was first told.
+  `CREATE TABLE runs (
+     newest INTEGER PRIMARY KEY,
+     epoch TEXT NOT NULL
+   ) STRICT;
+   INSERT INTO runs (newest, epoch) SELECT former, '0' FROM standing WHERE former > 0;
+   ALTER TABLE standing DROP COLUMN former;`,
 ];
 
 interface Row {
@@ -50,7 +57,12 @@ interface Standing {
   newest: number;
   count: number;
   size: number;
-  former: number;
+}
+
+/** A former run of numbers, up to its newest. */
+interface Run {
+  newest: number;
+  epoch: string;
 }
 
 /** Forgotten in one go, so that nobody waits long for it. */
@@ -64,7 +76,9 @@ export class SqliteLog implements PublicationLog {
   /** What is in the file is of a former run of numbers, and could not be taken out yet. */
   #isStale = false;
   #newest: number;
-  #former: number;
+  /** Former ones, oldest first, and whether the file does not know of a change yet. */
+  #runs: Run[];
+  #areRunsNew = false;
   #count: number;
   #sizeBytes: number;
 
@@ -72,10 +86,10 @@ export class SqliteLog implements PublicationLog {
   constructor(path: string, bounds: LogBounds) {
     this.#bounds = bounds;
     this.#database = openDatabase(path, { migrations, synchronous: "full" });
-    const held = this.#database.query<Standing, []>("SELECT epoch, newest, count, size, former FROM standing").get();
+    const held = this.#database.query<Standing, []>("SELECT epoch, newest, count, size FROM standing").get();
     this.#epoch = held?.epoch ?? newEpoch();
     this.#newest = held?.newest ?? 0;
-    this.#former = held?.former ?? 0;
+    this.#runs = this.#database.query<Run, []>("SELECT newest, epoch FROM runs ORDER BY newest").all();
     this.#count = held?.count ?? 0;
     this.#sizeBytes = held?.size ?? 0;
     if (!held) {
@@ -124,6 +138,7 @@ export class SqliteLog implements PublicationLog {
       this.#stand(newest, count, sizeBytes);
     });
     this.#isStale = false;
+    this.#areRunsNew = false;
     this.#newest = newest;
     this.#count = count;
     this.#sizeBytes = sizeBytes;
@@ -162,15 +177,19 @@ export class SqliteLog implements PublicationLog {
   }
 
   renew(): void {
+    const { oldest } = this;
+    this.#runs = this.#runs.filter(({ newest }) => newest >= oldest);
+    if (this.#newest > (this.#runs.at(-1)?.newest ?? 0)) this.#runs.push({ newest: this.#newest, epoch: this.#epoch });
+    this.#areRunsNew = true;
     this.#epoch = newEpoch();
-    this.#former = this.#newest;
     this.#standAnyway();
   }
 
   reset(epoch: string, newest: number): void {
     this.#epoch = epoch;
     this.#newest = newest;
-    this.#former = 0;
+    this.#runs = [];
+    this.#areRunsNew = true;
     this.#count = 0;
     this.#sizeBytes = 0;
     this.#isStale = true;
@@ -223,6 +242,7 @@ export class SqliteLog implements PublicationLog {
         this.#stand(this.#newest, this.#count, this.#sizeBytes);
       });
       this.#isStale = false;
+      this.#areRunsNew = false;
     } catch (thrown) {
       if (!(thrown instanceof SQLiteError)) throw thrown;
     }
@@ -230,10 +250,17 @@ export class SqliteLog implements PublicationLog {
 
   #stand(newest: number, count: number, sizeBytes: number): void {
     this.#database
-      .query<null, [string, number, number, number, number]>(
-        "UPDATE standing SET epoch = ?, former = ?, newest = ?, count = ?, size = ?",
-      )
-      .run(this.#epoch, this.#former, newest, count, sizeBytes);
+      .query<null, [string, number, number, number]>("UPDATE standing SET epoch = ?, newest = ?, count = ?, size = ?")
+      .run(this.#epoch, newest, count, sizeBytes);
+    if (!this.#areRunsNew) return;
+    this.#database.query<null, []>("DELETE FROM runs").run();
+    const insert = this.#database.query<null, [number, string]>("INSERT INTO runs (newest, epoch) VALUES (?, ?)");
+    for (const run of this.#runs) insert.run(run.newest, run.epoch);
+  }
+
+  #epochOf(offset: number): string {
+    if (offset > (this.#runs.at(-1)?.newest ?? 0)) return this.#epoch;
+    return this.#runs.find(({ newest }) => offset <= newest)?.epoch ?? this.#epoch;
   }
 
   #gather(sql: string, values: (string | number)[], fits: (address: string) => boolean, limit: number): Publication[] {
@@ -243,7 +270,7 @@ export class SqliteLog implements PublicationLog {
       if (found.length >= limit) break;
       if (!fits(row.address)) continue;
       const { offset, at, address, content } = row;
-      found.push({ address, content, position: formatPosition(offset > this.#former ? this.#epoch : "0", offset), at });
+      found.push({ address, content, position: formatPosition(this.#epochOf(offset), offset), at });
     }
     return found;
   }

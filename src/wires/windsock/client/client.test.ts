@@ -237,4 +237,47 @@ windsock.on("nothing", () => undefined);
     expect([gaps, heard]).toEqual([1, ["3", "4"]]);
     client.close();
   });
+
+  for (const way of ["websocket", "sse", "poll"]) {
+    test(`${way}: what is told again after a gap is heard once, also by who was cut in the midst of it`, async () => {
+      await using doors = openDoors();
+      await doors.hub.publish({ address: "g", content: "before" });
+      const { client, reached } = open(doors, { ways: [way] });
+      const heard: string[] = [];
+      let gaps = 0;
+      const say = (content: string) => doors.hub.publish({ address: "g", content });
+      await client.subscribe("g", ({ content }) => heard.push(content), { gap: () => gaps++ }).ready;
+      for (const content of ["1", "2"]) await say(content);
+      await heardAll(heard, 2);
+      for (let round = 0; round < 3; round++) {
+        doors.cut();
+        await say(`missed ${round}`);
+        doors.hub.breakOrder();
+        await say(`after ${round}`);
+        if (way !== "poll") await reached("connected", round + 2);
+        await heardAll(heard, 4 + round * 2);
+      }
+      await say("last");
+      await heardAll(heard, 9);
+      const rounds = [0, 1, 2].flatMap((round) => [`missed ${round}`, `after ${round}`]);
+      expect(heard).toEqual(["1", "2", ...rounds, "last"]);
+      expect(gaps).toBeGreaterThanOrEqual(3);
+      client.close();
+    });
+
+    test(`${way}: a log that lost its end gives its numbers again, and what has them is heard`, async () => {
+      await using doors = openDoors();
+      const { client } = open(doors, { ways: [way] });
+      const heard: string[] = [];
+      let gaps = 0;
+      await client.subscribe("g", ({ content }) => heard.push(content), { gap: () => gaps++ }).ready;
+      for (const content of ["1", "2", "3"]) await doors.hub.publish({ address: "g", content });
+      await heardAll(heard, 3);
+      doors.hub.moveTo(doors.hub.place.epoch, 1);
+      await doors.hub.publish({ address: "g", content: "4" });
+      await heardAll(heard, 4);
+      expect([gaps, heard]).toEqual([1, ["1", "2", "3", "4"]]);
+      client.close();
+    });
+  }
 });

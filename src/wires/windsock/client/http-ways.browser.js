@@ -44,7 +44,7 @@ export function pollWay(session) {
     for (let wait = 0; ; wait = 25) {
       const answer = await (await request(session, `poll?${queryOf(session)}&wait=${wait}`, { signal })).json();
       if (signal.aborted) return { code: 0, reason: "" };
-      if (answer.gap) session.hear({ gap: { position: answer.position } });
+      if (answer.gap) session.hear({ gap: { position: answer.gapPosition ?? "" } });
       for (const push of answer.publications) session.hear({ push });
       session.hear({ ping: { position: answer.position } });
       isThere({});

@@ -10,6 +10,12 @@ import { messageOf, Subscription } from "./subscription.browser.js";
 /** @typedef {import("./subscription.browser.js").Message} Message */
 export { WindsockError };
 
+/** @param {string} position */
+function placeOf(position) {
+  const [run = "", number] = position.split("-");
+  return { run, number: Number(number) };
+}
+
 /** See client.d.ts. */
 export class Windsock extends EventTarget {
   /** @type {Set<Subscription>} */
@@ -18,6 +24,8 @@ export class Windsock extends EventTarget {
   #places = new Map();
   /** @type {string | undefined} */
   #position;
+  /** By run of numbers, the newest that came. @type {Map<string, number>} */
+  #newest = new Map();
   #link;
 
   /** @param {string | URL} url @param {import("./link.browser.js").Options} [options] */
@@ -108,11 +116,34 @@ export class Windsock extends EventTarget {
   /** @param {import("./session.browser.js").Word} word */
   #hear(word) {
     const { gap, ping, push } = word;
-    this.#position = (push ?? gap ?? ping)?.position ?? this.#position;
-    if (push) for (const each of this.#subscriptions) each.tell(messageOf(push));
-    else if (gap) for (const each of this.#subscriptions) each.gap?.();
+    // Not of a gap: what is kept comes only after it.
+    const position = (push ?? ping)?.position;
+    this.#position = position ?? this.#position;
+    if (gap) {
+      // A log that lost its end gives its numbers again, to others.
+      const { number, run } = placeOf(gap.position);
+      if (number < (this.#newest.get(run) ?? 0)) this.#newest.delete(run);
+      for (const each of this.#subscriptions) each.gap?.();
+    }
+    const isNew = position !== undefined && this.#isNew(position);
+    if (push && isNew) for (const each of this.#subscriptions) each.tell(messageOf(push));
     const [kind] = Object.keys(word);
     if (kind !== undefined && !push && !ping) this.#tell(kind, Object.values(word)[0]);
+  }
+
+  /**
+   * Whether it lies beyond what came of its run of numbers: after a gap all that is kept is told, what was heard too.
+   * @param {string} position
+   */
+  #isNew(position) {
+    const { number, run } = placeOf(position);
+    const newest = this.#newest.get(run) ?? -1;
+    // Of the runs that were met, those of late are remembered.
+    this.#newest.delete(run);
+    this.#newest.set(run, Math.max(newest, number));
+    const [oldest = ""] = this.#newest.keys();
+    if (this.#newest.size > 100) this.#newest.delete(oldest);
+    return number > newest;
   }
 
   /** @param {Subscription} own @param {number} history */

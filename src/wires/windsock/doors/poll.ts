@@ -16,7 +16,7 @@ const maxWaitSeconds = 60;
 const pollBytes = 1_048_576;
 
 /**
- * Answers `{publications, position, gap, more}` when there is something, or after `wait` seconds; without `since` at once, so
+ * Answers `{publications, position, gap, gapPosition, more}` when there is something, or after `wait` seconds; without `since` at once, so
  * that one knows where to begin.
  */
 export async function poll(
@@ -32,7 +32,8 @@ export async function poll(
   const since = sinceOf(request, query);
   const publications: Publication[] = [];
   let sizeBytes = 0;
-  let isGap = false;
+  /** Where the order stood when it was told that something is missing. */
+  let gapPosition: string | undefined;
   let ending: { code: number; reason: string } | undefined;
   let wake: (() => void) | undefined;
   const stir = () => wake?.();
@@ -44,7 +45,7 @@ export async function poll(
       stir();
     },
     gap() {
-      isGap = true;
+      gapPosition = hub.position;
       stir();
     },
     presence: () => undefined,
@@ -69,7 +70,13 @@ export async function poll(
   try {
     const subscribed = await subscriber.subscribe(interests, { since });
     let { position } = subscribed;
-    if (since !== undefined && publications.length === 0 && !isGap && ending === undefined && waitMs > 0) {
+    if (
+      since !== undefined &&
+      publications.length === 0 &&
+      gapPosition === undefined &&
+      ending === undefined &&
+      waitMs > 0
+    ) {
       parts.connections.add(stoppable);
       const signal = caller.keepOpen();
       await new Promise<void>((resolve) => {
@@ -96,7 +103,8 @@ export async function poll(
     return json({
       publications: told.map(({ address, at, content, position }) => ({ address, content, position, at })),
       position: more ? told.at(-1)?.position : position,
-      gap: isGap,
+      gap: gapPosition !== undefined,
+      ...(gapPosition === undefined ? {} : { gapPosition }),
       more,
     });
   } finally {
