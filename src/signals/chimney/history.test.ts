@@ -1,8 +1,9 @@
 import { describe, expect, test } from "bun:test";
 
+import { ManualClock } from "../../kit/testing/manual-clock.ts";
 import { History } from "./history.ts";
 import type { Outcome } from "./outcome.ts";
-import { judge, type Standing } from "./standing.ts";
+import { judge, type Standing, unknownSince } from "./standing.ts";
 
 const dayMs = 86_400_000;
 const began = Date.UTC(2030, 0, 1);
@@ -55,4 +56,31 @@ describe("History", () => {
     expect(history.check("gone", () => ({ at: now, beatId: "new" })).beatId).toBe("new");
     history.close();
   });
+});
+
+test("History: a spell that began after the clock was set back is the newest, and none has a length below nothing", () => {
+  const clock = new ManualClock();
+  const history = new History(":memory:");
+  history.check("a", () => ({ at: clock.now(), beatId: "x" }));
+  const change = (level: "up" | "down") => {
+    const at = clock.now();
+    const standing = { ...unknownSince(at), level, lastAt: at };
+    history.record("a", standing, { isGood: level === "up", latencyMs: 1, reason: "" }, at, true);
+  };
+  const beganAt = clock.now();
+  change("up");
+  clock.jump(dayMs);
+  change("down");
+  clock.jump(-dayMs);
+  clock.advance(3_600_000);
+  change("up");
+  expect(history.spells("a", 9).map(({ fromAt, level, untilAt }) => [level, fromAt - beganAt, untilAt])).toEqual([
+    ["up", 3_600_000, undefined],
+    ["down", dayMs, beganAt + dayMs],
+    ["up", 0, beganAt + dayMs],
+  ]);
+  // The one that is now stays, although the one before it began later.
+  history.forget({ resultsAt: 0, hoursAt: clock.now() + 1 }, new Set(["a"]));
+  expect(history.spells("a", 9).map(({ level }) => level)).toEqual(["up", "down"]);
+  history.close();
 });

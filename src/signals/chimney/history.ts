@@ -14,7 +14,7 @@ import type { Level, Standing } from "./standing.ts";
 export interface Spell {
   level: Level;
   fromAt: number;
-  /** Undefined for the present one. */
+  /** Undefined for the present one; never before its beginning, though the clock was set back. */
   untilAt: number | undefined;
   reason: string;
   failing: readonly string[];
@@ -87,6 +87,21 @@ const migrations = [
      failing TEXT NOT NULL,
      PRIMARY KEY (check_id, from_at)
    ) WITHOUT ROWID;`,
+  // In the order in which they came: a clock that was set back mixes up their instants.
+  `CREATE TABLE spells_in_order (
+     id INTEGER PRIMARY KEY AUTOINCREMENT,
+     check_id INTEGER NOT NULL REFERENCES checks (id) ON DELETE CASCADE,
+     from_at INTEGER NOT NULL,
+     level TEXT NOT NULL,
+     reason TEXT NOT NULL,
+     failing TEXT NOT NULL
+   );
+   INSERT INTO spells_in_order (check_id, from_at, level, reason, failing)
+     SELECT check_id, from_at, level, reason, failing FROM spells ORDER BY check_id, from_at;
+   DROP TABLE spells;
+   ALTER TABLE spells_in_order RENAME TO spells;
+   CREATE INDEX spells_of_check ON spells (check_id, id);
+   CREATE INDEX spells_by_time ON spells (from_at);`,
 ];
 
 interface CheckRow {
@@ -171,7 +186,7 @@ export class History {
         .run(id, at - (at % hourMs), bad, latencyMs);
       if (hasChanged) {
         this.#database
-          .query("INSERT OR REPLACE INTO spells (check_id, from_at, level, reason, failing) VALUES (?, ?, ?, ?, ?)")
+          .query("INSERT INTO spells (check_id, from_at, level, reason, failing) VALUES (?, ?, ?, ?, ?)")
           .run(id, at, standing.level, outcome.reason.slice(0, 500), JSON.stringify(failingOf(outcome)));
       }
     });
@@ -182,18 +197,18 @@ export class History {
     this.#database.query("UPDATE checks SET beat_at = ? WHERE name = ?").run(at, name);
   }
 
-  /** Spells of a check, newest first. */
+  /** Spells of a check, the last that began first. */
   spells(name: string, limit: number): Spell[] {
     const rows = this.#database
       .query<{ level: Level; from_at: number; reason: string; failing: string }, [string, number]>(
         `SELECT level, from_at, reason, failing FROM spells WHERE check_id = (SELECT id FROM checks WHERE name = ?)
-         ORDER BY from_at DESC LIMIT ?`,
+         ORDER BY id DESC LIMIT ?`,
       )
       .all(name, limit);
     return rows.map(({ level, from_at: fromAt, reason, failing }, position) => ({
       level,
       fromAt,
-      untilAt: rows[position - 1]?.from_at,
+      untilAt: untilOf(fromAt, rows[position - 1]?.from_at),
       reason,
       failing: JSON.parse(failing) as string[],
     }));
@@ -239,6 +254,14 @@ export class History {
     return shares.map((share) => sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)]?.latency_ms ?? 0);
   }
 
+  /** When the newest entry was made; undefined where there is none. */
+  newestAt(): number | undefined {
+    const row = this.#database
+      .query<{ at: number | null }, []>("SELECT max(coalesce(last_at, since_at)) AS at FROM checks")
+      .get();
+    return row?.at ?? undefined;
+  }
+
   /** Forgets what is older, a bounded number of rows at a time; whether there is more. Checks in `known` stay. */
   forget(before: { resultsAt: number; hoursAt: number }, known: ReadonlySet<string>): boolean {
     const most = 5000;
@@ -255,8 +278,8 @@ export class History {
       before.hoursAt,
     );
     run(
-      `DELETE FROM spells WHERE (check_id, from_at) IN (SELECT check_id, from_at FROM spells AS old WHERE from_at < ?
-         AND EXISTS (SELECT 1 FROM spells WHERE check_id = old.check_id AND from_at > old.from_at) LIMIT ?)`,
+      `DELETE FROM spells WHERE id IN (SELECT id FROM spells AS old WHERE from_at < ?
+         AND EXISTS (SELECT 1 FROM spells WHERE check_id = old.check_id AND id > old.id) LIMIT ?)`,
       before.hoursAt,
     );
     const gone = this.#database
@@ -275,6 +298,10 @@ export class History {
   #row(name: string): CheckRow | null {
     return this.#database.query<CheckRow, [string]>("SELECT * FROM checks WHERE name = ?").get(name);
   }
+}
+
+function untilOf(fromAt: number, nextAt: number | undefined): number | undefined {
+  return nextAt === undefined ? undefined : Math.max(fromAt, nextAt);
 }
 
 interface HourRow {

@@ -6,12 +6,13 @@ import { SQLiteError } from "bun:sqlite";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 
+import { BelievedTime } from "../../kit/believed-time.ts";
 import { openTargets } from "../../kit/carbon/targets.ts";
 import { fromGoFlags } from "../../kit/config/go-flags.ts";
 import { databaseFault } from "../../kit/disk/sqlite.ts";
 import { formatSpan } from "../../kit/pages/quantity.ts";
 import type { RunningService, Service, ServiceContext } from "../../kit/service.ts";
-import { startWorker } from "../../kit/worker.ts";
+import { startWorker, type Work } from "../../kit/worker.ts";
 import { Checker } from "./checker.ts";
 import { chimneyCommands } from "./commands.ts";
 import { type ChimneyOptions, chimneySection, planDefaults } from "./config.ts";
@@ -62,6 +63,7 @@ async function begin(context: ServiceContext<ChimneyOptions>, historyPath: strin
   );
   const first = await source.first();
   const history = new History(historyPath);
+  const forget = forgetWork(context, history, () => new Set(checker.views().map(({ plan }) => plan.name)));
   const sinks = openTargets(context, { store: "series", graphite: options.graphite ?? first.graphite });
 
   const checker: Checker = new Checker({
@@ -89,21 +91,7 @@ async function begin(context: ServiceContext<ChimneyOptions>, historyPath: strin
   });
   checker.setPlans(first.plans);
 
-  const workers = [
-    startWorker(
-      {
-        name: "forget",
-        summary: "Forgets outcomes that are old enough",
-        async step() {
-          const now = clock.now();
-          const before = { resultsAt: now - options.keepResultsMs, hoursAt: now - options.keepHoursMs };
-          const known = new Set(checker.views().map(({ plan }) => plan.name));
-          return { waitMs: history.forget(before, known) ? 100 : forgetMs };
-        },
-      },
-      { clock, log },
-    ),
-  ];
+  const workers = [startWorker(forget, { clock, log })];
   if (source.path !== undefined) {
     // Kept until they are taken: a full disk may refuse new checks for a while.
     let wanted: readonly Plan[] | undefined;
@@ -160,6 +148,29 @@ async function begin(context: ServiceContext<ChimneyOptions>, historyPath: strin
       checker.stop();
       await Promise.all([...workers.map((worker) => worker.stop()), sinks.close()]);
       history.close();
+    },
+  };
+}
+
+/** Lets go of what is old. To be made before anything new is entered, so that it sees how old the newest entry is. */
+export function forgetWork(
+  {
+    clock,
+    options,
+  }: Pick<ServiceContext<ChimneyOptions>, "clock"> & {
+    options: Pick<ChimneyOptions, "keepResultsMs" | "keepHoursMs">;
+  },
+  history: History,
+  known: () => ReadonlySet<string>,
+): Work {
+  const time = new BelievedTime(clock, history.newestAt());
+  return {
+    name: "forget",
+    summary: "Forgets outcomes that are old enough",
+    async step() {
+      const now = time.now();
+      const before = { resultsAt: now - options.keepResultsMs, hoursAt: now - options.keepHoursMs };
+      return { waitMs: history.forget(before, known()) ? 100 : forgetMs };
     },
   };
 }
