@@ -3,12 +3,13 @@ import { expect, test } from "bun:test";
 
 import { Fault } from "../../kit/fault.ts";
 import { readRules } from "./rule-file.ts";
-import { fakeSource, type Said, saying } from "./testing/fake-source.ts";
+import { fakeSource, type Said, saying, seriesOf } from "./testing/fake-source.ts";
 import { HoundTest } from "./testing/test-hound.ts";
 
 const minuteMs = 60_000;
 const hourMs = 60 * minuteMs;
 const dayMs = 24 * hourMs;
+const leapMs = 3650 * dayMs;
 const rule = { name: "load", target: "load", above: 10 };
 
 test("restart: a rule that was changed meanwhile goes on under its name", async () => {
@@ -194,4 +195,60 @@ test("clock: set forth by a day and back again it ends no silence before its tim
   run.clock.jump(-dayMs);
   expect(run.hound.silences()).toHaveLength(1);
   expect(await run.pass(hourMs)).toEqual([]);
+});
+
+test("forget: a wall clock that leaps ten years makes hound forget nothing, neither at work nor for a day from a start", async () => {
+  for (const isAtStart of [false, true]) {
+    const values: Record<string, Said> = { load: 12, other: 1 };
+    const names = ["a", "b"];
+    const source = fakeSource((target, untilSeconds) =>
+      target === "host.*"
+        ? { series: names.map((name) => seriesOf(name, [[1, untilSeconds]])) }
+        : (values[target] ?? null),
+    );
+    const hosts = { name: "hosts", target: "host.*", above: 10, per_series: true };
+    const run = new HoundTest([rule, { name: "other", target: "other", above: 10 }, hosts], source);
+    await run.round();
+    run.hound.silence({ matcher: "name=load", untilAt: run.clock.now() + hourMs, by: "anna", comment: "" });
+    const untilAt = run.clock.now() + 30 * dayMs;
+    run.hound.silence({ matcher: "name=other", untilAt, by: "anna", comment: "" });
+    names.pop();
+    await run.pass(2 * dayMs, hourMs);
+    const kept = () => ({
+      history: run.kept.history({ limit: 99 }).length,
+      memories: run.kept.memories().length,
+      silences: run.kept.silences(0).length,
+      series: run.hound.standings().flatMap(({ series }) => series ?? []),
+    });
+    // One rule is gone from the file, one series from the source.
+    run.restart([rule, hosts]);
+    const before = kept();
+    expect(before).toMatchObject({ memories: 4, silences: 2, series: ["a", "b"] });
+    run.clock.jump(leapMs);
+    if (isAtStart) run.restart([rule, hosts]);
+    for (const passedMs of [0, 23 * hourMs]) {
+      run.clock.advance(passedMs);
+      await run.round();
+      run.hound.forget(20 * dayMs);
+      expect(kept()).toMatchObject({ memories: 4, silences: 2, series: ["a", "b"] });
+      expect(run.kept.history({ limit: 99 }).length).toBeGreaterThanOrEqual(before.history);
+    }
+    if (isAtStart) {
+      run.clock.advance(hourMs);
+      await run.round();
+      run.hound.forget(20 * dayMs);
+      expect(kept()).toMatchObject({ memories: 2, silences: 0, series: ["a"] });
+      continue;
+    }
+    run.clock.jump(-leapMs);
+    expect(run.hound.silences()).toHaveLength(1);
+    run.clock.advance(8 * dayMs);
+    await run.round();
+    run.hound.forget(20 * dayMs);
+    expect(kept()).toMatchObject({ memories: 3, silences: 2, series: ["a"] });
+    run.clock.advance(50 * dayMs);
+    await run.round();
+    run.hound.forget(20 * dayMs);
+    expect(kept()).toMatchObject({ memories: 2, silences: 0, series: ["a"] });
+  }
 });

@@ -3,6 +3,7 @@
  * durable together. Between rounds people acknowledge and silence, and rules may change.
  * Leaves out when rounds happen and where words go.
  */
+import { BelievedTime } from "../../kit/believed-time.ts";
 import type { Clock } from "../../kit/clock.ts";
 import { reasonOf } from "../../kit/fault.ts";
 import type { Logger } from "../../kit/log.ts";
@@ -77,6 +78,7 @@ const handBatch = 50;
 export class Hound implements HoundView {
   readonly #parts: HoundParts;
   readonly #startedAt: number;
+  readonly #believed: BelievedTime;
   readonly #slots: Slots;
   readonly #silences: SilenceList;
   #own: OwnTrouble;
@@ -87,9 +89,10 @@ export class Hound implements HoundView {
   constructor(parts: HoundParts) {
     this.#parts = parts;
     this.#startedAt = parts.clock.now();
+    this.#believed = new BelievedTime(parts.clock, parts.kept.newestAt());
     this.#own = parts.kept.own();
     this.#slots = new Slots(parts.kept.memories(), this.#startedAt);
-    this.#silences = new SilenceList(parts);
+    this.#silences = new SilenceList({ ...parts, believed: this.#believed });
   }
 
   /** The rules, in their order. */
@@ -108,10 +111,13 @@ export class Hound implements HoundView {
     this.#parts.kept.keep({ ...moved, history: [], notices: [], own: undefined });
   }
 
-  /** Forgets rules that are gone since before an instant. */
-  forgetGone(beforeAt: number): void {
+  /** Forgets history, ended silences and rules that are gone for longer, some at a time; whether there is more. */
+  forget(keepMs: number): boolean {
+    const { kept } = this.#parts;
+    const beforeAt = this.#believed.now() - keepMs;
     const forgotten = this.#slots.forgetOrphans(beforeAt);
-    this.#parts.kept.keep({ memories: [], forgotten, history: [], notices: [], own: undefined });
+    kept.keep({ memories: [], forgotten, history: [], notices: [], own: undefined });
+    return kept.forget(beforeAt);
   }
 
   /** One round. Throws what the disk throws; nothing is remembered of such a round. */
@@ -266,6 +272,7 @@ export class Hound implements HoundView {
 
   #judge(at: number, verdictsFor: (rule: Rule) => readonly Verdict[], own: OwnTroubleOptions): RoundReport {
     const { kept, policy } = this.#parts;
+    const believedAt = this.#believed.now();
     const gone = new Set<Slot>();
     const before = new Map<Slot, Memory>();
     for (const rule of this.#slots.rules) {
@@ -277,7 +284,7 @@ export class Hound implements HoundView {
         before.set(slot, slot.memory);
         slot.memory = judged(slot.memory, verdict, rule, at, policy.level);
         const { forgetSeriesMs } = policy;
-        if (isGone(slot, verdict, { at, forgetSeriesMs, siblings: slots.size })) gone.add(slot);
+        if (isGone(slot, verdict, { at: believedAt, forgetSeriesMs, siblings: slots.size })) gone.add(slot);
       }
       if (rule.isPerSeries) for (const slot of surplusOf(slots, verdicts)) gone.add(slot);
     }

@@ -177,6 +177,16 @@ export class KeptFile {
       .run(id, matcher, fromAt, untilAt, by, comment);
   }
 
+  /** When the newest entry was made, of history and of what was judged; undefined where there is none. */
+  newestAt(): number | undefined {
+    const row = this.#database
+      .query<{ at: number | null }, []>("SELECT at FROM history ORDER BY number DESC LIMIT 1")
+      .get();
+    let newest = row?.at ?? undefined;
+    for (const { memory } of this.memories()) newest = Math.max(newest ?? -Infinity, memory.judgedAt ?? memory.levelAt);
+    return newest;
+  }
+
   /** Forgets what is older than `beforeAt`, a bounded number of rows at a time; whether there is more. */
   forget(beforeAt: number): boolean {
     const most = 5000;

@@ -191,7 +191,7 @@ async function begin(context: ServiceContext<HoundOptions>, keptPath: string): P
     },
     { clock, log },
   );
-  const workers = [round, forgetWorker(context, kept, watch)];
+  const workers = [round, forgetWorker(context, watch)];
   const reload = reloadWorker(
     context,
     own,
@@ -289,15 +289,13 @@ async function begin(context: ServiceContext<HoundOptions>, keptPath: string): P
   };
 }
 
-function forgetWorker({ clock, log, options }: ServiceContext<HoundOptions>, kept: KeptFile, watch: Hound) {
+function forgetWorker({ clock, log, options }: ServiceContext<HoundOptions>, watch: Hound) {
   return startWorker(
     {
       name: "forget",
       summary: "Forgets history and rules that are gone for long enough",
       step() {
-        const beforeAt = clock.now() - options.keepHistoryMs;
-        watch.forgetGone(beforeAt);
-        return Promise.resolve({ waitMs: kept.forget(beforeAt) ? 100 : forgetMs });
+        return Promise.resolve({ waitMs: watch.forget(options.keepHistoryMs) ? 100 : forgetMs });
       },
     },
     { clock, log },

@@ -1,4 +1,5 @@
 /** The silences that last: on disk, and read for every round. One that cannot be read is refused before it is kept. */
+import type { BelievedTime } from "../../kit/believed-time.ts";
 import type { Clock } from "../../kit/clock.ts";
 import { Fault } from "../../kit/fault.ts";
 import type { KeptFile } from "./kept.ts";
@@ -13,16 +14,18 @@ const lingerMs = 7 * 86_400_000;
 /** Silences. */
 export class SilenceList {
   readonly #clock: Clock;
+  readonly #believed: BelievedTime;
   readonly #kept: KeptFile;
   readonly #makeId: () => string;
   #list: { silence: Silence; matcher: Matcher }[];
 
-  constructor(parts: { clock: Clock; kept: KeptFile; makeId(): string }) {
+  constructor(parts: { clock: Clock; believed: BelievedTime; kept: KeptFile; makeId(): string }) {
     this.#clock = parts.clock;
+    this.#believed = parts.believed;
     this.#kept = parts.kept;
     this.#makeId = parts.makeId;
     this.#list = parts.kept
-      .silences(parts.clock.now())
+      .silences(parts.believed.now())
       .map((silence) => ({ silence, matcher: parseMatcher(silence.matcher) }));
   }
 
@@ -36,8 +39,8 @@ export class SilenceList {
   /** Those that have not ended, soonest to end first. */
   lasting(): Silence[] {
     const at = this.#clock.now();
-    // A clock may be set forth for a moment: what it ends is let go of later.
-    this.#list = this.#list.filter(({ silence }) => silence.untilAt > at - lingerMs);
+    // A clock may be set forth for a while: what it ends is let go of later.
+    this.#list = this.#list.filter(({ silence }) => silence.untilAt > this.#believed.now() - lingerMs);
     return this.#list.map(({ silence }) => silence).filter(({ untilAt }) => untilAt > at);
   }
 

@@ -220,7 +220,7 @@ export function surplusOf(slots: ReadonlyMap<string, Slot>, verdicts: readonly V
     .slice(0, surplus);
 }
 
-/** Whether nothing is left to watch: a series is gone for long, or the rule itself has series again. */
+/** Whether nothing is left to watch: a series is gone for long (as of `at`, a time to be believed), or the rule itself has series again. */
 export function isGone(
   { memory, rule, series }: Slot,
   verdict: Verdict,

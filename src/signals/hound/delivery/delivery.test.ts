@@ -17,7 +17,9 @@ afterEach(() => {
   for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
 });
 
-async function open(options: { folder?: string; clock?: ManualClock; tables?: readonly unknown[] } = {}) {
+async function open(
+  options: { folder?: string; clock?: ManualClock; tables?: readonly unknown[]; keepMs?: number } = {},
+) {
   const folder = options.folder ?? mkdtempSync(join(tmpdir(), "warren-delivery-"));
   folders.push(folder);
   const clock = options.clock ?? new ManualClock();
@@ -33,6 +35,7 @@ async function open(options: { folder?: string; clock?: ManualClock; tables?: re
     baseUrl: "https://warren.example/hound",
     mail: undefined,
     channels: channelPlans(options.tables ?? []),
+    ...(options.keepMs === undefined ? {} : { keepMs: options.keepMs }),
   });
   return { clock, delivery, events, folder, metrics };
 }
@@ -76,3 +79,38 @@ test("delivery: says beforehand whom it cannot reach", async () => {
   expect(delivery.findings()).toMatchObject([{ state: "ok", sentence: "Nothing waits to be sent" }]);
   await delivery.stop();
 });
+
+test("delivery: a wall clock that leaps ten years makes the log forget nothing, neither at work nor for a day from a start", async () => {
+  const dayMs = 86_400_000;
+  const leapMs = 3650 * dayMs;
+  for (const isAtStart of [false, true]) {
+    const keepMs = 5 * dayMs;
+    const first = await open({ keepMs });
+    const { clock, folder } = first;
+    let { delivery } = first;
+    await delivery.sink.take(sampleNotice({ recipients: ["nobody"], createdAt: clock.now() }));
+    clock.advance(dayMs / 2);
+    const left = () => delivery.view.list({ limit: 9 }).length;
+    if (isAtStart) await delivery.stop();
+    clock.jump(leapMs);
+    if (isAtStart) ({ delivery } = await open({ clock, folder, keepMs }));
+    // The worker looks once an hour.
+    for (let hour = 0; hour < 23; hour++) await clock.until(passOf(clock));
+    expect(left()).toBe(1);
+    if (!isAtStart) {
+      clock.jump(-leapMs);
+      for (let day = 0; day < 5; day++) await clock.until(passOf(clock, dayMs), dayMs);
+    } else {
+      for (let hour = 0; hour < 3; hour++) await clock.until(passOf(clock));
+    }
+    expect(left()).toBe(0);
+    await delivery.stop();
+  }
+});
+
+/** Some time, with everything that it lets happen. */
+async function passOf(clock: ManualClock, forMs = 3_600_000): Promise<void> {
+  await new Promise<void>((resolve) => {
+    clock.schedule(forMs, resolve);
+  });
+}

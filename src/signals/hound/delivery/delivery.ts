@@ -4,6 +4,7 @@
  */
 import { join } from "node:path";
 
+import { BelievedTime } from "../../../kit/believed-time.ts";
 import type { Clock } from "../../../kit/clock.ts";
 import type { Events } from "../../../kit/events.ts";
 import type { Logger } from "../../../kit/log.ts";
@@ -88,6 +89,8 @@ export async function openDelivery(parts: DeliveryParts): Promise<Delivery> {
   const { baseUrl, clock, dataFolder, events, log, mail } = parts;
   const key = await linkKey(join(dataFolder, "links.key"));
   const queue = new DeliveryQueue(join(dataFolder, "delivery.sqlite"));
+  // Read before anything new is entered, so that it is what the last run left.
+  const time = new BelievedTime(clock, queue.newestAt());
   const channels = new Map<string, Channel>();
   if (mail !== undefined) {
     const mailer = createMailer(mail.relay, { clock });
@@ -124,7 +127,7 @@ export async function openDelivery(parts: DeliveryParts): Promise<Delivery> {
       name: "forget-deliveries",
       summary: "Forgets deliveries that ended long ago",
       step() {
-        const now = clock.now();
+        const now = time.now();
         const gone = queue.forget(now - (parts.keepMs ?? 90 * dayMs), parts.keepRows ?? 20_000, now);
         return Promise.resolve({ waitMs: gone > 0 ? 100 : 3_600_000 });
       },

@@ -256,6 +256,14 @@ export class DeliveryQueue {
     return { count: count ?? 0, newest: rows[0] };
   }
 
+  /** When the newest entry was made or done with; undefined where there is none. */
+  newestAt(): number | undefined {
+    const row = this.#database
+      .query<{ at: number | null }, []>("SELECT max(coalesce(ended_at, created_at)) AS at FROM deliveries")
+      .get();
+    return row?.at ?? undefined;
+  }
+
   /** Forgets what ended before `beforeAt`, and the oldest beyond `rowsMax`; at most `limit` at a time. Returns how many. */
   forget(beforeAt: number, rowsMax: number, now: number, limit = 500): number {
     return inTransaction(this.#database, () => {
