@@ -143,6 +143,11 @@ export class RunStore {
       .map(({ report }) => JSON.parse(report) as ResourceReport);
   }
 
+  /** When the newest run was asked for; undefined where there is none. */
+  newestAt(): number | undefined {
+    return this.newest(1)[0]?.askedAt;
+  }
+
   /** Forgets runs that are older, a bounded number at a time; whether there may be more. The last of each site stays. */
   forget(beforeAt: number): boolean {
     const most = 50;

@@ -5,12 +5,13 @@
 import { SQLiteError } from "bun:sqlite";
 import { join } from "node:path";
 
+import { BelievedTime } from "../../kit/believed-time.ts";
 import { openTargets } from "../../kit/carbon/targets.ts";
 import { databaseFault } from "../../kit/disk/sqlite.ts";
 import { reasonOf } from "../../kit/fault.ts";
 import { countOf } from "../../kit/pages/quantity.ts";
 import type { RunningService, Service, ServiceContext } from "../../kit/service.ts";
-import { startWorker } from "../../kit/worker.ts";
+import { startWorker, type Work } from "../../kit/worker.ts";
 import { mediacheckCommands, originalFlags } from "./commands.ts";
 import { type MediacheckOptions, mediacheckSection, settingsOf } from "./config.ts";
 import { mediacheckFindings } from "./findings.ts";
@@ -48,6 +49,7 @@ function begin(context: ServiceContext<MediacheckOptions>, path: string): Runnin
   const { clock, events, log, mountPath, options, random, reach, shell } = context;
   const settings = settingsOf(options);
   const store = new RunStore(path);
+  const forget = forgetWork(context, store);
   const sinks = openTargets(context, { store: "series", graphite: options.graphite });
 
   /** Tells the store of metrics that something was deployed. What it does not take is logged, and lost. */
@@ -94,17 +96,7 @@ function begin(context: ServiceContext<MediacheckOptions>, path: string): Runnin
     },
   });
   const metrics = mediacheckMetrics(context.metrics, () => runner.views());
-  const workers = [
-    ...runner.workers,
-    startWorker(
-      {
-        name: "forget",
-        summary: "Forgets runs that are old enough",
-        step: async () => ({ waitMs: store.forget(clock.now() - options.keepMs) ? 100 : forgetMs }),
-      },
-      { clock, log },
-    ),
-  ];
+  const workers = [...runner.workers, startWorker(forget, { clock, log })];
   const pages = mediacheckPages({ runner, store, clock, log, shell, mountPath, guard: options.guard });
   return {
     handle: mediacheckRoutes({ runner, store, clock, mountPath, pages }),
@@ -123,5 +115,18 @@ function begin(context: ServiceContext<MediacheckOptions>, path: string): Runnin
       await sinks.close();
       store.close();
     },
+  };
+}
+
+/** Lets go of what is old. To be made before anything new is entered, so that it sees how old the newest run is. */
+export function forgetWork(
+  { clock, options }: Pick<ServiceContext<MediacheckOptions>, "clock"> & { options: Pick<MediacheckOptions, "keepMs"> },
+  store: RunStore,
+): Work {
+  const time = new BelievedTime(clock, store.newestAt());
+  return {
+    name: "forget",
+    summary: "Forgets runs that are old enough",
+    step: async () => ({ waitMs: store.forget(time.now() - options.keepMs) ? 100 : forgetMs }),
   };
 }
