@@ -146,6 +146,11 @@ export class History {
     return this.#database.query<{ id: number | null }, []>("SELECT max(id) AS id FROM lines").get()?.id ?? 0;
   }
 
+  /** When the line that came last was said; undefined without lines. */
+  newestAt(): number | undefined {
+    return this.#database.query<{ at: number }, []>("SELECT at FROM lines ORDER BY id DESC LIMIT 1").get()?.at;
+  }
+
   /** Forgets what is too old or too much, a bounded number at a time; whether there is more. */
   forget(beforeAt: number, keepLines: number): boolean {
     let removed = 0;

@@ -6,10 +6,11 @@ import { SQLiteError } from "bun:sqlite";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
+import { BelievedTime } from "../../kit/believed-time.ts";
 import { databaseFault } from "../../kit/disk/sqlite.ts";
 import { Fault, reasonOf } from "../../kit/fault.ts";
 import type { RunningService, Service, ServiceContext } from "../../kit/service.ts";
-import { startWorker } from "../../kit/worker.ts";
+import { startWorker, type Work } from "../../kit/worker.ts";
 import { systemDial } from "../../lib/irc/dial.ts";
 import { Bridge, roomKey } from "./bridge.ts";
 import { type Bus, type BusEvents, ZeromqBus } from "./bus.ts";
@@ -51,6 +52,7 @@ function begin(context: ServiceContext<FitorOptions>, historyPath: string): Runn
   }
   const dials = plans.map((plan) => systemDial(tlsOf(plan)));
   const history = new History(historyPath);
+  const forget = forgetWork(context, history);
   const bridge = new Bridge({
     clock,
     history,
@@ -91,19 +93,7 @@ function begin(context: ServiceContext<FitorOptions>, historyPath: string): Runn
   fitorMetrics(context.metrics, { networks, bridge, bus: () => bus });
   for (const network of networks) network.open();
 
-  const workers = [
-    startWorker(
-      {
-        name: "forget",
-        summary: "Forgets lines that are old enough, or too many",
-        async step() {
-          const more = history.forget(clock.now() - options.keepForMs, options.keepLines);
-          return { waitMs: more ? 100 : forgetMs };
-        },
-      },
-      { clock, log },
-    ),
-  ];
+  const workers = [startWorker(forget, { clock, log })];
   const pages = fitorPages({ bridge, history, clock, shell: context.shell, mountPath });
   return {
     handle: fitorRoutes({ bridge, history, clock, mountPath, pages, status: () => statusOf(networks, bus, bridge) }),
@@ -121,6 +111,27 @@ function begin(context: ServiceContext<FitorOptions>, historyPath: string): Runn
       await bus?.close();
       await Promise.all(workers.map((worker) => worker.stop()));
       history.close();
+    },
+  };
+}
+
+/** Lets go of what is old. To be made before anything new is entered, so that it sees how old the newest line is. */
+export function forgetWork(
+  {
+    clock,
+    options,
+  }: Pick<ServiceContext<FitorOptions>, "clock"> & {
+    options: Pick<FitorOptions, "keepForMs" | "keepLines">;
+  },
+  history: History,
+): Work {
+  const time = new BelievedTime(clock, history.newestAt());
+  return {
+    name: "forget",
+    summary: "Forgets lines that are old enough, or too many",
+    async step() {
+      const more = history.forget(time.now() - options.keepForMs, options.keepLines);
+      return { waitMs: more ? 100 : forgetMs };
     },
   };
 }
