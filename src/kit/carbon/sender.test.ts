@@ -1,15 +1,16 @@
 import { afterEach, describe, expect, test } from "bun:test";
-import { appendFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { encodeLines } from "../../lib/graphite/line.ts";
 import { encodePickleFrame } from "../../lib/graphite/pickle.ts";
 import { systemClock } from "../clock.ts";
-import { silentLog } from "../log.ts";
+import { type Logger, silentLog } from "../log.ts";
 import { until } from "../testing/child-node.ts";
 import { startFakeCarbon } from "../testing/fake-carbon.ts";
-import { tcpDelivery } from "./delivery.ts";
+import { ManualClock } from "../testing/manual-clock.ts";
+import { type Delivery, tcpDelivery } from "./delivery.ts";
 import { CarbonSender, type CarbonProtocol } from "./sender.ts";
 import { Spool } from "./spool.ts";
 
@@ -96,6 +97,86 @@ describe("CarbonSender", () => {
   });
 });
 
+describe("CarbonSender without room on its disk", () => {
+  const recordingLog = () => {
+    const told: [string, string, unknown][] = [];
+    const at = (level: string) => (message: string, fields?: object) => {
+      told.push([level, message, fields]);
+    };
+    const log: Logger = { ...silentLog, info: at("info"), warn: at("warn"), error: at("error") };
+    return { told, log };
+  };
+  const lossesIn = (told: readonly [string, string, unknown][]) => told.filter(([, message]) => /lost/.test(message));
+  const begun = (at: string): [string, string, unknown] => [
+    "error",
+    "Points for a target that is away cannot be spooled and are lost",
+    { target: "test", reason: expect.stringContaining(at) as string },
+  ];
+  const ended = (points: number, bytes: number): [string, string, unknown] => [
+    "warn",
+    "Points that could not be spooled were lost; it is over",
+    { target: "test", points, bytes },
+  ];
+  const point = { path: "a", value: 1, atSeconds: 1 };
+  const lineBytes = "a 1 1\n".length;
+
+  test("CarbonSender: a spool that refuses is told once when it begins and once when it is over, with what was lost", async () => {
+    const { log, told } = recordingLog();
+    const clock = new ManualClock();
+    let isAway = true;
+    const delivery: Delivery = {
+      lost: () => undefined,
+      hasReceipts: true,
+      write: () => (isAway ? Promise.reject(new Error("away")) : Promise.resolve()),
+      close: () => Promise.resolve(),
+    };
+    const at = join(folder(), "spool");
+    const out = new CarbonSender({ name: "test", delivery, spoolFolder: at, clock, log, retryMs: 1000 });
+    // Without its folder nothing can be written.
+    rmSync(at, { recursive: true });
+    out.send([point]);
+    await until("the target is seen to be away", () => !out.state().isUp);
+    for (let more = 0; more < 9; more++) out.send([point]);
+    expect(lossesIn(told)).toEqual([begun(at)]);
+    // The newest is not lost yet: it will be tried next.
+    expect(out.state()).toMatchObject({ droppedPoints: 9, droppedBytes: 9 * lineBytes, waitingBytes: lineBytes });
+    mkdirSync(at);
+    out.send([point]);
+    expect(lossesIn(told)).toEqual([begun(at), ended(9, 9 * lineBytes)]);
+    out.send([point]);
+    expect(lossesIn(told)).toHaveLength(2);
+    // A second time is told anew, and is over when the target takes points again.
+    rmSync(at, { recursive: true });
+    for (let more = 0; more < 3; more++) out.send([point]);
+    expect(lossesIn(told)).toHaveLength(3);
+    isAway = false;
+    await until("the target is seen to be back", () => {
+      clock.advance(1000);
+      return out.state().isUp;
+    });
+    expect(lossesIn(told).slice(2)).toEqual([begun(at), ended(2, 2 * lineBytes)]);
+    expect(out.state()).toMatchObject({ droppedPoints: 11, waitingBytes: 0, failure: "" });
+    await out.close();
+  });
+
+  test("CarbonSender: what was lost until the end is told at the end", async () => {
+    const { log, told } = recordingLog();
+    const delivery: Delivery = {
+      lost: () => undefined,
+      hasReceipts: true,
+      write: () => Promise.reject(new Error("away")),
+      close: () => Promise.resolve(),
+    };
+    const at = join(folder(), "spool");
+    const out = new CarbonSender({ name: "test", delivery, spoolFolder: at, clock: systemClock, log });
+    rmSync(at, { recursive: true });
+    out.send([point, point]);
+    await until("the target is seen to be away", () => !out.state().isUp);
+    await out.close();
+    expect(lossesIn(told)).toEqual([begun(at), ended(2, 2 * lineBytes)]);
+  });
+});
+
 describe("Spool", () => {
   test("Spool: over the bound the oldest goes, and is counted", () => {
     const spool = new Spool(folder(), 600_000);
@@ -124,6 +205,18 @@ describe("Spool", () => {
     expect(() => spool.append({ bytes: Buffer.from("a"), points: 1 })).toThrow();
     expect(spool.sizeBytes).toBe(0);
     expect(spool.first()).toBeUndefined();
+    spool.append({ bytes: Buffer.from("b"), points: 1 });
+    expect(Buffer.from(spool.first()?.bytes ?? []).toString()).toBe("b");
+  });
+
+  test("Spool: a full disk does not gather empty files", () => {
+    const at = folder();
+    const spool = new Spool(at, 1_000_000);
+    // The only files that take no bytes without the disk being full.
+    for (const number of [1, 2, 3]) symlinkSync("/dev/full", join(at, `00000000000${number}.spool`));
+    for (let batch = 0; batch < 3; batch++)
+      expect(() => spool.append({ bytes: Buffer.from("a"), points: 1 })).toThrow();
+    expect(readdirSync(at)).toEqual([]);
     spool.append({ bytes: Buffer.from("b"), points: 1 });
     expect(Buffer.from(spool.first()?.bytes ?? []).toString()).toBe("b");
   });

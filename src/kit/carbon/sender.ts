@@ -6,7 +6,6 @@
  *
  * Left out: several targets (make several senders), and aggregation.
  */
-import { encodeLine } from "../../lib/graphite/line.ts";
 import type { Point } from "../../lib/graphite/path.ts";
 import { encodePickleFrame } from "../../lib/graphite/pickle.ts";
 import { type Clock, sleep } from "../clock.ts";
@@ -14,6 +13,7 @@ import { reasonOf } from "../fault.ts";
 import { letGo } from "../let-go.ts";
 import type { Logger } from "../log.ts";
 import type { Delivery } from "./delivery.ts";
+import { LineBuffer, withoutBlanks } from "./line-buffer.ts";
 import { type Batch, Spool } from "./spool.ts";
 
 /** How points become bytes. */
@@ -72,6 +72,8 @@ const retryMaxMs = 30_000;
 const doubtMs = 2000;
 /** And of so many bytes at most, about what a kernel holds of a connection. */
 const doubtBytes = 1024 * 1024;
+/** The spool of a slow target refuses now and then; with nothing lost for so long, it is over. */
+const lossEndsMs = 60_000;
 /** Batches in memory while the target takes them. */
 const memoryMaxBytes = 4 * 1024 * 1024;
 
@@ -94,6 +96,8 @@ export class CarbonSender {
   #sentBytes = 0;
   #lostPoints = 0;
   #lostBytes = 0;
+  /** While the spool refuses: what had been lost before, and when it last refused. */
+  #loss: { readonly points: number; readonly bytes: number; lastMs: number } | undefined;
   #lastSentAt = 0;
   #lastFailedAt = 0;
   #lastLengthBytes = 0;
@@ -119,42 +123,19 @@ export class CarbonSender {
 
   /** Takes points one by one, without a list of all of them. */
   batch(): CarbonBatch {
-    const isPickle = this.#options.protocol === "pickle";
-    // Lines are written where they will be sent from: a flush of many names would otherwise leave their texts behind.
-    let lines: Buffer | undefined;
-    let sizeBytes = 0;
+    const take = (batch: Batch) => this.#take(batch);
+    if (this.#options.protocol !== "pickle") return new LineBuffer(batchBytes, take);
     let points: Point[] = [];
-    let count = 0;
-    const pass = () => {
-      if (count === 0) return;
-      const bytes = isPickle ? encodePickleFrame(points) : new Uint8Array((lines as Buffer).subarray(0, sizeBytes));
-      this.#take({ bytes, points: count });
-      sizeBytes = 0;
+    const end = () => {
+      if (points.length > 0) take({ bytes: encodePickleFrame(points), points: points.length });
       points = [];
-      count = 0;
-    };
-    const addLine = (line: string) => {
-      // A character has at most three bytes of UTF-8 for each of its units.
-      const mostBytes = line.length * 3;
-      if (lines === undefined || mostBytes > lines.length)
-        lines = Buffer.allocUnsafeSlow(Math.max(batchBytes, mostBytes));
-      if (sizeBytes + mostBytes > lines.length) pass();
-      count++;
-      sizeBytes += lines.write(line, sizeBytes);
     };
     return {
       add(path, value, atSeconds) {
-        const safePath = /\s/.test(path) ? path.replaceAll(/\s/g, "_") : path;
-        const point = { path: safePath, value, atSeconds };
-        if (!isPickle) {
-          addLine(encodeLine(point));
-          return;
-        }
-        count++;
-        points.push(point);
-        if (points.length >= pickleMaxPoints) pass();
+        points.push({ path: withoutBlanks(path), value, atSeconds });
+        if (points.length >= pickleMaxPoints) end();
       },
-      end: pass,
+      end,
     };
   }
 
@@ -198,32 +179,57 @@ export class CarbonSender {
     await this.#options.delivery.close();
     await this.#finished;
     this.#toDisk();
+    this.#lossIsOver();
   }
 
   #take(batch: Batch): void {
     // While the target is away everything goes to the disk, where a kill does not reach it.
     if (!this.#isUp || this.#stopping.signal.aborted || this.#queueBytes > memoryMaxBytes) {
       this.#toDisk();
-      this.#keep(batch);
-    } else {
-      this.#queue.push(batch);
-      this.#queueBytes += batch.bytes.length;
-    }
+      // Where the disk refuses too, the newest waits in memory: with nothing to try, nobody would see the target back.
+      if (!this.#isSpooled(batch)) this.#enqueue(batch);
+    } else this.#enqueue(batch);
     this.#waiting.abort();
   }
 
+  #enqueue(batch: Batch): void {
+    this.#queue.push(batch);
+    this.#queueBytes += batch.bytes.length;
+  }
+
   #keep(batch: Batch): void {
+    if (this.#isSpooled(batch)) return;
+    this.#lostPoints += batch.points;
+    this.#lostBytes += batch.bytes.length;
+  }
+
+  /** Whether the spool took it. A refusal is logged once, for a full disk refuses every batch for hours. */
+  #isSpooled(batch: Batch): boolean {
+    const { clock, log, name } = this.#options;
     try {
       this.#spool.append(batch);
+      this.#lossIsOver();
+      return true;
     } catch (thrown) {
-      this.#lostPoints += batch.points;
-      this.#lostBytes += batch.bytes.length;
-      this.#options.log.error("Points for a target that is away cannot be spooled and are lost", {
-        target: this.#options.name,
-        points: batch.points,
-        reason: reasonOf(thrown),
-      });
+      if (this.#loss === undefined)
+        log.error("Points for a target that is away cannot be spooled and are lost", {
+          target: name,
+          reason: reasonOf(thrown),
+        });
+      this.#loss ??= { points: this.#lostPoints, bytes: this.#lostBytes, lastMs: 0 };
+      this.#loss.lastMs = clock.monotonicMs();
+      return false;
     }
+  }
+
+  #lossIsOver(): void {
+    if (this.#loss === undefined) return;
+    this.#options.log.warn("Points that could not be spooled were lost; it is over", {
+      target: this.#options.name,
+      points: this.#lostPoints - this.#loss.points,
+      bytes: this.#lostBytes - this.#loss.bytes,
+    });
+    this.#loss = undefined;
   }
 
   #toDisk(): void {
@@ -262,6 +268,7 @@ export class CarbonSender {
         this.#wrote(next, clock.monotonicMs() - startedMs);
         fromDisk?.remove();
         if (!this.#isUp) log.info("A target of metrics takes them again", { target: name });
+        if (this.#loss && (!this.#isUp || clock.monotonicMs() - this.#loss.lastMs >= lossEndsMs)) this.#lossIsOver();
         this.#isUp = true;
         this.#failure = "";
         pauseMs = retryMs;

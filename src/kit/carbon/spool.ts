@@ -122,7 +122,9 @@ export class Spool {
       ftruncateSync(handle, entry.sizeBytes);
       for (let written = 0; written < bytes.length;) written += writeSync(handle, bytes, written);
     } catch (thrown) {
-      ftruncateSync(handle, entry.sizeBytes);
+      // A disk that stays full would gather an empty file for each batch.
+      if (entry.sizeBytes === 0) rmSync(this.#pathOf(entry), { force: true });
+      else ftruncateSync(handle, entry.sizeBytes);
       throw thrown;
     } finally {
       closeSync(handle);
