@@ -31,7 +31,7 @@ const sliceMs = 4;
 const lookEvery = 256;
 /**
  * After so many values the collector is asked to take back what was made for them. It would wait for tens of megabytes,
- * and a flush of many names would leave all its texts in memory at once.
+ * and a flush of many names would leave all its texts in memory at once: some 25 MiB more with 100,000 names.
  */
 const collectEvery = 20_000;
 
