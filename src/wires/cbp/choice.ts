@@ -26,10 +26,10 @@ export class Chooser {
   }
 
   /** Picks one for a client at `address`, none of those in `tried`. */
-  choose(address: string, tried: readonly Upstream[] = []): Choice {
+  choose(address: string, tried?: readonly Upstream[]): Choice {
     const only = this.#upstreams.length === 1 ? this.#upstreams[0] : undefined;
     if (only !== undefined) {
-      if (tried.length > 0) return "open";
+      if (tried !== undefined && tried.length > 0) return "open";
       if (only.isFull) return "full";
       const ticket = only.breaker.ask();
       return ticket ? { upstream: only, ticket } : "open";
@@ -43,7 +43,7 @@ export class Chooser {
       (upstream: Upstream) => upstream.isEjected,
     ]) {
       for (const upstream of order) {
-        if (!wanted(upstream) || tried.includes(upstream) || !upstream.breaker.isOpenToUsers) continue;
+        if (!wanted(upstream) || tried?.includes(upstream) || !upstream.breaker.isOpenToUsers) continue;
         if (upstream.isFull) {
           isFull = true;
           continue;

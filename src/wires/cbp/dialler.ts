@@ -59,7 +59,7 @@ export class Dialler {
     this.#parts = parts;
     const { upstreamTls } = parts.plan.edge;
     this.#origination = upstreamTls && new Origination(upstreamTls, parts.clock);
-    this.#handlers = this.#handle();
+    this.#handlers = this.#origination ? this.#handleTls(this.#origination) : this.#handleBare();
   }
 
   /** Dials that nobody waits for any more and that still hold a descriptor. */
@@ -72,15 +72,23 @@ export class Dialler {
     return this.#origination?.problems ?? [];
   }
 
-  /** Dials an upstream for a connection, which holds the dial until it has ended. */
-  dial(connection: Connection, upstream: Upstream): void {
-    const startedMs = this.#parts.clock.monotonicMs();
-    const dial: Dial = { connection, upstream, startedMs, hostname: "", triedBefore: 0, isAbandoned: false };
+  /** Dials an upstream for a connection from now, `startedMs`, on. The connection holds the dial until it has ended. */
+  dial(connection: Connection, upstream: Upstream, startedMs: number): void {
+    const dial: Dial = {
+      connection,
+      upstream,
+      startedMs,
+      hostname: "",
+      triedBefore: 0,
+      isAbandoned: false,
+      revoke: undefined,
+      shaking: undefined,
+    };
     connection.dial = dial;
     upstream.dials++;
     upstream.active++;
     if (upstream.silentSinceMs === 0) upstream.silentSinceMs = startedMs;
-    this.#try(dial);
+    this.#try(dial, startedMs);
   }
 
   /** Nobody waits for a dial any more. Its descriptor is free at once, or when the system gives it up. */
@@ -99,19 +107,32 @@ export class Dialler {
     dial.shaking?.terminate();
   }
 
-  #handle(): Bun.SocketHandler<Dial> {
+  #handleBare(): Bun.SocketHandler<Dial> {
+    const { close, data, drain, end, error } = this.#parts.handlers;
+    return {
+      data,
+      drain,
+      end,
+      error,
+      open: (socket) => this.#dialed(socket),
+      close: (socket, failure) => {
+        if (!socket.data.isAbandoned) void close(socket, failure);
+      },
+      connectError: (socket, failure) => this.#failed(socket.data, failure),
+    };
+  }
+
+  #handleTls(origination: Origination): Bun.SocketHandler<Dial> {
     const { close, data, drain, end, error } = this.#parts.handlers;
     return {
       data,
       error,
-      open: (socket) => {
-        if (this.#origination) socket.data.shaking = socket;
-        else this.#dialed(socket);
+      open(socket) {
+        socket.data.shaking = socket;
       },
       handshake: (socket, isDone) => {
-        if (!this.#origination) return;
         // One that was refused is closed soon, and only then is the dial over.
-        if (!this.#origination.accepts(socket, isDone)) socket.terminate();
+        if (!origination.accepts(socket, isDone)) socket.terminate();
         else {
           socket.data.shaking = undefined;
           this.#dialed(socket);
@@ -136,7 +157,7 @@ export class Dialler {
   }
 
   /** Tries the upstream's next address. */
-  #try(dial: Dial): void {
+  #try(dial: Dial, nowMs: number): void {
     const { upstream } = dial;
     const hostname = upstream.resolver.next();
     if (hostname === undefined) {
@@ -144,7 +165,7 @@ export class Dialler {
       return;
     }
     dial.hostname = hostname;
-    const isSilent = this.#parts.clock.monotonicMs() - upstream.silentSinceMs >= silentMs;
+    const isSilent = nowMs - upstream.silentSinceMs >= silentMs;
     try {
       if (isSilent && !this.#origination) this.#connectStream(dial);
       else this.#connect(dial);
@@ -155,12 +176,14 @@ export class Dialler {
 
   #connect(dial: Dial): void {
     const { hostname } = dial;
-    const { plan } = this.#parts;
     const { host, port } = dial.upstream.plan.address;
+    if (!this.#origination) {
+      void Bun.connect<Dial>({ hostname, port, allowHalfOpen: true, data: dial, socket: this.#handlers });
+      return;
+    }
     const at = { hostname, port, allowHalfOpen: true, data: dial };
-    const tls = this.#origination?.optionsFor(host, (dial.connection.client as Client | undefined)?.notes);
-    if (!tls) void Bun.connect<Dial>({ ...at, socket: this.#handlers });
-    else if (!plan.edge.sendHeader) void Bun.connect<Dial>({ ...at, tls, socket: this.#handlers });
+    const tls = this.#origination.optionsFor(host, (dial.connection.client as Client | undefined)?.notes);
+    if (!this.#parts.plan.edge.sendHeader) void Bun.connect<Dial>({ ...at, tls, socket: this.#handlers });
     else {
       // The header comes before the handshake. What the bare socket tells afterwards is told by the other one, too.
       const socket: Bun.SocketHandler<Dial> = {
@@ -227,7 +250,7 @@ export class Dialler {
     dial.triedBefore++;
     // A machine without IPv6 lacks an address of its own for some of the upstream's, and has one for others.
     if (isAbandoned || dial.triedBefore >= Math.min(resolver.addresses.length, addressesMax)) this.#over(dial, failure);
-    else this.#try(dial);
+    else this.#try(dial, this.#parts.clock.monotonicMs());
   }
 
   #over(dial: Dial, failure: unknown): void {

@@ -148,15 +148,15 @@ export class Flow {
     const waiting = this.#waiting;
     const to = this.#to;
     if (waiting === undefined || to === undefined) return;
-    while (waiting.length > 0) {
-      const chunk = waiting[0] as Uint8Array;
+    for (let at = 0; at < waiting.length; at++) {
+      const chunk = waiting[at] as Uint8Array;
       const taken = to.write(chunk);
       if (taken !== chunk.length) {
         this.#isBroken = taken < 0;
-        if (taken > 0) waiting[0] = chunk.subarray(taken);
+        this.#waiting = waiting.slice(at);
+        if (taken > 0) this.#waiting[0] = chunk.subarray(taken);
         return;
       }
-      waiting.shift();
     }
     this.#waiting = undefined;
     if (this.#isBacked) {

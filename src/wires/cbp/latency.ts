@@ -5,11 +5,12 @@
  */
 
 const growth = 1.2;
-const logGrowth = Math.log(growth);
 /** The upper end of the first bucket, in ms. */
 const firstMs = 0.01;
 /** Up to about ten minutes. */
 const buckets = 100;
+/** The upper ends of the buckets, in ms: looking one up costs less than a logarithm. */
+const ends = Float64Array.from({ length: buckets - 1 }, (_, bucket) => firstMs * growth ** bucket);
 
 /** Durations and their percentiles. */
 export class Latency {
@@ -28,7 +29,7 @@ export class Latency {
   /** Counts one duration. */
   add(nowMs: number, tookMs: number): void {
     this.#turn(nowMs);
-    const bucket = tookMs <= firstMs ? 0 : Math.min(buckets - 1, Math.ceil(Math.log(tookMs / firstMs) / logGrowth));
+    const bucket = bucketOf(tookMs);
     this.#recent[bucket] = (this.#recent[bucket] ?? 0) + 1;
     this.#isEmpty = false;
   }
@@ -62,4 +63,16 @@ export class Latency {
     if (passedMs >= 2 * this.#spanMs) this.#before.fill(0);
     this.#turnedAtMs = nowMs;
   }
+}
+
+/** The first bucket that a duration is not beyond; the last has no end. */
+function bucketOf(tookMs: number): number {
+  let from = 0;
+  let to = buckets - 1;
+  while (from < to) {
+    const middle = (from + to) >> 1;
+    if (tookMs <= (ends[middle] ?? 0)) to = middle;
+    else from = middle + 1;
+  }
+  return from;
 }

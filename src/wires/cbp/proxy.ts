@@ -298,7 +298,7 @@ export class Proxy {
     this.#watch.begin();
     this.#parts.prepare?.(connection);
     if (this.#isFull) this.#enqueue(connection);
-    else this.#serve(connection);
+    else this.#serve(connection, nowMs);
   }
 
   /** Whether all places are taken. Who is served holds two descriptors, a dial that was given up one. */
@@ -312,7 +312,7 @@ export class Proxy {
     else this.#queue.add(connection);
   }
 
-  #serve(connection: Connection): void {
+  #serve(connection: Connection, nowMs: number): void {
     const { tried } = connection;
     const choice = this.#chooser.choose(connection.address, tried);
     if (choice === "full") {
@@ -329,7 +329,7 @@ export class Proxy {
     }
     const { ticket, upstream } = choice;
     connection.assign(upstream, ticket);
-    this.#dialler.dial(connection, upstream);
+    this.#dialler.dial(connection, upstream, nowMs);
   }
 
   #dialed(socket: ServerSocket): void {
@@ -358,7 +358,7 @@ export class Proxy {
   #again(connection: Connection, failed: Upstream): void {
     (connection.tried ??= []).push(failed);
     if (this.upstreams.length === 1 || connection.tried.length >= attemptsMax) this.#refuse(connection, "dial-failed");
-    else this.#serve(connection);
+    else this.#serve(connection, this.#clock.monotonicMs());
   }
 
   #firstByte(connection: Connection): void {
@@ -463,7 +463,7 @@ export class Proxy {
     for (const connection of this.#queue) {
       if (this.#isFull) return;
       this.#queue.delete(connection);
-      this.#serve(connection);
+      this.#serve(connection, this.#clock.monotonicMs());
       // It came back: the upstreams are full.
       if (this.#queue.has(connection)) return;
     }

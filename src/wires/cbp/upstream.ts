@@ -82,7 +82,7 @@ export class Upstream {
   report(ticket: Ticket, result: Result): void {
     if (result === "success") {
       this.#failuresInRow = 0;
-      if (!this.isEjected) this.#ejectionsInRow = 0;
+      if (this.#ejectionsInRow > 0 && !this.isEjected) this.#ejectionsInRow = 0;
     } else if (result !== "void") {
       this.failures++;
       this.#failuresInRow++;
