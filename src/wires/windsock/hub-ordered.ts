@@ -10,7 +10,7 @@ import { Activity } from "./activity.ts";
 import type { Clock } from "../../kit/clock.ts";
 import { Fault } from "../../kit/fault.ts";
 import { Hearers } from "./hearers.ts";
-import type { Hub, Listener, Party, Presence, PresenceChange, Recovery, Seat } from "./hub.ts";
+import type { Hub, Listener, Party, Presence, PresenceChange, Recovery, Return, Returner, Seat } from "./hub.ts";
 import { Parties, type Whom } from "./parties.ts";
 import { PresenceBoard, type PresenceWatcher } from "./presence-board.ts";
 import { Pace } from "./limits.ts";
@@ -21,10 +21,12 @@ import {
   formatPosition,
   type LogBounds,
   parsePosition,
+  type PortionBounds,
   type PublicationLog,
   sizeOf,
 } from "./publication-log.ts";
 import type { Envelope, Interest, Publication } from "./publication.ts";
+import { Returns } from "./returns.ts";
 
 /** What takes publications elsewhere. */
 export interface Carrier {
@@ -101,6 +103,7 @@ export class OrderedHub implements Hub {
   readonly #addressPerSecond: number;
   readonly #paces = new Map<string, Pace>();
   readonly #hearers: Hearers;
+  readonly #returns = new Returns(this);
   readonly #board = new PresenceBoard();
   readonly #activity: Activity;
   readonly #turns: Turn[] = [];
@@ -294,18 +297,24 @@ export class OrderedHub implements Hub {
    * As {@link recall}, in portions from the oldest on: for who takes little at a time. `next` is where the following
    * portion begins, undefined when this was the last.
    */
-  resume(interests: readonly Interest[], since: string, limit: number): Recovery & { next: string | undefined } {
+  resume(
+    interests: readonly Interest[],
+    since: string,
+    bounds: PortionBounds,
+  ): Recovery & { next: string | undefined } {
     const { newest, epoch, oldest } = this.#log;
     const from = parsePosition(since);
     const isKnown = from !== undefined && from.epoch === epoch && from.offset <= newest;
-    const found = this.#log.following(isKnown ? from.offset : oldest - 1, interests, limit);
+    const found = this.#log.following(isKnown ? from.offset : oldest - 1, interests, bounds);
     const isComplete = isKnown && found.isComplete;
     if (!isComplete) this.#gaps++;
-    const last = found.publications.at(-1);
     // Of the present epoch, even where the publication is of a former one: it is the numbers that go on.
-    const offset = last && parsePosition(last.position)?.offset;
-    const next = found.hasMore && offset !== undefined ? formatPosition(epoch, offset) : undefined;
+    const next = found.next === undefined ? undefined : formatPosition(epoch, found.next);
     return { publications: found.publications, isComplete, position: this.position, next };
+  }
+
+  goBack(interests: readonly Interest[], returner: Returner, since: string): Promise<Return> {
+    return this.#returns.goBack(interests, returner, since);
   }
 
   /** The cursor that goes on after a publication, for {@link resume}. */

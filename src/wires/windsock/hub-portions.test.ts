@@ -35,10 +35,10 @@ function say(hub: OrderedHub, addresses: readonly string[]): void {
 }
 
 /** All portions, one after the other, as a reader goes through them. */
-function allOf(hub: OrderedHub, interests: readonly Interest[], since: string, limit: number): string[] {
+function allOf(hub: OrderedHub, interests: readonly Interest[], since: string, limit: number, more: object = {}) {
   const found: string[] = [];
   for (let from: string | undefined = since; from !== undefined;) {
-    const portion = hub.resume(interests, from, limit);
+    const portion = hub.resume(interests, from, { count: limit, ...more });
     expect(portion.publications.length).toBeLessThanOrEqual(limit);
     found.push(...portion.publications.map(({ content }) => content));
     from = portion.next;
@@ -63,6 +63,8 @@ for (const isOnDisk of [false, true]) {
           say(hub, addresses.slice(skipped));
           const wanted = hub.recall(interests, since, 1000).publications.map(({ content }) => content);
           expect(allOf(hub, interests, since, limit)).toEqual(wanted);
+          expect(allOf(hub, interests, since, limit, { looks: limit })).toEqual(wanted);
+          expect(allOf(hub, interests, since, 1000, { characters: limit })).toEqual(wanted);
         },
       ),
       { numRuns: isOnDisk ? 15 : 60 },
@@ -76,10 +78,10 @@ for (const isOnDisk of [false, true]) {
     const since = hub.position;
     hub.breakOrder();
     say(hub, ["d"]);
-    const first = hub.resume(interests, since, 2);
+    const first = hub.resume(interests, since, { count: 2 });
     expect(first.isComplete).toBe(false);
     expect(first.next).toBeDefined();
-    expect(hub.resume(interests, first.next ?? "", 2).isComplete).toBe(true);
+    expect(hub.resume(interests, first.next ?? "", { count: 2 }).isComplete).toBe(true);
     expect(allOf(hub, interests, since, 2)).toEqual(["a0", "b1", "c2", "d0"]);
   });
 }

@@ -25,6 +25,22 @@ export type Recovery =
   /** Something is missing; the newest that there is. */
   | { isComplete: false; publications: readonly Publication[]; position: string };
 
+/** Someone who comes back. */
+export interface Returner extends Listener {
+  /** Resolves when there is room for another portion; false when it goes back no further, or is over. */
+  room(): Promise<boolean>;
+}
+
+/** How far somebody went back. */
+export interface Return {
+  /** From here on it goes, if it wants to: everything before was told, if need be after a gap. */
+  position: string;
+  /** Whether no gap was told. */
+  isComplete: boolean;
+  /** When everything was told: from now on what comes is heard. */
+  seat: Seat | undefined;
+}
+
 /** Who listens, for presence: a client may be there by several connections. */
 export interface Presence {
   /** Unique for each connection. */
@@ -80,6 +96,11 @@ export interface Hub {
     listener: Listener,
     options?: { since?: string; limit?: number },
   ): Promise<{ seat: Seat; recovery?: Recovery }>;
+  /**
+   * As {@link Hub.listen} with `since`, in portions as there is room, a little of everyone's at a time: for however many
+   * come back at once. All that is kept is told, after a gap if need be. Until there is a seat, gaps come with portions.
+   */
+  goBack(interests: readonly Interest[], returner: Returner, since: string): Promise<Return>;
   /** The newest publications of interest, oldest first; none where no history is kept. */
   history(interest: Interest, limit: number): Promise<readonly Publication[]>;
   /** Says that somebody is there, under an address, until the function that it gives is called. */

@@ -3,7 +3,17 @@
  * own, so whoever comes back after a restart is told that something may be missing.
  */
 import { concerns, type Interest, type Publication } from "./publication.ts";
-import { concernsAny, type Found, type LogBounds, newEpoch, type PublicationLog, sizeOf } from "./publication-log.ts";
+import {
+  concernsAny,
+  type Found,
+  type LogBounds,
+  newEpoch,
+  type Portion,
+  type PortionBounds,
+  PortionMeasure,
+  type PublicationLog,
+  sizeOf,
+} from "./publication-log.ts";
 
 /** See {@link PublicationLog}. */
 export class MemoryLog implements PublicationLog {
@@ -66,17 +76,20 @@ export class MemoryLog implements PublicationLog {
     return { publications: publications.reverse(), isComplete };
   }
 
-  following(offset: number, interests: readonly Interest[], limit: number): Found & { hasMore: boolean } {
+  following(offset: number, interests: readonly Interest[], bounds: PortionBounds): Portion {
     const first = Math.max(offset + 1, this.oldest);
     const publications: Publication[] = [];
     const isComplete = offset + 1 >= this.oldest;
-    for (let at = this.#head + (first - this.oldest); at < this.#kept.length; at++) {
-      const publication = this.#kept[at];
+    const measure = new PortionMeasure(bounds);
+    for (let number = first; number <= this.#newest; number++) {
+      const next = number - 1;
+      if (!measure.look()) return { publications, isComplete, next };
+      const publication = this.#kept[this.#head + (number - this.oldest)];
       if (!publication || !concernsAny(interests, publication.address)) continue;
-      if (publications.length === limit) return { publications, isComplete, hasMore: true };
+      if (!measure.take(publication)) return { publications, isComplete, next };
       publications.push(publication);
     }
-    return { publications, isComplete, hasMore: false };
+    return { publications, isComplete, next: undefined };
   }
 
   last(interest: Interest, limit: number): Publication[] {

@@ -13,6 +13,9 @@ import {
   formatPosition,
   type LogBounds,
   newEpoch,
+  type Portion,
+  type PortionBounds,
+  PortionMeasure,
   type PublicationLog,
   sizeOf,
 } from "./publication-log.ts";
@@ -155,15 +158,24 @@ export class SqliteLog implements PublicationLog {
     return { publications: found.slice(0, limit).reverse(), isComplete };
   }
 
-  following(offset: number, interests: readonly Interest[], limit: number): Found & { hasMore: boolean } {
-    const found = this.#gather(
+  following(offset: number, interests: readonly Interest[], bounds: PortionBounds): Portion {
+    const publications: Publication[] = [];
+    const isComplete = offset + 1 >= this.oldest;
+    if (this.#isStale) return { publications, isComplete, next: undefined };
+    const measure = new PortionMeasure(bounds);
+    const rows = this.#database.query<Row, [number]>(
       'SELECT "offset", at, address, content, size FROM publications WHERE "offset" > ? ORDER BY "offset"',
-      [offset],
-      (address) => concernsAny(interests, address),
-      limit + 1,
     );
-    const hasMore = found.length > limit;
-    return { publications: found.slice(0, limit), isComplete: offset + 1 >= this.oldest, hasMore };
+    let next = offset;
+    for (const row of rows.iterate(offset)) {
+      if (!measure.look()) return { publications, isComplete, next };
+      if (concernsAny(interests, row.address)) {
+        if (!measure.take(row)) return { publications, isComplete, next };
+        publications.push(this.#publicationOf(row));
+      }
+      next = row.offset;
+    }
+    return { publications, isComplete, next: undefined };
   }
 
   last(interest: Interest, limit: number): Publication[] {
@@ -258,6 +270,10 @@ export class SqliteLog implements PublicationLog {
     for (const run of this.#runs) insert.run(run.newest, run.epoch);
   }
 
+  #publicationOf({ offset, at, address, content }: Row): Publication {
+    return { address, content, position: formatPosition(this.#epochOf(offset), offset), at };
+  }
+
   #epochOf(offset: number): string {
     if (offset > (this.#runs.at(-1)?.newest ?? 0)) return this.#epoch;
     return this.#runs.find(({ newest }) => offset <= newest)?.epoch ?? this.#epoch;
@@ -268,9 +284,7 @@ export class SqliteLog implements PublicationLog {
     if (this.#isStale) return found;
     for (const row of this.#database.query<Row, (string | number)[]>(sql).iterate(...values)) {
       if (found.length >= limit) break;
-      if (!fits(row.address)) continue;
-      const { offset, at, address, content } = row;
-      found.push({ address, content, position: formatPosition(this.#epochOf(offset), offset), at });
+      if (fits(row.address)) found.push(this.#publicationOf(row));
     }
     return found;
   }

@@ -23,6 +23,22 @@ export interface Found {
   isComplete: boolean;
 }
 
+/** The most of one portion; what concerns nobody costs time, too. */
+export interface PortionBounds {
+  /** Publications that are found. */
+  count: number;
+  /** Of their addresses and contents, in characters; one at least is found. @default no bound */
+  characters?: number;
+  /** Publications that are looked at. @default no bound */
+  looks?: number;
+}
+
+/** A portion. */
+export interface Portion extends Found {
+  /** The offset after which the next one begins; undefined when there is nothing more. */
+  next: number | undefined;
+}
+
 /** The log of one order. Everything in it is done when the call returns. */
 export interface PublicationLog {
   /** Short text of letters and digits. */
@@ -38,8 +54,8 @@ export interface PublicationLog {
   append(publications: readonly Publication[]): void;
   /** What came after an offset and concerns any of the interests: the newest `limit` of it. */
   after(offset: number, interests: readonly Interest[], limit: number): Found;
-  /** What came after an offset and concerns any of the interests: the oldest `limit` of it, and whether there is more. */
-  following(offset: number, interests: readonly Interest[], limit: number): Found & { hasMore: boolean };
+  /** What came after an offset and concerns any of the interests: the oldest of it, up to some bounds. */
+  following(offset: number, interests: readonly Interest[], bounds: PortionBounds): Portion;
   /** The newest `limit` that concern the interest, oldest first. */
   last(interest: Interest, limit: number): Publication[];
   /**
@@ -80,4 +96,28 @@ export function sizeOf(envelope: { address: string; content: string }): number {
 /** A new epoch, drawn so that two never meet. */
 export function newEpoch(): string {
   return Buffer.from(crypto.getRandomValues(new Uint8Array(8))).toString("hex");
+}
+
+/** Whether one more would be beyond the bounds of a portion. */
+export class PortionMeasure {
+  readonly #bounds: Required<PortionBounds>;
+  #count = 0;
+  #characters = 0;
+  #looks = 0;
+
+  constructor({ characters = Infinity, count, looks = Infinity }: PortionBounds) {
+    this.#bounds = { characters, count, looks };
+  }
+
+  /** Whether another one may be looked at; counts it. */
+  look(): boolean {
+    return ++this.#looks <= this.#bounds.looks;
+  }
+
+  /** Whether one that was found has room; counts it. */
+  take({ address, content }: { address: string; content: string }): boolean {
+    const { characters, count } = this.#bounds;
+    this.#characters += address.length + content.length;
+    return ++this.#count <= count && (this.#count === 1 || this.#characters <= characters);
+  }
 }

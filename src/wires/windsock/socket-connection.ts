@@ -60,7 +60,7 @@ const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 /** Own publications that have not been heard yet; older ones are forgotten. */
 const ownMax = 1000;
 /** Publications that are sent at once to one that catches up. */
-const catchUpAtOnce = 1000;
+const catchUpAtOnce = { count: 1000 };
 /** Publications that are written at once where each is heard by itself. */
 const writtenTogether = 100;
 

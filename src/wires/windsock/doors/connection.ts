@@ -123,6 +123,7 @@ export class Connection implements SocketHandler, Outlet, OutboxOwner, Entry {
 
   drained(): void {
     this.#flush();
+    this.#makeRoom();
   }
 
   closed(): void {
@@ -232,7 +233,8 @@ export class Connection implements SocketHandler, Outlet, OutboxOwner, Entry {
       );
     } else if (command.subscribe) {
       const { history, since, topics } = command.subscribe;
-      answer("subscribe", await subscriber.subscribe(topics.map(parseTopic), { history, since }));
+      const { isCut: _, ...subscribed } = await subscriber.subscribe(topics.map(parseTopic), { history, since });
+      answer("subscribe", subscribed);
     } else if (command.unsubscribe) {
       subscriber.unsubscribe(command.unsubscribe.topics.map(parseTopic));
       answer("unsubscribe", {});
@@ -326,12 +328,23 @@ export class Connection implements SocketHandler, Outlet, OutboxOwner, Entry {
       return;
     }
     // Who has something to read sees by it that we live.
-    if (!this.#outbox) this.#sayLive({ ping: { position: this.#parts.hub.position } });
+    if (!this.#outbox) this.#sayLive({ ping: { position: (this.#subscriber ?? this.#parts.hub).position } });
   }
 
   /** See {@link Outlet}. */
   gap(): void {
     this.#say({ gap: { position: this.#parts.hub.position } });
+  }
+
+  /** See {@link Outlet}: when all that was told of what was missed is on its way. */
+  async room(): Promise<boolean> {
+    while (this.#socket && !this.#isEnding) {
+      if (!this.#outbox?.askedBytes && this.#socket.getBufferedAmount() < portionBytes) return true;
+      await new Promise<void>((resolve) => {
+        this.#room = resolve;
+      });
+    }
+    return false;
   }
 
   /** See {@link Outlet}. */
@@ -405,6 +418,7 @@ export class Connection implements SocketHandler, Outlet, OutboxOwner, Entry {
     if (code !== closeCodes.slow) this.#flush();
     this.#outbox = undefined;
     this.#subscriber?.leave();
+    this.#makeRoom();
     const socket = this.#socket;
     socket?.close(code, closeReason(reason));
     // Who does not read does not read this either.

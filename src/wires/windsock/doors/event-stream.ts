@@ -4,6 +4,7 @@
  * that the order has reached, which a browser keeps without any event. Beside `message` there are the events `welcome`,
  * `subscribed`, `gap`, `change` and, last of all, `end` with a code of close-codes.ts. Source: WHATWG HTML, section 9.2.
  */
+import { reasonOf } from "../../../kit/fault.ts";
 import type { Caller } from "../../../kit/service.ts";
 import type { PresenceChange } from "../hub.ts";
 import type { Publication } from "../publication.ts";
@@ -55,6 +56,8 @@ class EventStream implements Outlet, OutboxOwner, Entry {
   readonly #encoder = new TextEncoder();
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
   #wake: (() => void) | undefined;
+  #room: (() => void) | undefined;
+  readonly #goesBack = Promise.withResolvers<void>();
   /** What is said at the end, once there is one. */
   #farewell: string | undefined;
   #isOver = false;
@@ -113,23 +116,55 @@ class EventStream implements Outlet, OutboxOwner, Entry {
 
   /** Enters, and goes back to where the client was. */
   async open(request: Request, query: URLSearchParams): Promise<void> {
-    const { admission, pingMs } = this.#parts;
+    const { admission, log, pingMs } = this.#parts;
     const { user } = this;
-    const subscriber = this.#subscriber;
     await admission.enter(this);
     try {
       const since = sinceOf(request, query);
       this.#put(`retry: ${retryMs}\n\n${eventText("welcome", { connection: this.connection, user, pingMs })}`, true);
-      const { position, recovered } = await subscriber.subscribe(topicsOf(query, this.#rights), { since });
-      // After what was missed: whoever has this id has that, too.
-      const subscribed = eventText("subscribed", { position, ...(since === undefined ? {} : { recovered }) });
-      this.#put(`id: ${position}\n${subscribed}`, true);
-      for (const address of query.getAll("enter")) subscriber.enter(address);
-      for (const address of query.getAll("watch")) subscriber.watch(address);
+      const whole = this.#subscribe(query, since);
+      const isGoingBack = await Promise.race([whole.then(() => false), this.#goesBack.promise.then(() => true)]);
+      // What was missed goes out while it is told; refusals were said by now.
+      if (isGoingBack) {
+        whole.catch((thrown: unknown) => {
+          log.error("What was missed could not be told", { reason: reasonOf(thrown) });
+          this.#finish(closeCodes.away, "what was missed could not be told");
+        });
+      }
     } catch (thrown) {
       this.#end();
       throw thrown;
     }
+  }
+
+  async #subscribe(query: URLSearchParams, since: string | undefined): Promise<void> {
+    const subscriber = this.#subscriber;
+    const topics = topicsOf(query, this.#rights);
+    for (const address of query.getAll("enter")) subscriber.enter(address);
+    for (const address of query.getAll("watch")) subscriber.watch(address);
+    const { isCut, position, recovered } = await subscriber.subscribe(topics, { since });
+    if (isCut) return;
+    // After what was missed: whoever has this id has that, too.
+    const subscribed = eventText("subscribed", { position, ...(since === undefined ? {} : { recovered }) });
+    this.#put(`id: ${position}\n${subscribed}`, true);
+  }
+
+  /** See {@link Outlet}: when all that was told is on its way. */
+  async room(): Promise<boolean> {
+    this.#goesBack.resolve();
+    while (!this.#isOver && this.#farewell === undefined) {
+      if (this.#outbox.askedBytes < portionBytes) return true;
+      await new Promise<void>((resolve) => {
+        this.#room = resolve;
+      });
+    }
+    return false;
+  }
+
+  #makeRoom(): void {
+    const room = this.#room;
+    this.#room = undefined;
+    room?.();
   }
 
   /** What is sent until the reader leaves, or has to. */
@@ -174,6 +209,7 @@ class EventStream implements Outlet, OutboxOwner, Entry {
     }
     this.#tookAtMs = this.#parts.clock.monotonicMs();
     const text = this.#outbox.take(portionBytes, "");
+    this.#makeRoom();
     if (text !== undefined) {
       controller.enqueue(this.#encoder.encode(text));
       return;
@@ -186,11 +222,11 @@ class EventStream implements Outlet, OutboxOwner, Entry {
 
   /** See {@link Pulse}. */
   beat(): void {
-    const { clock, hub } = this.#parts;
+    const { clock } = this.#parts;
     if (!this.#parts.isGood(this.#rights)) {
       const hasExpired = (this.#rights.expiresAt ?? Infinity) < clock.now();
       this.#finish(hasExpired ? closeCodes.expired : closeCodes.token, "the token is good no more");
-    } else if (this.#outbox.isEmpty) this.#put(`: still here\nid: ${hub.position}\n\n`);
+    } else if (this.#outbox.isEmpty) this.#put(`: still here\nid: ${this.#subscriber.position}\n\n`);
     else if (clock.monotonicMs() - this.#tookAtMs > stalledMs) this.overflowed();
   }
 
@@ -210,6 +246,7 @@ class EventStream implements Outlet, OutboxOwner, Entry {
     this.#farewell = eventText("end", { code, reason, reconnect: mayReconnect(code) });
     this.#subscriber.leave();
     this.stirred();
+    this.#makeRoom();
     this.#undo.push(
       this.#parts.clock.schedule(farewellMs, () => {
         const controller = this.#controller;
@@ -229,6 +266,7 @@ class EventStream implements Outlet, OutboxOwner, Entry {
     this.#outbox.end();
     this.#parts.admission.exit(this);
     this.stirred();
+    this.#makeRoom();
   }
 }
 

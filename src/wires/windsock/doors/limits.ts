@@ -15,8 +15,6 @@ export interface DoorLimits {
   commandBytes: number;
   /** What may wait for a client that does not take it; beyond, its connection ends and it goes on by its position. */
   waitingBytes: number;
-  /** Publications that a client may go back over at once. */
-  resumeCount: number;
   /** Publications that one question for history may ask for. */
   historyCount: number;
   /** About as much of them is told at once; the newest one always is. */
@@ -32,7 +30,6 @@ export const usualLimits: DoorLimits = {
   messagesBurst: 500,
   commandBytes: 1_048_576,
   waitingBytes: 1_048_576,
-  resumeCount: 10_000,
   historyCount: 1000,
   historyBytes: 4_194_304,
   presenceBytes: 262_144,

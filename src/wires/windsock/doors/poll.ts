@@ -13,7 +13,7 @@ import { Subscriber } from "./subscriber.ts";
 
 const maxWaitSeconds = 60;
 /** A poll answers with about so many bytes, and the rest the next time. */
-const pollBytes = 1_048_576;
+const pollBytes = 262_144;
 
 /**
  * Answers `{publications, position, gap, gapPosition, more}` when there is something, or after `wait` seconds; without `since` at once, so
@@ -48,6 +48,8 @@ export async function poll(
       gapPosition = hub.position;
       stir();
     },
+    // What is beyond that comes with the next one.
+    room: () => Promise.resolve(sizeBytes < pollBytes / 2 && publications.length < 1000 && ending === undefined),
     presence: () => undefined,
   };
   const subscriber = new Subscriber(parts, outlet, rights);
@@ -98,11 +100,14 @@ export async function poll(
       let bytes = 0;
       const cut = publications.findIndex(({ content }) => (bytes += content.length) > pollBytes);
       told = publications.slice(0, Math.max(1, cut));
+      const last = told.at(-1);
+      // Of the present numbers, even where it is of former ones.
+      if (last && told.length < publications.length) position = hub.after(last);
     }
-    const more = told.length < publications.length;
+    const more = subscribed.isCut === true || told.length < publications.length;
     return json({
       publications: told.map(({ address, at, content, position }) => ({ address, content, position, at })),
-      position: more ? told.at(-1)?.position : position,
+      position,
       gap: gapPosition !== undefined,
       ...(gapPosition === undefined ? {} : { gapPosition }),
       more,

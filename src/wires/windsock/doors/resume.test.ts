@@ -215,5 +215,30 @@ describe("resume", () => {
         { numRuns: 25 },
       );
     }, 30_000);
+
+    test(`${way}: a long past comes whole and in order, with what is said while it comes`, async () => {
+      await using doors = openDoors({ kept: 100_000 });
+      const { hub } = doors;
+      const ear = ways[way](doors, hub.position);
+      const said: string[] = [];
+      const say = async () => {
+        const content = String(said.length).padEnd(400, ".");
+        said.push(content);
+        await hub.publish({ address: "a.b", content });
+        await hub.publish({ address: "z", content });
+      };
+      for (let at = 0; at < 3000; at++) await say();
+      const coming = ear.come();
+      for (let at = 0; at < 100; at++) {
+        await say();
+        await new Promise<void>((resolve) => void setImmediate(resolve));
+      }
+      await coming;
+      // A poll takes some of it at a time.
+      do await ear.settle();
+      while (ear.saw.length < said.length);
+      expect(ear.saw).toEqual(said);
+      await ear.leave();
+    }, 30_000);
   }
 });

@@ -4,7 +4,7 @@
  * is enough to go on from. Rights are asked here and nowhere else.
  */
 import { Fault } from "../../../kit/fault.ts";
-import type { Hub, Listener, Presence, PresenceChange, Seat } from "../hub.ts";
+import type { Hub, Presence, PresenceChange, Return, Returner, Seat } from "../hub.ts";
 import { InterestSet } from "../interest-set.ts";
 import type { Interest, Publication } from "../publication.ts";
 import { type History, historyOf } from "./history.ts";
@@ -14,7 +14,7 @@ import type { Roster } from "./roster.ts";
 import { parseTopic, topicWords } from "./topic.ts";
 
 /** The hub with the place that its order has reached: all that comes before it was heard by everyone who listens. */
-export type PlacedHub = Hub & { readonly position: string };
+export type PlacedHub = Hub & { readonly position: string; after(publication: Publication): string };
 
 /** What takes news to the client. None of it may wait. */
 export interface Outlet {
@@ -23,6 +23,8 @@ export interface Outlet {
   /** `isMissed` for what was published while the client was away. */
   publication(publication: Publication, isMissed: boolean): void;
   gap(): void;
+  /** Resolves when more of what was missed may come; false when that was enough, or it is over. */
+  room(): Promise<boolean>;
   presence(address: string, change: PresenceChange): void;
 }
 
@@ -42,8 +44,10 @@ export interface Subscribed {
   position: string;
   /** Whether one can go back to positions at all. */
   recoverable: true;
-  /** With `since`: whether everything in between was told. */
+  /** With `since`: whether everything in between was told, as far as it was gone through. */
   recovered?: boolean;
+  /** With `since`: the outlet had enough before its end. */
+  isCut?: true;
   /** With `history`: the newest before the position, oldest first; nothing of it is told again. */
   history?: readonly Publication[];
   /** There are older ones that were asked for and found no room. */
@@ -51,7 +55,7 @@ export interface Subscribed {
 }
 
 /** See the file's head. */
-export class Subscriber implements Listener {
+export class Subscriber implements Returner {
   readonly #parts: SubscriberParts;
   readonly #outlet: Outlet;
   /** Made when they are wanted: most connections are nowhere. */
@@ -60,7 +64,10 @@ export class Subscriber implements Listener {
   /** Positions that were told while a question for history is under way. */
   #told: Set<string> | undefined;
   #seat: Seat | undefined;
-  #isMissed = false;
+  /** Topics whose past is being told. */
+  #coming: readonly Interest[] = [];
+  /** How far what was missed has been told, as long as it is. */
+  #reached: string | undefined;
   #isOver = false;
   #info: string | undefined;
   #rights: Rights;
@@ -77,7 +84,12 @@ export class Subscriber implements Listener {
   }
 
   get interests(): Interest[] {
-    return [...(this.#seat?.interests ?? [])];
+    return [...(this.#seat?.interests ?? this.#coming)];
+  }
+
+  /** Where one goes on after what was told by now: not further than what was missed has been told. */
+  get position(): string {
+    return this.#reached ?? this.#parts.hub.position;
   }
 
   /**
@@ -88,7 +100,7 @@ export class Subscriber implements Listener {
     interests: readonly Interest[],
     options: { since?: string | undefined; history?: number | undefined } = {},
   ): Promise<Subscribed> {
-    const { hub, limits, roster } = this.#parts;
+    const { hub, roster } = this.#parts;
     for (const interest of interests) requireSubscribe(this.#rights, interest);
     const held = this.#seat?.interests;
     const fresh = [...new InterestSet(interests.filter((interest) => !held?.has(interest)))];
@@ -102,40 +114,41 @@ export class Subscriber implements Listener {
     }
     const told = history === undefined ? undefined : new Set<string>();
     this.#told = told;
-    let recovered: boolean | undefined;
     try {
-      if (this.#seat) for (const interest of fresh) this.#seat.add(interest);
-      else {
-        this.#isMissed = since !== undefined;
-        const limit = limits.resumeCount;
-        const seated = hub.listen(fresh, this, { limit, ...(since === undefined ? {} : { since }) });
-        const { recovery, seat } = await seated;
-        this.#isMissed = false;
-        this.#seat = seat;
-        recovered = recovery?.isComplete;
+      const past = since === undefined ? undefined : await this.#goBack(fresh, since);
+      if (!past) {
+        if (this.#seat) for (const interest of fresh) this.#seat.add(interest);
+        else this.#seat = (await hub.listen(fresh, this)).seat;
+        for (const interest of fresh) if (this.#seat.interests.has(interest)) roster.hear(interest);
       }
-      for (const interest of fresh) if (this.#seat.interests.has(interest)) roster.hear(interest);
       if (this.#isOver) this.leave();
-      const { position } = this.#seat;
+      const position = past?.position ?? this.#seat?.position ?? hub.position;
       const [only] = interests;
       const found = history === undefined || !only ? undefined : await this.#historyOf(only, history);
       return {
         position,
         recoverable: true,
-        ...(since === undefined ? {} : { recovered: recovered ?? false }),
+        ...(past ? { recovered: past.isComplete } : {}),
+        ...(past && !past.seat ? { isCut: true } : {}),
         ...(found ? { history: found.publications.filter(({ position }) => !told?.has(position)) } : {}),
         ...(found?.more ? { more: true } : {}),
       };
     } finally {
       this.#told = undefined;
-      this.#isMissed = false;
     }
   }
 
   /** The hub tells. */
   hear(publication: Publication): void {
     this.#told?.add(publication.position);
-    this.#outlet.publication(publication, this.#isMissed);
+    const isMissed = this.#reached !== undefined;
+    if (isMissed) this.#reached = publication.position;
+    this.#outlet.publication(publication, isMissed);
+  }
+
+  /** See {@link Returner}. */
+  async room(): Promise<boolean> {
+    return !this.#isOver && (await this.#outlet.room()) && !this.#isOver;
   }
 
   /** The hub tells that something is missing. */
@@ -240,10 +253,29 @@ export class Subscriber implements Listener {
   leave(): void {
     this.#isOver = true;
     for (const interest of this.interests) this.#parts.roster.cease(interest);
+    this.#coming = [];
     this.#seat?.leave();
     for (const exit of [...(this.#places?.values() ?? []), ...(this.#watches?.values() ?? [])]) exit();
     this.#places = undefined;
     this.#watches = undefined;
+  }
+
+  async #goBack(fresh: readonly Interest[], since: string): Promise<Return> {
+    const { hub, roster } = this.#parts;
+    this.#coming = fresh;
+    this.#reached = since;
+    // Those of whom webhooks tell are there already.
+    for (const interest of fresh) roster.hear(interest);
+    try {
+      const back = await hub.goBack(fresh, this, since);
+      if (this.#isOver) back.seat?.leave();
+      else if (back.seat) this.#seat = back.seat;
+      return back;
+    } finally {
+      this.#reached = undefined;
+      if (!this.#seat) for (const interest of this.#coming) roster.cease(interest);
+      this.#coming = [];
+    }
   }
 
   async #historyOf(interest: Interest, limit: number): Promise<History> {

@@ -150,6 +150,31 @@ test("resume: from the last id, by header or parameter; what is not known any mo
   expect([after.heard.text.includes("Last-Event-ID: earliest"), after.data().length]).toEqual([true, 100]);
 });
 
+test("resume: a long past comes in portions, whole and in order, with what is said while it comes", async () => {
+  await using stage = await openMercureStage();
+  let said = 0;
+  const say = () => {
+    const id = `urn:${said++}`;
+    const content = contentOf({ id, topics: ["a"], data: `${id} ${"x".repeat(5000)}`, isPrivate: false });
+    return stage.hub.publish({ address: addressOf("a"), content });
+  };
+  await using knowing = curl(stage.url + query(["topic", "a"]), "-H", "Last-Event-ID: urn:none");
+  await until(() => knowing.heard.text.includes("\n:"));
+  for (let at = 0; at < 80; at++) await say();
+  await using reader = curl(stage.url + query(["topic", "a"]), "-H", "Last-Event-ID: urn:0");
+  while (reader.data().length === 0) {
+    if (said < 95) await say();
+    await new Promise<void>((resolve) => void setImmediate(resolve));
+  }
+  await say();
+  await until(() => reader.data().length >= said - 1);
+  expect(reader.heard.text).toContain("Last-Event-ID: urn:0\r\n");
+  expect(reader.data().map((data) => data?.split(" ")[0])).toEqual(
+    Array.from({ length: said - 1 }, (_, at) => `urn:${at + 1}`),
+  );
+  expect(reader.heard.text).not.toContain("windsock-gap");
+});
+
 test("refusals: each says what is wrong and what to do", async () => {
   await using stage = await openMercureStage({
     isAnonymous: false,

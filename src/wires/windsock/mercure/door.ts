@@ -71,7 +71,6 @@ export interface MercureDoor {
 
 const mostTopics = 10;
 const mostWild = 128;
-const replayLimit = 10_000;
 /** Is no position of anything: the hub then gives the newest that there are. */
 const nowhere = "0-0";
 
@@ -100,6 +99,22 @@ export function openMercureDoor(parts: MercureDoorParts): MercureDoor {
     };
   };
 
+  /** Tells what was missed, while the answer is under way, and listens then. */
+  const goBack = (matchers: readonly Matcher[], reader: Reader, since: string, endings: (() => void)[]): void => {
+    hub.goBack(interestsOf(matchers), reader, since).then(
+      ({ seat }) => {
+        if (!seat) return;
+        if (reader.isOver) seat.leave();
+        else endings.push(() => seat.leave());
+        reader.arrived();
+      },
+      (thrown: unknown) => {
+        log.error("What a reader missed could not be told", { reason: reasonOf(thrown) });
+        reader.end();
+      },
+    );
+  };
+
   const subscribe = async (request: Request, caller: Caller): Promise<Response> => {
     const authority = authorityOf(request, subscriberKey)?.authority;
     if (!authority && !settings.isAnonymous) {
@@ -123,15 +138,16 @@ export function openMercureDoor(parts: MercureDoorParts): MercureDoor {
     const endings: (() => void)[] = [leave];
     try {
       const since = wanted === undefined ? undefined : ((await ids.positionOf(wanted)) ?? nowhere);
-      const { recovery, seat } = await hub.listen(interestsOf(matchers), reader, {
-        ...(since === undefined ? {} : { since }),
-        limit: replayLimit,
-      });
+      endings.push(() => reader.end());
+      if (since === undefined) {
+        const { seat } = await hub.listen(interestsOf(matchers), reader);
+        endings.push(() => seat.leave());
+      } else {
+        goBack(matchers, reader, since, endings);
+        await reader.begun;
+      }
       const connection = `mercure ${crypto.randomUUID()}`;
-      endings.push(
-        () => seat.leave(),
-        hub.attach({ connection, user: authority?.subject ?? "", end: () => reader.end() }),
-      );
+      endings.push(hub.attach({ connection, user: authority?.subject ?? "", end: () => reader.end() }));
       if (authority?.endsAt !== undefined)
         endings.push(clock.schedule(authority.endsAt - clock.now(), () => reader.end()));
       const signal = caller.keepOpen();
@@ -158,7 +174,7 @@ export function openMercureDoor(parts: MercureDoorParts): MercureDoor {
         "Cache-Control": "private, no-store",
         "X-Accel-Buffering": "no",
       });
-      if (wanted !== undefined) headers.set("Last-Event-ID", recovery?.isComplete ? wanted : "earliest");
+      if (wanted !== undefined) headers.set("Last-Event-ID", reader.isWhole ? wanted : "earliest");
       return new Response(sentStreamOf(streaming(reader, endings)), { headers });
     } catch (thrown) {
       for (const ending of endings) ending();

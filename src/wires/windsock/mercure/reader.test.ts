@@ -78,3 +78,23 @@ test("Reader: an update of many topics is judged once, whether it is for it or n
   await texts.next();
   expect(String((await texts.next()).value)).toBe("id: urn:2\ndata: \n\n");
 });
+
+test("Reader: it has room for a first portion at once, for others when what waits was taken, and none when it is over", async () => {
+  const reader = new Reader([parseMatcher("Exact", "*", base)], [], new ManualClock(), settings);
+  expect(await reader.room()).toBe(true);
+  for (let at = 0; at < 5; at++) reader.hear(publication("a", "x".repeat(20_000), `urn:${at}`));
+  const rooms: boolean[] = [];
+  const second = reader.room().then((room) => void rooms.push(room));
+  await reader.begun;
+  const texts = reader.texts();
+  await texts.next();
+  await texts.next();
+  expect(rooms).toEqual([]);
+  await texts.next();
+  await second;
+  reader.hear(publication("a", "last", "urn:last"));
+  const third = reader.room().then((room) => void rooms.push(room));
+  reader.end();
+  await third;
+  expect(rooms).toEqual([true, false]);
+});

@@ -4,7 +4,7 @@
  * event `windsock-gap`, the browser comes back by itself with the id it saw last, and the answer's header tells.
  */
 import type { Clock } from "../../../kit/clock.ts";
-import type { Listener } from "../hub.ts";
+import type { Returner } from "../hub.ts";
 import type { Publication } from "../publication.ts";
 import type { Matcher } from "./matcher.ts";
 import { eventText, type Update, updateOf } from "./update.ts";
@@ -24,7 +24,7 @@ const portionCharacters = 65_536;
 const stalledMs = 60_000;
 
 /** See the file's head. */
-export class Reader implements Listener {
+export class Reader implements Returner {
   readonly #matchers: readonly Matcher[];
   readonly #granted: readonly Matcher[];
   readonly #settings: ReaderSettings;
@@ -40,6 +40,11 @@ export class Reader implements Listener {
   #wake: () => void = () => undefined;
   #isOver = false;
   #isLive = false;
+  #isWhole = true;
+  #portions = 0;
+  #isGoingBack = false;
+  #room: () => void = () => undefined;
+  readonly #begun = Promise.withResolvers<void>();
 
   constructor(matchers: readonly Matcher[], granted: readonly Matcher[], clock: Clock, settings: ReaderSettings) {
     this.#matchers = matchers;
@@ -65,7 +70,40 @@ export class Reader implements Listener {
     this.#put(update);
   }
 
+  /** Whether it was told of everything by now. */
+  get isWhole(): boolean {
+    return this.#isWhole;
+  }
+
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  /** Resolves when a first portion of what was missed is here, if it is not over: it says whether there is a gap. */
+  get begun(): Promise<void> {
+    return this.#begun.promise;
+  }
+
+  /** See {@link Returner}: when nothing waits, or it is the first portion. */
+  async room(): Promise<boolean> {
+    this.#isGoingBack = true;
+    if (++this.#portions > 1) this.#begun.resolve();
+    while (!this.#isOver && this.#portions > 1 && this.#waiting.length > 0) {
+      await new Promise<void>((resolve) => {
+        this.#room = resolve;
+      });
+    }
+    return !this.#isOver;
+  }
+
+  /** What is heard now is no longer of the past. */
+  arrived(): void {
+    this.#isGoingBack = false;
+    this.#begun.resolve();
+  }
+
   gap(): void {
+    this.#isWhole = false;
     // Before the answer has begun, its header tells.
     if (this.#isLive) this.end("event: windsock-gap\ndata: Something may be missing; come back\n\n");
   }
@@ -75,6 +113,8 @@ export class Reader implements Listener {
     if (this.#isOver) return;
     if (words !== "") this.#waiting.push(words);
     this.#isOver = true;
+    this.#begun.resolve();
+    this.#room();
     this.#wake();
   }
 
@@ -120,13 +160,14 @@ export class Reader implements Listener {
       count++;
     }
     this.#waiting = this.#waiting.slice(count);
+    this.#room();
     return text;
   }
 
   #put(update: Update): void {
     this.#waiting.push(update);
     // What is asked for of the past has to fit, whatever it is.
-    if (this.#isLive) {
+    if (this.#isLive && !this.#isGoingBack) {
       this.#waitingBytes += sizeOf(update);
       if (this.#waitingBytes > this.#settings.waitingBytes) this.#tooSlow();
     } else this.#past++;
