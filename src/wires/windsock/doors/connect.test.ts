@@ -241,3 +241,28 @@ describe("the newer websocket", () => {
     client.close();
   }, 20_000);
 });
+
+test("subscribe with since: what is published meanwhile does not wait for its end, what is said of topics does", async () => {
+  await using doors = openDoors({ kept: 100_000 });
+  const since = doors.hub.position;
+  for (let at = 0; at < 4000; at++) await doors.hub.publish({ address: "past", content: String(at).padEnd(300, ".") });
+  const client = new RawClient(`${doors.url}/connect/`);
+  await client.ask("connect", { token: doors.token({ sub: "ann", subscribe: ["#"], publish: ["#"] }) });
+  const past = client.ask("subscribe", { topics: ["past"], since });
+  const published = client.ask("publish", { address: "other", content: "x" });
+  const pinged = client.ask("ping", {});
+  const ended = client.ask("unsubscribe", { topics: ["past"] });
+  await published;
+  // It tells no position beyond what was told.
+  const { position } = await pinged;
+  const told = client.pushes.length;
+  expect(told).toBeLessThan(4000);
+  expect(Number(String(position).split("-")[1])).toBeLessThanOrEqual(told);
+  expect(await past).toMatchObject({ recovered: true });
+  expect(client.pushes).toHaveLength(4000);
+  await ended;
+  await doors.hub.publish({ address: "past", content: "not heard" });
+  await client.ask("ping", {});
+  expect(client.pushes).toHaveLength(4000);
+  client.close();
+});

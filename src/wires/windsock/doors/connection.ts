@@ -57,7 +57,10 @@ export class Connection implements SocketHandler, Outlet, OutboxOwner, Entry {
   /** Commands that wait, while one is done. */
   #queued: string[] | undefined;
   #queuedBytes = 0;
-  #room: (() => void) | undefined;
+  /** Called when some of what waits was taken. */
+  #rooms: (() => void)[] | undefined;
+  /** While what was missed is told: what is said of topics waits for its end. */
+  #returning: Promise<void> | undefined;
   #over = 0;
   #isFlushing = false;
   #isEnding = false;
@@ -168,7 +171,7 @@ export class Connection implements SocketHandler, Outlet, OutboxOwner, Entry {
       // Who does not take the answers gets to ask no more.
       while ((this.#outbox?.askedBytes ?? 0) > this.#parts.limits.waitingBytes && !this.#isEnding) {
         await new Promise<void>((resolve) => {
-          this.#room = resolve;
+          (this.#rooms ??= []).push(resolve);
         });
       }
       this.#queuedBytes -= line.length;
@@ -188,13 +191,18 @@ export class Connection implements SocketHandler, Outlet, OutboxOwner, Entry {
       }
       await this.#do(command);
     } catch (thrown) {
-      const fault = toFault(thrown);
-      if (fault.kind === "internal") this.#parts.log.error("A command failed", { reason: String(thrown) });
-      const id = command?.id ?? fault.details["id"];
-      this.#say({ ...(id === undefined ? {} : { id }), error: faultJson(fault) });
+      const fault = this.#sayFault(thrown, command?.id);
       // Without a connection nothing else can be done.
       if (!this.#subscriber && (!command || command.connect)) this.#end(closeCodeOf(fault), fault.message);
     }
+  }
+
+  #sayFault(thrown: unknown, known: number | undefined): Fault {
+    const fault = toFault(thrown);
+    if (fault.kind === "internal") this.#parts.log.error("A command failed", { reason: String(thrown) });
+    const id = known ?? fault.details["id"];
+    this.#say({ ...(id === undefined ? {} : { id }), error: faultJson(fault) });
+    return fault;
   }
 
   #hasten(): void {
@@ -221,7 +229,7 @@ export class Connection implements SocketHandler, Outlet, OutboxOwner, Entry {
     }
     const subscriber = this.#subscriber;
     if (!subscriber) throw new Fault("unauthorized", "windsock/connect", "Cannot do that: say connect first");
-    const { hub } = this.#parts;
+    if (command.subscribe || command.unsubscribe || command.refresh) await this.#returning;
     if (command.publish) {
       // Not waited for: what is published next keeps its order, and a slow disk must not hold back other commands.
       this.#publish(subscriber, command.publish).then(
@@ -233,14 +241,25 @@ export class Connection implements SocketHandler, Outlet, OutboxOwner, Entry {
       );
     } else if (command.subscribe) {
       const { history, since, topics } = command.subscribe;
-      const { isCut: _, ...subscribed } = await subscriber.subscribe(topics.map(parseTopic), { history, since });
-      answer("subscribe", subscribed);
+      const subscribe = async () => {
+        const { isCut: _, ...subscribed } = await subscriber.subscribe(topics.map(parseTopic), { history, since });
+        answer("subscribe", subscribed);
+      };
+      if (since === undefined) await subscribe();
+      else {
+        // That may take long, and must not hold back what is published meanwhile.
+        this.#returning = subscribe()
+          .catch((thrown: unknown) => void this.#sayFault(thrown, id))
+          .finally(() => {
+            this.#returning = undefined;
+          });
+      }
     } else if (command.unsubscribe) {
       subscriber.unsubscribe(command.unsubscribe.topics.map(parseTopic));
       answer("unsubscribe", {});
     } else if (command.history) {
       const { limit = 100, topic } = command.history;
-      const { position } = hub;
+      const { position } = subscriber;
       answer("history", { ...(await subscriber.history(parseTopic(topic), limit)), position });
     } else if (command.presence) {
       const { address, enter, watch } = command.presence;
@@ -252,7 +271,7 @@ export class Connection implements SocketHandler, Outlet, OutboxOwner, Entry {
     } else if (command.stats) {
       answer("stats", statsOf(subscriber.presence(command.stats.address)));
     } else if (command.refresh) answer("refresh", this.#refresh(subscriber, command.refresh.token));
-    else answer("ping", { position: hub.position });
+    else answer("ping", { position: subscriber.position });
   }
 
   async #connect(said: NonNullable<Command["connect"]>): Promise<object> {
@@ -341,7 +360,7 @@ export class Connection implements SocketHandler, Outlet, OutboxOwner, Entry {
     while (this.#socket && !this.#isEnding) {
       if (!this.#outbox?.askedBytes && this.#socket.getBufferedAmount() < portionBytes) return true;
       await new Promise<void>((resolve) => {
-        this.#room = resolve;
+        (this.#rooms ??= []).push(resolve);
       });
     }
     return false;
@@ -406,9 +425,9 @@ export class Connection implements SocketHandler, Outlet, OutboxOwner, Entry {
   }
 
   #makeRoom(): void {
-    const room = this.#room;
-    this.#room = undefined;
-    room?.();
+    const rooms = this.#rooms ?? [];
+    this.#rooms = undefined;
+    for (const room of rooms) room();
   }
 
   #end(code: number, reason: string): void {
