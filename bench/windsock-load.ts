@@ -133,15 +133,16 @@ async function fanout() {
 async function idle() {
   const [address = "", path = "", clients, said = ""] = words;
   const sockets: Bun.Socket<Wire>[] = [];
-  let missing = 0;
+  const answers = { missing: 0 };
   while (sockets.length < Number(clients)) {
-    const batch = await openMany(address, path, Math.min(100, Number(clients) - sockets.length), () => void missing--);
+    const count = Math.min(100, Number(clients) - sockets.length);
+    const batch = await openMany(address, path, count, () => void answers.missing--);
     sockets.push(...batch);
     for (const line of said === "" ? [] : said.split("\n")) {
       // One answer each, which is too short to come in pieces.
-      missing = batch.length;
+      answers.missing = batch.length;
       for (const socket of batch) socket.write(masked(Buffer.from(line)));
-      while (missing > 0) await new Promise((resolve) => setImmediate(resolve));
+      while (answers.missing > 0) await new Promise((resolve) => setImmediate(resolve));
     }
   }
   process.stdout.write(`${JSON.stringify({ open: sockets.length })}\n`);
