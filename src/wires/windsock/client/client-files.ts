@@ -5,6 +5,7 @@
  */
 /* eslint-disable import/default -- what is imported are the texts of files, not what they export */
 import declarations from "./client-declarations.txt" with { type: "text" };
+import heard from "./heard.browser.js" with { type: "text" };
 import httpWays from "./http-ways.browser.js" with { type: "text" };
 import link from "./link.browser.js" with { type: "text" };
 import session from "./session.browser.js" with { type: "text" };
@@ -13,7 +14,7 @@ import subscription from "./subscription.browser.js" with { type: "text" };
 import windsock from "./windsock.browser.js" with { type: "text" };
 
 /** The client, as a module. */
-export const clientModule = joined([session, socketWay, httpWays, link, subscription, windsock]);
+export const clientModule = joined([session, socketWay, httpWays, link, subscription, heard, windsock]);
 
 interface Served {
   text: string;

@@ -112,3 +112,19 @@ export async function askByHttp(session, verb, input) {
   } else query.set("address", input.address);
   return (await request(session, `${verb === "history" ? "history" : "presence"}?${query}`)).json();
 }
+
+/**
+ * Waits until a client is connected; rejects when it is closed.
+ * @param {EventTarget & { readonly state: string }} client
+ * @returns {Promise<void>}
+ */
+export function connected(client) {
+  return new Promise((resolve, reject) => {
+    const look = () => {
+      if (client.state === "connected") resolve();
+      else if (client.state === "closed") reject(new WindsockError("windsock/closed", "Cannot do that: it is closed"));
+      else client.addEventListener("state", look, { once: true });
+    };
+    look();
+  });
+}

@@ -3,18 +3,13 @@
  * and goes on from where it was, so that each message is heard once, or `gap` says that something is missing.
  * Declarations: client.d.ts beside this file's address.
  */
+import { Heard } from "./heard.browser.js";
 import { Link } from "./link.browser.js";
-import { WindsockError } from "./session.browser.js";
+import { connected, WindsockError } from "./session.browser.js";
 import { messageOf, Subscription } from "./subscription.browser.js";
 
 /** @typedef {import("./subscription.browser.js").Message} Message */
 export { WindsockError };
-
-/** @param {string} position */
-function placeOf(position) {
-  const [run = "", number] = position.split("-");
-  return { run, number: Number(number) };
-}
 
 /** See client.d.ts. */
 export class Windsock extends EventTarget {
@@ -24,8 +19,7 @@ export class Windsock extends EventTarget {
   #places = new Map();
   /** @type {string | undefined} */
   #position;
-  /** By run of numbers, the newest that came. @type {Map<string, number>} */
-  #newest = new Map();
+  #heard = new Heard();
   #link;
 
   /** @param {string | URL} url @param {import("./link.browser.js").Options} [options] */
@@ -96,14 +90,14 @@ export class Windsock extends EventTarget {
     const place = { enter: false, watch: false, ...this.#places.get(address), ...wish };
     if (place.enter || place.watch) this.#places.set(address, place);
     else this.#places.delete(address);
-    await this.#connected();
+    await connected(this);
     if (this.transport !== "websocket" && Object.keys(wish).length > 0) await this.#link.way?.changed();
     return (await this.ask("presence", { address, ...(this.transport === "websocket" ? wish : {}) })).clients;
   }
 
   /** @param {string} verb @param {object} input */
   async ask(verb, input) {
-    await this.#connected();
+    await connected(this);
     if (!this.#link.way) throw new WindsockError("windsock/closed", "Cannot do that: there is no connection");
     return this.#link.way.ask(verb, input);
   }
@@ -120,36 +114,19 @@ export class Windsock extends EventTarget {
     const position = (push ?? ping)?.position;
     this.#position = position ?? this.#position;
     if (gap) {
-      // A log that lost its end gives its numbers again, to others.
-      const { number, run } = placeOf(gap.position);
-      if (number < (this.#newest.get(run) ?? 0)) this.#newest.delete(run);
+      this.#heard.gapAt(gap.position);
       for (const each of this.#subscriptions) each.gap?.();
     }
-    const isNew = position !== undefined && this.#isNew(position);
+    const isNew = position !== undefined && this.#heard.isNew(position);
     if (push && isNew) for (const each of this.#subscriptions) each.tell(messageOf(push));
     const [kind] = Object.keys(word);
     if (kind !== undefined && !push && !ping) this.#tell(kind, Object.values(word)[0]);
   }
 
-  /**
-   * Whether it lies beyond what came of its run of numbers: after a gap all that is kept is told, what was heard too.
-   * @param {string} position
-   */
-  #isNew(position) {
-    const { number, run } = placeOf(position);
-    const newest = this.#newest.get(run) ?? -1;
-    // Of the runs that were met, those of late are remembered.
-    this.#newest.delete(run);
-    this.#newest.set(run, Math.max(newest, number));
-    const [oldest = ""] = this.#newest.keys();
-    if (this.#newest.size > 100) this.#newest.delete(oldest);
-    return number > newest;
-  }
-
   /** @param {Subscription} own @param {number} history */
   async #begin(own, history) {
     for (;;) {
-      await this.#connected();
+      await connected(this);
       try {
         await this.#link.way?.changed();
         if (history > 0) own.begin((await this.ask("history", { topic: own.topic, limit: history })).publications);
@@ -160,18 +137,6 @@ export class Windsock extends EventTarget {
           throw thrown;
       }
     }
-  }
-
-  /** @returns {Promise<void>} */
-  #connected() {
-    return new Promise((resolve, reject) => {
-      const look = () => {
-        if (this.state === "connected") resolve();
-        else if (this.state === "closed") reject(new WindsockError("windsock/closed", "Cannot do that: it is closed"));
-        else this.addEventListener("state", look, { once: true });
-      };
-      look();
-    });
   }
 
   /** @param {string} kind @param {unknown} detail */
