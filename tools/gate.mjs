@@ -41,11 +41,24 @@ async function check(name, program, words) {
   if (result.code !== 0) say(indented(result.text));
 }
 
-/** What the runner prints of a failure, without the lines of the tests that passed. */
+/** Each failed test by its place, name and the first lines of its message. */
+function failedTests(failed) {
+  return failed
+    .map(({ file, line, name, message }) => {
+      const lines = message.split("\n").filter((text) => text.trim() !== "");
+      return [`${file}:${line} ${name}`, ...lines.slice(0, 4).map((text) => `    ${text.slice(0, 200)}`)].join("\n");
+    })
+    .join("\n");
+}
+
+/** What the runner printed of the files in which something failed, without the lines of the tests that passed. */
 function failures(text) {
   return text
     .split("\n")
     .filter((line) => !/^\((pass|skip|todo)\)/.test(line))
+    .join("\n")
+    .split(/\n(?=\S+\.test\.tsx?:\n)/)
+    .filter((part) => /^(\(fail\)|✗|error: |panic|# Unhandled)/m.test(part))
     .join("\n")
     .replaceAll(/\n{3,}/g, "\n\n");
 }
@@ -67,7 +80,7 @@ async function tests(patterns) {
     env: { ...process.env, NO_COLOR: "1", FORCE_COLOR: "0" },
     limitMs,
   });
-  let report = { passed: 0, failed: 0, skipped: [] };
+  let report = { passed: 0, failed: [], skipped: [] };
   try {
     report = readReport(readFileSync(path, "utf8"));
   } catch (error) {
@@ -75,12 +88,14 @@ async function tests(patterns) {
   }
   rmSync(folder, { recursive: true });
   // A runner that ended badly without a test to blame (a crash, an error between tests) has failed all the same.
-  const failed = result.code === 0 ? report.failed : Math.max(1, report.failed);
+  const failed = result.code === 0 ? report.failed.length : Math.max(1, report.failed.length);
   total.passed += report.passed;
   total.failed += failed;
   total.skipped += report.skipped.length;
   say(`${failed === 0 ? "ok     " : "FAILED "} tests (${took(startMs)})`);
-  if (failed > 0) say(indented(failures(result.text)));
+  // First which, so that it stands where a reader of a cut log sees it; then what they printed.
+  if (report.failed.length > 0) say(indented(failedTests(report.failed)));
+  if (failed > 0) say(indented(failures(result.text) || result.text.split("\n").slice(-40).join("\n")));
   if (report.skipped.length > 0) {
     say("skipped:");
     for (const { file, name } of report.skipped) say(`    ${file}: ${name}`);
