@@ -6,23 +6,15 @@ import { until } from "../../kit/testing/child-node.ts";
 import { Pusher } from "../../lib/zmtp/pipeline.ts";
 import { Publisher } from "../../lib/zmtp/publish.ts";
 import { type BrokerSettings, openBroker } from "./broker.ts";
+import { plainBroker } from "./broker-fixture.ts";
 import { openHub } from "./hub-ordered.ts";
 
 const megabyte = 1 << 20;
 const zmq = { clock: systemClock, random: Math.random, reconnectMs: 10, reconnectMaxMs: 50 };
 const settings: BrokerSettings = {
-  repSocket: [],
-  pubSocket: [],
+  ...plainBroker,
   pullSocket: ["tcp://127.0.0.1:*"],
-  collectFrom: [],
   maxMessageBytes: 2 * megabyte,
-  peers: 100,
-  peersPerAddress: 0,
-  security: "null",
-  plainUsers: [],
-  curveSecretKey: undefined,
-  curveServerKey: undefined,
-  curveClients: [],
 };
 
 /** A broker whose publications go nowhere until they are let. */

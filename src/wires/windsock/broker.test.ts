@@ -12,6 +12,7 @@ import { Publisher, Subscriber } from "../../lib/zmtp/publish.ts";
 import { Requester } from "../../lib/zmtp/request.ts";
 import { encodeZ85 } from "../../lib/zmtp/z85.ts";
 import { type BrokerSettings, openBroker } from "./broker.ts";
+import { plainBroker } from "./broker-fixture.ts";
 import { parseEnvelope } from "./envelope-frame.ts";
 import { openHub, type OrderedHub } from "./hub-ordered.ts";
 import { openUplink, type UplinkSettings } from "./uplink.ts";
@@ -19,18 +20,10 @@ import { openUplink, type UplinkSettings } from "./uplink.ts";
 const zmq = { clock: systemClock, random: Math.random, reconnectMs: 10, reconnectMaxMs: 50 };
 
 const settings: BrokerSettings = {
+  ...plainBroker,
   repSocket: ["tcp://127.0.0.1:*"],
   pubSocket: ["tcp://127.0.0.1:*"],
   pullSocket: ["tcp://127.0.0.1:*"],
-  collectFrom: [],
-  maxMessageBytes: 10_000,
-  peers: 100,
-  peersPerAddress: 0,
-  security: "null",
-  plainUsers: [],
-  curveSecretKey: undefined,
-  curveServerKey: undefined,
-  curveClients: [],
 };
 
 function makeHub(): OrderedHub {

@@ -4,6 +4,7 @@ import { systemClock } from "../../../src/kit/clock.ts";
 import { silentLog } from "../../../src/kit/log.ts";
 import { until } from "../../../src/kit/testing/child-node.ts";
 import { openBroker } from "../../../src/wires/windsock/broker.ts";
+import { plainBroker } from "../../../src/wires/windsock/broker-fixture.ts";
 import { openHub } from "../../../src/wires/windsock/hub-ordered.ts";
 import type { Interest } from "../../../src/wires/windsock/publication.ts";
 import { hasLibzmq, Libzmq } from "../zmtp/libzmq.ts";
@@ -31,18 +32,9 @@ test.if(hasLibzmq)(
     const heard: string[] = [];
     const broker = openBroker({
       settings: {
-        repSocket: [],
+        ...plainBroker,
         pubSocket: ["tcp://127.0.0.1:*"],
-        pullSocket: [],
         collectFrom: [first.endpoint, other.endpoint],
-        maxMessageBytes: 10_000,
-        peers: 100,
-        peersPerAddress: 0,
-        security: "null",
-        plainUsers: [],
-        curveSecretKey: undefined,
-        curveServerKey: undefined,
-        curveClients: [],
       },
       hub,
       clock: systemClock,
