@@ -36,7 +36,6 @@ import {
 } from "../../src/signals/mediacheck/pages/overview.tsx";
 import { RunPage, runParts } from "../../src/signals/mediacheck/pages/run.tsx";
 import { SitePage, siteParts } from "../../src/signals/mediacheck/pages/site.tsx";
-import { mountwatchStyleAsset } from "../../src/signals/mountwatch/pages/assets.ts";
 import {
   Overview as MountwatchOverview,
   overviewParts as mountwatchParts,
@@ -172,7 +171,6 @@ export function startStorybook(port = 0): Storybook {
       hakmesStyleAsset,
       reticulumStyleAsset,
       chimneyStyleAsset,
-      mountwatchStyleAsset,
       cbpStyleAsset,
       windsockStyleAsset,
       mediacheckStyleAsset,
@@ -323,7 +321,7 @@ export function startStorybook(port = 0): Storybook {
   const mountwatchPage = (request: Request, url: URL, sample: string, shell: PageShell): Response => {
     const view = () => sampleOf(mountwatchSamples, sample);
     if (url.pathname === "/mountwatch/live") return live(request, () => mountwatchParts(view()));
-    const about = { title: "Mountwatch", service: "mountwatch", assets: [mountwatchStyleAsset] };
+    const about = { title: "Mountwatch", service: "mountwatch" };
     return shell.page({ ...about, body: MountwatchOverview(view()), live: "/mountwatch/live" }, request);
   };
 

@@ -1,12 +1,11 @@
 /** The routes of Mountwatch: its page and the state for programs. It only reads. */
 import type { Clock } from "../../kit/clock.ts";
 import { Fault, reasonOf } from "../../kit/fault.ts";
-import { pathOf } from "../../kit/http/target.ts";
+import { notAllowed, pathOf } from "../../kit/http/target.ts";
 import type { Logger } from "../../kit/log.ts";
 import { liveParts } from "../../kit/pages/live.ts";
 import type { PageShell } from "../../kit/pages/shell.ts";
 import type { Caller } from "../../kit/service.ts";
-import { mountwatchStyleAsset } from "./pages/assets.ts";
 import { Overview, overviewParts } from "./pages/overview.tsx";
 import type { Rounds } from "./rounds.ts";
 import { statusOf } from "./status.ts";
@@ -24,14 +23,12 @@ export interface HttpParts {
 /** The handler of all routes below the mount path. */
 export function mountwatchRoutes(parts: HttpParts): (request: Request, caller: Caller) => Response {
   const { clock, intervalMs, log, mountPath, rounds, shell } = parts;
-  const assets = [mountwatchStyleAsset];
-  shell.register(assets);
   const view = () => ({ mountPath, now: clock.now(), folders: rounds.views(), intervalMs });
 
   return (request, caller) => {
     const path = pathOf(request.url).slice(mountPath.length) || "/";
     if (request.method !== "GET" && request.method !== "HEAD") {
-      return new Response("Method Not Allowed\n", { status: 405, headers: { Allow: "GET, HEAD" } });
+      return notAllowed("GET, HEAD");
     }
     if (path === "/status.json") {
       return Response.json(statusOf(rounds.views()), { headers: { "Cache-Control": "no-store" } });
@@ -45,10 +42,7 @@ export function mountwatchRoutes(parts: HttpParts): (request: Request, caller: C
     }
     if (path === "/") {
       const body = Overview(view());
-      return shell.page(
-        { title: "Mountwatch", service: "mountwatch", body, assets, live: `${mountPath}/live` },
-        request,
-      );
+      return shell.page({ title: "Mountwatch", service: "mountwatch", body, live: `${mountPath}/live` }, request);
     }
     throw new Fault("missing", "mountwatch/no-page", `Cannot find "${path.slice(0, 200)}": there is no such page`);
   };

@@ -8,6 +8,7 @@ import { readFile, stat } from "node:fs/promises";
 import type { Clock } from "../../kit/clock.ts";
 import { Fault, reasonOf } from "../../kit/fault.ts";
 import type { Finding } from "../../kit/service.ts";
+import { fileMark } from "../../kit/watched-file.ts";
 import type { Work, WorkOutcome } from "../../kit/worker.ts";
 import type { Incoming, Rules } from "./incoming.ts";
 import { Aggregating } from "./rules/aggregating.ts";
@@ -151,7 +152,7 @@ export class RuleFiles implements Work {
       Object.values(this.#paths).map(async (path: string | undefined) => {
         if (path === undefined) return "-";
         const found = await stat(path).catch(() => undefined);
-        return found ? `${found.ino} ${found.size} ${found.mtimeMs}` : "gone";
+        return found ? fileMark(found) : "gone";
       }),
     );
     return states.join("\n");

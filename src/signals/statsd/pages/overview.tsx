@@ -55,6 +55,12 @@ const whyColumn = {
   kind: "wide" as const,
   cell: ({ failure }: { failure: string | undefined }) => failure ?? "",
 };
+/** Of what is sent to. */
+const takesColumn = {
+  title: "State",
+  kind: "state" as const,
+  cell: ({ isUp }: { isUp: boolean }) => <Mark tone={isUp ? "good" : "bad"} word={isUp ? "takes" : "away"} />,
+};
 const checkTones: Record<SentCheck["status"], Tone> = { 0: "good", 1: "warn", 2: "bad", 3: "idle" };
 const checkWords: Record<SentCheck["status"], string> = { 0: "fine", 1: "warning", 2: "critical", 3: "unknown" };
 
@@ -168,11 +174,7 @@ export function overviewParts(view: OverviewView): Record<string, Html> {
         empty="No node is configured."
         columns={[
           { title: "Node", kind: "main", cell: ({ name }) => name },
-          {
-            title: "State",
-            kind: "state",
-            cell: ({ isUp }) => <Mark tone={isUp ? "good" : "bad"} word={isUp ? "takes" : "away"} />,
-          },
+          takesColumn,
           { title: "Lines", kind: "number", cell: ({ lines }) => formatCount(lines) },
           { title: "Dropped", kind: "number", cell: ({ dropped }) => (dropped ? formatCount(dropped) : "") },
           ...(view.nodes.some(({ failure }) => failure !== "") ? [whyColumn] : []),
@@ -186,11 +188,7 @@ export function overviewParts(view: OverviewView): Record<string, Html> {
         empty="Values go nowhere: run series beside this, or set graphite in [statsd]."
         columns={[
           { title: "Target", kind: "main", cell: ({ name }) => name },
-          {
-            title: "State",
-            kind: "state",
-            cell: ({ isUp }) => <Mark tone={isUp ? "good" : "bad"} word={isUp ? "takes" : "away"} />,
-          },
+          takesColumn,
           { title: "Kind", kind: "time", cell: ({ kind }) => kind },
           { title: "Values", kind: "number", cell: ({ sentPoints }) => formatCount(sentPoints) },
           {

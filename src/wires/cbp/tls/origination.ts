@@ -4,11 +4,12 @@ import { isIP } from "node:net";
 
 import type { Clock } from "../../../kit/clock.ts";
 import { Fault, reasonOf } from "../../../kit/fault.ts";
+import { fileMark } from "../../../kit/watched-file.ts";
 import type { ProxyNotes } from "../../../lib/proxy-protocol/tlv.ts";
 import type { OriginationPlan } from "./edge-plan.ts";
 
 interface Kept {
-  stamp: string;
+  mark: string;
   text: string;
 }
 
@@ -80,9 +81,8 @@ export class Origination {
 
   #read(path: string): void {
     try {
-      const { mtimeMs, size } = statSync(path);
-      const stamp = `${mtimeMs} ${size}`;
-      if (this.#files.get(path)?.stamp !== stamp) this.#files.set(path, { stamp, text: readFileSync(path, "utf8") });
+      const mark = fileMark(statSync(path));
+      if (this.#files.get(path)?.mark !== mark) this.#files.set(path, { mark, text: readFileSync(path, "utf8") });
     } catch (thrown) {
       throw new Fault("invalid", "tls/unreadable", `Cannot read "${path}": ${reasonOf(thrown)}`, { cause: thrown });
     }

@@ -6,6 +6,7 @@
 import type { Clock } from "../../../kit/clock.ts";
 import { Fault, reasonOf, toFault } from "../../../kit/fault.ts";
 import { wholeText } from "../../../kit/http/body.ts";
+import { notAllowed } from "../../../kit/http/target.ts";
 import type { Logger } from "../../../kit/log.ts";
 import { eventStream, liveParts } from "../../../kit/pages/live.ts";
 import type { PageShell } from "../../../kit/pages/shell.ts";
@@ -336,8 +337,4 @@ function lineOf({ at, content, position }: Publication): ChatView["lines"][numbe
 
 function seeOther(to: string): Response {
   return new Response(null, { status: 303, headers: { Location: to } });
-}
-
-function notAllowed(allow: string): Response {
-  return new Response("Method Not Allowed\n", { status: 405, headers: { Allow: allow } });
 }
