@@ -7,7 +7,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
-import { until } from "../../src/kit/testing/child-node.ts";
+import { sharedTranslation, until } from "../../src/kit/testing/child-node.ts";
 
 const root = resolve(import.meta.dir, "../..");
 const folder = mkdtempSync(join(tmpdir(), "warren-demo-test-"));
@@ -18,7 +18,7 @@ function start(name: string) {
   mkdirSync(temporary);
   const child = Bun.spawn([process.execPath, join(root, "src/main.ts"), "demo"], {
     cwd: folder,
-    env: { TMPDIR: temporary, HOME: folder },
+    env: { TMPDIR: temporary, HOME: folder, ...sharedTranslation },
     stdin: "ignore",
     stdout: "pipe",
     stderr: "pipe",

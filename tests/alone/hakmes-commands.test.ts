@@ -16,7 +16,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { type ChildNode, runProgram, startChild, until } from "../../src/kit/testing/child-node.ts";
+import { type ChildNode, runProgram, sharedTranslation, startChild, until } from "../../src/kit/testing/child-node.ts";
 import { type FaultyProxy, startFaultyProxy } from "../../src/kit/testing/faulty-proxy.ts";
 
 setDefaultTimeout(60_000);
@@ -207,7 +207,7 @@ describe("put", () => {
       [process.execPath, join(import.meta.dir, "../../src/main.ts"), "hakmes", "put", "twice.bin"],
       {
         cwd: folder,
-        env: { PATH: process.env["PATH"] ?? "", HOME: folder, ...environmentOf(overTheLine()) },
+        env: { PATH: process.env["PATH"] ?? "", HOME: folder, ...sharedTranslation, ...environmentOf(overTheLine()) },
         stdout: "ignore",
         stderr: "ignore",
       },
@@ -249,7 +249,10 @@ describe("get", () => {
         "-c",
         `"${process.execPath}" "${join(import.meta.dir, "../../src/main.ts")}" hakmes get ${key} -o - > piped`,
       ],
-      { cwd: folder, env: { PATH: process.env["PATH"] ?? "", HOME: folder, ...environmentOf({}) } },
+      {
+        cwd: folder,
+        env: { PATH: process.env["PATH"] ?? "", HOME: folder, ...sharedTranslation, ...environmentOf({}) },
+      },
     );
     expect(await piped.exited).toBe(0);
     expect(fileIs("piped", bytes)).toBe(true);
@@ -296,7 +299,10 @@ describe("get", () => {
     line.cutsLeft = 2;
     const child = Bun.spawn(
       [process.execPath, join(import.meta.dir, "../../src/main.ts"), "hakmes", "get", key, "-o", "-"],
-      { env: { PATH: process.env["PATH"] ?? "", HOME: folder, ...environmentOf(overTheLine()) }, stderr: "ignore" },
+      {
+        env: { PATH: process.env["PATH"] ?? "", HOME: folder, ...sharedTranslation, ...environmentOf(overTheLine()) },
+        stderr: "ignore",
+      },
     );
     expect(Buffer.compare(await new Response(child.stdout).bytes(), bytes)).toBe(0);
     expect(await child.exited).toBe(0);
