@@ -40,6 +40,8 @@ function toy(name: string, more: Partial<RunningService> & { fails?: Fault; ownA
         handle: (request, caller) => {
           const path = new URL(request.url).pathname.slice(context.mountPath.length);
           if (path === "/fault") throw new Fault("conflict", "toy/conflict", "Cannot do it: it is done already");
+          const alpha = context.reach("alpha");
+          if (path === "/reach") return Response.json({ url: alpha?.baseUrl, pages: alpha?.pagePath ?? "none" });
           if (path === "/bug") throw new Error("secret inside");
           if (path === "/late-bug") return Promise.reject(new Error("secret inside"));
           return Response.json({ path, name: caller.name, mount: context.mountPath, url: context.baseUrl });
@@ -115,6 +117,20 @@ describe("startNode", () => {
     const answer = (await (await fetch(`${status?.address}x`)).json()) as Record<string, string>;
     expect([answer.path, answer.mount]).toEqual(["/x", ""]);
     expect((await fetch(`${node.url}/alpha/x`)).status).toBe(404);
+  });
+
+  test("a service is told where pages of its own find another one: nowhere, where they come from another address", async () => {
+    const asks = async (alphaApart: boolean, betaApart: boolean) => {
+      const node = await start([toy("alpha", { ownAddress: alphaApart }), toy("beta", { ownAddress: betaApart })]);
+      const [alpha, beta] = node.services();
+      const told = (await (await fetch(`${beta?.address}reach`)).json()) as { url: string; pages: string };
+      expect(`${told.url}/`).toBe(alpha?.address ?? "");
+      return told.pages;
+    };
+    expect(await asks(false, false)).toBe("/alpha");
+    expect(await asks(true, false)).toBe("none");
+    expect(await asks(false, true)).toBe("none");
+    expect(await asks(true, true)).toBe("none");
   });
 
   test("a service that cannot start takes the node down, undone and told; all failures at once", async () => {

@@ -238,7 +238,8 @@ async function start(parts: NodeParts, undo: (() => void | Promise<void>)[]): Pr
   );
   const url = advertisedUrl({ ...options, listen: shared }, main.bound);
 
-  const running: { name: string; baseUrl: string; service: RunningService }[] = [];
+  const running: { name: string; baseUrl: string; mountPath: string; listener: Listener; service: RunningService }[] =
+    [];
   undo.push(async () => {
     for (const { service } of running.reverse()) await service.stop();
   });
@@ -271,7 +272,9 @@ async function start(parts: NodeParts, undo: (() => void | Promise<void>)[]): Pr
         cluster: membership,
         reach(wanted) {
           const found = running.find(({ name }) => name === wanted);
-          return found && reachWithin(found.service, found.baseUrl, entry.name, log);
+          if (!found) return undefined;
+          const pagePath = found.listener === listener ? found.mountPath : undefined;
+          return reachWithin(found.service, found.baseUrl, entry.name, log, pagePath);
         },
         sockets: {
           publish(topic, message, compress) {
@@ -281,7 +284,7 @@ async function start(parts: NodeParts, undo: (() => void | Promise<void>)[]): Pr
         shell,
         signal: stopping.signal,
       });
-      running.push({ name: entry.name, baseUrl: `${origin}${mountPath}`, service: handle });
+      running.push({ name: entry.name, baseUrl: `${origin}${mountPath}`, mountPath, listener, service: handle });
       const mount = mountOf(mountPath, entry.name, handle);
       if (listener === main) mounts.push(mount);
       else listener.mount([mount]);

@@ -12,19 +12,29 @@ import type { Caller, RunningService } from "./service.ts";
 export interface Reach {
   /** Where its routes begin, without a trailing slash; what {@link fetch} is called with begins with it. */
   readonly baseUrl: string;
+  /**
+   * Where pages of the calling service find its routes, as a path without a trailing slash; undefined where pages cannot, as
+   * it listens at another address than they come from.
+   */
+  readonly pagePath?: string | undefined;
   fetch(url: string, init: RequestInit): Promise<Response>;
 }
 
-/** A way to `target`, for `caller`, the name of a service; it may do everything there, as both are one program. */
+/**
+ * A way to `target`, for `caller`, the name of a service; it may do everything there, as both are one program. `pagePath` as
+ * in {@link Reach}.
+ */
 export function reachWithin(
   target: Pick<RunningService, "handle">,
   baseUrl: string,
   caller: string,
   log: Logger,
+  pagePath?: string,
 ): Reach {
   const never = new AbortController().signal;
   return {
     baseUrl,
+    pagePath,
     async fetch(url, init) {
       init.signal?.throwIfAborted();
       const requestId = crypto.randomUUID();

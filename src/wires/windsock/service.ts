@@ -17,6 +17,7 @@ import { type VarsParts, varsResponse } from "./debug-vars.ts";
 import type { Door, DoorParts } from "./door.ts";
 import { createDoorkeeper } from "./doorkeeper.ts";
 import { type OpenedDoors, openNewerDoors } from "./doors/open-newer.ts";
+import { WithinDoor } from "./doors/within-door.ts";
 import { windsockFindings } from "./findings.ts";
 import { openHub } from "./hub-ordered.ts";
 import { keptSecret } from "./kept-secret.ts";
@@ -115,6 +116,8 @@ async function start(context: ServiceContext<WindsockOptions>): Promise<RunningS
       const pages = new PagesDoor({ hub, limits, doors: own, clock, log, shell: context.shell, mountPath });
       pusher = pusherDoor(doorParts, context);
       doors.push(sockets, own, pages, ...(pusher ? [pusher] : []), ...mercureDoors(doorParts));
+      // What has to go through a broker elsewhere may be lost there, or be kept back by sub_key: no page could rely on it.
+      if (options.reqSocket.length === 0) doors.push(new WithinDoor(own.desk, clock));
     }
     closers.push(() => {
       for (const door of doors) door.stop?.();

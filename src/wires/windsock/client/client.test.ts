@@ -238,6 +238,24 @@ windsock.on("nothing", () => undefined);
     client.close();
   });
 
+  test("close: it is over, also while a token is asked for that is then refused", async () => {
+    await using doors = openDoors();
+    const asked = Promise.withResolvers<void>();
+    const answered = Promise.withResolvers<string>();
+    const token = () => {
+      asked.resolve();
+      return answered.promise;
+    };
+    const { client, states } = open(doors, { token });
+    await asked.promise;
+    client.close();
+    answered.reject(new Error("refused"));
+    await answered.promise.catch(() => undefined);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(client.state).toBe("closed");
+    expect(states.map(({ state }) => state)).toEqual(["connecting", "closed"]);
+  });
+
   for (const way of ["websocket", "sse", "poll"]) {
     test(`${way}: what is told again after a gap is heard once, also by who was cut in the midst of it`, async () => {
       await using doors = openDoors();

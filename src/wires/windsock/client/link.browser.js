@@ -121,6 +121,8 @@ export class Link {
 
   /** @param {import("./session.browser.js").End} end */
   #later(end) {
+    // Asking for a token takes time, in which it may have been ended.
+    if (this.state === "closed") return;
     this.#round = 0;
     const { firstWaitMs = 2000, mostWaitMs = 300_000 } = this.options;
     this.#waitMs = Math.min(this.#waitMs * 2 || firstWaitMs, mostWaitMs);

@@ -53,8 +53,8 @@ export interface TokenDeskOptions {
   clock: Clock;
 }
 
-/** How far clocks may differ. */
-const leewaySeconds = 60;
+/** How far clocks may differ: tokens are taken for so long after their end. */
+export const leewaySeconds = 60;
 const maxTopics = 256;
 const maxInfoBytes = 1024;
 /** The name of the key with which this program signs for its own pages. */
@@ -107,7 +107,8 @@ export class TokenDesk {
 
   /** A token for a page of this program. */
   sign(claims: Readonly<Record<string, unknown>>): string {
-    return signClaims(claims, this.#own);
+    const { audience } = this.#options;
+    return signClaims(audience === undefined ? claims : { aud: audience, ...claims }, this.#own);
   }
 
   #ofFields(token: string, address: string): Rights {
