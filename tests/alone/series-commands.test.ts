@@ -48,7 +48,7 @@ test("import: a tree of whisper files is taken over, with names and tags; export
   writeFileSync(join(tree, "servers/broken.wsp"), "nothing of the kind");
   writeFileSync(join(tree, "servers/notes.txt"), "no series");
   const taken = await series("import", tree, "--prefix", "old");
-  expect(taken.stderr).toContain("3 series with 90 points were taken over; 1 files were not");
+  expect(taken.stderr).toContain("3 series with 90 points were taken over; 1 file was not");
   expect(taken.stderr).toContain("broken.wsp: The store answered 400");
   expect(taken.exitCode).toBe(1);
   expect(taken.stdout.trim().split("\n").sort()).toEqual([

@@ -2,7 +2,7 @@
 import { parse } from "node:path";
 
 import { Fault, reasonOf } from "../../kit/fault.ts";
-import { formatSpan } from "../../kit/pages/quantity.ts";
+import { countOf, formatCount, formatSpan } from "../../kit/pages/quantity.ts";
 import { formatColumns } from "../../kit/terminal/columns.ts";
 import { plainLine } from "../../kit/terminal/plain-text.ts";
 import type { Screen } from "../../kit/terminal/screen.ts";
@@ -72,8 +72,9 @@ export async function testVerb(
     screen.print(plainLine(`${instant(fromAt)}  failed ${span}  ${name}${message}`));
   }
   for (const { at, subject } of found.told) screen.print(plainLine(`${instant(at)}  told    ${subject}`));
-  const without = found.roundsWithoutData === 0 ? "" : `, ${found.roundsWithoutData} without data`;
-  screen.note(`${found.failings.length} times in ${found.rounds} rounds${without}; ${found.told.length} messages`);
+  const without = found.roundsWithoutData === 0 ? "" : `, ${formatCount(found.roundsWithoutData)} without data`;
+  const [times, rounds] = [countOf(found.failings.length, "time"), countOf(found.rounds, "round")];
+  screen.note(`Failed ${times} in ${rounds}${without}; ${countOf(found.told.length, "message")}`);
   return found.told.length === 0 ? 0 : 1;
 }
 

@@ -28,13 +28,25 @@ export function readRules(
   file: { text: string; name: string } | undefined,
   defaults: RuleDefaults,
 ): Rule[] {
+  return readPlacedRules(own, file, defaults).map(({ rule }) => rule);
+}
+
+/** The same with where each stands, such as `rules.toml:12 ("errors")`. Throws {@link RuleProblems}. */
+export function readPlacedRules(
+  own: readonly unknown[],
+  file: { text: string; name: string } | undefined,
+  defaults: RuleDefaults,
+): { rule: Rule; place: string }[] {
   const problems: string[] = [];
   const drafts = draftsOf(own, defaults, (position) => `rules ${position + 1}`, problems);
   if (file) drafts.push(...draftsIn(file, defaults, problems));
   if (drafts.length > rulesMax) problems.push(`There are ${drafts.length} rules: wanted at most ${rulesMax}`);
   const rules = tied(drafts, problems);
   if (problems.length > 0) throw new RuleProblems(problems);
-  return rules;
+  return rules.map((rule, position) => ({
+    rule,
+    place: `${drafts[position]?.place ?? "rules"} (${JSON.stringify(rule.name)})`,
+  }));
 }
 
 /** Whether a text is in the predecessor's form: one object with `Alerts`. */

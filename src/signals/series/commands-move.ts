@@ -8,7 +8,7 @@ import { dirname, join, relative, sep } from "node:path";
 import type { RemoteContext } from "../../kit/commands/remote.ts";
 import { Fault, reasonOf } from "../../kit/fault.ts";
 import { inParallel } from "../../kit/in-parallel.ts";
-import { formatCount } from "../../kit/pages/quantity.ts";
+import { countOf, formatCount } from "../../kit/pages/quantity.ts";
 import { plainLine } from "../../kit/terminal/plain-text.ts";
 import { type SeriesClient, SeriesRefusal } from "./client.ts";
 
@@ -48,8 +48,9 @@ export async function importVerb(
     screen.draw(`${formatCount(++done)} of ${formatCount(files.length)} files`);
   });
   screen.draw("");
-  const sentence = `${formatCount(files.length - failed)} series with ${formatCount(points)} points were taken over`;
-  screen.note(failed === 0 ? sentence : `${sentence}; ${formatCount(failed)} files were not`);
+  const taken = files.length - failed;
+  const sentence = `${formatCount(taken)} series with ${countOf(points, "point")} ${was(taken)} taken over`;
+  screen.note(failed === 0 ? sentence : `${sentence}; ${countOf(failed, "file")} ${was(failed)} not`);
   return failed === 0 ? 0 : 1;
 }
 
@@ -106,7 +107,7 @@ export async function deleteVerb(
     if (isDry) for (const path of (await asked(client.matching(pattern))).matching) screen.print(plainLine(path));
     else deleted += (await asked(client.delete(pattern))).deleted;
   }
-  if (!isDry) screen.note(`${formatCount(deleted)} series were deleted`);
+  if (!isDry) screen.note(`${formatCount(deleted)} series ${was(deleted)} deleted`);
   return 0;
 }
 
@@ -174,4 +175,8 @@ export function fileOfPath(path: string): string {
 /** No node may lead out of the folder. */
 function safeNode(node: string): string {
   return node.replaceAll(/[/\\\0]/g, "_");
+}
+
+function was(count: number): string {
+  return count === 1 ? "was" : "were";
 }
