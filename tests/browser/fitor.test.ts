@@ -1,12 +1,14 @@
 /**
  * Fitor's page in a real browser, over a real node and a real ngircd: lines as they are said, marks of unread rooms, the list of
- * who is there, search, speaking by keyboard, coming back after a lost connection, narrow and dark, and all of it without script.
+ * who is there, search, speaking by keyboard, coming back after a lost connection, narrow and dark, and all of it without script;
+ * by windsock's websocket, and by events where that is not to be had.
  */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 
 import type { Browser, Page } from "playwright-core";
 
 import { type ChildNode, startChild, until } from "../../src/kit/testing/child-node.ts";
+import { startFaultyProxy } from "../../src/kit/testing/faulty-proxy.ts";
 import { type IrcServer, ngircd, OtherClient, startIrcServer } from "../../src/wires/fitor/peers-fixture.ts";
 import { chromiumMissing, startChromium, watch } from "./chromium.ts";
 import contrastScript from "./contrast.browser.js" with { type: "text" };
@@ -85,6 +87,130 @@ reconnect = "100ms"
     await one.page.locator("[data-head]").getByText("Tea at four").waitFor();
     expect(one.misdeeds).toEqual({ complaints: [], strangers: [] });
     await Promise.all([one.page.close(), two.page.close()]);
+  });
+
+  /** By which way a page hears, and what it asked for. */
+  const waysOf = (page: Page) => {
+    const asked = { sockets: 0, events: 0, clients: 0 };
+    page.on("websocket", (socket) => {
+      if (socket.url().endsWith("/windsock/connect/")) asked.sockets++;
+    });
+    page.on("request", (request) => {
+      const { pathname } = new URL(request.url());
+      if (pathname.endsWith("/events")) asked.events++;
+      if (pathname.endsWith("/client.js")) asked.clients++;
+    });
+    return { asked, way: () => page.locator("[data-chat]").getAttribute("data-chat-way") };
+  };
+  const once = async (page: Page, text: string) => {
+    await sees(page, text);
+    expect(await page.getByRole("log").getByText(text).count()).toBe(1);
+  };
+
+  test("it hears by windsock's websocket, comes back to it when all connections are cut, and by events when it is sent away", async () => {
+    await using line = await startFaultyProxy(Number(new URL(node.url).port));
+    const page = await browser.newPage();
+    const { asked, way } = waysOf(page);
+    await page.goto(`${line.url}/fitor/room/test/%23one/`);
+    await live(page);
+    anna.send("PRIVMSG #one :by the websocket");
+    await once(page, "by the websocket");
+    expect([await way(), asked]).toEqual(["websocket", { sockets: 1, events: 0, clients: 1 }]);
+
+    line.isRefusing = true;
+    line.cut();
+    await page.locator("[data-chat-state]", { hasText: "Connection lost" }).waitFor();
+    anna.send("PRIVMSG #one :while all was cut", "TOPIC #one :cut");
+    await anna.sees(/ TOPIC #one :cut$/);
+    line.isRefusing = false;
+    await once(page, "while all was cut");
+    await page.locator("[data-head]").getByText("cut").waitFor();
+    await live(page);
+    anna.send("PRIVMSG #one :and after it");
+    await once(page, "and after it");
+    expect(await way()).toBe("websocket");
+    expect(asked.sockets).toBeGreaterThan(1);
+    expect(asked.events).toBe(0);
+
+    const api = async (verb: string, body: object) =>
+      (await fetch(`${node.url}/windsock/api/${verb}`, { method: "POST", body: JSON.stringify(body) })).json();
+    const own = await until("it is the only one that is connected", async () => {
+      const { connections } = (await api("connections", {})) as {
+        connections: { connection: string; topics: string[] }[];
+      };
+      const pages = connections.filter(({ topics }) => topics.some((topic) => topic.startsWith("fitor:page.")));
+      return pages.length === 1 && pages;
+    });
+    await api("disconnect", { connection: own[0]?.connection });
+    await until("it hears by events", async () => (await way()) === "events");
+    anna.send("PRIVMSG #one :sent away");
+    await once(page, "sent away");
+    expect(asked.events).toBe(1);
+    await page.close();
+  });
+
+  test("a word from anybody on the pages' address shows nothing, and much of it is asked about once in a while", async () => {
+    const { misdeeds, page } = await open("/room/test/%23one/");
+    await live(page);
+    let asked = 0;
+    const beganAt = performance.now();
+    page.on("request", (request) => {
+      if (new URL(request.url()).pathname.endsWith("/changes.json")) asked++;
+    });
+    const address = await page.locator("[data-chat]").getAttribute("data-chat-address");
+    const before = await page.locator("[data-lines] .line").count();
+    const forged = ["null", "7", '"<b>"', "[]", "no json", '{"changed":"*"}', '{"changed":[1,{}]}'];
+    forged.push(
+      '{"id":1e9,"changed":["*"],"lines":[{"room":"test/#one","id":1e9,"kind":"message","html":"<li>forged</li>"}]}',
+    );
+    for (const content of [...forged, ...Array.from({ length: 60 }, () => '{"id":1e9,"changed":[]}')]) {
+      const body = JSON.stringify({ address, content });
+      expect((await fetch(`${node.url}/windsock/publish`, { method: "POST", body })).status).toBe(200);
+    }
+    anna.send("PRIVMSG #one :a real line");
+    await once(page, "a real line");
+    expect(await page.locator("[data-lines] .line").count()).toBe(before + 1);
+    expect(asked).toBeLessThan((performance.now() - beganAt) / 250 + 2);
+    expect(await page.locator("[data-chat]").getAttribute("data-chat-way")).toBe("websocket");
+    expect(misdeeds).toEqual({ complaints: [], strangers: [] });
+    await page.close();
+  });
+
+  test("where windsock's client cannot be loaded, and where there is no windsock, it hears by events", async () => {
+    // Where a token is not given, or not even questions are answered, either.
+    const bars = { "**/client.js": 0, "**/fitor/token": 0, "**/fitor/changes.json*": 1 };
+    const pages = Object.entries(bars).map(async ([url, sockets]) => {
+      const barred = await browser.newPage();
+      await barred.route(url, (route) => route.fulfill({ status: 403, body: "barred" }));
+      const { asked, way } = waysOf(barred);
+      await barred.goto(`${node.url}/fitor/room/test/%23one/`);
+      await until("it hears by events", async () => (await way()) === "events");
+      await live(barred);
+      expect([url, asked]).toEqual([url, { sockets, events: 1, clients: 1 }]);
+      return barred;
+    });
+    await using alone = await startChild({
+      words: ["fitor"],
+      config: `[fitor]
+server = "127.0.0.1"
+port = ${server.port}
+channel = "#one"
+nick = "apart"
+bus = "none"
+`,
+    });
+    const page = await browser.newPage();
+    const apart = waysOf(page);
+    const misdeeds = watch(page, alone.url);
+    await page.goto(`${alone.url}/room/irc/%23one/`);
+    await live(page);
+    await page.locator("[data-people]").getByText("anna").waitFor();
+    const all = [page, ...(await Promise.all(pages))];
+    anna.send("PRIVMSG #one :by events");
+    await Promise.all(all.map((each) => once(each, "by events")));
+    expect([await apart.way(), apart.asked]).toEqual(["events", { sockets: 0, events: 1, clients: 0 }]);
+    expect(misdeeds).toEqual({ complaints: [], strangers: [] });
+    await Promise.all(all.map((each) => each.close()));
   });
 
   test("search finds by words, and leads to the place", async () => {

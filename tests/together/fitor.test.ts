@@ -165,6 +165,7 @@ flood_line = "10ms"
       const made = await runProgram(words, { folder: node.folder });
       return (JSON.parse(made.stdout) as { token: string }).token;
     };
+    const boss = await tokenFor("boss", "*:admin");
     const [reader, writer] = [await tokenFor("ria", "fitor:read"), await tokenFor("wim", "fitor:write")];
     const say = `${node.url}/fitor/room/irc/%23ccnmtl/say`;
     const post = (token: string | undefined, url: string, accept = "application/json") =>
@@ -194,6 +195,34 @@ flood_line = "10ms"
     expect(page).toContain("You may read here.");
     expect(page).not.toContain("data-speak-text");
 
+    // A token of windsock for whoever may read: for hearing of news, and for nothing else there.
+    const read = (path: string, token?: string) =>
+      fetch(`${node.url}/fitor${path}`, token === undefined ? {} : { headers: { Authorization: `Bearer ${token}` } });
+    const asked = "/changes.json?room=irc/%23ccnmtl&after=0";
+    expect([(await read("/token")).status, (await read(asked)).status]).toEqual([401, 401]);
+    expect((await read(asked, reader)).status).toBe(200);
+    const { token } = (await (await read("/token", reader)).json()) as { token: string };
+    const address = /data-chat-address="([^"]+)"/.exec(page)?.[1] ?? "";
+    expect(address).toMatch(/^fitor:page\.[\w-]+$/);
+    const shown = { headers: { "X-Windsock-Token": token } };
+    const windsock = async (path: string, init: RequestInit = {}) =>
+      (await fetch(`${node.url}/windsock${path}`, { ...shown, ...init })).status;
+    expect(await windsock(`/poll?wait=0&address=${address}`)).toBe(200);
+    for (const topic of ["prefix=", "prefix=fitor", "topic=%23", "address=gobot", `prefix=${address}`]) {
+      expect([topic, await windsock(`/poll?wait=0&${topic}`)]).toEqual([topic, 403]);
+    }
+    const body = JSON.stringify({ address, content: "{}" });
+    expect(await windsock("/publish", { method: "POST", body })).toBe(403);
+    expect(await windsock("/api/connections", { method: "POST", body: "{}" })).toBe(401);
+    // The way by which fitor gets it is for nobody else.
+    const own = JSON.stringify({ user: "", address, seconds: 1 });
+    for (const Authorization of [`Bearer ${reader}`, `Bearer ${boss}`, ""]) {
+      const headers = Authorization === "" ? new Headers() : new Headers({ Authorization });
+      const answer = await fetch(`${node.url}/windsock/within/token`, { method: "POST", body: own, headers });
+      expect([401, 403, 404]).toContain(answer.status);
+      if (Authorization.includes(boss)) expect(answer.status).toBe(404);
+    }
+
     // Who may not read any more hears nothing more either.
     const events = `${node.url}/fitor/events?room=irc/%23ccnmtl`;
     const stream = await fetch(events, { headers: { Authorization: `Bearer ${reader}` } });
@@ -203,6 +232,7 @@ flood_line = "10ms"
     expect(await heard).toContain("event: people");
     expect((await post(writer, say)).status).toBe(201);
     expect((await fetch(events, { headers: { Authorization: `Bearer ${reader}` } })).status).toBe(401);
+    expect([(await read("/token", reader)).status, (await read(asked, reader)).status]).toEqual([401, 401]);
   });
 
   test("without a network it does nothing, and says how to begin", async () => {

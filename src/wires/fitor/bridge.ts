@@ -12,7 +12,7 @@ import { type FormattingChoice, formattedBy } from "../../lib/irc/formatting.ts"
 import type { Bus } from "./bus.ts";
 import type { History, Line, NewLine } from "./history.ts";
 import type { Network } from "./network.ts";
-import { type BridgedKind, type ChannelPlan, ownPart } from "./plan.ts";
+import { type BridgedKind, type ChannelPlan, isForPages, ownPart } from "./plan.ts";
 import { formatContent, readContent, relayedLines } from "./words.ts";
 
 /** What the bridge is told. */
@@ -309,6 +309,7 @@ export class Bridge {
 
   /** The room an address belongs to: the one with the longest address that it begins with. */
   #roomOf(address: string): Room | undefined {
+    if (isForPages(address)) return undefined;
     let found: Room | undefined;
     for (const room of this.#rooms.values()) {
       const own = room.channel.address;

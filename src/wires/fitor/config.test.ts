@@ -77,6 +77,12 @@ test("fitorSection: what cannot be is refused with its reason", async () => {
   for (const [text, reason] of [
     ['server = "a b"', "the name or address of a server"],
     ['server = "x"\nnick = "1bot"', "wanted a nick"],
+    // Where pages are told of news.
+    ['server = "x"\naddress = "fitor:page"', 'Cannot read "fitor:page": wanted a word'],
+    [
+      '[[fitor.networks]]\nname = "b"\nserver = "y"\nchannels = [{ name = "#a", address = "fitor:page.n1" }]',
+      "at 0.channels.0.address: wanted a word",
+    ],
     ['server = "x"\nchannel = "#a,#b"', "the name of a channel"],
     ['server = "x"\nreq_socket = "tcp://*:5555"', "an endpoint"],
     ['server = "x"\nsasl = "plain"', "sasl needs an account_password"],

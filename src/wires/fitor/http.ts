@@ -1,5 +1,5 @@
 /**
- * The routes of Fitor: the page of each room, what is said on it, the stream of lines, and the same for programs. Who speaks is
+ * The routes of Fitor: the page of each room, what is said on it, what is new there, and the same for programs. Who speaks is
  * whom the token names; only where there are no tokens may a name be chosen.
  */
 import type { Clock } from "../../kit/clock.ts";
@@ -10,6 +10,7 @@ import { decodedPart, notAllowed, pathOf } from "../../kit/http/target.ts";
 import type { Caller } from "../../kit/service.ts";
 import type { Bridge, Room } from "./bridge.ts";
 import type { History } from "./history.ts";
+import type { Nudges } from "./nudges.ts";
 import { roomPath } from "./pages/view.ts";
 import type { FitorStatus } from "./status.ts";
 import type { FitorPages, RoomQuery } from "./views.ts";
@@ -22,6 +23,8 @@ export interface HttpParts {
   clock: Clock;
   mountPath: string;
   pages: FitorPages;
+  /** Where pages hear by windsock. */
+  nudges: Pick<Nudges, "token"> | undefined;
   status(): FitorStatus;
 }
 
@@ -33,7 +36,7 @@ const anonymous = "anonymous";
 
 /** The handler of all routes below the mount path. */
 export function fitorRoutes(parts: HttpParts): (request: Request, caller: Caller) => Response | Promise<Response> {
-  const { bridge, clock, history, mountPath, pages } = parts;
+  const { bridge, clock, history, mountPath, nudges, pages } = parts;
 
   const speak = async (request: Request, caller: Caller, room: Room): Promise<Response> => {
     const form = new URLSearchParams(await wholeText(request, { maxBytes: formBytesMax, clock }));
@@ -96,6 +99,18 @@ export function fitorRoutes(parts: HttpParts): (request: Request, caller: Caller
     nick: caller.name === anonymous ? nickIn(request) : caller.name,
   });
 
+  const tokenFor = async (caller: Caller): Promise<Response> => {
+    if (!nudges) {
+      throw new Fault(
+        "missing",
+        "fitor/no-windsock",
+        "Cannot give a token: pages hear by /events here, as there is no windsock",
+      );
+    }
+    const token = await nudges.token(caller.name === anonymous ? "" : caller.name);
+    return Response.json({ token }, { headers: noStore });
+  };
+
   return (request, caller) => {
     const path = pathOf(request.url).slice(mountPath.length) || "/";
     const { method } = request;
@@ -135,6 +150,15 @@ export function fitorRoutes(parts: HttpParts): (request: Request, caller: Caller
         const isNumber = seen !== null && /^\d{1,15}$/.test(seen);
         return pages.events(caller, roomOf(words.get("room") ?? ""), isNumber ? Number(seen) : undefined);
       }
+      case "/changes.json": {
+        const room = roomOf(words.get("room") ?? "");
+        if (!words.get("after")) {
+          throw new Fault("invalid", "fitor/number", "Cannot tell what is new: wanted after, the id of a line");
+        }
+        return pages.changes(room, numberIn(words, "after", 0, Number.MAX_SAFE_INTEGER), words.get("parts") === "no");
+      }
+      case "/token":
+        return tokenFor(caller);
       case "/log.json":
         return list(words);
       case "/status.json":

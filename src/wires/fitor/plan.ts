@@ -33,3 +33,14 @@ export type BridgedKind = (typeof bridgedKinds)[number];
 
 /** The end of the address under which the bridge itself publishes. */
 export const ownPart = "fitor";
+
+/**
+ * Between this service and its pages: what is published there, or below, is never said on IRC. The colon keeps it from being the
+ * address of a channel.
+ */
+export const pageAddress = "fitor:page";
+
+/** Whether an address is {@link pageAddress}, or below it. */
+export function isForPages(address: string): boolean {
+  return address === pageAddress || address.startsWith(`${pageAddress}.`);
+}

@@ -22,6 +22,7 @@ import { History } from "./history.ts";
 import { fitorRoutes } from "./http.ts";
 import { fitorMetrics } from "./metrics.ts";
 import { Network } from "./network.ts";
+import { Nudges } from "./nudges.ts";
 import type { NetworkPlan } from "./plan.ts";
 import { statusOf } from "./status.ts";
 import { fitorPages } from "./views.ts";
@@ -33,14 +34,17 @@ const forgetMs = 600_000;
 
 async function start(context: ServiceContext<FitorOptions>): Promise<RunningService> {
   const path = join(context.dataFolder, "history.sqlite");
+  const { clock, cluster, log } = context;
+  const reach = context.reach("windsock");
+  const nudges = reach && (await Nudges.open({ reach, clock, log, nodeId: cluster.selfId }));
   try {
-    return begin(context, path);
+    return begin(context, path, nudges);
   } catch (thrown) {
     throw thrown instanceof SQLiteError ? databaseFault(path, thrown) : thrown;
   }
 }
 
-function begin(context: ServiceContext<FitorOptions>, historyPath: string): RunningService {
+function begin(context: ServiceContext<FitorOptions>, historyPath: string, nudges: Nudges | undefined): RunningService {
   const { clock, events, log, mountPath, options, random } = context;
   const plans = networkPlans(options);
   for (const { identity, name, tls } of plans) {
@@ -90,13 +94,22 @@ function begin(context: ServiceContext<FitorOptions>, historyPath: string): Runn
   const bus =
     networks.length === 0 ? undefined : openBus(context, plans, (address, content) => bridge.hear(address, content));
   if (bus) bridge.useBus(bus);
+  if (nudges) bridge.subscribe((news) => nudges.take(news));
   fitorMetrics(context.metrics, { networks, bridge, bus: () => bus });
   for (const network of networks) network.open();
 
   const workers = [startWorker(forget, { clock, log })];
-  const pages = fitorPages({ bridge, history, clock, shell: context.shell, mountPath });
+  const pages = fitorPages({ bridge, history, clock, shell: context.shell, mountPath, nudges });
   return {
-    handle: fitorRoutes({ bridge, history, clock, mountPath, pages, status: () => statusOf(networks, bus, bridge) }),
+    handle: fitorRoutes({
+      bridge,
+      history,
+      clock,
+      mountPath,
+      pages,
+      nudges,
+      status: () => statusOf(networks, bus, bridge),
+    }),
     scopeOf: (request, path) =>
       request.method === "GET" || request.method === "HEAD" ? "read" : path.startsWith("/network/") ? "admin" : "write",
     health: () => fitorFindings(networks, bus, bridge.cannotKeep),
@@ -108,7 +121,7 @@ function begin(context: ServiceContext<FitorOptions>, historyPath: string): Runn
     workers,
     async stop() {
       for (const network of networks) network.close();
-      await bus?.close();
+      await Promise.all([bus?.close(), nudges?.close()]);
       await Promise.all(workers.map((worker) => worker.stop()));
       history.close();
     },

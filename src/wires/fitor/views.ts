@@ -1,15 +1,19 @@
-/** From the bridge and its history to what the pages show, and the stream that keeps them fresh. Reading only. */
+/**
+ * From the bridge and its history to what the pages show, and the two ways that keep them fresh: a stream of events, and the
+ * answer to whoever heard that there is something new. Reading only.
+ */
 import type { Clock } from "../../kit/clock.ts";
-import { renderHtml } from "../../kit/pages/html.ts";
 import { eventStream, type StreamMessage } from "../../kit/pages/live.ts";
 import type { PageShell } from "../../kit/pages/shell.ts";
 import type { Caller } from "../../kit/service.ts";
 import type { Bridge, Room as BridgeRoom } from "./bridge.ts";
+import { Drawing } from "./drawing.ts";
 import type { History, Line } from "./history.ts";
-import { fitorStyleAsset, roomScriptAsset, speakScriptAsset } from "./pages/assets.ts";
+import type { Nudges } from "./nudges.ts";
+import { askScriptAsset, fitorStyleAsset, hearScriptAsset, roomScriptAsset, speakScriptAsset } from "./pages/assets.ts";
 import { Nothing } from "./pages/nothing.tsx";
-import { LineRow, People, Room, RoomHead, RoomList } from "./pages/room.tsx";
-import { type RoomLink, roomPath, type RoomView } from "./pages/view.ts";
+import { Room } from "./pages/room.tsx";
+import type { RoomView } from "./pages/view.ts";
 
 /** What the pages stand on. */
 export interface ViewParts {
@@ -18,6 +22,8 @@ export interface ViewParts {
   clock: Clock;
   shell: PageShell;
   mountPath: string;
+  /** Where pages hear by windsock. */
+  nudges: Pick<Nudges, "windsockPath" | "address"> | undefined;
 }
 
 /** What a page of a room is asked for. */
@@ -38,6 +44,8 @@ export interface FitorPages {
   room(request: Request, room: BridgeRoom, query: RoomQuery): Response;
   /** Without `afterId` it begins with what comes next. */
   events(caller: Caller, room: BridgeRoom, afterId: number | undefined): Response;
+  /** What came after a line; what stands beside the lines as well, unless they are all that is wanted. */
+  changes(room: BridgeRoom, afterId: number, linesOnly: boolean): Response;
 }
 
 const pageLines = 200;
@@ -49,14 +57,16 @@ const gatherMs = 150;
 
 /** Makes the pages. */
 export function fitorPages(parts: ViewParts): FitorPages {
-  const { bridge, clock, history, mountPath, shell } = parts;
-  const assets = [fitorStyleAsset, roomScriptAsset, speakScriptAsset];
+  const { bridge, clock, history, mountPath, nudges, shell } = parts;
+  const assets = [fitorStyleAsset, roomScriptAsset, speakScriptAsset, askScriptAsset, hearScriptAsset];
   shell.register(assets);
+  const drawing = new Drawing({ bridge, history, clock, mountPath });
 
-  const linksFor = (current: BridgeRoom): RoomLink[] =>
-    bridge.rooms.map((room) => linkOf(room, room.key === current.key, mountPath, history));
-
-  const standingOf = (room: BridgeRoom) => room.network.standing(room.channel);
+  /** What a reader missed; undefined where it is too much, or what they have seen is not of this history. */
+  const missedSince = (afterId: number): Line[] | undefined => {
+    const missed = history.after(afterId, missedLines + 1);
+    return missed.length > missedLines || afterId > history.newestId ? undefined : missed;
+  };
 
   const view = (room: BridgeRoom, query: RoomQuery): RoomView => {
     // Asked before the lines: what comes in between is told twice rather than never.
@@ -66,16 +76,17 @@ export function fitorPages(parts: ViewParts): FitorPages {
       search === ""
         ? history.list(room.key, pageLines, before)
         : history.search(search, foundLines, room.key).toReversed();
-    const standing = standingOf(room);
+    const standing = room.network.standing(room.channel);
     return {
       mountPath,
       now: clock.now(),
-      rooms: linksFor(room),
-      room: linkOf(room, true, mountPath, history),
+      rooms: drawing.links(room),
+      room: drawing.link(room, true),
       topic: standing?.topic ?? "",
       people: standing?.members ?? [],
       lines,
       newestId,
+      windsock: nudges && { path: nudges.windsockPath, address: nudges.address },
       earlierId: search === "" && lines.length === pageLines ? lines[0]?.id : undefined,
       isPast: before !== undefined,
       search,
@@ -110,23 +121,18 @@ export function fitorPages(parts: ViewParts): FitorPages {
           const drawn = new Map<string, string>();
           const drawAll = () => {
             isGathering = false;
-            const standing = standingOf(room);
-            const now: Record<string, string> = {
-              rooms: renderHtml(RoomList({ rooms: linksFor(room) })),
-              people: renderHtml(People({ people: standing?.members ?? [] })),
-              head: renderHtml(
-                RoomHead({ room: linkOf(room, true, mountPath, history), topic: standing?.topic ?? "" }),
-              ),
-            };
-            for (const [topic, data] of Object.entries(now)) {
+            for (const [topic, data] of Object.entries(drawing.parts(room))) {
               if (drawn.get(topic) === data) continue;
               drawn.set(topic, data);
               send({ topic, data });
             }
           };
-          const missed = afterId === undefined ? [] : history.after(afterId, missedLines + 1);
-          if (missed.length > missedLines) send({ topic: "gap", data: "" });
-          else for (const line of missed) send(lineMessage(line));
+          const lineMessage = (line: Line): StreamMessage => {
+            return { topic: "line", id: String(line.id), data: drawing.line(line) };
+          };
+          const missed = afterId === undefined ? [] : missedSince(afterId);
+          if (missed) for (const line of missed) send(lineMessage(line));
+          else send({ topic: "gap", data: "" });
           const unsubscribe = bridge.subscribe((news) => {
             if (news.kind === "line") {
               send(lineMessage(news.line));
@@ -145,44 +151,16 @@ export function fitorPages(parts: ViewParts): FitorPages {
         },
         { clock, keep: 2 * missedLines },
       ),
-  };
-}
-
-/** A line is drawn once, however many look on. */
-const drawnLines = new WeakMap<Line, StreamMessage>();
-
-function lineMessage(line: Line): StreamMessage {
-  const drawn = drawnLines.get(line) ?? drawLine(line);
-  drawnLines.set(line, drawn);
-  return drawn;
-}
-
-function drawLine(line: Line): StreamMessage {
-  const html = renderHtml(LineRow({ line }));
-  return {
-    topic: "line",
-    id: String(line.id),
-    data: JSON.stringify({ room: line.room, id: line.id, kind: line.kind, html }),
-  };
-}
-
-function linkOf(room: BridgeRoom, isCurrent: boolean, mountPath: string, history: History): RoomLink {
-  const { channel, key, network } = room;
-  const standing = network.standing(channel);
-  const isUp = network.state === "up";
-  const state = standing?.isIn
-    ? "in"
-    : network.state === "barred" || (isUp && standing?.reason !== "")
-      ? "out"
-      : "coming";
-  return {
-    key,
-    network: network.plan.name,
-    channel: channel.name,
-    href: `${mountPath}${roomPath(network.plan.name, channel.name)}`,
-    isCurrent,
-    state,
-    reason: isUp ? (standing?.reason ?? "") : network.reason,
-    newestId: history.newestSaid(key),
+    changes(room, afterId, linesOnly) {
+      const missed = missedSince(afterId);
+      const lines = (missed ?? []).map((line) => drawing.line(line)).join(",");
+      const newest = missed?.at(-1)?.id ?? afterId;
+      const beside = linesOnly ? {} : drawing.parts(room);
+      // Lines are JSON already.
+      const body = `{"lines":[${lines}],${JSON.stringify({ newest, gap: !missed, ...beside }).slice(1)}\n`;
+      return new Response(body, {
+        headers: { "Content-Type": "application/json; charset=utf-8", "Cache-Control": "no-store" },
+      });
+    },
   };
 }

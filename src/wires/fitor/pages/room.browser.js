@@ -1,6 +1,6 @@
 /**
- * Makes the page of a room live: lines, people and rooms come by server-sent events, and rooms in which something was
- * said since they were looked at carry a mark. All HTML is the server's.
+ * Makes the page of a room live: draws lines, people and rooms as they are heard, and marks rooms in which something was said
+ * since they were looked at. All HTML is the server's.
  */
 const chat = document.querySelector("[data-chat]");
 const lines = document.querySelector("[data-lines]");
@@ -65,6 +65,9 @@ function elementOf(html) {
 
 /** @param {{ room: string, id: number, kind: string, html: string }} line */
 function take({ html, id, kind, room }) {
+  // Each line once, whichever way it came; those that hear and ask go on from here.
+  if (id <= Number(chat?.getAttribute("data-chat-after"))) return;
+  chat?.setAttribute("data-chat-after", String(id));
   if (room !== here || !isNow) {
     if (!["message", "action", "notice"].includes(kind)) return;
     unread.set(room, (unread.get(room) ?? 0) + 1);
@@ -98,35 +101,32 @@ function take({ html, id, kind, room }) {
   } else readId(here, id);
 }
 
-/** @param {string} url */
-function follow(url) {
-  const stream = new EventSource(url);
-  stream.addEventListener("open", () => tell("Live", "good"));
-  stream.addEventListener("line", (event) => take(JSON.parse(event.data)));
-  stream.addEventListener("rooms", (event) => {
-    if (rooms) rooms.innerHTML = event.data;
-    showUnread();
-  });
-  stream.addEventListener("people", (event) => {
-    if (people) people.innerHTML = event.data;
-  });
-  stream.addEventListener("head", (event) => {
-    if (head) head.innerHTML = event.data;
-  });
-  stream.addEventListener("gap", () => location.reload());
-  stream.addEventListener("error", () => {
-    const isOver = stream.readyState === EventSource.CLOSED;
-    tell(isOver ? "Not live: reload to see what is new." : "Connection lost, trying again", "warn");
-  });
-  addEventListener("pagehide", () => stream.close(), { once: true });
-  addEventListener("pageshow", (event) => event.persisted && follow(url), { once: true });
+/** What was drawn last beside the lines: what stays as it is is not touched, as somebody may be reading in it. */
+const drawn = new Map();
+
+/** @param {Record<string, unknown>} parts */
+function takeParts(parts) {
+  for (const [name, place] of Object.entries({ rooms, people, head })) {
+    const html = parts[name];
+    if (!place || typeof html !== "string" || drawn.get(name) === html) continue;
+    drawn.set(name, html);
+    place.innerHTML = html;
+  }
+  showUnread();
 }
 
-// What is said goes out by a script of its own, which tells here what came of it.
-document.addEventListener("fitor-said", (event) => {
-  if (!(event instanceof CustomEvent)) return;
-  if (event.detail.words) tell(event.detail.words, "warn");
-  if (event.detail.isOut) toEnd();
+/** @param {string} what @param {(detail: any) => void} taken */
+function onTold(what, taken) {
+  document.addEventListener(`fitor-${what}`, (event) => event instanceof CustomEvent && taken(event.detail));
+}
+
+// Hearing and speaking are scripts of their own, which tell here what came.
+onTold("line", take);
+onTold("parts", takeParts);
+onTold("state", ({ tone, words }) => tell(words, tone));
+onTold("said", ({ isOut, words }) => {
+  if (words) tell(words, "warn");
+  if (isOut) toEnd();
 });
 
 document.addEventListener("visibilitychange", () => {
@@ -142,5 +142,4 @@ if (chat) {
     if (location.hash === "") toEnd();
   }
   showUnread();
-  follow(chat.getAttribute("data-chat") ?? "");
 }

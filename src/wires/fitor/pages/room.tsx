@@ -212,8 +212,11 @@ export function Room(view: RoomView) {
   return (
     <div
       class="chat"
-      data-chat={`${view.mountPath}/events?room=${encodeURIComponent(room.key)}&after=${view.newestId}`}
+      data-chat={view.mountPath}
       data-chat-room={room.key}
+      data-chat-after={view.newestId}
+      data-chat-windsock={view.windsock && `${view.windsock.path}/`}
+      data-chat-address={view.windsock?.address}
       data-chat-live={view.isPast || view.search !== "" ? "no" : "yes"}
     >
       <nav class="rooms" aria-label="Rooms" data-rooms>

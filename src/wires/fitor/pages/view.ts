@@ -31,8 +31,10 @@ export interface RoomView {
   topic: string;
   people: readonly Person[];
   lines: readonly Line[];
-  /** The newest line of all rooms: what comes after it is told by the stream. */
+  /** The newest line of all rooms: what comes after it is heard. */
   newestId: number;
+  /** Where the page hears by windsock: its path without a trailing slash, and what to subscribe to. */
+  windsock: { path: string; address: string } | undefined;
   /** The id before which there are more lines. */
   earlierId: number | undefined;
   /** The lines are not the newest ones. */

@@ -119,9 +119,8 @@ export class Link {
     else this.#later(end);
   }
 
-  /** @param {import("./session.browser.js").End} end */
+  /** Unless it was closed while a token was asked for. @param {import("./session.browser.js").End} end */
   #later(end) {
-    // Asking for a token takes time, in which it may have been ended.
     if (this.state === "closed") return;
     this.#round = 0;
     const { firstWaitMs = 2000, mostWaitMs = 300_000 } = this.options;
