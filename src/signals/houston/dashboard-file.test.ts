@@ -104,7 +104,7 @@ describe("readDashboard", () => {
       "line 10, graphs.c.colour: there is no such key",
       "line 11, variables.server: wanted either values or find",
       'line 14, sections.1.graphs.1: there is no graph "d": did you mean "a"?',
-      'line 14, sections.1.graphs.2: graph "c" wants $2, and there are 1 words behind its name',
+      'line 14, sections.1.graphs.2: graph "c" wants $2, and there is 1 word behind its name',
       'line 14, sections.1.graphs.2: graph "c" names $sever, and there is no such variable: did you mean "server"?',
     ]);
   });

@@ -2,7 +2,16 @@ import { describe, expect, test } from "bun:test";
 
 import fc from "fast-check";
 
-import { entryOf, fill, inherited, isPlainValue, presentValues, relationProblems, shownSections } from "./shown.ts";
+import {
+  entryOf,
+  fill,
+  inherited,
+  isPlainValue,
+  neededPatterns,
+  presentValues,
+  relationProblems,
+  shownSections,
+} from "./shown.ts";
 import { dashboardShape, type WrittenDashboard } from "./written.ts";
 
 const dashboard = (parts: Partial<WrittenDashboard>): WrittenDashboard =>
@@ -117,6 +126,45 @@ describe("shownSections", () => {
         ],
       ],
       ["All", [["All of a", "sum(server.*.load)"]]],
+    ]);
+  });
+
+  test("shownSections: the value of a round is $1 in all words of its section, too", () => {
+    const written = dashboard({
+      variables: { web: { values: ["web1", "web2"] } },
+      graphs: { cpu: { targets: ["a.$1.cpu"], note: "Of $1" } },
+      sections: [{ label: "On $1", note: "What $web does", each: "web", needs: "a.$1", graphs: ["cpu $1"] }],
+    });
+    expect(relationProblems(written)).toEqual([]);
+    const values = { web: ["web1", "web2"] };
+    expect(neededPatterns(written, { web: "web1" }, values)).toEqual(["a.web1", "a.web2"]);
+    const sections = shownSections(written, { values, chosen: {}, has: (pattern) => pattern === "a.web2" });
+    expect(sections.map(({ graphs, label, note }) => [label, note, graphs[0]?.targets, graphs[0]?.note])).toEqual([
+      ["On web2", "What web2 does", ["a.web2.cpu"], "Of web2"],
+    ]);
+  });
+
+  test("relationProblems: what stands for nothing in a section's words is told, not left out", () => {
+    const written = dashboard({
+      variables: { web: { values: ["web1"] }, app: { find: "$wbe.*" } },
+      graphs: { cpu: { targets: ["a.$1.cpu"], note: "by $2" } },
+      sections: [
+        { label: "On $1", note: "$$5 for $wbe", needs: "a.$2", each: "web", graphs: ["cpu $wbe"] },
+        { label: "On $1", graphs: ["cpu $1"] },
+      ],
+    });
+    const nothing = "stands for nothing here: name a variable, or write $$ for a dollar";
+    const unknown = '$wbe: there is no such variable: did you mean "web"?';
+    const wantsTwo = 'graph "cpu" wants $2, and there is 1 word behind its name';
+    expect(relationProblems(written).map(({ path, message }) => `${path.join(".")}: ${message}`)).toEqual([
+      `variables.app.find: ${unknown}`,
+      `sections.0.note: ${unknown}`,
+      `sections.0.needs: $2 ${nothing}`,
+      `sections.0.graphs.0: ${unknown}`,
+      `sections.0.graphs.0: ${wantsTwo}`,
+      `sections.1.label: $1 ${nothing}`,
+      `sections.1.graphs.0: $1 ${nothing}`,
+      `sections.1.graphs.0: ${wantsTwo}`,
     ]);
   });
 

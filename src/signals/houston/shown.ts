@@ -121,6 +121,10 @@ export function relationProblems(written: WrittenDashboard): WrittenProblem[] {
     const path = ["variables", name];
     if (/^\d+$/.test(name)) add(path, "wanted a name that is no number");
     if ((variable.values === undefined) === (variable.find === undefined)) add(path, "wanted either values or find");
+    for (const [whole, , word] of (variable.find ?? "").matchAll(reference)) {
+      if (word !== undefined && !variables.includes(word))
+        add([...path, "find"], `${whole}: there is no such variable${near(word, variables)}`);
+    }
     for (const [at, value] of (variable.values ?? []).entries()) {
       if (!isPlainValue(value)) add([...path, "values", at], "wanted a name without spaces, quotes and brackets");
     }
@@ -131,9 +135,19 @@ export function relationProblems(written: WrittenDashboard): WrittenProblem[] {
     const path = ["sections", at];
     if (section.each !== undefined && !variables.includes(section.each))
       add([...path, "each"], `there is no variable "${section.each}"${near(section.each, variables)}`);
+    const says = (place: WrittenProblem["path"], text: string) => {
+      for (const [whole, number, word] of text.matchAll(reference)) {
+        if (number !== undefined && !(number === "1" && section.each !== undefined))
+          add(place, `${whole} stands for nothing here: name a variable, or write $$ for a dollar`);
+        if (word !== undefined && !variables.includes(word))
+          add(place, `${whole}: there is no such variable${near(word, variables)}`);
+      }
+    };
+    for (const key of ["label", "note", "needs"] as const) says([...path, key], section[key] ?? "");
     for (const [position, entry] of section.graphs.entries()) {
       const { name, words } = entryOf(entry);
       const place = [...path, "graphs", position];
+      says(place, words.join(" "));
       if (!Object.hasOwn(written.graphs, name)) {
         add(place, `there is no graph "${name}"${near(name, graphNames)}`);
         continue;
@@ -141,10 +155,13 @@ export function relationProblems(written: WrittenDashboard): WrittenProblem[] {
       const graph = inherited(written, name);
       if (!graph.targets?.length) add(place, `graph "${name}" has no targets, and no parent with any`);
       const given = words.length === 0 && section.each !== undefined ? 1 : words.length;
-      for (const text of [...(graph.targets ?? []), graph.title ?? ""]) {
+      for (const text of [...(graph.targets ?? []), graph.title ?? "", graph.note ?? ""]) {
         for (const [whole, number, word] of text.matchAll(reference)) {
           if (number !== undefined && Number(number) > given)
-            add(place, `graph "${name}" wants ${whole}, and there are ${given} words behind its name`);
+            add(
+              place,
+              `graph "${name}" wants ${whole}, and there ${given === 1 ? "is 1 word" : `are ${given} words`} behind its name`,
+            );
           if (word !== undefined && !variables.includes(word))
             add(place, `graph "${name}" names ${whole}, and there is no such variable${near(word, variables)}`);
         }
@@ -164,9 +181,17 @@ export function relationProblems(written: WrittenDashboard): WrittenProblem[] {
 /** `$1`, `$name`; `$$` is a dollar. */
 const reference = /\$(?:(\d)|([A-Za-z]\w*)|\$)/g;
 
-/** The patterns that a dashboard has to have looked up before {@link shownSections}: of variables, and of sections' needs. */
-export function neededPatterns(written: WrittenDashboard, chosen: Readonly<Record<string, string>>): string[] {
-  const all = written.sections.flatMap(({ needs }) => (needs === undefined ? [] : [fill(needs, [], chosen)]));
+/** The patterns that have to be looked up before {@link shownSections}: what sections need, in each of their rounds. */
+export function neededPatterns(
+  { sections }: WrittenDashboard,
+  present: Readonly<Record<string, string>>,
+  values: Answers["values"],
+): string[] {
+  const all = sections.flatMap(({ each, needs }) => {
+    if (needs === undefined) return [];
+    if (each === undefined) return [fill(needs, [], present)];
+    return (values[each] ?? []).map((value) => fill(needs, [value], { ...present, [each]: value }));
+  });
   return [...new Set(all)];
 }
 
@@ -190,16 +215,17 @@ export function shownSections(written: WrittenDashboard, answers: Answers): Show
   let count = 0;
   for (const section of written.sections) {
     for (const values of rounds(section, present, answers)) {
-      if (section.needs !== undefined && !answers.has(fill(section.needs, [], values))) continue;
+      // `$1` is the value of this round, in the section's own words as in its graphs.
+      const each = section.each === undefined ? [] : [values[section.each] ?? ""];
+      const text = (raw: string) => fill(raw, each, values);
+      if (section.needs !== undefined && !answers.has(text(section.needs))) continue;
       const graphs = section.graphs.slice(0, graphsMax - count).map((entry) => {
         const { name, words } = entryOf(entry);
-        const filled = words.map((word) => fill(word, [], values));
-        const each = section.each === undefined ? [] : [values[section.each] ?? ""];
-        return shownGraph(written, name, filled.length === 0 ? each : filled, values);
+        return shownGraph(written, name, words.length === 0 ? each : words.map(text), values);
       });
       count += graphs.length;
-      const { note } = section;
-      if (graphs.length > 0) sections.push({ label: fill(section.label, [], values), note, graphs });
+      const note = section.note === undefined ? undefined : text(section.note);
+      if (graphs.length > 0) sections.push({ label: text(section.label), note, graphs });
     }
   }
   return sections;

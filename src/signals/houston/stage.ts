@@ -93,14 +93,9 @@ export class Stage {
     await inParallel(plain ?? [], parallel, (each) => valuesOf(...each));
     for (const each of leaning ?? []) await valuesOf(...each);
     const present = presentValues(written, { values, chosen });
-    // Sections that come once for each value need something of that value.
-    const patterns = new Set(neededPatterns(written, present));
-    for (const { each, needs } of written.sections) {
-      if (each === undefined || needs === undefined) continue;
-      for (const value of values[each] ?? []) patterns.add(fill(needs, [], { ...present, [each]: value }));
-    }
+    const patterns = neededPatterns(written, present, values);
     const found = new Map<string, boolean>();
-    await inParallel([...patterns].slice(0, patternsMax), parallel, async (pattern) => {
+    await inParallel(patterns.slice(0, patternsMax), parallel, async (pattern) => {
       found.set(pattern, (await find(pattern)).length > 0);
     });
     const sections = shownSections(written, { values, chosen, has: (pattern) => found.get(pattern) ?? false });
