@@ -97,7 +97,8 @@ describe("in its predecessor's place", () => {
   test("figures: a question that is none is refused with its place", async () => {
     for (const [body, words] of [
       ["{", "it is no JSON"],
-      ['{"from":"-1h","until":"now","charts":[{"targets":[3]}]}', "charts.0.targets.0"],
+      ['{"from":"-1h","until":"now","charts":[{"targets":[3]}]}', "charts.0.targets.0: wanted a text, not 3"],
+      ['{"until":{}}', "from: wanted a time: epoch seconds, or a text"],
       ['{"from":"soon","until":"now","charts":[]}', "Cannot show that time: from"],
       ['{"from":"now","until":"now","charts":[]}', "the same time"],
       [`{"from":"-1h","until":"now","charts":[${Array(501).fill('{"targets":[]}').join(",")}]}`, "charts"],

@@ -16,6 +16,9 @@ export interface Happening {
 }
 
 const happeningsMax = 500;
+const textMax = 300;
+/** Hound tells the store and the node of the same change, the node when its round is over. */
+const sameSeconds = 60;
 const shape = z.array(
   z.object({ what: z.string(), when: z.number(), data: z.string().nullish(), tags: z.array(z.string()).default([]) }),
 );
@@ -25,8 +28,13 @@ export async function happeningsIn(
   range: { fromSeconds: number; untilSeconds: number },
   parts: { reach: () => Reach | undefined; recent: readonly NodeEvent[]; signal: AbortSignal },
 ): Promise<Happening[]> {
-  const found = [...(await eventsOf(range, parts.reach(), parts.signal)), ...parts.recent.flatMap(ofNode)];
-  return found
+  const stored = await eventsOf(range, parts.reach(), parts.signal);
+  const times = new Map<string, number[]>();
+  for (const { at, text } of stored) times.set(text, [...(times.get(text) ?? []), at]);
+  const isStored = ({ at, text }: Happening) =>
+    (times.get(text) ?? []).some((one) => Math.abs(at - one) <= sameSeconds);
+  const own = parts.recent.flatMap(ofNode).filter((happening) => !isStored(happening));
+  return [...stored, ...own]
     .filter(({ at }) => at >= range.fromSeconds && at <= range.untilSeconds)
     .toSorted((one, other) => one.at - other.at)
     .slice(-happeningsMax);
@@ -56,7 +64,7 @@ async function eventsOf(
     text: [what, data ?? ""]
       .filter((text) => text !== "")
       .join(": ")
-      .slice(0, 300),
+      .slice(0, textMax),
     kind: kindOf(tags, what),
   }));
 }
@@ -71,5 +79,5 @@ function kindOf(tags: readonly string[], what: string): Happening["kind"] {
 /** Only what a person would want to see beside a chart. */
 function ofNode({ at, level, sentence, service }: NodeEvent): Happening[] {
   if (!["chimney", "hound", "mountwatch"].includes(service) || level === "info") return [];
-  return [{ at: at / 1000, text: sentence, kind: level === "good" ? "event" : "alert" }];
+  return [{ at: at / 1000, text: sentence.slice(0, textMax), kind: level === "good" ? "event" : "alert" }];
 }

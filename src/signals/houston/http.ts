@@ -5,6 +5,7 @@
 import { z } from "zod";
 
 import type { Clock } from "../../kit/clock.ts";
+import { problemIn } from "../../kit/config/written-problem.ts";
 import type { Events } from "../../kit/events.ts";
 import { Fault } from "../../kit/fault.ts";
 import { wholeText } from "../../kit/http/body.ts";
@@ -44,7 +45,9 @@ export interface HttpParts {
 const noStore = { "Cache-Control": "no-store" };
 const questionMaxBytes = 1024 * 1024;
 const target = z.string().min(1).max(20_000);
-const moment = z.union([z.string().max(100), z.number().transform(String)]);
+const moment = z.union([z.string().max(100), z.number().transform(String)], {
+  error: 'wanted a time: epoch seconds, or a text such as "-6h"',
+});
 const question = z.object({
   from: moment,
   until: moment,
@@ -190,14 +193,11 @@ export function houstonRoutes(parts: HttpParts): (request: Request, caller: Call
   };
 
   const figures = async (request: Request): Promise<Response> => {
-    const parsed = question.safeParse(json(await wholeText(request, { maxBytes: questionMaxBytes, clock })));
+    const written = json(await wholeText(request, { maxBytes: questionMaxBytes, clock }));
+    const parsed = question.safeParse(written);
     if (!parsed.success) {
-      const [issue] = parsed.error.issues;
-      throw new Fault(
-        "invalid",
-        "houston/question",
-        `Cannot read the question: ${issue?.path.join(".") ?? ""}: ${issue?.message ?? ""}`,
-      );
+      const words = parsed.error.issues.slice(0, 10).map((issue) => problemIn(issue, written));
+      throw new Fault("invalid", "houston/question", `Cannot read the question: ${words.join("; ")}`);
     }
     const { charts, points, until, from, tz } = parsed.data;
     const range = rangeOf(from, until, now(), zoneOf(tz) ?? "UTC");
