@@ -66,6 +66,8 @@ export class Connection {
   movedBytes = 0;
   /** When one of its sides was gone while the other may still take bytes and say its end; 0 before. */
   goneMs = 0;
+  /** Among the open ones. */
+  place = -1;
   /** Whether it counts among those that are served; not while it waits in the queue. */
   isServed = false;
   isKeptAlive = false;

@@ -13,6 +13,7 @@ import { Connection, type Dial, type Ending } from "./connection.ts";
 import { Dialler, type DiallerParts, isOwnFailure, type ServerSocket } from "./dialler.ts";
 import { Door } from "./door.ts";
 import { Limits } from "./limits.ts";
+import { OpenConnections } from "./open-connections.ts";
 import type { ProxyPlan } from "./plan.ts";
 import type { Lookup } from "./resolver.ts";
 import { Refusals } from "./refusals.ts";
@@ -65,7 +66,7 @@ export class Proxy {
   readonly #limits: Limits;
   readonly #isLimited: boolean;
   readonly #looksAtAddress: boolean;
-  readonly #connections = new Set<Connection>();
+  readonly #connections = new OpenConnections<Connection>();
   readonly #queue = new Set<Connection>();
   readonly #refusals: Refusals<Connection>;
   readonly #watch: Watch;

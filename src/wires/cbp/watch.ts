@@ -12,7 +12,7 @@ import type { ProxyPlan } from "./plan.ts";
 export interface WatchParts {
   readonly plan: ProxyPlan;
   readonly clock: Clock;
-  readonly connections: ReadonlySet<Connection>;
+  readonly connections: { readonly size: number } & Iterable<Connection>;
   /** Clients beside them that were told no, and wait. */
   readonly refusals: { readonly isWaiting: boolean; look(nowMs: number): void };
   /** A dial took longer than it may. */
