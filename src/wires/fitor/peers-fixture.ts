@@ -42,6 +42,8 @@ Ports = ${port}
 MotdPhrase = hello
 [Limits]
 MaxConnectionsIP = 0
+# By itself it lets everybody wait for seconds who has just come or has said something.
+MaxPenaltyTime = 0
 MaxJoins = 0
 [Options]
 DNS = no
