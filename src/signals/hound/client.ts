@@ -20,6 +20,8 @@ export class HoundRefusal extends Error {
   }
 }
 
+const exampleUrl = "http://127.0.0.1:4100/hound";
+
 /** A client. Every method throws {@link HoundRefusal} for an answer that is none, and what fetch throws. */
 export class HoundClient {
   readonly #way: HoundWay;
@@ -72,6 +74,13 @@ export class HoundClient {
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     if (answer.status === 204) return undefined;
+    // Another address of a node, or of somebody else, has pages for people.
+    if (answer.headers.get("Content-Type")?.startsWith("text/html")) {
+      await answer.body?.cancel();
+      const { baseUrl } = this.#way;
+      const words = `${baseUrl} is a web page (${answer.status}): Hound is at an address such as ${exampleUrl}`;
+      throw new HoundRefusal(answer.status, words);
+    }
     const text = await answer.text();
     if (answer.ok) return JSON.parse(text);
     throw new HoundRefusal(answer.status, wordsOf(text) || `Hound answered ${answer.status}`);

@@ -9,7 +9,7 @@ export function houndCommands(program: Command): void {
   const { act, actLocally, local, remote } = remoteVerbs<HoundClient>(program, {
     title: "Hound",
     defaultServer: "http://127.0.0.1:4100/hound",
-    neighbours: ["series", "chimney", "statsd", "cask"],
+    neighbours: ["cask", "hakmes", "reticulum", "series", "statsd", "chimney", "houston", "mediacheck"],
     async connect(token) {
       const { clientFor } = await import("./commands-remote.ts");
       return ([baseUrl = ""]) => clientFor(baseUrl, token);

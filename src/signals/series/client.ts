@@ -147,9 +147,20 @@ export class SeriesClient {
       headers: { ...init.headers, Accept: "application/json" },
       ...(signal ? { signal } : {}),
     });
+    if (isPage(answer)) {
+      await answer.body?.cancel();
+      throw new SeriesRefusal(answer.status, `a web page: series is at an address such as ${exampleUrl}`);
+    }
     if (!answer.ok) throw new SeriesRefusal(answer.status, sentenceOf(await answer.text()));
     return answer;
   }
+}
+
+const exampleUrl = "http://127.0.0.1:4100/series";
+
+/** Whether something else answers: what keeps series has no pages for programs. */
+function isPage(answer: Response): boolean {
+  return answer.headers.get("Content-Type")?.startsWith("text/html") === true;
 }
 
 /** The sentence of a refusal: of problem details what they say, of anything else all of it. */

@@ -12,7 +12,7 @@ export function seriesCommands(program: Command): void {
   const { act, remote } = remoteVerbs<SeriesClient>(program, {
     title: "series",
     defaultServer: "http://127.0.0.1:4100/series",
-    neighbours: ["cask", "hakmes", "reticulum"],
+    neighbours: ["cask", "hakmes", "reticulum", "statsd", "chimney", "hound", "houston", "mediacheck"],
     async connect(token) {
       const { SeriesClient } = await import("./client.ts");
       const headers: Record<string, string> = token === undefined ? {} : { Authorization: `Bearer ${token}` };

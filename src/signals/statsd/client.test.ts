@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import fc from "fast-check";
 
 import { Fault } from "../../kit/fault.ts";
-import { formatMetric, type MetricKind } from "./client.ts";
+import { formatMetric, type MetricKind, openTail } from "./client.ts";
 import { createReader } from "./packet.ts";
 import { recordingSink } from "./recording-sink.ts";
 
@@ -39,4 +39,31 @@ test("formatMetric: what it writes is read as one good metric, and the rest is r
     ),
     { numRuns: 5000 },
   );
+});
+
+test("formatMetric: a number that is larger than any is refused, as a statsd would", () => {
+  for (const value of ["1e999", "-1e999"])
+    expect(() => formatMetric({ kind: "gauge", name: "a", value })).toThrow("larger than any number");
+  expect(formatMetric({ kind: "set", name: "a", value: "1e999" })).toBe("a:1e999|s");
+});
+
+test("openTail: the next server is asked when one does not answer, and what is no statsd is said to be none", async () => {
+  const asked: string[] = [];
+  const stream = () => new Response("event: line\n\n", { headers: { "Content-Type": "text/event-stream" } });
+  const open = (answers: Record<string, () => Response>) =>
+    openTail(["http://one/statsd/", "http://two/statsd"], new URLSearchParams({ bad: "1" }), {
+      token: "t",
+      async fetch(url) {
+        asked.push(url);
+        const answer = answers[new URL(url).hostname];
+        if (!answer) throw new Error("refused");
+        return answer();
+      },
+    });
+  expect(await new Response(await open({ two: stream })).text()).toBe("event: line\n\n");
+  expect(asked).toEqual(["http://one/statsd/tail?bad=1", "http://two/statsd/tail?bad=1"]);
+  expect(open({})).rejects.toThrow("Cannot reach http://one/statsd: refused; Cannot reach http://two/statsd: refused");
+  const page = () => new Response("<!doctype html>", { headers: { "Content-Type": "text/html" } });
+  expect(open({ one: page, two: stream })).rejects.toThrow("http://one/statsd answered 200 and is no statsd");
+  expect(open({ one: () => new Response("", { status: 401 }) })).rejects.toThrow("wanted a token that may read");
 });

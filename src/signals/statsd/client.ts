@@ -6,7 +6,7 @@ import { createSocket } from "node:dgram";
 import { isIPv6 } from "node:net";
 
 import type { Address } from "../../kit/config/address.ts";
-import { Fault } from "../../kit/fault.ts";
+import { Fault, reasonOf } from "../../kit/fault.ts";
 
 /** The kinds of metric that can be sent, with their letters. */
 export const kindLetters = { count: "c", time: "ms", gauge: "g", set: "s" } as const;
@@ -33,6 +33,7 @@ export function formatMetric({ kind, name, value, rate, tags = [] }: Metric): st
   if (/[|\n]/.test(value) || value === "") throw refuse("wanted a value without | and line feeds");
   if (kind !== "set" && !/^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i.test(value))
     throw refuse(`wanted a number, not "${value}"`);
+  if (kind !== "set" && !Number.isFinite(Number(value))) throw refuse(`"${value}" is larger than any number`);
   if (kind === "time" && value.startsWith("-")) throw refuse("wanted a time of 0 or more");
   if (rate !== undefined && !(rate > 0 && rate <= 1)) throw refuse("wanted a rate above 0 and at most 1");
   if (tags.some((tag) => /[|,\n]/.test(tag))) throw refuse("wanted tags without | and commas");
@@ -56,4 +57,39 @@ export async function sendPacket(text: string, to: Address): Promise<void> {
   } finally {
     socket.close();
   }
+}
+
+/** Where the routes of a statsd begin on a node that nobody configured. */
+export const exampleUrl = "http://127.0.0.1:4100/statsd";
+
+/**
+ * The live stream of lines of the first server that answers. Rejects with the Faults `statsd/no-server` when none does, and
+ * `statsd/tail` when what answers has no such stream.
+ */
+export async function openTail(
+  baseUrls: readonly string[],
+  query: URLSearchParams,
+  { fetch, token }: { fetch(url: string, init: RequestInit): Promise<Response>; token: string | undefined },
+): Promise<ReadableStream<Uint8Array<ArrayBuffer>>> {
+  const headers: Record<string, string> = token === undefined ? {} : { Authorization: `Bearer ${token}` };
+  const failures: string[] = [];
+  for (const baseUrl of baseUrls) {
+    const url = baseUrl.replace(/\/+$/, "");
+    let answer: Response;
+    try {
+      answer = await fetch(`${url}/tail?${query}`, { headers });
+    } catch (thrown) {
+      failures.push(`Cannot reach ${url}: ${reasonOf(thrown)}`);
+      continue;
+    }
+    const { body, status } = answer;
+    if (answer.ok && body && answer.headers.get("Content-Type")?.startsWith("text/event-stream")) return body;
+    await body?.cancel();
+    const why =
+      status === 401 || status === 403
+        ? `${url} answered ${status}: wanted a token that may read (WARREN_TOKEN, or --token-file)`
+        : `${url} answered ${status} and is no statsd, which is at an address such as ${exampleUrl}`;
+    throw new Fault("unavailable", "statsd/tail", `Cannot follow: ${why}`);
+  }
+  throw new Fault("unavailable", "statsd/no-server", failures.join("; "));
 }

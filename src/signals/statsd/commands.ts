@@ -2,35 +2,24 @@
 import type { Command } from "commander";
 
 import { remoteVerbs } from "../../kit/commands/remote.ts";
-import { Fault, reasonOf } from "../../kit/fault.ts";
+import { Fault } from "../../kit/fault.ts";
 import { eventMessages } from "../../kit/http/event-messages.ts";
 import { plainText } from "../../kit/terminal/plain-text.ts";
+import { exampleUrl, openTail } from "./client.ts";
 
 /** Reads a statsd's stream of lines. */
 interface TailClient {
-  open(query: URLSearchParams): Promise<Response>;
+  open(query: URLSearchParams): Promise<ReadableStream<Uint8Array<ArrayBuffer>>>;
 }
 
 /** Adds the verbs of statsd to its command. */
 export function statsdCommands(program: Command): void {
   const { act, remote } = remoteVerbs<TailClient>(program, {
     title: "statsd",
-    defaultServer: "http://127.0.0.1:4100/statsd",
-    neighbours: ["cask", "hakmes", "series"],
+    defaultServer: exampleUrl,
+    neighbours: ["cask", "hakmes", "reticulum", "series", "chimney", "hound", "houston", "mediacheck"],
     connect: (token) =>
-      Promise.resolve((baseUrls) => ({
-        async open(query) {
-          const url = `${(baseUrls[0] ?? "").replace(/\/+$/, "")}/tail?${query}`;
-          const headers: Record<string, string> = token === undefined ? {} : { Authorization: `Bearer ${token}` };
-          try {
-            return await fetch(url, { headers });
-          } catch (thrown) {
-            throw new Fault("unavailable", "statsd/no-server", `Cannot reach ${url}: ${reasonOf(thrown)}`, {
-              cause: thrown,
-            });
-          }
-        },
-      })),
+      Promise.resolve((baseUrls) => ({ open: (query) => openTail(baseUrls, query, { token, fetch }) })),
   });
   const tail = remote("tail", "show lines while they arrive; bad ones with the reason")
     .option("--match <text>", "only lines that hold this text")
@@ -45,14 +34,10 @@ export function statsdCommands(program: Command): void {
         `Cannot read --count ${JSON.stringify(count)}: wanted a whole number from 1`,
       );
     const query = new URLSearchParams({ ...(match === undefined ? {} : { match }), ...(bad ? { bad: "1" } : {}) });
-    const answer = await client.open(query);
-    if (!answer.ok || !answer.body) {
-      await answer.body?.cancel();
-      throw new Fault("unavailable", "statsd/tail", `Cannot follow: the server answered ${answer.status}`);
-    }
+    const lines = await client.open(query);
     let left = count === undefined ? Number.POSITIVE_INFINITY : Number(count);
     let expected = 1;
-    for await (const { event, id, data } of eventMessages(answer.body)) {
+    for await (const { event, id, data } of eventMessages(lines)) {
       if (event !== "line") continue;
       const missed = Number(id) - expected;
       if (missed > 0) screen.note(`(${missed} lines came too fast to be shown)`);
