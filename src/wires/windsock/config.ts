@@ -19,6 +19,7 @@ import {
 import { goLogLevel, goPort } from "../../kit/config/legacy.ts";
 import { parseBindEndpoint, parseConnectEndpoint } from "../../lib/zmtp/endpoint.ts";
 import { decodeZ85 } from "../../lib/zmtp/z85.ts";
+import { isOriginRule } from "./doors/origin.ts";
 import { verifyingKeyOf } from "./doors/public-key.ts";
 import { parseApplication } from "./pusher/application.ts";
 
@@ -26,9 +27,9 @@ import { parseApplication } from "./pusher/application.ts";
 const webhookKinds = ["connect", "disconnect", "publish", "occupied", "vacated"];
 
 const bindable = (summary: string, example: string) =>
-  list(text({ wanted: 'an endpoint such as "tcp://*:5555"', accepts: isBindable, example }), { summary });
+  list(text({ wanted: 'an endpoint such as "tcp://*:5555"', example }), { summary });
 const connectable = (summary: string, example: string) =>
-  list(text({ wanted: 'an endpoint such as "tcp://broker:5555"', accepts: isConnectable, example }), { summary });
+  list(text({ wanted: 'an endpoint such as "tcp://broker:5555"', example }), { summary });
 
 const fields = {
   role: choice(["both", "windsock", "broker"], {
@@ -112,10 +113,17 @@ const fields = {
       "How prefixes in tokens are taken: by bytes, as the predecessor did (room_1 hears room_10), or up to the end of a part between dots.",
     default: "bytes",
   }),
-  origins: list(text({ example: "https://app.example" }), {
-    summary:
-      "Origins whose pages may connect, such as https://app.example or https://*.example. Empty lets every page with a token in. Clients that send no Origin are no browsers and are not asked.",
-  }),
+  origins: list(
+    text({
+      wanted: 'an origin such as "https://app.example" or "https://*.example"',
+      accepts: isOriginRule,
+      example: "https://app.example",
+    }),
+    {
+      summary:
+        "Origins whose pages may connect, such as https://app.example or https://*.example. Empty lets every page with a token in. Clients that send no Origin are no browsers and are not asked.",
+    },
+  ),
   forwarded: flag({
     summary: "A proxy stands in front: the client's address is the last one in X-Forwarded-For.",
   }),
@@ -249,6 +257,12 @@ export const windsockSection = section(
   fields,
   (options) => {
     const faults: string[] = [];
+    for (const [key, endpoints, parse] of endpointsOf(options)) {
+      for (const endpoint of endpoints) {
+        const reason = refusalOf(() => parse(endpoint));
+        if (reason !== undefined) faults.push(`${key}: ${reason}`);
+      }
+    }
     const hasUplink = options.reqSocket.length > 0 || options.subSocket.length > 0;
     if (hasUplink && (options.reqSocket.length === 0 || options.subSocket.length === 0))
       faults.push("req_socket and sub_socket stand together: wanted both or neither");
@@ -271,12 +285,19 @@ export const windsockSection = section(
     }
     if (options.link === "nats" && options.natsServers.length === 0) faults.push("link is nats: wanted nats_servers");
     if (options.link === "redis" && options.redisUrl === undefined) faults.push("link is redis: wanted redis_url");
+    if (options.natsServers.some((server) => !isOfScheme(server, /^(?:nats|tls)$/i)))
+      faults.push("nats_servers has one that is none: wanted nats://host:port, or tls://host:port");
+    if (options.redisUrl !== undefined && !isOfScheme(options.redisUrl, /^(?:redis|valkey)s?(?:\+[a-z+]+)?$/i))
+      faults.push("redis_url is none: wanted redis://host:port, or rediss://host:port");
     if ((options.link === "nats" || options.link === "redis") && options.historyStore === "disk")
       faults.push(`link is "${options.link}", which keeps the history itself: wanted history_store memory`);
     if (!isRead(() => options.pusherApps.map(parseApplication)))
       faults.push("pusher_apps is not of the form id:key:secret, id and key of letters, digits, - and _");
     for (const hook of options.pusherWebhooks) {
-      if (!/^[\w-]+=https?:\/\/\S+$/.test(hook)) faults.push(`pusher_webhooks has "${hook}": wanted id=URL`);
+      const id = /^([\w-]+)=https?:\/\/\S+$/.exec(hook)?.[1];
+      if (id === undefined) faults.push(`pusher_webhooks has "${hook}": wanted id=URL`);
+      else if (!options.pusherApps.some((app) => app.startsWith(`${id}:`)))
+        faults.push(`pusher_webhooks has "${hook}": pusher_apps has no "${id}"`);
     }
     if (options.security === "plain" && options.plainUsers.some((user) => !user.includes(":")))
       faults.push("plain_users is not of the form user:password");
@@ -300,12 +321,21 @@ export const windsockSection = section(
   },
 );
 
-function isBindable(endpoint: string): boolean {
-  return isRead(() => parseBindEndpoint(endpoint));
+function endpointsOf(options: WindsockOptions) {
+  return [
+    ["rep_socket", options.repSocket, parseBindEndpoint],
+    ["pub_socket", options.pubSocket, parseBindEndpoint],
+    ["pull_socket", options.pullSocket, parseBindEndpoint],
+    ["collect_from", options.collectFrom, parseConnectEndpoint],
+    ["req_socket", options.reqSocket, parseConnectEndpoint],
+    ["sub_socket", options.subSocket, parseConnectEndpoint],
+  ] as const;
 }
 
-function isConnectable(endpoint: string): boolean {
-  return isRead(() => parseConnectEndpoint(endpoint));
+/** Whether a text is a URL of one of the schemes, or has none and is a host. */
+function isOfScheme(text: string, schemes: RegExp): boolean {
+  const scheme = /^([a-z][a-z\d+.-]*):\/\//i.exec(text)?.[1];
+  return scheme === undefined ? !text.includes("/") : schemes.test(scheme) && URL.canParse(text);
 }
 
 function isKey(key: string): boolean {

@@ -7,6 +7,7 @@ import type { Caller } from "../../kit/service.ts";
 import { Crowds } from "./crowd.ts";
 import type { Door } from "./door.ts";
 import { newConnection } from "./doors/admission.ts";
+import { fitsOrigin } from "./doors/origin.ts";
 import { parseInterest, requireHearing } from "./grant.ts";
 import { SocketConnection, type SocketCounts, type SocketDoorParts } from "./socket-connection.ts";
 import type { Dialect } from "./socket-words.ts";
@@ -181,23 +182,13 @@ function refuseHandshake(request: Request): Response | undefined {
 function refuseOrigin(origin: string | null, allowed: readonly string[]): void {
   if (origin === null) return;
   const isAllowed =
-    allowed.length === 0 ? origin !== "null" && URL.canParse(origin) : allowed.some((one) => fits(one, origin));
+    allowed.length === 0 ? origin !== "null" && URL.canParse(origin) : allowed.some((one) => fitsOrigin(origin, one));
   if (isAllowed) return;
   throw new Fault(
     "forbidden",
     "windsock/origin",
     `Cannot let you in: pages of "${origin.slice(0, 200)}" are not among those allowed`,
   );
-}
-
-/** `https://*.example` takes any name below; nothing else is a pattern. */
-function fits(allowed: string, origin: string): boolean {
-  const [head, tail, ...more] = allowed.toLowerCase().split("*");
-  const given = origin.toLowerCase();
-  if (head === undefined || tail === undefined || more.length > 0)
-    return given === allowed.toLowerCase().replace(/\/$/, "");
-  if (!given.startsWith(head) || !given.endsWith(tail) || given.length <= head.length + tail.length) return false;
-  return /^[\w.-]+$/.test(given.slice(head.length, given.length - tail.length));
 }
 
 /** The reason as JSON, for whoever looks at the answer; browsers show their users none. */

@@ -6,6 +6,7 @@ import type { Clock } from "../../../kit/clock.ts";
 import { Fault } from "../../../kit/fault.ts";
 import type { Caller } from "../../../kit/service.ts";
 import type { Limits } from "../limits.ts";
+import { fitsOrigin } from "./origin.ts";
 import type { Rights, TokenDesk } from "./rights.ts";
 import type { Entry, Roster } from "./roster.ts";
 import type { Webhooks } from "./webhooks.ts";
@@ -133,18 +134,4 @@ function isOwn(origin: string, request: Request): boolean {
   const host = request.headers.get("host");
   const parsed = URL.parse(origin);
   return parsed !== null && host !== null && parsed.host === host.toLowerCase();
-}
-
-/** Whether an origin is the one, or one of those, that are allowed. */
-export function fitsOrigin(origin: string, allowed: string): boolean {
-  if (origin.toLowerCase() === allowed.toLowerCase().replace(/\/$/, "")) return true;
-  const match = /^(https?:\/\/)\*(\.[^/]+?)\/?$/i.exec(allowed);
-  if (match?.[1] === undefined || match[2] === undefined) return false;
-  const [, scheme, rest] = match;
-  const lower = origin.toLowerCase();
-  return (
-    lower.startsWith(scheme.toLowerCase()) &&
-    lower.endsWith(rest.toLowerCase()) &&
-    /^[\w.-]+$/.test(lower.slice(scheme.length, lower.length - rest.length))
-  );
 }

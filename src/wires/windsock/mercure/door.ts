@@ -9,7 +9,7 @@ import { wholeText } from "../../../kit/http/body.ts";
 import { sentStreamOf } from "../../../kit/http/stream.ts";
 import type { Logger } from "../../../kit/log.ts";
 import type { Caller, Scope } from "../../../kit/service.ts";
-import { fitsOrigin } from "../doors/admission.ts";
+import { fitsOrigin } from "../doors/origin.ts";
 import type { VerifyingKey } from "../doors/jwt.ts";
 import { verifyingKeyOf } from "../doors/public-key.ts";
 import { publishAt } from "../doors/publish.ts";
