@@ -226,7 +226,12 @@ test("broker: with PLAIN and with CURVE only those who can prove themselves come
 test("broker: an endpoint that is taken is said by name, and leaves nothing open", () => {
   using first = makeBroker();
   const taken = first.at("rep");
-  expect(() => makeBroker({ repSocket: [taken] })).toThrow(taken);
+  expect(() => makeBroker({ repSocket: [taken] })).toThrow(
+    `Cannot listen on "${taken}" for ZeroMQ: it is held by this very process (pid ${process.pid}); stop that, or set rep_socket to another one`,
+  );
+  expect(() => makeBroker({ pubSocket: ["ipc:///no/such/folder/socket"] })).toThrow(
+    'Cannot listen on "ipc:///no/such/folder/socket" for ZeroMQ: there is no such folder; set pub_socket to another one',
+  );
   using again = makeBroker({ pubSocket: ["tcp://127.0.0.1:*"] });
   expect(again.at("pub")).not.toBe("");
 });

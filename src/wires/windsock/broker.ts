@@ -3,7 +3,7 @@
  * an answer, PUB tells everything that has its place in the order, in two frames, address and content.
  */
 import type { Clock } from "../../kit/clock.ts";
-import { Fault, reasonOf, toFault } from "../../kit/fault.ts";
+import { reasonOf, toFault } from "../../kit/fault.ts";
 import type { Logger } from "../../kit/log.ts";
 import type { Random } from "../../kit/random.ts";
 import type { SocketOptions } from "../../lib/zmtp/options.ts";
@@ -11,6 +11,7 @@ import type { Peer } from "../../lib/zmtp/peer.ts";
 import { Puller } from "../../lib/zmtp/pipeline.ts";
 import { Publisher } from "../../lib/zmtp/publish.ts";
 import { Replier } from "../../lib/zmtp/request.ts";
+import { bindFault } from "./bind-fault.ts";
 import { openCollector } from "./collector.ts";
 import { parseEnvelope, publishedReply, refusedReply } from "./envelope-frame.ts";
 import { maxAddressBytes, type OrderedHub } from "./hub-ordered.ts";
@@ -103,12 +104,7 @@ export function openBroker(parts: BrokerParts): Broker {
         addresses.push({ purpose, address: socket.bind(endpoint) });
       } catch (thrown) {
         close();
-        throw new Fault(
-          "unavailable",
-          "windsock/bind",
-          `Cannot listen on "${endpoint}" for ZeroMQ: ${reasonOf(thrown)}; stop whoever has it, or set ${purpose}_socket to another one`,
-          { cause: thrown },
-        );
+        throw bindFault(endpoint, "ZeroMQ", `${purpose}_socket`, thrown);
       }
     }
   };

@@ -10,6 +10,7 @@ import { Fault, reasonOf } from "../../kit/fault.ts";
 import { pathOf } from "../../kit/http/target.ts";
 import { formatCount } from "../../kit/pages/quantity.ts";
 import type { Caller, RunningService, Service, ServiceContext } from "../../kit/service.ts";
+import { bindFault } from "./bind-fault.ts";
 import { openBroker } from "./broker.ts";
 import { windsockCommands } from "./commands.ts";
 import { type WindsockOptions, windsockSection } from "./config.ts";
@@ -254,12 +255,7 @@ function openVars(address: { host: string; port: number }, vars: VarsParts) {
           : new Response("404 page not found\n", { status: 404 }),
     });
   } catch (thrown) {
-    throw new Fault(
-      "unavailable",
-      "windsock/bind",
-      `Cannot listen on "${formatAddress(address)}" for /debug/vars: ${reasonOf(thrown)}; set vars to another address`,
-      { cause: thrown },
-    );
+    throw bindFault(formatAddress(address), "/debug/vars", "vars", thrown);
   }
 }
 
