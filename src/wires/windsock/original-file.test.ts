@@ -106,3 +106,12 @@ test("originalFlags: half of a certificate is none, and what cannot be read is l
     });
   }
 });
+
+test("originalFlags: a socket of the broker that is said takes the place of the usual one", () => {
+  const bound = (words: string[]) =>
+    originalFlags(["broker", ...words]).filter((word) => word.startsWith("tcp://*:555"));
+  expect(bound([])).toEqual(["tcp://*:5555", "tcp://*:5556"]);
+  expect(bound(["--rep-socket", "tcp://127.0.0.1:1"])).toEqual(["tcp://*:5556"]);
+  expect(bound(["--pub-socket=tcp://127.0.0.1:1"])).toEqual(["tcp://*:5555"]);
+  expect(bound(["--set", "windsock.rep_socket=tcp://127.0.0.1:1"])).toEqual(["tcp://*:5556"]);
+});

@@ -115,7 +115,13 @@ export function originalFlags(words: readonly string[]): string[] {
     : [];
   if (path === undefined) {
     if (!isBroker) return out;
-    const usualSockets = ["--rep-socket", "tcp://*:5555", "--pub-socket", "tcp://*:5556"];
+    // A socket that is said takes the place of the usual one, which is open to every machine.
+    const unlessSaid = (key: "rep" | "pub", endpoint: string) => {
+      const isSaid =
+        has(`--${key}-socket`) || out.some((word) => /^(?:--set=)?windsock\.(rep|pub)_socket=/.exec(word)?.[1] === key);
+      return isSaid ? [] : [`--${key}-socket`, endpoint];
+    };
+    const usualSockets = [...unlessSaid("rep", "tcp://*:5555"), ...unlessSaid("pub", "tcp://*:5556")];
     return ["--role", role, ...usualSockets, ...longMessages, ...own, ...out];
   }
   try {
