@@ -13,6 +13,7 @@ import { join, resolve } from "node:path";
 import { startChild, until } from "../../src/kit/testing/child-node.ts";
 import { type FakeCarbon, startFakeCarbon } from "../../src/kit/testing/fake-carbon.ts";
 import { freePorts } from "../../src/kit/testing/free-port.ts";
+import type { Point } from "../../src/lib/graphite/path.ts";
 
 const stats = resolve(import.meta.dir, "../../node_modules/statsd/stats.js");
 const node = Bun.which("node");
@@ -39,17 +40,35 @@ const varies = /graphiteStats|processing_time|timestamp_lag|_received/;
 /** What a Graphite got in the flush that holds all packets of a turn; undefined when no flush holds all. */
 function flushed(carbon: FakeCarbon, own: string, isLegacy: boolean): Record<string, number> | undefined {
   const marker = (name: string) => (isLegacy ? `stats_counts.${own}${name}.end` : `stats.counters.${own}${name}.count`);
-  const at = (name: string) => carbon.points.find(({ path, value }) => path === marker(name) && value === 1)?.atSeconds;
-  const begin = at("begin");
-  if (begin === undefined || begin !== at("end")) return undefined;
-  const points = carbon.points.filter(({ atSeconds }) => atSeconds === begin);
+  const points = flushesOf(carbon).find((flush) =>
+    ["begin", "end"].every((name) => flush.some(({ path, value }) => path === marker(name) && value === 1)),
+  );
+  if (points === undefined) return undefined;
   // The lag is a gauge of its own from the second flush on, and counts as one of the figures that were flushed.
   const lags = points.filter(({ path }) => path.includes("timestamp_lag")).length;
   return Object.fromEntries(
     points
       .filter(({ path }) => !varies.test(path))
-      .map(({ path, value }) => [path, path.endsWith(".numStats") ? value - lags : value]),
+      .map(({ path, value }) => [path, isTotal(path) ? value - lags : value]),
   );
+}
+
+const isTotal = (path: string) => /\.numStats(?:\.|$)/.test(path);
+
+/**
+ * What came, one flush after another: each ends with how many figures it has, but for what is not compared. Not by their
+ * seconds: of two that were held up both may say the same.
+ */
+function flushesOf(carbon: FakeCarbon): Point[][] {
+  const flushes: Point[][] = [];
+  let open: Point[] = [];
+  for (const point of carbon.points) {
+    open.push(point);
+    if (!isTotal(point.path)) continue;
+    flushes.push(open);
+    open = [];
+  }
+  return flushes;
 }
 
 for (const isLegacy of [true, false]) {
@@ -98,7 +117,9 @@ for (const isLegacy of [true, false]) {
             await send(packet, ownPort);
           }
           const ended = (carbon: FakeCarbon) =>
-            carbon.points.some(({ path, value }) => path.includes(`${names}end`) && value === 1);
+            flushesOf(carbon)
+              .flat()
+              .some(({ path, value }) => path.includes(`${names}end`) && value === 1);
           await until("both have flushed", () => ended(theirs) && ended(ours));
           const flush = [flushed(theirs, names, isLegacy), flushed(ours, names, isLegacy)] as const;
           const [one, other] = flush;
