@@ -224,6 +224,8 @@ enabled = false
     expect((await levels())["backup"]).toBe("up");
     await beat("backup-of-the-shop-0001/1", { method: "HEAD" });
     expect((await levels())["backup"]).toBe("down");
+    const pageOfBackup = await fetch(`${node.url}/chimney/check/backup/`);
+    expect(await pageOfBackup.text()).toContain("The job ended with status 1");
 
     await until(
       "our own metrics arrived",

@@ -181,6 +181,19 @@ describe("Checker", () => {
     });
   });
 
+  test("Checker: the exit status of a job is told, and 0 is good", () => {
+    const { checker } = fixture();
+    checker.setPlans([beating({ name: "job", every: "1h" })]);
+    const id = checker.find("job")?.beatId ?? "";
+    checker.beat(id, 17, "");
+    expect(checker.find("job")?.standing).toMatchObject({
+      level: "down",
+      last: { isGood: false, reason: "The job ended with status 17" },
+    });
+    checker.beat(id, 0, "");
+    expect(checker.find("job")?.standing).toMatchObject({ level: "up", last: { isGood: true, reason: "It beat" } });
+  });
+
   test("Checker: after a start of our own, heartbeats get their time again; standings and ids are remembered", () => {
     const first = fixture();
     const plans = [beating({ name: "backup", every: "1d", grace: "1h" }), plan({ name: "a" })];

@@ -45,8 +45,8 @@ export interface CheckView {
   lastBeatAt: number | undefined;
 }
 
-/** What a beat says. */
-export type BeatKind = "good" | "fail" | "start";
+/** What a beat says; a number is the exit status of the job, of which 0 is good. */
+export type BeatKind = "good" | "fail" | "start" | number;
 
 interface Runner {
   plan: Plan;
@@ -147,18 +147,23 @@ export class Checker {
       runner.startedAtMs = clock.monotonicMs();
       return true;
     }
+    const isGood = kind === "good" || kind === 0;
     const latencyMs = runner.startedAtMs === undefined ? 0 : clock.monotonicMs() - runner.startedAtMs;
     runner.startedAtMs = undefined;
     const text = message.trim().slice(0, 1000);
-    if (kind === "good") {
+    if (isGood) {
       runner.lastBeatAt = clock.now();
       runner.lastMissedAt = undefined;
       const at = runner.lastBeatAt;
       this.#keep(runner, () => history.beat(runner.plan.name, at));
     }
     this.#took(runner, {
-      isGood: kind === "good",
-      reason: kind === "good" ? "It beat" : "The job said that it failed",
+      isGood,
+      reason: isGood
+        ? "It beat"
+        : kind === "fail"
+          ? "The job said that it failed"
+          : `The job ended with status ${kind}`,
       latencyMs,
       ...(text === "" ? {} : { excerpt: text }),
     });

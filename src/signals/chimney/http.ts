@@ -72,8 +72,8 @@ export function chimneyRoutes(parts: HttpParts): (request: Request, caller: Call
 }
 
 function kindOf(word: string | undefined): BeatKind {
-  if (word === undefined || word === "0") return "good";
-  return word === "start" ? "start" : "fail";
+  if (word === undefined) return "good";
+  return word === "start" || word === "fail" ? word : Number(word);
 }
 
 async function messageOf(request: Request, clock: Clock): Promise<string> {
