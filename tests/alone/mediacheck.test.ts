@@ -375,6 +375,9 @@ describe("as a check", () => {
       ["web.shop.checked", 3],
       ["web.shop.bad", 1],
     ]);
+    const unsent = await run(["check", `${at}/good/`, "--deploy", "1.2", "--events", "http://127.0.0.1:1/"]);
+    expect(unsent.exitCode).toBe(1);
+    expect(unsent.stderr).toContain("Cannot send the result to http://127.0.0.1:1/: Connection refused\n");
     const junit = await run(["check", `${at}/missing/`, "--junit", "-q"]);
     expect(junit.stdout).toContain('<testsuites name="mediacheck" tests="3" failures="1"');
     expect(junit.stdout).toContain('<failure message="Bad status: 404">');

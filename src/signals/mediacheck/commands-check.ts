@@ -4,11 +4,11 @@
  */
 import { type Clock, systemClock } from "../../kit/clock.ts";
 import { wholeNumber } from "../../kit/commands/remote.ts";
-import { parseAddress } from "../../kit/config/address.ts";
+import { formatAddress, parseAddress } from "../../kit/config/address.ts";
 import { commaList } from "../../kit/config/legacy.ts";
 import { parseDuration, parseSize } from "../../kit/config/units.ts";
 import { tcpDelivery } from "../../kit/carbon/delivery.ts";
-import { Fault, reasonOf } from "../../kit/fault.ts";
+import { Fault } from "../../kit/fault.ts";
 import { outbound } from "../../kit/outbound.ts";
 import { plainLine } from "../../kit/terminal/plain-text.ts";
 import type { Screen } from "../../kit/terminal/screen.ts";
@@ -204,6 +204,7 @@ async function send(
     starts: { pages: string[]; sitemaps: string[] };
   },
 ): Promise<boolean> {
+  let where = graphite === undefined ? flags.events : formatAddress(graphite);
   try {
     if (graphite) {
       const delivery = tcpDelivery(graphite, clock);
@@ -212,6 +213,7 @@ async function send(
     }
     if (flags.deploy !== undefined) {
       const name = starts.pages[0] ?? starts.sitemaps[0] ?? "";
+      where = flags.events;
       const answer = await outbound(flags.events, {
         clock,
         timeoutMs: 10_000,
@@ -221,12 +223,12 @@ async function send(
         body: JSON.stringify(eventOf(report, { name, deploy: flags.deploy })),
         verifyTls: flags.verify,
       });
-      if (answer.status >= 300) throw new Error(`${flags.events} answered ${answer.status}`);
+      if (answer.status >= 300) throw new Error(`it answered ${answer.status}`);
     }
     return true;
   } catch (thrown) {
     if (!(thrown instanceof Error)) throw thrown;
-    screen.note(plainLine(`Cannot send the result: ${reasonOf(thrown)}`));
+    screen.note(plainLine(`Cannot send the result to ${where}: ${thrown.message}`));
     return false;
   }
 }
