@@ -12,6 +12,7 @@ import { statsOf } from "./connection.ts";
 import { historyOf } from "./history.ts";
 import type { NewerParts } from "./newer-parts.ts";
 import { calledBack, type Revocations } from "./revocations.ts";
+import { objectShape, shapeWords, topicShape } from "./shape.ts";
 import { parseTopic, topicWords } from "./topic.ts";
 
 /** What the verbs stand on. */
@@ -21,34 +22,34 @@ export interface ApiParts extends Pick<NewerParts, "hub" | "roster" | "limits" |
   startedAt: number;
 }
 
-const topic = z.union([
-  z.string(),
-  z.strictObject({ prefix: z.string() }),
-  z.strictObject({ address: z.string() }),
-  z.strictObject({ pattern: z.string() }),
-]);
 const limit = z.number().int().min(1);
 /** Of a user, a connection or a token: as long as tokens may have it. */
 const name = z.string().min(1).max(4096);
 const seconds = z.number().int().min(1).max(31_536_000);
 
 const shapes = {
-  publish: z.strictObject({ address: z.string(), content: z.string() }),
-  broadcast: z.strictObject({ addresses: z.array(z.string()).min(1).max(10_000), content: z.string() }),
-  history: z.strictObject({ topic, limit: limit.default(100) }),
-  presence: z.strictObject({ address: z.string() }),
-  presence_stats: z.strictObject({ address: z.string() }),
-  channels: z.strictObject({ limit: limit.max(10_000).default(1000) }),
-  connections: z.strictObject({ user: z.string().optional(), limit: limit.max(10_000).default(1000) }),
-  disconnect: z.union([
-    z.strictObject({ user: name, reason: z.string().max(120).optional() }),
-    z.strictObject({ connection: name, reason: z.string().max(120).optional() }),
-  ]),
-  revoke: z.union([
-    z.strictObject({ user: name, seconds: seconds.optional() }),
-    z.strictObject({ token: name, seconds: seconds.optional() }),
-  ]),
-  info: z.strictObject({}),
+  publish: objectShape({ address: z.string(), content: z.string() }),
+  broadcast: objectShape({ addresses: z.array(z.string()).min(1).max(10_000), content: z.string() }),
+  history: objectShape({ topic: topicShape, limit: limit.default(100) }),
+  presence: objectShape({ address: z.string() }),
+  presence_stats: objectShape({ address: z.string() }),
+  channels: objectShape({ limit: limit.max(10_000).default(1000) }),
+  connections: objectShape({ user: z.string().optional(), limit: limit.max(10_000).default(1000) }),
+  disconnect: z.union(
+    [
+      z.strictObject({ user: name, reason: z.string().max(120).optional() }),
+      z.strictObject({ connection: name, reason: z.string().max(120).optional() }),
+    ],
+    { error: 'wanted {"user": "…"} or {"connection": "…"}, and by choice "reason" of at most 120 letters' },
+  ),
+  revoke: z.union(
+    [
+      z.strictObject({ user: name, seconds: seconds.optional() }),
+      z.strictObject({ token: name, seconds: seconds.optional() }),
+    ],
+    { error: 'wanted {"user": "…"} or {"token": "…"}, and by choice "seconds", 1 to 31536000' },
+  ),
+  info: objectShape({}),
 } as const;
 
 /** A verb of the API; `batch` beside them. */
@@ -67,7 +68,12 @@ const scopes: Readonly<Record<ApiVerb, Scope>> = {
   revoke: "admin",
 };
 
-const batchShape = z.strictObject({ commands: z.array(z.record(z.string(), z.unknown())).min(1).max(1000) });
+const batchShape = objectShape({
+  commands: z
+    .array(z.record(z.string(), z.unknown(), { error: "wanted an object of one verb" }))
+    .min(1)
+    .max(1000),
+});
 
 /** The verbs. */
 export class Api {
@@ -184,9 +190,5 @@ function isVerb(verb: string): verb is ApiVerb {
 function shaped<T>(shape: z.ZodType<T>, verb: string, input: unknown): T {
   const parsed = shape.safeParse(input);
   if (parsed.success) return parsed.data;
-  const reason = z
-    .prettifyError(parsed.error)
-    .replace(/\s*\n\s*/g, " ")
-    .slice(0, 300);
-  throw new Fault("invalid", "windsock/command", `Cannot ${verb}: ${reason}`);
+  throw new Fault("invalid", "windsock/command", `Cannot do "${verb}": ${shapeWords(parsed.error, input)}`);
 }

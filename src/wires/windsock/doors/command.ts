@@ -21,30 +21,25 @@ import { z } from "zod";
 
 import { Fault } from "../../../kit/fault.ts";
 import type { Publication } from "../publication.ts";
+import { objectShape, shapeWords, topicShape } from "./shape.ts";
 
-const topic = z.union([
-  z.string(),
-  z.strictObject({ prefix: z.string() }),
-  z.strictObject({ address: z.string() }),
-  z.strictObject({ pattern: z.string() }),
-]);
 const position = z.string().max(200);
-const topics = z.array(topic).max(10_000);
+const topics = z.array(topicShape).max(10_000);
 const limit = z.number().int().min(0);
 
-const commandShape = z.strictObject({
+const commandShape = objectShape({
   id: z.number().int().min(0).optional(),
-  connect: z.strictObject({ token: z.string().optional(), info: z.unknown().optional() }).optional(),
-  subscribe: z.strictObject({ topics, since: position.optional(), history: limit.optional() }).optional(),
-  unsubscribe: z.strictObject({ topics }).optional(),
-  publish: z.strictObject({ address: z.string().optional(), content: z.string() }).optional(),
-  history: z.strictObject({ topic, limit: limit.optional() }).optional(),
+  connect: objectShape({ token: z.string().optional(), info: z.unknown().optional() }).optional(),
+  subscribe: objectShape({ topics, since: position.optional(), history: limit.optional() }).optional(),
+  unsubscribe: objectShape({ topics }).optional(),
+  publish: objectShape({ address: z.string().optional(), content: z.string() }).optional(),
+  history: objectShape({ topic: topicShape, limit: limit.optional() }).optional(),
   presence: z
     .strictObject({ address: z.string(), enter: z.boolean().optional(), watch: z.boolean().optional() })
     .optional(),
-  stats: z.strictObject({ address: z.string() }).optional(),
-  refresh: z.strictObject({ token: z.string() }).optional(),
-  ping: z.strictObject({}).optional(),
+  stats: objectShape({ address: z.string() }).optional(),
+  refresh: objectShape({ token: z.string() }).optional(),
+  ping: objectShape({}).optional(),
 });
 
 /** What a client says in one line. */
@@ -60,13 +55,7 @@ export function readCommand(line: string): Command {
   }
   const parsed = commandShape.safeParse(value);
   if (!parsed.success) {
-    throw refused(
-      z
-        .prettifyError(parsed.error)
-        .replace(/\s*\n\s*/g, " ")
-        .slice(0, 300),
-      idOf(value),
-    );
+    throw refused(shapeWords(parsed.error, value), idOf(value));
   }
   const { id, ...verbs } = parsed.data;
   const said = Object.keys(verbs).length;

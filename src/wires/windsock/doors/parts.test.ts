@@ -268,6 +268,27 @@ describe("words", () => {
     );
   });
 
+  test("readCommand: what has another shape is refused in words that say what is wanted, and of tokens nothing", () => {
+    const wordsOf = (command: object) => {
+      try {
+        return JSON.stringify(readCommand(JSON.stringify(command)));
+      } catch (thrown) {
+        return thrown instanceof Fault ? thrown.message : String(thrown);
+      }
+    };
+    expect(wordsOf({ id: 1, dance: {} })).toBe('Cannot understand the command: there is no key "dance"');
+    expect(wordsOf({ id: 1, subscribe: { topics: "a" } })).toBe(
+      'Cannot understand the command: subscribe.topics: wanted a list, not "a"',
+    );
+    expect(wordsOf({ id: 1, publish: { content: { a: 1 } } })).toBe(
+      'Cannot understand the command: publish.content: wanted a text, not {"a":1}',
+    );
+    expect(wordsOf({ id: 1, refresh: { token: ["secret"] } })).toBe(
+      "Cannot understand the command: refresh.token: wanted a text",
+    );
+    expect(wordsOf({ id: 1, ping: 5 })).toBe("Cannot understand the command: ping: wanted an object, not 5");
+  });
+
   test("closeCodeOf: every refusal has a code, and only what may pass asks to come back", () => {
     const of = (kind: ConstructorParameters<typeof Fault>[0], code: string) => closeCodeOf(new Fault(kind, code, ""));
     expect(mayReconnect(of("unauthorized", "windsock/stale"))).toBe(true);

@@ -15,6 +15,7 @@ import { concerns, type Interest } from "../publication.ts";
 import { readToken, type TokenRules } from "../token.ts";
 import { looksSigned, readClaims, signClaims, type TokenKey } from "./jwt.ts";
 import type { Revocations } from "./revocations.ts";
+import { shapeWords, topicShape } from "./shape.ts";
 import { covers, parseTopic, topicWords } from "./topic.ts";
 
 /** What a bearer may. */
@@ -60,12 +61,6 @@ const maxInfoBytes = 1024;
 /** The name of the key with which this program signs for its own pages. */
 const ownKeyId = "windsock-own";
 
-const topicShape = z.union([
-  z.string(),
-  z.strictObject({ prefix: z.string() }),
-  z.strictObject({ address: z.string() }),
-  z.strictObject({ pattern: z.string() }),
-]);
 const claimsShape = z.object({
   sub: z.string().max(256).default(""),
   exp: z.number(),
@@ -127,9 +122,10 @@ export class TokenDesk {
 
   #ofClaims(token: string): Rights {
     const { audience, clock, keys } = this.#options;
-    const parsed = claimsShape.safeParse(readClaims(token, [...keys, this.#own]));
+    const claims = readClaims(token, [...keys, this.#own]);
+    const parsed = claimsShape.safeParse(claims);
     if (!parsed.success) {
-      const reason = z.prettifyError(parsed.error).replace(/\s*\n\s*/g, " ");
+      const reason = shapeWords(parsed.error, claims);
       throw refused("windsock/claims", `the token's claims are not as they should be: ${reason}`);
     }
     const { aud, exp, iat, info, jti, nbf, publish, sub, subscribe } = parsed.data;
