@@ -9,12 +9,17 @@ import { parseTopic } from "./topic.ts";
 
 /** What a request asks to hear: what it names, or all that its token covers. */
 export function topicsOf(query: URLSearchParams, rights: Rights): Interest[] {
-  const wanted = [
+  const wanted = namedTopics(query);
+  return wanted.length > 0 ? wanted : [...rights.subscribe];
+}
+
+/** What a request names. */
+export function namedTopics(query: URLSearchParams): Interest[] {
+  return [
     ...query.getAll("topic").map(parseTopic),
     ...query.getAll("prefix").map((prefix) => parseTopic({ prefix })),
     ...query.getAll("address").map((address) => parseTopic({ address })),
   ];
-  return wanted.length > 0 ? wanted : [...rights.subscribe];
 }
 
 /** Where to go on from. `Last-Event-ID` is newer than what stands in the URL, which a browser repeats as it was. */

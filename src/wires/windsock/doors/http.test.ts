@@ -48,6 +48,24 @@ describe("the newer doors by HTTP", () => {
     ]);
   });
 
+  test("api: what has another shape is refused in words that say what is wanted", async () => {
+    const wrong: [string, unknown, string][] = [
+      ["publish", { address: "p" }, 'Cannot do "publish": content: wanted a text'],
+      ["publish", ["p"], 'Cannot do "publish": wanted an object'],
+      ["history", { topic: 5 }, 'Cannot do "history": topic: wanted a topic, a text or {"prefix": "…"}'],
+      ["channels", { limit: 0 }, 'Cannot do "channels": limit: wanted 1 or more, not 0'],
+      ["info", { all: true }, 'Cannot do "info": there is no key "all"'],
+      ["disconnect", {}, 'Cannot do "disconnect": wanted {"user": "…"} or {"connection": "…"}'],
+      ["revoke", { user: "u", seconds: "x" }, 'Cannot do "revoke": wanted {"user": "…"} or {"token": "…"}'],
+      ["batch", { commands: [5] }, 'Cannot do "batch": commands.0: wanted an object of one verb, not 5'],
+    ];
+    for (const [verb, input, words] of wrong) {
+      const { body, status } = await api(verb, input);
+      expect(status).toBe(400);
+      expect(body["error"]).toMatchObject({ message: expect.stringContaining(words) });
+    }
+  });
+
   test("api: channels and connections are named, a user is disconnected and their tokens called back", async () => {
     const client = new RawClient(`${doors.url}/connect/`);
     const token = doors.token({ ...all, sub: "eve", iat: Date.now() / 1000 - 5 });
@@ -115,7 +133,13 @@ describe("the newer doors by HTTP", () => {
     expect(await get("/history?topic=q.1&limit=5")).toMatchObject({ publications: [{ content: "z" }] });
     expect(await get("/history?topic=p.1")).toMatchObject({ error: { code: "windsock/subscribe-right" } });
     expect(await get("/history?topic=q.1&limit=x")).toMatchObject({ error: { code: "windsock/query" } });
+    expect(await get("/history?address=q.1")).toMatchObject({ publications: [{ content: "z" }] });
     expect(await get("/presence?address=q.1")).toEqual({ clients: [], connections: 0, users: 0 });
+    for (const nothing of ["/history?", "/history?topic=q.1&topic=q.2", "/presence?topic=q.1"]) {
+      expect(await get(nothing)).toMatchObject({
+        error: { code: "windsock/query", message: expect.stringMatching(/^Cannot tell the \w+: wanted (one )?\?/) },
+      });
+    }
   });
 
   test("poll: waits until something comes, and tells where to begin when asked without a position", async () => {

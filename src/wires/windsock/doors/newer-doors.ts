@@ -12,6 +12,7 @@ import type { Envelope, Publication } from "../publication.ts";
 import { Admission } from "./admission.ts";
 import { json, notAllowed, numberOf, preflight, refusal } from "./answers.ts";
 import { Api } from "./api.ts";
+import { namedTopics } from "./asked.ts";
 import { Connection, statsOf } from "./connection.ts";
 import { openEvents } from "./event-stream.ts";
 import { historyOf } from "./history.ts";
@@ -26,7 +27,7 @@ import { requirePublish, requireSubscribe, type Rights, type TokenDesk } from ".
 import { Roster } from "./roster.ts";
 import { SignatureDesk, signatureHeader } from "./signature.ts";
 import type { PlacedHub } from "./subscriber.ts";
-import { parseTopic, topicWords } from "./topic.ts";
+import { topicWords } from "./topic.ts";
 import type { Webhooks } from "./webhooks.ts";
 
 /** What the service gives. */
@@ -221,8 +222,8 @@ export class NewerDoors {
 
   async #history(query: URLSearchParams, rights: Rights): Promise<object> {
     const { hub, limits } = this.#parts;
-    const prefix = query.get("prefix");
-    const interest = parseTopic(prefix === null ? (query.get("topic") ?? "") : { prefix });
+    const [interest, ...more] = namedTopics(query);
+    if (interest === undefined || more.length > 0) throw unnamed("history", "one ?topic=, ?prefix= or ?address=");
     requireSubscribe(rights, interest);
     const { position } = hub;
     const count = numberOf(query, "limit", 100, limits.historyCount);
@@ -230,11 +231,16 @@ export class NewerDoors {
   }
 
   #presence(query: URLSearchParams, rights: Rights): object {
-    const address = query.get("address") ?? "";
+    const address = query.get("address");
+    if (address === null) throw unnamed("presence", "?address=");
     requireSubscribe(rights, { kind: "exact", address });
     const clients = this.#parts.hub.presence(address);
     return { ...presentOf(clients, this.#parts.limits.presenceBytes), ...statsOf(clients) };
   }
+}
+
+function unnamed(of: string, wanted: string): Fault {
+  return new Fault("invalid", "windsock/query", `Cannot tell the ${of}: wanted ${wanted}`);
 }
 
 function parsed(body: string): unknown {
