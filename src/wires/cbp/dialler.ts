@@ -4,7 +4,8 @@
  *
  * The runtime's bare sockets cost least, and cannot be closed before they are open: a dial of theirs that nobody waits for
  * any more holds its descriptor, and is counted, until the system gives it up. So an upstream that is silent is dialed by
- * way of streams, which can.
+ * way of streams, which can; where TLS is wanted, a stream only finds out whether it answers again, and is followed by a
+ * dial as ever, so that both are agreed upon alike.
  */
 import { Socket as NodeSocket } from "node:net";
 
@@ -167,7 +168,7 @@ export class Dialler {
     dial.hostname = hostname;
     const isSilent = nowMs - upstream.silentSinceMs >= silentMs;
     try {
-      if (isSilent && !this.#origination) this.#connectStream(dial);
+      if (isSilent) this.#connectStream(dial);
       else this.#connect(dial);
     } catch (thrown) {
       this.#failed(dial, thrown);
@@ -208,6 +209,16 @@ export class Dialler {
     stream.connect({ host: dial.hostname, port: dial.upstream.plan.address.port }, () => {
       stream.off("error", fail);
       dial.revoke = undefined;
+      if (this.#origination) {
+        stream.on("error", () => undefined);
+        stream.resetAndDestroy();
+        try {
+          this.#connect(dial);
+        } catch (thrown) {
+          this.#failed(dial, thrown);
+        }
+        return;
+      }
       const socket = new StreamSocket(dial, stream);
       socket.tell(this.#parts.handlers);
       this.#dialed(socket);

@@ -20,6 +20,7 @@ import { networkCheck } from "../checks.ts";
 import { proxyDefaults } from "../config.ts";
 import { plansIn } from "../plan.ts";
 import { Proxy } from "../proxy.ts";
+import { openSockets, silentPeer } from "../silent-fixture.ts";
 import { Certificates } from "./certificates.ts";
 import { protocolList } from "./origination.ts";
 
@@ -368,6 +369,30 @@ describe("TLS to upstreams", () => {
     expect((await ask(silent.port, hello)).text).toBe("");
     expect(silent.upstreams[0]?.failuresBy.get("dial-timeout")).toBe(1);
     await until(() => silent.upstreams[0]?.active === 0 && [...silent.connections()].length === 0);
+  });
+
+  test("dials to an upstream that is silent leave no descriptor behind, and one that answers again is met as ever", async () => {
+    await using silent = await silentPeer();
+    if (silent === undefined) return;
+    const table = { upstream_tls: { ca: at("ca.crt"), name: "a.example" }, dial: "150ms", min_samples: 1000 };
+    const proxy = await proxied(silent.port, table);
+    const [upstream] = proxy.upstreams;
+    if (!upstream) throw new Error("There is no upstream");
+    // Only once it was silent for a while is it known to be.
+    await ask(proxy.port, hello);
+    expect(upstream.active).toBe(1);
+    const before = openSockets();
+    await Promise.all(Array.from({ length: 20 }, () => ask(proxy.port, hello)));
+    expect([upstream.failuresBy, upstream.active]).toEqual([new Map([["dial-timeout", 21]]), 1]);
+    await until(() => openSockets() <= before);
+
+    const back = await proxied(await tlsServer("a"), table);
+    const [again] = back.upstreams;
+    if (!again) throw new Error("There is no upstream");
+    again.silentSinceMs = systemClock.monotonicMs() - 1000;
+    expect((await ask(back.port, hello)).text).toBe("got hello");
+    expect(again.silentSinceMs).toBe(0);
+    await until(() => again.active === 0);
   });
 
   test("openssl's server is an upstream like any other", async () => {
