@@ -31,7 +31,7 @@ describe("benches", () => {
       for (const said of [`# ${bench.name}: `, "- Machine: ", `Bun ${Bun.version}`, `bun run bench ${bench.name}`]) {
         expect(page).toContain(said);
       }
-    }, 60_000);
+    }, 180_000);
   }
 });
 

@@ -72,7 +72,7 @@ async function tests(patterns) {
     "--no-orphans",
     "test",
     "--parallel=2",
-    "--timeout=30000",
+    "--timeout=120000",
     `--timings=${join(root, ".timings.json")}`,
     "--update-timings",
   ];

@@ -4,4 +4,4 @@
  */
 import { setDefaultTimeout } from "bun:test";
 
-setDefaultTimeout(30_000);
+setDefaultTimeout(120_000);

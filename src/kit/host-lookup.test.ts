@@ -77,5 +77,5 @@ test.skipIf(!mayBind)(
       rmSync(folder, { recursive: true, force: true });
     }
   },
-  30_000,
+  120_000,
 );

@@ -341,7 +341,7 @@ describe("other nodes", () => {
       await member.stop();
       await liar.stop(true);
     }
-  }, 60_000);
+  }, 180_000);
 
   test("a second node with the same id is seen and told", async () => {
     const environment = { ...quick, WARREN_NODE_ID: "same-id-for-both" };
@@ -351,7 +351,7 @@ describe("other nodes", () => {
     await until(
       "somebody says that two nodes claim one id",
       () => [one, other, two].some((node) => node.output().includes("Two nodes claim to be same-id-for-both")),
-      20_000,
+      120_000,
     );
-  }, 40_000);
+  }, 180_000);
 });

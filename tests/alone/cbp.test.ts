@@ -304,6 +304,6 @@ describe("bytes", () => {
         };
         return proxies[0]?.connections === 0 && proxies[0].endings["done"] === 1;
       });
-    }, 120_000);
+    }, 180_000);
   }
 });

@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { type ChildNode, runProgram, startChild, until } from "../../src/kit/testing/child-node.ts";
 import { type FakeCarbon, startFakeCarbon } from "../../src/kit/testing/fake-carbon.ts";
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(180_000);
 
 const report = {
   status: "FAIL",

@@ -73,7 +73,7 @@ beforeAll(async () => {
   if ((await build.exited) !== 0) throw new Error(`The build failed:\n${said}${failed}`);
   mkdirSync(empty);
   copyFileSync(join(folder, "dist", "warren"), program);
-}, 60_000);
+}, 180_000);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 test("bun run build: leaves one executable that tells its version and commit", async () => {
@@ -122,7 +122,7 @@ test("the executable: starts, keeps a file, shows the console, gives the file ba
     node.kill("SIGKILL");
     await node.exited;
   }
-}, 30_000);
+}, 180_000);
 
 test("the executable: makes images with the library it carries, also after it was replaced on disk", async () => {
   const folder = join(empty, "images");
@@ -165,7 +165,7 @@ test("the executable: makes images with the library it carries, also after it wa
     node.kill("SIGKILL");
     await node.exited;
   }
-}, 30_000);
+}, 180_000);
 
 test("bun run build: says what a program for another platform lacks", () => {
   const { lack } = imageLibrary(root, join(folder, "scratch"), "bun-linux-s390x");

@@ -6,7 +6,7 @@ import { join } from "node:path";
 
 import { startChild, until } from "../../src/kit/testing/child-node.ts";
 
-setDefaultTimeout(90_000);
+setDefaultTimeout(180_000);
 
 const run = (...words: string[]) => Bun.spawnSync(words, { stdout: "ignore", stderr: "ignore" }).exitCode === 0;
 

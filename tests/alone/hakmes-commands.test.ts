@@ -19,7 +19,7 @@ import { join } from "node:path";
 import { type ChildNode, runProgram, sharedTranslation, startChild, until } from "../../src/kit/testing/child-node.ts";
 import { type FaultyProxy, startFaultyProxy } from "../../src/kit/testing/faulty-proxy.ts";
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(180_000);
 
 const folder = mkdtempSync(join(tmpdir(), "warren-hakmes-verbs-"));
 const cache = join(folder, "cache");

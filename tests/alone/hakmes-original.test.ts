@@ -209,7 +209,7 @@ describe("with a Cask elsewhere", () => {
     const answer = await fetch(`${node.url}/import.jsonl`, { method: "POST", body: line });
     expect(await answer.json()).toMatchObject({ lines: 1, entered: 1 });
     expect(await (await fetch(`${node.url}/file/${sha1(whole)}/`)).text()).toBe(whole);
-  }, 20_000);
+  }, 180_000);
 });
 
 describe("with a Cask that fails", () => {
@@ -251,7 +251,7 @@ describe("with a Cask that fails", () => {
     expect(stored).toBeGreaterThan(2);
     const counts = (await (await fetch(`${node.url}/status.json`)).json()) as { files: number };
     expect(counts.files).toBe(0);
-  }, 60_000);
+  }, 180_000);
 
   test("a file whose chunks are gone is 500 as it was, and 503 with the reason for whoever asks for JSON", async () => {
     const record = { key: sha1("gone"), extension: "", mimetype: "text/plain", size: 4, chunks: [sha1("gone")] };
@@ -265,7 +265,7 @@ describe("with a Cask that fails", () => {
     expect([refused.status, await refused.text()]).toEqual([500, "cask retrieve failed\n"]);
     const told = await fetch(url, { headers: { Accept: "application/json" } });
     expect(told.status).toBe(503);
-  }, 60_000);
+  }, 180_000);
 });
 
 test("alone without a Cask the start is refused with what to do", async () => {

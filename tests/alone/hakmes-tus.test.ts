@@ -190,7 +190,7 @@ describe("tus-js-client", () => {
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }
-  }, 60_000);
+  }, 180_000);
 });
 
 describe("a connection that hangs", () => {

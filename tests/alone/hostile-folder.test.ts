@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { runProgram, startChild } from "../../src/kit/testing/child-node.ts";
 
 // Several programs are started here, on machines that may be busy.
-setDefaultTimeout(60_000);
+setDefaultTimeout(180_000);
 
 const blob = "a blob that must not be lost";
 const key = `sha256:${new Bun.CryptoHasher("sha256").update(blob).digest("hex")}`;

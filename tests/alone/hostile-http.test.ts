@@ -10,7 +10,7 @@ import { connect } from "node:net";
 import { type ChildNode, runProgram, startChild, until } from "../../src/kit/testing/child-node.ts";
 
 // Several programs are started here, on machines that may be busy.
-setDefaultTimeout(60_000);
+setDefaultTimeout(180_000);
 
 const keyOf = (bytes: string) => `sha256:${new Bun.CryptoHasher("sha256").update(bytes).digest("hex")}`;
 

@@ -21,7 +21,7 @@ import {
   startRecorder,
 } from "../mail-recorder.ts";
 
-setDefaultTimeout(90_000);
+setDefaultTimeout(180_000);
 
 const folder = mkdtempSync(join(tmpdir(), "warren-mail-"));
 const endings: (() => unknown)[] = [];

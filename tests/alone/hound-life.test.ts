@@ -9,7 +9,7 @@ import { join } from "node:path";
 
 import { runProgram, startChild, until } from "../../src/kit/testing/child-node.ts";
 
-setDefaultTimeout(90_000);
+setDefaultTimeout(180_000);
 
 const folder = mkdtempSync(join(tmpdir(), "warren-hound-life-"));
 const undo: (() => unknown)[] = [];

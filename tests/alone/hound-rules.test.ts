@@ -9,7 +9,7 @@ import { join } from "node:path";
 
 import { type ChildNode, runProgram, startChild, until } from "../../src/kit/testing/child-node.ts";
 
-setDefaultTimeout(90_000);
+setDefaultTimeout(180_000);
 
 const folder = mkdtempSync(join(tmpdir(), "warren-hound-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -36,7 +36,7 @@ async function inState(url: string, name: string, state: string): Promise<Shown>
   return until(
     `"${name}" is ${state}`,
     async () => (await standingsOf(url)).find((one) => one.name === name && one.state === state),
-    30_000,
+    120_000,
   );
 }
 

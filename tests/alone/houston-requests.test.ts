@@ -9,7 +9,7 @@ import { join } from "node:path";
 
 import { type ChildNode, runProgram, startChild, until } from "../../src/kit/testing/child-node.ts";
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(180_000);
 
 const folder = mkdtempSync(join(tmpdir(), "warren-houston-"));
 const png = Uint8Array.from([0x89, 0x50, 0x4e, 0x47, 1, 2, 3]);

@@ -12,7 +12,7 @@ import { type ChildNode, runProgram, startChild, until } from "../../src/kit/tes
 import { type FakeCarbon, startFakeCarbon } from "../../src/kit/testing/fake-carbon.ts";
 import type { SiteReport } from "../../src/signals/mediacheck/report.ts";
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(180_000);
 
 const folder = mkdtempSync(join(tmpdir(), "warren-mediacheck-"));
 const certificate = join(import.meta.dir, "../../src/kit/testdata/tls");

@@ -11,7 +11,7 @@ import { join } from "node:path";
 import { type ChildNode, runProgram, startChild, until } from "../../src/kit/testing/child-node.ts";
 import { startFakeCarbon } from "../../src/kit/testing/fake-carbon.ts";
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(180_000);
 
 const folder = mkdtempSync(join(tmpdir(), "warren-mountwatch-"));
 const undo: (() => void)[] = [];

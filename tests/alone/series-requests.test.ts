@@ -311,4 +311,4 @@ test("series: SIGKILL under load loses nothing that was acknowledged, and nothin
   );
   expect(values).toEqual(acknowledged);
   expect(readdirSync(join(child.data, "series", "damaged"))).toEqual([]);
-}, 30_000);
+}, 180_000);

@@ -147,7 +147,7 @@ for (const isLegacy of [true, false]) {
         rmSync(folder, { recursive: true, force: true });
       }
     },
-    60_000,
+    120_000,
   );
 }
 

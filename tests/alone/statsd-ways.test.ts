@@ -297,7 +297,7 @@ describe("in the place of another", () => {
     await send(port, "a:3|c");
     await until("what was in effect goes on", () => next.values("stats.counters.a.count").includes(3));
     rmSync(folder, { recursive: true, force: true });
-  }, 30_000);
+  }, 180_000);
 
   test("statsd: a file of Etsy's that cannot be used stops the start with the reason", async () => {
     const folder = mkdtempSync(join(tmpdir(), "warren-statsd-"));
@@ -362,7 +362,7 @@ describe("the terminal", () => {
         }
         return isSeen.done;
       },
-      30_000,
+      120_000,
     );
     const { exitCode, stdout } = await tail;
     expect(exitCode).toBe(0);
@@ -375,7 +375,7 @@ describe("the terminal", () => {
     ]) {
       expect(lines).toContain(`127.0.0.1  ${line}`);
     }
-  }, 60_000);
+  }, 180_000);
 
   test("warren stats: what would not be read as what it is is refused", async () => {
     for (const verb of [
@@ -388,5 +388,5 @@ describe("the terminal", () => {
       const { exitCode, stderr } = await runProgram(["stats", ...verb]);
       expect([verb, exitCode, stderr.startsWith("Cannot send")]).toEqual([verb, 1, true]);
     }
-  }, 30_000);
+  }, 180_000);
 });

@@ -56,5 +56,5 @@ function certificate(folder: string, name: string): { cert: string; key: string 
       rmSync(folder, { recursive: true });
     }
   },
-  60_000,
+  120_000,
 );

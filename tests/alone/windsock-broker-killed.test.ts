@@ -121,7 +121,7 @@ test("windsock: a broker that is killed in mid-stream and comes back costs nobod
     await speaker.stop();
     await broker[Symbol.asyncDispose]();
   }
-}, 120_000);
+}, 180_000);
 
 for (const store of ["memory", "disk"] as const) {
   test(`windsock: killed while its broker goes on, with the history in ${store}: whoever comes back is told of a gap`, async () => {
@@ -161,5 +161,5 @@ for (const store of ["memory", "disk"] as const) {
       await speaker.stop();
       rmSync(folder, { recursive: true, force: true });
     }
-  }, 120_000);
+  }, 180_000);
 }

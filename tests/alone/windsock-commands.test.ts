@@ -4,7 +4,7 @@ import { resolve } from "node:path";
 
 import { type ChildNode, runProgram, startChild, until } from "../../src/kit/testing/child-node.ts";
 
-setDefaultTimeout(90_000);
+setDefaultTimeout(180_000);
 
 const main = resolve(import.meta.dir, "../../src/main.ts");
 

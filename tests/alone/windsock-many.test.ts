@@ -90,4 +90,4 @@ test("windsock: ten thousand idle websockets, one that does not read, and all th
   expect(figures).toMatchObject({ NumClients: 10_002 });
   pusher.close();
   for (const socket of [...many, stalled, ear]) socket.terminate();
-}, 90_000);
+}, 180_000);

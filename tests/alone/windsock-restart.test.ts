@@ -72,4 +72,4 @@ test("windsock: with the history on disk, kill -9 loses nothing that was answere
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
-}, 60_000);
+}, 180_000);

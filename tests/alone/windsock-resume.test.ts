@@ -11,7 +11,7 @@ import { type ChildNode, startChild, until } from "../../src/kit/testing/child-n
 import { clientModule } from "../../src/wires/windsock/client/client-files.ts";
 import { signClaims } from "../../src/wires/windsock/doors/jwt.ts";
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(180_000);
 
 const key = { id: "k", secret: "a key of the tests of restarts" };
 

@@ -68,4 +68,4 @@ test("windsock: standing in, broker and windsock carry what their predecessors d
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
-}, 60_000);
+}, 180_000);

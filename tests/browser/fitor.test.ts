@@ -13,7 +13,7 @@ import { type IrcServer, ngircd, OtherClient, startIrcServer } from "../../src/w
 import { chromiumMissing, startChromium, watch } from "./chromium.ts";
 import contrastScript from "./contrast.browser.js" with { type: "text" };
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(180_000);
 
 describe.skipIf(chromiumMissing !== undefined || ngircd === null)("fitor", () => {
   let browser: Browser;

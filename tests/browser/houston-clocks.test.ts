@@ -12,7 +12,7 @@ import type { Browser } from "playwright-core";
 import { type ChildNode, startChild, until } from "../../src/kit/testing/child-node.ts";
 import { chromiumMissing, startChromium, watch } from "./chromium.ts";
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(180_000);
 
 /** Zone, day, when it begins, and its hours. */
 const days = [

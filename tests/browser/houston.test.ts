@@ -13,7 +13,7 @@ import { type ChildNode, startChild, until } from "../../src/kit/testing/child-n
 import { chromiumMissing, startChromium, watch } from "./chromium.ts";
 import contrastScript from "./contrast.browser.js" with { type: "text" };
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(180_000);
 
 const charts = 200;
 const wide = [
@@ -158,7 +158,7 @@ describe.skipIf(chromiumMissing !== undefined)("houston", () => {
         await page.evaluate("new Promise((next) => requestAnimationFrame(() => requestAnimationFrame(next)))");
         return (await drawn(page)) === charts;
       },
-      40_000,
+      120_000,
     );
     const gaps = (await page.evaluate<number[]>("globalThis.gaps")).toSorted((one, other) => one - other);
     expect(gaps[Math.floor(gaps.length / 2)] ?? 0).toBeLessThan(100);

@@ -215,7 +215,7 @@ describe.skipIf(chromiumMissing !== undefined)("mediacheck beside Chromium", () 
       } finally {
         await server.stop(true);
       }
-    }, 30_000);
+    }, 180_000);
   }
 });
 

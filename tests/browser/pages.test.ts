@@ -45,7 +45,7 @@ describe.skipIf(chromiumMissing !== undefined)("pages", () => {
       }
       expect({ ...misdeeds, wide }).toEqual({ complaints: [], strangers: [], wide: [] });
       await context.close();
-    }, 60_000);
+    }, 180_000);
   }
 
   for (const colorScheme of ["light", "dark"] as const) {
@@ -65,7 +65,7 @@ describe.skipIf(chromiumMissing !== undefined)("pages", () => {
       expect([...new Set(low)]).toEqual([]);
       expect(looked).toBeGreaterThan(1000);
       await context.close();
-    }, 60_000);
+    }, 180_000);
   }
 
   test("contrast check: finds text that is too faint", async () => {
@@ -106,7 +106,7 @@ describe.skipIf(chromiumMissing !== undefined)("pages", () => {
     await page.keyboard.press("Enter");
     expect(await page.evaluate<string>("document.activeElement.id")).toBe("page");
     await context.close();
-  }, 60_000);
+  }, 180_000);
 
   test("theme: the switch wins over the system, lasts, and goes back to it", async () => {
     const context = await browser.newContext({ colorScheme: "light" });

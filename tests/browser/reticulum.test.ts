@@ -285,5 +285,5 @@ describe.skipIf(chromiumMissing !== undefined)("reticulum", () => {
       expect([path, reached.size, [...reached].filter((at) => at.startsWith("no ring"))]).toEqual([path, wanted, []]);
     }
     await context.close();
-  }, 60_000);
+  }, 180_000);
 });

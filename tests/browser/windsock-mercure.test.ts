@@ -59,5 +59,5 @@ test.skipIf(chromiumMissing !== undefined)(
       await browser.close();
     }
   },
-  60_000,
+  120_000,
 );

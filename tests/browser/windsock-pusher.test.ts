@@ -90,5 +90,5 @@ test.skipIf(chromiumMissing !== undefined)(
       hub.close();
     }
   },
-  60_000,
+  120_000,
 );

@@ -10,7 +10,7 @@ import { type ChildNode, startChild, until } from "../../src/kit/testing/child-n
 import { signClaims } from "../../src/wires/windsock/doors/jwt.ts";
 import { chromiumMissing, startChromium, watch } from "./chromium.ts";
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(180_000);
 
 const key = { id: "k", secret: "a key of the browser tests" };
 

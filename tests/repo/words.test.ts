@@ -143,7 +143,7 @@ describe("commands", () => {
     }
     expect(wrong).toEqual([]);
     expect(printed.size).toBeGreaterThan(20);
-  }, 60_000);
+  }, 180_000);
 
   test("the check sees a command, a flag and an option that are not there", async () => {
     expect(await refusal(["dance"])).toContain("dance");
@@ -151,7 +151,7 @@ describe("commands", () => {
     expect(await refusal(["up", "--lisen", "127.0.0.1:1"])).toContain("--lisen");
     expect(await refusal(["up", "--set", "cask.kopies=3"])).toContain("cask.kopies");
     expect(await refusal(["token", "create", "ann", "--scope", "*:admin"])).toBeUndefined();
-  }, 60_000);
+  }, 180_000);
 
   test("every npm script that a document prints is there, and so is what it runs", async () => {
     const { scripts } = (await Bun.file(join(root, "package.json")).json()) as { scripts: Record<string, string> };

@@ -9,7 +9,7 @@ import { runProgram, startChild, until } from "../../src/kit/testing/child-node.
 import { freePorts } from "../../src/kit/testing/free-port.ts";
 import { ngircd, OtherClient, startIrcServer } from "../../src/wires/fitor/peers-fixture.ts";
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(180_000);
 
 const python = "/usr/bin/python3";
 const hasZmq = existsSync("/usr/lib/python3/dist-packages/zmq/__init__.py");

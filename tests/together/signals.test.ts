@@ -7,7 +7,7 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { runProgram, startChild, until } from "../../src/kit/testing/child-node.ts";
 import { isMailMissing, type Mail, readMail, startRecorder } from "../mail-recorder.ts";
 
-setDefaultTimeout(90_000);
+setDefaultTimeout(180_000);
 
 test("warren up: a breaker of cbp that opens is seen by the rule of Hound's own", async () => {
   await using node = await startChild({
@@ -35,7 +35,7 @@ upstreams = [{ name = "first", address = "127.0.0.1:1" }]
       const { standings } = (await answer.json()) as { standings: { name: string; series: string; value: number }[] };
       return standings.find(({ name, value }) => name === "Breaker open" && value === 1);
     },
-    40_000,
+    120_000,
   );
   expect(standing.series).toBe("database.first");
 });

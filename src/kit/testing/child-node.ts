@@ -145,7 +145,7 @@ export async function startChild(options: ChildOptions = {}): Promise<ChildNode>
 export async function until<T>(
   what: string,
   look: () => T | undefined | false | Promise<T | undefined | false>,
-  limitMs = 15_000,
+  limitMs = 60_000,
 ): Promise<T> {
   const deadline = performance.now() + limitMs;
   while (true) {

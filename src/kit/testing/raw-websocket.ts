@@ -139,7 +139,7 @@ export class RawWebSocket {
   /** Waits until something is so, as what comes may make it, at most 20 s. */
   until(what: string, isSo: (socket: RawWebSocket) => boolean): Promise<void> {
     return new Promise((resolve, reject) => {
-      const late = setTimeout(() => reject(new Error(`Waited in vain until ${what}`)), 20_000);
+      const late = setTimeout(() => reject(new Error(`Waited in vain until ${what}`)), 60_000);
       this.#stirred = () => {
         if (!isSo(this)) return;
         clearTimeout(late);

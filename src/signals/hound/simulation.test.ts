@@ -179,5 +179,5 @@ for (const [seed, days, minutes] of [
     const restarted = await run(seed, { days, minutes, restarts: true });
     expect(restarted.broken).toEqual([]);
     expect(restarted.notices).toEqual(steady.notices);
-  }, 60_000);
+  }, 120_000);
 }

@@ -25,7 +25,7 @@ test("EventsStore: events with a tag are found behind any number of others", () 
   expect(ids(["web", "none"], true)).toEqual([rare + 1, rare]);
   expect(ids([])).toHaveLength(10_000);
   events.close();
-}, 30_000);
+}, 120_000);
 
 test("eventRoute: a store that refuses an event says so, and is no fault inside", async () => {
   const events = new EventsStore(join(folder, "closed.sqlite"));

@@ -93,7 +93,7 @@ describe("SeriesStore", () => {
       }
       await store.close();
     }
-  }, 60_000);
+  }, 120_000);
 
   test.skipIf(noPythonWhisper !== undefined)(
     "answers as python3-whisper itself for a day of points, some late",
@@ -187,7 +187,7 @@ describe("SeriesStore", () => {
         loose = new Map();
       }
     }
-  }, 30_000);
+  }, 120_000);
 
   test("a disk that refuses costs nothing once it takes again", async () => {
     const clock = new ManualClock(startMs);
@@ -263,7 +263,7 @@ describe("SeriesStore", () => {
       if (troubles.length > 0) noticed++;
     }
     expect(noticed).toBeGreaterThan(30);
-  }, 30_000);
+  }, 120_000);
 
   test("new series past the bound are refused, counted and named", async () => {
     const clock = new ManualClock(startMs);

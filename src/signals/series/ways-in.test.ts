@@ -43,4 +43,4 @@ test("openWaysIn: pickles that are never completed fill a bounded memory, and ot
     for (const socket of sockets) socket.destroy();
     await ways.close();
   }
-}, 30_000);
+}, 120_000);

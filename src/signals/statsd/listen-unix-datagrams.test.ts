@@ -79,7 +79,7 @@ if (hasPeer) {
     await listener.close();
     expect(existsSync(path)).toBe(false);
     remove();
-  }, 30_000);
+  }, 120_000);
 
   test("listenUnixDatagrams: the longest of UDP's datagrams is taken, a longer one told, an empty one harmless", async () => {
     const { path, came, open, remove } = await opened();

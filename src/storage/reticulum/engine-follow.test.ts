@@ -68,7 +68,7 @@ describe.if(process.platform === "linux")("a job behind the one at hand", () => 
       expect(made).toMatchObject({ kind: "answer", answer: { format: "png", width: id + 1, height: id + 1 } });
     }
     expect([decoder.isBusy, decoder.jobsDone, shared.seen.through]).toEqual([false, 19, 0]);
-  }, 30_000);
+  }, 120_000);
 
   test("is not laid out where it may not be, nor when it is long", async () => {
     await using shared = await begun();
@@ -79,7 +79,7 @@ describe.if(process.platform === "linux")("a job behind the one at hand", () => 
     const followed = decoder.run(quick(3, 30), small, true);
     expect([decoder.takesMore(4 * 2 ** 20), decoder.takesMore(4 * 2 ** 20 + 1)]).toEqual([true, false]);
     await followed;
-  }, 30_000);
+  }, 120_000);
 
   test("is given back soon when the first takes long, and does not share its fate", async () => {
     await using shared = await begun({ timeMs: 600 });
@@ -92,7 +92,7 @@ describe.if(process.platform === "linux")("a job behind the one at hand", () => 
     });
     await Promise.all([first, second]);
     expect(ends).toEqual(["given-back", "too-slow"]);
-  }, 30_000);
+  }, 120_000);
 
   test("has all of its time when its turn comes, and one that was given back is no answer to anybody", async () => {
     await using shared = await begun({ timeMs: 20_000 });
@@ -109,7 +109,7 @@ describe.if(process.platform === "linux")("a job behind the one at hand", () => 
     await until("it is through with what it gave back", () => seen.through === 1);
     expect(decoder.isBusy).toBe(false);
     expect(widthOf(await decoder.run(quick(4, 50), small, true))).toBe(50);
-  }, 30_000);
+  }, 120_000);
 
   test("is given back when the process dies or is ended under the first", async () => {
     for (const [end, wanted] of [
@@ -122,7 +122,7 @@ describe.if(process.platform === "linux")("a job behind the one at hand", () => 
       end(decoder);
       expect([(await outcomes[0]).kind, await outcomes[1]]).toEqual([...wanted]);
     }
-  }, 30_000);
+  }, 120_000);
 });
 
 describe("the engine with jobs behind others", () => {
@@ -139,7 +139,7 @@ describe("the engine with jobs behind others", () => {
     const { busy, done, failed, restarts, waiting } = engine.state();
     expect({ busy, done, failed, waiting }).toEqual({ busy: 0, done: 62, failed: 0, waiting: 0 });
     expect(restarts).toBe(2);
-  }, 60_000);
+  }, 120_000);
 
   test("who leaves while a process has yet to come to the job ends no process", async () => {
     await using shared = testEngine({ processes: 1 });
@@ -158,5 +158,5 @@ describe("the engine with jobs behind others", () => {
     expect((await engine.render({ source: small, spec: box(50) })).width).toBe(50);
     expect(engine.pids).toEqual(pids);
     expect(engine.state()).toMatchObject({ busy: 0, waiting: 0, restarts: 0 });
-  }, 30_000);
+  }, 120_000);
 });

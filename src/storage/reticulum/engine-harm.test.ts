@@ -42,7 +42,7 @@ describe("hostile files", () => {
     expect((await engine.render(good)).width).toBe(50);
     const { failed, refused, restarts } = engine.state();
     expect({ restarts, some: failed + refused > 40 }).toEqual({ restarts: 0, some: true });
-  }, 60_000);
+  }, 120_000);
 
   test("too many bytes are refused unread", async () => {
     await using shared = testEngine({ limits: { inputBytes: 1000 } });
@@ -74,7 +74,7 @@ describe("hostile files", () => {
     // The library itself would read all of them.
     for (const source of [svg, tiff]) expect((await sharp(source).metadata()).width).toBe(9);
     for (const source of [svg, tiff, ppm]) expect(await answers(source)).toBe("damaged");
-  }, 30_000);
+  }, 120_000);
 
   test("the library is newer than its known holes", () => {
     expect(Bun.semver.order(oldestSafeVersion, "0.35.0")).toBeGreaterThanOrEqual(0);
@@ -100,7 +100,7 @@ describe("hostile files", () => {
     const wrong = ends.filter(([isBad, code]) => code !== (isBad ? "reticulum/damaged" : "fine"));
     expect({ seed, wrong }).toEqual({ seed, wrong: [] });
     expect(shared.engine.state()).toMatchObject({ waiting: 0, busy: 0, restarts: 0 });
-  }, 60_000);
+  }, 120_000);
 });
 
 test("hostile files: whatever byte is another one, there is an answer, and no process dies of it", async () => {
@@ -127,7 +127,7 @@ test("hostile files: whatever byte is another one, there is an answer, and no pr
   );
   expect({ seed, wrong: ends.filter((code) => !answers.includes(code)) }).toEqual({ seed, wrong: [] });
   expect({ seed, restarts: shared.engine.state().restarts }).toEqual({ seed, restarts: 0 });
-}, 60_000);
+}, 120_000);
 
 describe("processes", () => {
   test("none is there before the first job, and a resting one is let go", async () => {
@@ -141,7 +141,7 @@ describe("processes", () => {
     expect(engine.state()).toMatchObject({ restarts: 0, done: 1 });
     await engine.render(await quickJob());
     expect(engine.state().done).toBe(2);
-  }, 30_000);
+  }, 120_000);
 
   test("a job whose process is killed is done by another, and its neighbour never notices", async () => {
     await using shared = testEngine({ processes: 2 });
@@ -155,7 +155,7 @@ describe("processes", () => {
     expect([(await slow).width, (await neighbour).width]).toEqual([1500, 1500]);
     expect(engine.state()).toMatchObject({ restarts: 1, done: 4, failed: 0 });
     expect(engine.pids.includes(victims[0] ?? 0)).toBe(false);
-  }, 60_000);
+  }, 120_000);
 
   test("a job that kills its process twice is given up", async () => {
     await using shared = testEngine({ processes: 1 });
@@ -169,7 +169,7 @@ describe("processes", () => {
     }
     expect(await ended).toBe("reticulum/engine-died");
     expect((await engine.render(await quickJob())).width).toBe(50);
-  }, 60_000);
+  }, 120_000);
 
   test("what takes too long is ended, with its process", async () => {
     await using shared = testEngine({ processes: 1, limits: { timeMs: 400 } });
@@ -180,7 +180,7 @@ describe("processes", () => {
     expect(isAlive(pid)).toBe(false);
     expect((await engine.render(await quickJob())).width).toBe(50);
     expect(engine.state()).toMatchObject({ failed: 1, restarts: 1 });
-  }, 30_000);
+  }, 120_000);
 
   test.if(process.platform === "linux")(
     "what takes too much memory is ended, with its process",
@@ -198,7 +198,7 @@ describe("processes", () => {
       expect(isAlive(pid)).toBe(false);
       expect((await engine.render(await quickJob())).width).toBe(50);
     },
-    30_000,
+    120_000,
   );
 
   test("take sources of any length, one after another", async () => {
@@ -213,14 +213,14 @@ describe("processes", () => {
       expect(await engine.probe(source)).toMatchObject({ width: 300 + at, height: 100 });
     }
     expect(engine.state()).toMatchObject({ restarts: 0, done: 7, failed: 0 });
-  }, 30_000);
+  }, 120_000);
 
   test("are replaced after their jobs", async () => {
     await using shared = testEngine({ processes: 1, jobsPerProcess: 3 });
     const { engine } = shared;
     for (let at = 0; at < 7; at++) await engine.render(await quickJob());
     expect(engine.state()).toMatchObject({ done: 7, failed: 0, restarts: 2 });
-  }, 30_000);
+  }, 120_000);
 
   test.if(process.platform === "linux")(
     "yield to the rest of the program",
@@ -243,7 +243,7 @@ describe("processes", () => {
         "VIPS_WARNING",
       ]);
     },
-    30_000,
+    120_000,
   );
 
   test("signals that a terminal sends to everyone do not end a job at hand", async () => {
@@ -257,7 +257,7 @@ describe("processes", () => {
     process.kill(pid, "SIGTERM");
     await engine.render(await quickJob());
     expect(engine.pids).toEqual([pid]);
-  }, 30_000);
+  }, 120_000);
 
   test.if(process.platform === "linux")(
     "none outlives the program, however that ends",
@@ -286,7 +286,7 @@ describe("processes", () => {
       await parent.exited;
       await until("they are gone", () => pids.every((pid) => !isAlive(pid)));
     },
-    30_000,
+    120_000,
   );
 
   test("closing ends everything at once", async () => {
@@ -301,7 +301,7 @@ describe("processes", () => {
     expect(pids.map(isAlive)).toEqual([false]);
     expect(engine.state()).toMatchObject({ processes: 0, waiting: 0 });
     expect(await codeOf(engine.render(await quickJob()))).toBe("reticulum/busy");
-  }, 30_000);
+  }, 120_000);
 });
 
 describe("the queue", () => {
@@ -317,7 +317,7 @@ describe("the queue", () => {
     for (const fault of refused)
       expect([fault.code, fault.status, (fault.retryAfterMs ?? 0) >= 1000]).toEqual(["reticulum/busy", 503, true]);
     expect(engine.state()).toMatchObject({ done: 6, refused: 14, waiting: 0, waitingMax: 5 });
-  }, 30_000);
+  }, 120_000);
 
   test("bytes of sources are bounded, too", async () => {
     const job = await quickJob();
@@ -330,7 +330,7 @@ describe("the queue", () => {
       [40, 41, 42, 43, 44].map((width) => codeOf(shared.engine.render({ ...job, spec: box(width) }))),
     );
     expect(sizes).toEqual(["fine", "fine", "fine", "fine", "fine"]);
-  }, 30_000);
+  }, 120_000);
 
   test("who leaves while waiting is taken out, and who leaves a long job ends it", async () => {
     await using shared = testEngine({ processes: 1 });
@@ -353,7 +353,7 @@ describe("the queue", () => {
     expect(
       await engine.render(await quickJob(), { signal: AbortSignal.abort() }).catch((thrown: unknown) => thrown),
     ).toMatchObject({ name: "AbortError" });
-  }, 30_000);
+  }, 120_000);
 
   test("a small job overtakes large ones that came before, an idle one goes last", async () => {
     await using shared = testEngine({ processes: 1 });
@@ -373,7 +373,7 @@ describe("the queue", () => {
       add("small", small),
     ]);
     expect(order).toEqual(["first", "small", "large", "large", "idle"]);
-  }, 30_000);
+  }, 120_000);
 });
 
 describe("a decoder that was taken over", () => {
@@ -406,6 +406,6 @@ describe("a decoder that was taken over", () => {
       expect(await codeOf(shared.engine.render(await quickJob()))).toBe("reticulum/engine-died");
       await until("it is gone", () => shared.engine.pids.length === 0);
       expect(shared.engine.state()).toMatchObject({ done: 0, failed: 1, busy: 0 });
-    }, 30_000);
+    }, 120_000);
   }
 });

@@ -21,7 +21,7 @@ import { Network, type NetworkParts } from "./network.ts";
 import { ngircd, OtherClient, type SmallBroker, startBroker, startIrcServer } from "./peers-fixture.ts";
 import type { ChannelPlan } from "./plan.ts";
 
-setDefaultTimeout(30_000);
+setDefaultTimeout(120_000);
 
 interface World extends Disposable {
   bridge: Bridge;

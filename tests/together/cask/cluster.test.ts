@@ -46,7 +46,7 @@ async function together(nodes: readonly ChildNode[]): Promise<void> {
       const seen = await Promise.all(nodes.map(statusOf));
       return seen.every((status) => status.nodes.filter(({ state }) => state === "alive").length === nodes.length);
     },
-    30_000,
+    120_000,
   );
 }
 
@@ -82,7 +82,7 @@ async function settled(nodes: readonly ChildNode[], blobs: number): Promise<void
         all.every((status) => status.owed === 0 && status.copies.had === status.copies.wanted)
       );
     },
-    60_000,
+    120_000,
   ).catch((thrown: unknown) => {
     throw new Error(`${String(thrown)}; the nodes say ${last}`);
   });
@@ -104,7 +104,7 @@ test("a node dies for good: copies are made again; it comes back: surplus goes",
   } finally {
     for (const node of nodes) await node[Symbol.asyncDispose]();
   }
-}, 120_000);
+}, 180_000);
 
 test("a node that is forgotten at one node is forgotten by all, and no longer counts", async () => {
   const nodes = await cluster(3, { WARREN_CASK_COPIES: "3", WARREN_CASK_QUORUM: "0" });
@@ -116,12 +116,12 @@ test("a node that is forgotten at one node is forgotten by all, and no longer co
     await until(
       "its death is seen",
       async () => (await statusOf(one)).nodes.some((node) => node.id === id && node.state === "dead"),
-      30_000,
+      120_000,
     );
     await until(
       "its death is seen",
       async () => (await statusOf(two)).nodes.some((node) => node.id === id && node.state === "dead"),
-      30_000,
+      120_000,
     );
     const forgotten = await runProgram(["cask", "forget", id, "--server", `${one.url}/cask`]);
     expect([forgotten.exitCode, forgotten.stderr]).toEqual([0, expect.stringContaining("2 nodes left")]);
@@ -131,7 +131,7 @@ test("a node that is forgotten at one node is forgotten by all, and no longer co
   } finally {
     for (const node of nodes) await node[Symbol.asyncDispose]();
   }
-}, 120_000);
+}, 180_000);
 
 test("a drained node gives everything away, and nothing comes back to it", async () => {
   const nodes = await cluster(3);
@@ -153,7 +153,7 @@ test("a drained node gives everything away, and nothing comes back to it", async
   } finally {
     for (const node of nodes) await node[Symbol.asyncDispose]();
   }
-}, 120_000);
+}, 180_000);
 
 test("a node that restarts alone remembers that it is not alone, and acknowledges nothing by itself", async () => {
   const more = { WARREN_CASK_COPIES: "3", WARREN_CASK_QUORUM: "0" };
@@ -173,7 +173,7 @@ test("a node that restarts alone remembers that it is not alone, and acknowledge
   } finally {
     for (const node of nodes) await node[Symbol.asyncDispose]();
   }
-}, 120_000);
+}, 180_000);
 
 test("a download under way is finished before the node stops; streams of pages do not hold it up", async () => {
   await using node = await startChild({ environment: { WARREN_CASK_QUORUM: "1" } });
@@ -194,7 +194,7 @@ test("a download under way is finished before the node stops; streams of pages d
   await download;
   expect(received).toBe(bytes.byteLength);
   expect(await ended).toBe(0);
-}, 60_000);
+}, 180_000);
 
 test("any node lists what all of them hold; one that is stopped is named as missing, and its blobs come back with it", async () => {
   // One copy of each blob, so that each is on one node only.
@@ -228,7 +228,7 @@ test("any node lists what all of them hold; one that is stopped is named as miss
   } finally {
     for (const node of nodes) await node[Symbol.asyncDispose]();
   }
-}, 120_000);
+}, 180_000);
 
 /** All keys that a node lists, sorted; in how many buckets it said that some may be missing, and of whom. */
 async function listOf(node: ChildNode) {

@@ -16,7 +16,7 @@ export function besideGraphiteWeb(name: string, what: string, tests: (oracle: ()
     let oracle: Oracle | undefined;
     beforeAll(async () => {
       oracle = await Oracle.start();
-    }, 60_000);
+    }, 180_000);
     afterAll(async () => {
       await oracle?.[Symbol.asyncDispose]();
     });

@@ -42,7 +42,7 @@ besideGraphiteWeb("functions beside graphite-web", "the functions need", (oracle
         if (differences[target] === undefined && problem !== undefined) found.push(`${target}: ${problem}`);
       }
       expect(found).toEqual([]);
-    }, 60_000);
+    }, 180_000);
   }
 
   test("maxDataPoints: series are thinned out as graphite-web does", async () => {
@@ -61,7 +61,7 @@ besideGraphiteWeb("functions beside graphite-web", "the functions need", (oracle
       }
     }
     expect(found).toEqual([]);
-  }, 60_000);
+  }, 180_000);
 
   test("xFilesFactor: of the request is heeded", async () => {
     const found: string[] = [];
@@ -77,7 +77,7 @@ besideGraphiteWeb("functions beside graphite-web", "the functions need", (oracle
       }
     }
     expect(found).toEqual([]);
-  }, 60_000);
+  }, 180_000);
 
   test("tz: days begin where the request's zone says", async () => {
     const found: string[] = [];
@@ -97,7 +97,7 @@ besideGraphiteWeb("functions beside graphite-web", "the functions need", (oracle
       }
     }
     expect(found).toEqual([]);
-  }, 60_000);
+  }, 180_000);
 
   test("every function is compared", () => {
     const compared = Object.values(cases).flat().join(" ");

@@ -32,7 +32,7 @@ if (!isThere) {
         { kind: "graphite", url: `${oracle.baseUrl}/render/?now=${nowSeconds}` },
         { clock: systemClock },
       );
-    }, 60_000);
+    }, 180_000);
     afterAll(async () => {
       await oracle[Symbol.asyncDispose]();
     });
@@ -70,7 +70,7 @@ if (!isThere) {
       expect(answers[targets.indexOf("nosuchfunction(a)")]?.fault?.message).toContain("nosuchfunction");
       // It reads a path and leaves what follows.
       expect(answers[targets.indexOf("sumSeries(")]?.series).toEqual([]);
-    }, 60_000);
+    }, 180_000);
 
     test("render: fewer points are given where fewer are asked for", async () => {
       const [answer] = await source.render(["hosts.web1.cpu", "edge.sparse"], { ...range, maxDataPoints: 5 }, never);
@@ -109,7 +109,7 @@ if (prometheusPath === null) {
         { kind: "prometheus", url: prometheus.baseUrl, stepSeconds: 1 },
         { clock: systemClock },
       );
-    }, 60_000);
+    }, 180_000);
     afterAll(async () => {
       await prometheus.end();
       await rm(folder, { recursive: true, force: true });
@@ -127,7 +127,7 @@ if (prometheusPath === null) {
       expect(answers[2]?.fault?.message).toContain("parse error");
       expect(answers[3]?.series?.[0]?.points.at(-1)?.[0]).toBe(7);
       expect(answers[3]?.series?.[0]?.name).toBe("vector(7)");
-    }, 30_000);
+    }, 180_000);
 
     test("find: names, labels, values", async () => {
       expect((await source.find("prometheus_build_*", never)).map(({ id }) => id)).toEqual(["prometheus_build_info"]);

@@ -17,7 +17,7 @@ beforeAll(async () => {
   const lines = Array.from({ length: 300 }, (_, at) => `a.b ${at % 7} ${now - (300 - at) * 10}\n`);
   const written = await fetch(`${node.url}/series/write`, { method: "POST", body: lines.join("") });
   expect(written.status).toBe(200);
-}, 30_000);
+}, 180_000);
 afterAll(async () => {
   await node.end();
   rmSync(folder, { recursive: true, force: true });
@@ -59,7 +59,7 @@ describe("pictures of a node", () => {
       }),
     );
     expect(sizes).toEqual(Array.from({ length: 100 }, (_, at) => [200, "image/png", 100 + at]));
-  }, 20_000);
+  }, 180_000);
 
   test("render: svg, also of nothing", async () => {
     for (const target of ["a.b", "nothing.at.all"]) {

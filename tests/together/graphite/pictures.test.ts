@@ -187,7 +187,7 @@ besideGraphiteWeb("pictures beside graphite-web", "pictures need", (oracle) => {
         expect(expected.some((value) => !Number.isNaN(value))).toBe(true);
         expect(likeness(expected, profile(own, colour), 0.02 * own.height)).toBeGreaterThan(0.9);
       }
-    }, 30_000);
+    }, 180_000);
   }
 
   for (const [name, query, colour] of wholeCases) {
@@ -202,7 +202,7 @@ besideGraphiteWeb("pictures beside graphite-web", "pictures need", (oracle) => {
       for (const edge of ["top", "bottom"] as const) expect(Math.abs(found[edge] - expected[edge])).toBeLessThan(15);
       expect(found.count / expected.count).toBeGreaterThan(0.6);
       expect(found.count / expected.count).toBeLessThan(1.6);
-    }, 30_000);
+    }, 180_000);
   }
 
   test("drawGraph: no data is said in as large a picture", async () => {
@@ -213,5 +213,5 @@ besideGraphiteWeb("pictures beside graphite-web", "pictures need", (oracle) => {
     expect(boxOf(theirs, red).count).toBeGreaterThan(10);
     expect(box.count).toBeGreaterThan(10);
     expect(Math.abs((box.left + box.right) / 2 - 200)).toBeLessThan(5);
-  }, 30_000);
+  }, 180_000);
 });

@@ -53,7 +53,7 @@ export class Prometheus {
         await answer?.body?.cancel();
         return answer?.ok === true;
       },
-      60_000,
+      120_000,
     );
     return new Prometheus(`http://${address}`, child);
   }

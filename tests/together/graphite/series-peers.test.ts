@@ -70,7 +70,7 @@ if (prometheusPath === null) {
         await prometheus.end();
         await node.end();
       }
-    }, 60_000);
+    }, 180_000);
 
     test("takes what series hands on, also what it missed", async () => {
       const home = await mkdtemp(join(folder, "receiver-"));
@@ -98,7 +98,7 @@ if (prometheusPath === null) {
         await until(
           "what it missed is there",
           async () => (await prometheus.query("shop_missed"))[0]?.value[1] === "9",
-          30_000,
+          120_000,
         );
         await until("nothing waits", async () => (await status())?.waitingBytes === 0);
         expect((await status())?.refusals.points).toBe(0);
@@ -106,7 +106,7 @@ if (prometheusPath === null) {
         await prometheus.end();
         await node.end();
       }
-    }, 60_000);
+    }, 180_000);
   });
 }
 
@@ -136,6 +136,6 @@ if (!existsSync(carbonPath)) {
       } finally {
         await node.end();
       }
-    }, 60_000);
+    }, 180_000);
   }
 }

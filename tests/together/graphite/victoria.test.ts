@@ -12,7 +12,7 @@ import { openMetricSource } from "../../../src/kit/metric-source/open.ts";
 import { startChild, until } from "../../../src/kit/testing/child-node.ts";
 import { freePorts } from "../../../src/kit/testing/free-port.ts";
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(180_000);
 
 const path = Bun.which("victoria-metrics", { PATH: `${process.env.PATH ?? ""}:/usr/bin` });
 if (path === null) console.log("skipped: VictoriaMetrics is not installed (Debian's victoria-metrics)");
@@ -116,6 +116,6 @@ below = 5
       const states = standings.map(({ name, state }) => `${name} ${state}`).sort();
       return states.join() === "Queue Failed,Stock OK";
     },
-    40_000,
+    120_000,
   );
 });

@@ -46,7 +46,7 @@ async function together(nodes: readonly ChildNode[]): Promise<void> {
       );
       return seen.every((alive) => alive === nodes.length);
     },
-    30_000,
+    120_000,
   );
 }
 
@@ -118,12 +118,12 @@ test("a file taken by one node is given by all at once; its machine may be lost,
         expect([404, 503]).toContain(status);
         return status === 404;
       },
-      30_000,
+      120_000,
     );
   } finally {
     for (const node of nodes) await node[Symbol.asyncDispose]();
   }
-}, 120_000);
+}, 180_000);
 
 test("all catalogs are lost: what lies in Cask is found again, under the same records and names", async () => {
   const nodes = await cluster();
@@ -152,14 +152,14 @@ test("all catalogs are lost: what lies in Cask is found again, under the same re
         await until(
           "the file is found again",
           async () => (await fetch(`${node.url}/hakmes/info/${key}/`)).status === 200,
-          30_000,
+          120_000,
         );
         await expectGiven(node, key);
         expect(await infoOf(node, key)).toEqual(records[0]);
         await until(
           "the other is found again",
           async () => (await fetch(`${node.url}/hakmes/info/${other}/`)).status === 200,
-          30_000,
+          120_000,
         );
         expect(await infoOf(node, other)).toEqual(records[1]);
       }
@@ -174,4 +174,4 @@ test("all catalogs are lost: what lies in Cask is found again, under the same re
   } finally {
     for (const node of nodes) await node[Symbol.asyncDispose]();
   }
-}, 120_000);
+}, 180_000);

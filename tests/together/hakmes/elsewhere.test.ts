@@ -81,11 +81,11 @@ test("an address of Cask dies, then a Hakmes; what was taken is given, also by o
           expect([200, 503]).toContain(status);
           return status === 200;
         },
-        30_000,
+        120_000,
       );
     }
     expect(await textOf(alone, key)).toBe(before);
   } finally {
     for (const node of started) await node[Symbol.asyncDispose]();
   }
-}, 120_000);
+}, 180_000);

@@ -206,7 +206,7 @@ describe("hashicorp/memberlist with other settings", () => {
         await go.kill();
       }
     },
-    30_000,
+    120_000,
   );
 });
 

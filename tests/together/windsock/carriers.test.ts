@@ -147,7 +147,7 @@ test.skipIf(nats === undefined)(
       await two[Symbol.asyncDispose]();
     }
   },
-  60_000,
+  120_000,
 );
 
 test.skipIf(redis === undefined)(
@@ -215,5 +215,5 @@ test.skipIf(redis === undefined)(
       for (const one of [client, ...others]) one.disconnect();
     }
   },
-  30_000,
+  120_000,
 );

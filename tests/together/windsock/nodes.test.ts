@@ -87,7 +87,7 @@ test("windsock: nodes of a cluster hear each other, each message once", async ()
       );
     }
   }
-}, 60_000);
+}, 180_000);
 
 test("windsock: what is called back at one node is refused at all of them, at those that were away too", async () => {
   const folder = mkdtempSync(join(tmpdir(), "warren-test-"));
@@ -126,4 +126,4 @@ test("windsock: what is called back at one node is refused at all of them, at th
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
-}, 60_000);
+}, 180_000);

@@ -151,7 +151,7 @@ test.skipIf(!hasLibzmq)(
       rmSync(folder, { recursive: true, force: true });
     }
   },
-  60_000,
+  120_000,
 );
 
 test("windsock: a file that cannot be read, and bad JSON, keep it from starting, by name and without its words", async () => {
@@ -174,4 +174,4 @@ test("windsock: a file that cannot be read, and bad JSON, keep it from starting,
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
-}, 30_000);
+}, 180_000);

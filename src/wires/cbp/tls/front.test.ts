@@ -12,7 +12,7 @@ import { bareEdge } from "./edge-plan.ts";
 import { Front } from "./front.ts";
 import { parseSenders } from "./senders.ts";
 
-const until = (look: () => boolean) => untilThat("it is so", look, 5000);
+const until = (look: () => boolean) => untilThat("it is so", look);
 const open: { destroy(): unknown }[] = [];
 afterEach(() => {
   for (const each of open.splice(0)) each.destroy();

@@ -15,7 +15,7 @@ import { Proxy } from "../proxy.ts";
 import { type RunningToxicApi, serveToxics } from "./api.ts";
 import { Yard } from "./yard.ts";
 
-const until = (look: () => boolean) => untilThat("it is so", look, 4000);
+const until = (look: () => boolean) => untilThat("it is so", look);
 const failed: unknown[] = [];
 const said: string[] = [];
 

@@ -95,7 +95,7 @@ windsock.on("nothing", () => undefined);
       stderr: "pipe",
     });
     expect(await check.stdout.text()).not.toContain("error");
-  }, 20_000);
+  }, 120_000);
 
   for (const way of ["websocket", "sse", "poll"]) {
     test(`${way}: history, then what comes, then presence, and everything once over cuts`, async () => {
@@ -129,7 +129,7 @@ windsock.on("nothing", () => undefined);
       expect((await client.history("r.1", 1)).map(({ value }) => value)).toEqual([39]);
       client.close();
       expect(client.state).toBe("closed");
-    }, 20_000);
+    }, 120_000);
   }
 
   test("ways: where websockets are barred it goes on by events, and where these are, by polls", async () => {

@@ -239,7 +239,7 @@ describe("the newer websocket", () => {
     expect(small.hub.figures.listeners).toBe(1);
     stalled.end();
     client.close();
-  }, 20_000);
+  }, 120_000);
 });
 
 test("subscribe with since: what is published meanwhile does not wait for its end, what is said of topics does", async () => {

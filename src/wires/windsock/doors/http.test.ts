@@ -209,7 +209,7 @@ print(json.dumps([seen, last]), flush=True)
           .find((line) => line.startsWith("[")) ?? "",
       ),
     ).toEqual([["3", "4"], doors.hub.position]);
-  }, 20_000);
+  }, 120_000);
 
   test("origins: pages of other sites than those that are allowed are refused, by name or below one", async () => {
     await using strict = openDoors({ origins: ["https://*.example", "https://one.test"] });
@@ -251,7 +251,7 @@ print(json.dumps([seen, last]), flush=True)
     expect(small.hub.figures.listeners).toBe(1);
     stalled.end();
     quick.close();
-  }, 20_000);
+  }, 120_000);
 });
 
 describe("webhooks", () => {

@@ -17,7 +17,7 @@ export function recorder(): Listener & { heard: string[] } {
 }
 
 /** Resolves when something is true. Throws when it is not within `limitMs`. */
-export async function until(isSo: () => boolean, limitMs = 15_000): Promise<void> {
+export async function until(isSo: () => boolean, limitMs = 60_000): Promise<void> {
   const endMs = performance.now() + limitMs;
   while (!isSo()) {
     if (performance.now() > endMs) throw new Error(`It did not come about within ${limitMs} ms: ${isSo.toString()}`);
