@@ -2,6 +2,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 
+import { paced } from "../../kit/testing/pace.ts";
 import { readRules, RuleProblems, withoutSpace } from "./rule-file.ts";
 import type { RuleDefaults } from "./rule-shape.ts";
 
@@ -176,17 +177,18 @@ test("readRules: no text makes it fail in another way than with problems", () =>
   fc.assert(fc.property(fc.array(fc.jsonValue()), (own) => expect(Array.isArray(problemsOf(own))).toBe(true)));
 });
 
-test("readRules: twenty thousand rules are read in moments, and as many that are all alike", () => {
-  const beganMs = performance.now();
-  for (const name of [(number: number) => `r${number}`, () => "same"]) {
-    const entries = Array.from({ length: 20_000 }, (_, number) => ({
-      name: name(number),
-      target: name(number),
-      above: 1,
-    }));
-    const rules = readRules(entries, undefined, defaults);
-    expect(new Set(rules.map(({ id }) => id)).size).toBe(20_000);
-  }
+test("readRules: twenty thousand rules are read in moments, and as many that are all alike", async () => {
+  const { costMs } = await paced(() => {
+    for (const name of [(number: number) => `r${number}`, () => "same"]) {
+      const entries = Array.from({ length: 20_000 }, (_, number) => ({
+        name: name(number),
+        target: name(number),
+        above: 1,
+      }));
+      const rules = readRules(entries, undefined, defaults);
+      expect(new Set(rules.map(({ id }) => id)).size).toBe(20_000);
+    }
+  });
   // It took a minute when every rule was held against all others.
-  expect(performance.now() - beganMs).toBeLessThan(10_000);
-}, 20_000);
+  expect(costMs).toBeLessThan(10_000);
+});

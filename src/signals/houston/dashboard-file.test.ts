@@ -3,6 +3,7 @@ import { join } from "node:path";
 
 import fc from "fast-check";
 
+import { paced } from "../../kit/testing/pace.ts";
 import { formatDashboard, problemText, readDashboard } from "./dashboard-file.ts";
 import { relationProblems, shownSections } from "./shown.ts";
 import { thisNode } from "./this-node.ts";
@@ -132,12 +133,13 @@ describe("readDashboard", () => {
       `a = ${"{a=".repeat(5000)}1${"}".repeat(5000)}`,
     ])
       expect(await problemsOf(`title = "x"\n${text}`)).toHaveLength(1);
-    const startedMs = performance.now();
-    expect(await problemsOf(`title = "x"\n${"a = 1\n".repeat(100_000)}`)).toEqual([
-      "line 3, column 1: this key is set twice",
-    ]);
-    expect(await problemsOf(`title = "x"\n# ${"x\n# ".repeat(40_000)}\nnote = 3 4\nrange = 5 6\n`)).toHaveLength(1);
-    expect(performance.now() - startedMs).toBeLessThan(4000);
+    const { costMs } = await paced(async () => {
+      expect(await problemsOf(`title = "x"\n${"a = 1\n".repeat(100_000)}`)).toEqual([
+        "line 3, column 1: this key is set twice",
+      ]);
+      expect(await problemsOf(`title = "x"\n# ${"x\n# ".repeat(40_000)}\nnote = 3 4\nrange = 5 6\n`)).toHaveLength(1);
+    });
+    expect(costMs).toBeLessThan(4000);
   });
 
   test("readDashboard: what is written reads to the same, in both forms", async () => {

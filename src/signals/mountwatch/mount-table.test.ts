@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 
 import fc from "fast-check";
 
+import { paced } from "../../kit/testing/pace.ts";
 import { isRealWanted, mountOf, parseFstab, parseMountTable, plainPath, realMounts } from "./mount-table.ts";
 
 const table = `22 27 0:21 / /proc rw,relatime - proc proc rw
@@ -62,11 +63,11 @@ describe("parseMountTable", () => {
     ]);
   });
 
-  test("parseMountTable: a hundred thousand mounts on one place are read in a moment", () => {
+  test("parseMountTable: a hundred thousand mounts on one place are read in a moment", async () => {
     const lines = Array.from({ length: 100_000 }, (_, at) => `${at + 1} ${at} 0:${at} / /deep rw - tmpfs x rw`);
-    const startedMs = performance.now();
-    expect(parseMountTable(lines.join("\n")).map(({ device }) => device)).toEqual(["0:99999"]);
-    expect(performance.now() - startedMs).toBeLessThan(5000);
+    const { costMs, value } = await paced(() => parseMountTable(lines.join("\n")));
+    expect(value.map(({ device }) => device)).toEqual(["0:99999"]);
+    expect(costMs).toBeLessThan(5000);
   });
 
   test("realMounts: disks and network mounts, each device once; no pictures, no kernel's own", () => {

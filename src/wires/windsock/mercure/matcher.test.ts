@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 
 import fc from "fast-check";
 
+import { paced } from "../../../kit/testing/pace.ts";
 import { parseMatcher } from "./matcher.ts";
 import { urlMatcher } from "./url-pattern.ts";
 
@@ -91,7 +92,7 @@ test("urlMatcher: agrees with the runtime's URL patterns", () => {
   expect(met).toBeGreaterThan(50);
 });
 
-test("matchers: whatever is asked for, a matcher or a reason, and matching takes no time", () => {
+test("matchers: whatever is asked for, a matcher or a reason, and matching takes no time", async () => {
   fc.assert(
     fc.property(fc.constantFrom("Topic", "Exact", "URLPattern"), fc.string(), fc.string(), (type, text, topic) => {
       const read = tried(() => parseMatcher(type, text, base));
@@ -99,9 +100,10 @@ test("matchers: whatever is asked for, a matcher or a reason, and matching takes
     }),
   );
   const hostile = "a".repeat(880);
-  const startedMs = performance.now();
-  expect(parseMatcher("URLPattern", `/${"*a".repeat(100)}!`, base).matches(`/${hostile}`)).toBe(false);
-  expect(parseMatcher("Topic", `/${"{+x}a".repeat(19)}!`, base).matches(`/${hostile}`)).toBe(false);
-  expect(performance.now() - startedMs).toBeLessThan(2000);
+  const { costMs } = await paced(() => {
+    expect(parseMatcher("URLPattern", `/${"*a".repeat(100)}!`, base).matches(`/${hostile}`)).toBe(false);
+    expect(parseMatcher("Topic", `/${"{+x}a".repeat(19)}!`, base).matches(`/${hostile}`)).toBe(false);
+  });
+  expect(costMs).toBeLessThan(2000);
   expect(tried(() => parseMatcher("URLPattern", "/(a+)+$", base))).toContain("parentheses");
 });
