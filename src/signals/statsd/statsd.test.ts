@@ -21,9 +21,15 @@ const defaults = Object.fromEntries(
 const own = settingsOf(defaults);
 const etsy = (file: string): StatsdSettings => etsySettings(readEtsyFile(file).config, own);
 
+/** A clock whose timers fire a little early, as those of the runtime do, which know whole milliseconds only. */
+class EarlyClock extends ManualClock {
+  override schedule(delayMs: number, callback: () => void): () => void {
+    return super.schedule(delayMs < 1 ? 1 : delayMs - 0.7, callback);
+  }
+}
+
 /** A statsd whose flushes are written down. */
-function started(settings: StatsdSettings) {
-  const clock = new ManualClock();
+function started(settings: StatsdSettings, clock = new ManualClock()) {
   const flushes: Map<string, number>[] = [];
   const output: Output = {
     begin() {
@@ -212,6 +218,18 @@ describe("Statsd", () => {
     expect(flushes.length).toBe((14 * 86_400) / 10);
     expect(statsd.counts.skipped).toBe(0);
     expect(flushes.at(-1)?.get("stats.gauges.statsd.timestamp_lag")).toBe(0);
+  });
+
+  test("Statsd: a timer that fires early makes no second flush for the same second, which would hide the first", () => {
+    const { clock, flushes, statsd } = started({ ...own, flushMs: 10_000 }, new EarlyClock());
+    for (let minute = 1; minute <= 60; minute++) {
+      clock.advance(55_000);
+      statsd.receiveText("a:7|c", "here");
+      clock.advance(5000);
+      expect(flushes).toHaveLength(minute * 6);
+      expect(flushes.at(-1)?.get("stats_counts.a")).toBe(7);
+    }
+    expect(statsd.counts.skipped).toBe(0);
   });
 
   test("Statsd: names beyond the limit are refused and their makers are told; known ones go on", () => {

@@ -247,17 +247,25 @@ export class Statsd implements Sink {
 
   /** Begins to flush at the start plus multiples of the interval. */
   start(): void {
+    this.#flushAfter(-Infinity);
+  }
+
+  /**
+   * Flushes at the first multiple after now and after `doneMs`, that of the flush before. A timer may fire a little early,
+   * and a second flush for the same second would take the place of the first wherever one value counts for a time.
+   */
+  #flushAfter(doneMs: number): void {
     this.#cancel();
     this.#isRunning = true;
     const { flushMs } = this.#settings;
     // From the whole second nearest to the start, so that flushes fall on whole seconds where the interval allows it.
     const sinceSecondMs = this.startedAt - Math.round(this.startedAt / 1000) * 1000;
     const elapsedMs = this.#clock.monotonicMs() - this.#startedMs + sinceSecondMs;
-    const dueMs = (Math.floor(elapsedMs / flushMs) + 1) * flushMs;
+    const dueMs = (Math.floor(Math.max(elapsedMs, doneMs) / flushMs) + 1) * flushMs;
     this.#cancel = this.#clock.schedule(dueMs - elapsedMs, () => {
       if (this.#writing || this.isHeld) this.counts.skipped++;
       else void this.flush();
-      if (this.#isRunning) this.start();
+      if (this.#isRunning) this.#flushAfter(dueMs);
     });
   }
 
