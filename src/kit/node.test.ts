@@ -111,6 +111,26 @@ describe("startNode", () => {
     expect(story).toEqual(["start alpha", "start beta", "stop beta", "stop alpha"]);
   });
 
+  test("while services start whoever asks is told to come again, and not that there is no such page", async () => {
+    const told: unknown[] = [];
+    const curious = (ownAddress: boolean): Toy => {
+      const made = toy("beta", { ownAddress });
+      const start = async (context: ServiceContext<object>) => {
+        for (const headers of [{}, { Authorization: "Bearer of another kind", Origin: "https://elsewhere.example" }]) {
+          const answer = await fetch(`${context.baseUrl}/x`, { headers });
+          told.push([answer.status, answer.headers.get("retry-after"), await answer.text()]);
+        }
+        return made.service.start(context);
+      };
+      return { ...made, service: { ...made.service, start } };
+    };
+    for (const ownAddress of [false, true]) {
+      const node = await start([toy("alpha"), curious(ownAddress)]);
+      expect((await fetch(`${node.services()[1]?.address}x`)).status).toBe(200);
+    }
+    expect(told).toEqual(Array.from({ length: 4 }, () => [503, "1", "Cannot answer yet: the node is starting\n"]));
+  });
+
   test("a service with an address of its own stands at its root", async () => {
     const node = await start([toy("alpha", { ownAddress: true })]);
     const [status] = node.services();

@@ -224,6 +224,7 @@ async function start(parts: NodeParts, undo: (() => void | Promise<void>)[]): Pr
     const listener = parts.unheard
       ? unheardListener(address)
       : openListener(address, certificates?.current().tls, listening, widestSettings(wishes));
+    listener.mount([stillStarting]);
     listeners.push(listener);
     return listener;
   };
@@ -382,6 +383,19 @@ function refuseExposure(listen: readonly Address[], options: NodeOptions, tokens
   const warning = exposureWarning(asked);
   if (warning) log.warn(warning);
 }
+
+/** What comes while services start: to be asked again, where "there is no such page" would send clients away for good. */
+const stillStarting: Mount = {
+  path: "",
+  service: "node",
+  scopeOf: () => undefined,
+  // Whoever asks: what they show is judged once there is somebody who knows it.
+  fromElsewhere: () => true,
+  ownTokens: () => true,
+  handle() {
+    throw new Fault("unavailable", "node/starting", "Cannot answer yet: the node is starting", { retryAfterMs: 1000 });
+  },
+};
 
 /** Stands where a listener would, and hears nothing. */
 function unheardListener(address: Address): Listener {
