@@ -41,7 +41,7 @@ describe("under warren up", () => {
   let cask = "";
   beforeAll(async () => {
     node = await startChild({
-      environment: { WARREN_CASK_MAX_BLOB: "2MiB", WARREN_CASK_UPLOAD_IDLE: "400ms", WARREN_CASK_QUORUM: "1" },
+      environment: { WARREN_CASK_MAX_BLOB: "2MiB", WARREN_CASK_UPLOAD_IDLE: "2s", WARREN_CASK_QUORUM: "1" },
     });
     cask = `${node.url}/cask`;
   });

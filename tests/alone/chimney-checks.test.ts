@@ -89,7 +89,7 @@ describe("in its predecessor's place", () => {
       }),
     );
     await using node = await startChild({
-      words: ["chimney", "-config", path, "--timeout", "200ms"],
+      words: ["chimney", "-config", path, "--timeout", "1s"],
       environment: { CHIMNEY_LOG_LEVEL: "DEBUG" },
     });
     const zeros = ["run", "passed", "failed", "errored", "classes", "time"].map((name) => [name, 0] as const);
@@ -120,7 +120,7 @@ describe("in its predecessor's place", () => {
       ["apps.text", "2 of 9 tests failed"],
       ["apps-absent-", "Status 404, and no smoke test report"],
       ["apps.odd", 'Cannot ask "::::": wanted an http or https URL'],
-      ["apps.silent", "No answer within 200 ms"],
+      ["apps.silent", "No answer within 1000 ms"],
     ]);
     const page = await (await fetch(`${node.url}/check/apps.json/`)).text();
     expect(page).toContain("shop.Basket.test_total failed: 3 != 4");
@@ -140,7 +140,7 @@ describe("checks", () => {
   const config = () => `[chimney]
 interval = "1s"
 jitter = "0s"
-timeout = "500ms"
+timeout = "5s"
 failures = 1
 file = "${join(folder, "checks.toml")}"
 graphite = "127.0.0.1:${carbon.port}"

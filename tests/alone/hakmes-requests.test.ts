@@ -31,7 +31,7 @@ beforeAll(async () => {
   node = await startChild({
     environment: {
       WARREN_HAKMES_MAX_UPLOAD: "16KiB",
-      WARREN_HAKMES_UPLOAD_IDLE: "500ms",
+      WARREN_HAKMES_UPLOAD_IDLE: "2s",
       WARREN_HAKMES_CUT: "fixed",
       WARREN_HAKMES_CHUNK_SIZE: "7",
       WARREN_RETICULUM_ENABLED: "false",

@@ -38,6 +38,12 @@ const workDone = async (pid: number) => {
   return Number(fields[11]) + Number(fields[12]);
 };
 
+async function workOfASecond(pid: number): Promise<number> {
+  const before = await workDone(pid);
+  await new Promise((resolve) => setTimeout(resolve, 1000));
+  return (await workDone(pid)) - before;
+}
+
 async function makeToken(node: ChildNode, name: string, scope: string): Promise<string> {
   const made = await runProgram(["token", "create", name, "--scope", scope, "--json", "--data", node.data]);
   return (JSON.parse(made.stdout) as { token: string }).token;
@@ -267,16 +273,15 @@ describe("with a cluster secret", () => {
 describe("open on this machine", () => {
   test("an answer to HEAD leaves nothing that goes on drawing", async () => {
     await using node = await startChild();
+    // What a node does by itself takes more on a slower machine: only what comes on top of it is looked for.
+    const usual: number[] = [];
+    for (let second = 0; second < 3; second++) usual.push(await workOfASecond(node.pid));
     const head = (path: string) => fetch(`${node.url}${path}`, { method: "HEAD" });
     for (const path of ["/cask/live", "/cask/log/live", "/console/live"]) expect((await head(path)).status).toBe(200);
     await Promise.all(Array.from({ length: 300 }, () => head("/cask/live")));
     await Promise.all(Array.from({ length: 300 }, () => head("/console/live")));
     // Six hundred pages drawn every two seconds would take a good part of a processor.
-    await until("the node is at rest", async () => {
-      const before = await workDone(node.pid);
-      await new Promise((resolve) => setTimeout(resolve, 1000));
-      return (await workDone(node.pid)) - before <= 2;
-    });
+    await until("the node is at rest", async () => (await workOfASecond(node.pid)) <= 2 * Math.min(...usual) + 2);
   });
 
   test("streams that were dropped, or only asked for by HEAD, do not let a stop cut uploads short", async () => {
@@ -367,8 +372,8 @@ describe("open on this machine", () => {
       );
     }
     await until("all is as before", async () => (await openFiles()) <= before + 4);
-    const left = new Bun.Glob("*").scan({ cwd: `${node.data}/cask/blobs/incoming` });
-    expect(await Array.fromAsync(left)).toEqual([]);
+    const left = () => Array.fromAsync(new Bun.Glob("*").scan({ cwd: `${node.data}/cask/blobs/incoming` }));
+    await until("no file is left", async () => (await left()).length === 0);
     expect(node.output()).not.toContain("A request failed");
   });
 });

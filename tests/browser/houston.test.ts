@@ -160,8 +160,17 @@ describe.skipIf(chromiumMissing !== undefined)("houston", () => {
       },
       120_000,
     );
-    const gaps = (await page.evaluate<number[]>("globalThis.gaps")).toSorted((one, other) => one - other);
-    expect(gaps[Math.floor(gaps.length / 2)] ?? 0).toBeLessThan(100);
+    const median = async () => {
+      const gaps = (await page.evaluate<number[]>("globalThis.gaps.splice(0)")).toSorted((one, other) => one - other);
+      return gaps[Math.floor(gaps.length / 2)] ?? 0;
+    };
+    const drawing = await median();
+    // Up again nothing is left to draw: what the machine takes for the frames alone.
+    for (let turn = 0; turn < 15; turn++) {
+      await page.mouse.wheel(0, -900);
+      await page.evaluate("new Promise((next) => requestAnimationFrame(() => requestAnimationFrame(next)))");
+    }
+    expect(drawing).toBeLessThan(Math.max(100, 4 * (await median())));
     expect(Math.max(...asked)).toBeLessThanOrEqual(50);
     expect(misdeeds).toEqual({ complaints: [], strangers: [] });
     await page.close();
