@@ -146,6 +146,66 @@ reconnect = "100ms"
     anna.send("PRIVMSG #one :sent away");
     await once(page, "sent away");
     expect(asked.events).toBe(1);
+
+    // It goes back where all was cut, as after the server was started again.
+    line.cut();
+    await until("it hears by the websocket", async () => (await way()) === "websocket");
+    await live(page);
+    anna.send("PRIVMSG #one :not for ever");
+    await once(page, "not for ever");
+    await page.close();
+  });
+
+  test("a proxy's word that the server is away is not the end; that one may not any more is, and is said", async () => {
+    await using line = await startFaultyProxy(Number(new URL(node.url).port));
+    const page = await browser.newPage();
+    const { asked, way } = waysOf(page);
+    const answers = async (status: number, ...paths: string[]) => {
+      await page.unrouteAll();
+      for (const path of paths) await page.route(`**/fitor/${path}*`, (route) => route.fulfill({ status, body: "no" }));
+    };
+    await answers(404, "token");
+    await page.goto(`${line.url}/fitor/room/test/%23one/`);
+    await live(page);
+    expect([await way(), asked.events]).toEqual(["events", 1]);
+    await answers(502, "token", "events", "changes.json");
+    line.cut();
+    await page.locator("[data-chat-state]", { hasText: "Connection lost" }).waitFor();
+    await until("it was refused", () => asked.events > 1);
+    anna.send("PRIVMSG #one :behind a proxy");
+    await answers(200);
+    await once(page, "behind a proxy");
+    await until("it hears by the websocket", async () => (await way()) === "websocket");
+    await live(page);
+
+    await answers(401, "token", "events", "changes.json");
+    line.cut();
+    await page.getByText("Not live: reload to see what is new.").waitFor();
+    await page.close();
+  });
+
+  test("while windsock lets nobody in for now, events are heard beside", async () => {
+    const page = await browser.newPage();
+    await page.clock.install();
+    const { asked, way } = waysOf(page);
+    await page.route("**/fitor/token", (route) => route.fulfill({ status: 503, body: "not now" }));
+    await page.goto(`${node.url}/fitor/room/test/%23one/`);
+    await until("it hears by events", async () => {
+      await page.clock.runFor(1000);
+      return (await way()) === "events";
+    });
+    await live(page);
+    anna.send("PRIVMSG #one :heard beside");
+    await once(page, "heard beside");
+    await page.unrouteAll();
+    await until("it hears by the websocket", async () => {
+      await page.clock.runFor(5000);
+      return (await way()) === "websocket";
+    });
+    await live(page);
+    anna.send("PRIVMSG #one :and by one way again");
+    await once(page, "and by one way again");
+    expect(asked.events).toBe(1);
     await page.close();
   });
 

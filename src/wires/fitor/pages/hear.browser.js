@@ -1,56 +1,87 @@
 /**
  * Hears that something is new in the rooms. Where windsock runs beside, by its client: what comes that way says that there is
- * something, never what, as others may send there too; what it is another script asks. Otherwise, and where that way fails for
- * good, by server-sent events.
+ * something, never what, as others may send there too; what it is another script asks. By server-sent events where there is no
+ * windsock, while its client does not come through, and from when it is of no use until the server was away.
  */
 const chat = document.querySelector("[data-chat]");
 /** @param {string} name */
 const said = (name) => chat?.getAttribute(`data-chat${name}`) ?? "";
 const base = said("");
 const room = said("-room");
+const windsockBase = said("-windsock");
 /** Asked after so long anyhow: whatever became of the words that tell of news. */
 const lookMs = 60_000;
-/** Where windsock is, until it turns out that it is of no use. */
-let windsockBase = said("-windsock");
-/** Ends the way by which is heard now. */
-let leave = () => {};
+/** So many attempts in vain, and events are heard beside. */
+const mostLosses = 4;
+/** A stream that was refused is asked for again after so long, each time twice as long, up to the second. */
+const [firstAgainMs, mostAgainMs] = [2000, 30_000];
+let againMs = firstAgainMs;
+
+const nothing = () => {};
+/** Each ends its way; `nothing` where there is none. */
+let endStream = nothing;
+let endWindsock = nothing;
+let isStreamOpen = false;
+let isStreamRefused = false;
+let isConnected = false;
+let isAskLost = false;
+/** The stream was cut or refused since it was open: the server may be another one. */
+let wasAway = false;
 
 /** @param {string} what @param {unknown} detail */
 function tell(what, detail) {
   document.dispatchEvent(new CustomEvent(`fitor-${what}`, { detail }));
 }
 
-const states = {
-  live: { words: "Live", tone: "good" },
-  lost: { words: "Connection lost, trying again", tone: "warn" },
-  over: { words: "Not live: reload to see what is new.", tone: "warn" },
-};
-
-/** @param {keyof typeof states} state */
-function tellState(state) {
-  tell("state", states[state]);
+function tellState() {
+  const isLive = (isStreamOpen || isConnected) && !isAskLost;
+  const words = isLive ? "Live" : "Connection lost, trying again";
+  tell("state", { words, tone: isLive ? "good" : "warn" });
 }
 
 function byEvents() {
-  leave();
-  windsockBase = "";
+  endStream();
   const stream = new EventSource(`${base}/events?room=${encodeURIComponent(room)}&after=${said("-after")}`);
-  leave = () => stream.close();
-  chat?.setAttribute("data-chat-way", "events");
-  stream.addEventListener("open", () => tellState("live"));
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let again;
+  endStream = () => {
+    clearTimeout(again);
+    stream.close();
+    isStreamOpen = isStreamRefused = false;
+    endStream = nothing;
+  };
+  stream.addEventListener("open", () => {
+    isStreamOpen = true;
+    againMs = firstAgainMs;
+    chat?.setAttribute("data-chat-way", "events");
+    tellState();
+    // What kept windsock from being of use may be over as well.
+    if (wasAway && windsockBase !== "" && endWindsock === nothing) byWindsock();
+    wasAway = false;
+  });
   stream.addEventListener("line", (event) => tell("line", JSON.parse(event.data)));
   for (const part of ["rooms", "people", "head"]) {
     stream.addEventListener(part, (/** @type {MessageEvent} */ event) => tell("parts", { [part]: event.data }));
   }
   stream.addEventListener("gap", () => location.reload());
-  stream.addEventListener("error", () => tellState(stream.readyState === EventSource.CLOSED ? "over" : "lost"));
+  stream.addEventListener("error", () => {
+    isStreamOpen = false;
+    wasAway = true;
+    tellState();
+    if (stream.readyState !== EventSource.CLOSED) return;
+    // A stream says not why it is refused; the answer to a question does.
+    isStreamRefused = true;
+    tell("ask", { withParts: false });
+    again = setTimeout(byEvents, againMs);
+    againMs = Math.min(againMs * 2, mostAgainMs);
+  });
 }
 
-/** A token for windsock. Throws, and hears by events, where there is none. */
-async function freshToken() {
+/** A token for windsock. Throws, and gives that way up, where there is none. @param {() => void} giveUp */
+async function freshToken(giveUp) {
   const answer = await fetch(`${base}/token`, { cache: "no-store" });
   if (answer.ok) return (await answer.json()).token;
-  if (answer.status < 500 && answer.status !== 429) byEvents();
+  if (answer.status < 500 && answer.status !== 429) giveUp();
   throw new Error(`${base}/token answered ${answer.status}`);
 }
 
@@ -62,52 +93,86 @@ function takeNudge({ value }) {
 }
 
 async function byWindsock() {
-  leave();
+  endWindsock();
   const over = new AbortController();
   const { signal } = over;
-  leave = () => over.abort();
-  const { Windsock } = await import(`${windsockBase}client.js`);
+  endWindsock = () => {
+    over.abort();
+    isConnected = false;
+    endWindsock = nothing;
+  };
+  const giveUp = () => {
+    if (signal.aborted) return;
+    endWindsock();
+    if (endStream === nothing) byEvents();
+  };
+  let Windsock;
+  try {
+    ({ Windsock } = await import(`${windsockBase}client.js`));
+  } catch {
+    giveUp();
+  }
   if (signal.aborted) return;
   const windsock = new Windsock(new URL(windsockBase, location.href), {
-    token: freshToken,
+    token: () => freshToken(giveUp),
     firstWaitMs: 1000,
     mostWaitMs: 30_000,
   });
-  const timer = setInterval(() => tell("ask", { withParts: true }), lookMs);
-  signal.addEventListener("abort", () => {
-    clearInterval(timer);
-    windsock.close();
-  });
-  const giveUp = () => signal.aborted || byEvents();
+  signal.addEventListener("abort", () => windsock.close());
+  let losses = 0;
   windsock.subscribe({ address: said("-address") }, takeNudge);
   windsock.on("error", giveUp);
   windsock.on("state", (/** @type {{state: string}} */ { state }) => {
     if (signal.aborted) return;
+    isConnected = state === "connected";
+    if (state === "closed" || state === "waiting") tellState();
     if (state === "closed") giveUp();
-    if (state === "waiting") tellState("lost");
-    if (state !== "connected") return;
+    if (state === "waiting" && ++losses === mostLosses && endStream === nothing) byEvents();
+    if (!isConnected) return;
+    losses = 0;
+    endStream();
     chat?.setAttribute("data-chat-way", windsock.transport);
-    tellState("live");
+    tellState();
     // Whatever came while nothing was heard.
     tell("ask", { withParts: true });
   });
-  let isLost = false;
-  const tellAsked = (/** @type {Event} */ event) => {
-    const outcome = event instanceof CustomEvent ? event.detail : "";
-    // Who may not ask may not hear the events either, which say so.
-    if (outcome === "over") byEvents();
-    else if (outcome === "lost") tellState("lost");
-    else if (isLost && windsock.state === "connected") tellState("live");
-    isLost = outcome === "lost";
-  };
-  document.addEventListener("fitor-asked", tellAsked, { signal });
 }
+
+/** @param {Event} event */
+function takeAsked(event) {
+  const outcome = event instanceof CustomEvent ? event.detail : "";
+  isAskLost = outcome === "lost";
+  if (outcome !== "over") {
+    tellState();
+    return;
+  }
+  if (isStreamOpen) return;
+  if (endWindsock !== nothing) {
+    endWindsock();
+    tellState();
+    if (endStream === nothing) byEvents();
+  } else if (isStreamRefused) {
+    leave();
+    tell("state", { words: "Not live: reload to see what is new.", tone: "warn" });
+  }
+}
+
+/** @type {ReturnType<typeof setInterval> | undefined} */
+let looking;
 
 function hear() {
+  looking = setInterval(() => tell("ask", { withParts: true }), lookMs);
   if (windsockBase === "") byEvents();
-  else byWindsock().catch(byEvents);
+  else byWindsock();
 }
 
-addEventListener("pagehide", () => leave());
+function leave() {
+  clearInterval(looking);
+  endWindsock();
+  endStream();
+}
+
+document.addEventListener("fitor-asked", takeAsked);
+addEventListener("pagehide", leave);
 addEventListener("pageshow", (event) => event.persisted && hear());
 if (chat) hear();
