@@ -1,15 +1,17 @@
 /** cbp seen from outside: what the terminal verbs ask of it over HTTP. */
+import { z } from "zod";
+
 import { Fault, reasonOf } from "../../kit/fault.ts";
 import type { ProxyStatus } from "./status.ts";
 
 /** A client of one node. Methods throw the Faults `cbp/no-server` and `cbp/refused`. */
 export class CbpClient {
-  readonly #baseUrl: string;
+  readonly #baseUrls: readonly string[];
   readonly #headers: Record<string, string>;
 
-  /** `baseUrl` is where its routes begin. */
-  constructor(baseUrl: string, token?: string) {
-    this.#baseUrl = baseUrl.replace(/\/+$/, "");
+  /** Where its routes begin; where several are named, the next is asked when one cannot be reached. */
+  constructor(baseUrls: readonly string[], token?: string) {
+    this.#baseUrls = baseUrls.map((url) => url.replace(/\/+$/, ""));
     this.#headers = {
       Accept: "application/json",
       ...(token === undefined ? {} : { Authorization: `Bearer ${token}` }),
@@ -34,17 +36,41 @@ export class CbpClient {
   }
 
   async #ask(path: string, init: { method?: string; headers?: Record<string, string>; body?: string }) {
-    const url = `${this.#baseUrl}${path}`;
-    let answer: Response;
-    try {
-      answer = await fetch(url, { ...init, headers: { ...this.#headers, ...init.headers } });
-    } catch (thrown) {
-      throw new Fault("unavailable", "cbp/no-server", `Cannot reach ${url}: ${reasonOf(thrown)}`, { cause: thrown });
+    let failure: Fault | undefined;
+    // Whatever is asked for may be asked for twice.
+    for (const baseUrl of this.#baseUrls) {
+      try {
+        const answer = await fetch(`${baseUrl}${path}`, { ...init, headers: { ...this.#headers, ...init.headers } });
+        return contentOf(baseUrl, answer.status, await answer.text());
+      } catch (thrown) {
+        if (thrown instanceof Fault) throw thrown;
+        failure ??= new Fault("unavailable", "cbp/no-server", `Cannot reach ${baseUrl}: ${reasonOf(thrown)}`, {
+          cause: thrown,
+        });
+      }
     }
-    const text = await answer.text();
-    if (answer.ok) return JSON.parse(text) as unknown;
-    const detail = /"detail":("(?:[^"\\]|\\.)*")/.exec(text)?.[1];
-    const words = detail === undefined ? `it answered ${answer.status}` : String(JSON.parse(detail));
-    throw new Fault("invalid", "cbp/refused", words);
+    throw failure ?? new RangeError("Cannot ask cbp: wanted at least one address");
   }
+}
+
+const problemShape = z.object({ detail: z.string(), code: z.string().default("") });
+
+/** What an answer says; its own words where it refuses. */
+function contentOf(baseUrl: string, status: number, text: string): unknown {
+  let said: unknown;
+  try {
+    said = JSON.parse(text);
+  } catch (thrown) {
+    if (!(thrown instanceof SyntaxError)) throw thrown;
+  }
+  if (status < 300 && said !== undefined) return said;
+  const problem = problemShape.safeParse(said).data;
+  // Another service of the node knows no such place, and says so in the same form.
+  const isOurs = status !== 404 || problem?.code.startsWith("cbp/");
+  if (problem !== undefined && isOurs) throw new Fault("invalid", "cbp/refused", problem.detail);
+  throw new Fault(
+    "invalid",
+    "cbp/refused",
+    `Cannot use ${baseUrl}: it answered ${status}, as cbp would not; wanted where its routes begin, such as http://127.0.0.1:4100/cbp`,
+  );
 }

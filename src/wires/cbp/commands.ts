@@ -12,7 +12,7 @@ export function cbpCommands(program: Command): void {
     title: "cbp",
     defaultServer: "http://127.0.0.1:4100/cbp",
     neighbours: ["cask", "hakmes", "series"],
-    connect: (token) => Promise.resolve((baseUrls) => new CbpClient(baseUrls[0] ?? "", token)),
+    connect: (token) => Promise.resolve((baseUrls) => new CbpClient(baseUrls, token)),
   });
   act(remote("list", "show proxies and upstreams with the state of their breakers"), async ({ client, screen }) => {
     const proxies = await client.list();

@@ -9,8 +9,8 @@ import { eventMessages } from "../../kit/http/event-messages.ts";
 
 /** Where the API is, and how it is reached. */
 export interface ApiClientOptions {
-  /** Where Windsock's routes begin, without a trailing slash. */
-  baseUrl: string;
+  /** Where Windsock's routes begin; where several are named, the next is asked when one cannot be reached. */
+  baseUrls: readonly string[];
   /** A token of the node. */
   token: string | undefined;
   fetch(url: string, init: RequestInit): Promise<Response>;
@@ -37,9 +37,11 @@ export type Tapped = { publication: SeenPublication } | { skipped: number };
 /** Calls the API. */
 export class ApiClient {
   readonly #options: ApiClientOptions;
+  readonly #baseUrls: readonly string[];
 
   constructor(options: ApiClientOptions) {
     this.#options = options;
+    this.#baseUrls = options.baseUrls.map((url) => url.replace(/\/+$/, ""));
   }
 
   /** Publishes; its position. Faults of the server, by their code; `windsock/no-server` when there is none. */
@@ -69,14 +71,22 @@ export class ApiClient {
     await this.#call("revoke", { ...what, ...(seconds === undefined ? {} : { seconds }) }, z.object({}));
   }
 
-  /** Everything that is published below a topic while it is read. */
+  /** Everything that is published below a topic while it is read. Fault `windsock/tap` when the server ends it. */
   async *tap(topic: string): AsyncGenerator<Tapped> {
     const answer = await this.#fetch(`/tap/stream?topic=${encodeURIComponent(topic)}`, {});
     if (!answer.body) throw new Fault("unavailable", "windsock/tap", "Cannot follow: the server sent no stream");
-    for await (const { data, event } of eventMessages(answer.body)) {
-      if (event === "skipped") yield { skipped: Number(data) };
-      else if (event === "message") yield { publication: publication.parse(JSON.parse(data)) };
+    try {
+      for await (const { data, event } of eventMessages(answer.body)) {
+        if (event === "skipped") yield { skipped: Number(data) };
+        else if (event === "message") yield { publication: publication.parse(JSON.parse(data)) };
+      }
+    } catch (thrown) {
+      if (thrown instanceof z.ZodError || thrown instanceof SyntaxError) throw noWindsock(answer.url, answer.status);
+      throw new Fault("unavailable", "windsock/tap", "Cannot follow any longer: the connection was lost", {
+        cause: thrown,
+      });
     }
+    throw new Fault("unavailable", "windsock/tap", "Cannot follow any longer: the server ended it");
   }
 
   async #call<T>(verb: string, input: object, shape: z.ZodType<T>): Promise<T> {
@@ -87,29 +97,58 @@ export class ApiClient {
     });
     const parsed = shape.safeParse(await answer.json().catch(() => undefined));
     if (parsed.success) return parsed.data;
-    throw new Fault("unavailable", "windsock/answer", `Cannot ${verb}: ${this.#options.baseUrl} is no Windsock`);
+    throw noWindsock(answer.url, answer.status);
   }
 
   async #fetch(path: string, init: RequestInit): Promise<Response> {
-    const { baseUrl, fetch, token } = this.#options;
-    const headers = { ...init.headers, ...(token === undefined ? {} : { Authorization: `Bearer ${token}` }) };
-    let answer: Response;
-    try {
-      answer = await fetch(`${baseUrl}${path}`, { ...init, headers });
-    } catch (thrown) {
-      throw new Fault("unavailable", "windsock/no-server", `Cannot reach ${baseUrl}: ${reasonOf(thrown)}`, {
-        cause: thrown,
-      });
+    const { fetch, token } = this.#options;
+    // The node's own refusals have a form that is read here only where it is asked for.
+    const accept = { Accept: "application/json, text/event-stream" };
+    const headers = {
+      ...accept,
+      ...init.headers,
+      ...(token === undefined ? {} : { Authorization: `Bearer ${token}` }),
+    };
+    let failure: Fault | undefined;
+    for (const baseUrl of this.#baseUrls) {
+      try {
+        const answer = await fetch(`${baseUrl}${path}`, { ...init, headers });
+        if (answer.ok) return answer;
+        throw refusalOf(baseUrl, answer.status, await answer.text().catch(() => ""));
+      } catch (thrown) {
+        if (thrown instanceof Fault) throw thrown;
+        failure ??= new Fault("unavailable", "windsock/no-server", `Cannot reach ${baseUrl}: ${reasonOf(thrown)}`, {
+          cause: thrown,
+        });
+        // What may have been published is not published again elsewhere.
+        if (!isUnsent(thrown)) break;
+      }
     }
-    if (answer.ok) return answer;
-    throw refusalOf(answer.status, await answer.text().catch(() => ""));
+    throw failure ?? new RangeError("Cannot ask Windsock: wanted at least one address");
   }
 }
 
 const refusal = z.object({ error: z.object({ code: z.string(), message: z.string() }) });
+/** What the node itself says, of tokens for one. */
+const problem = z.object({ code: z.string(), detail: z.string() });
+
+/** Whether nobody was there to take a request. */
+function isUnsent(thrown: unknown): boolean {
+  const code = thrown instanceof Error && "code" in thrown ? String(thrown.code) : "";
+  return ["ECONNREFUSED", "ConnectionRefused", "EHOSTUNREACH", "ENETUNREACH", "ENOTFOUND"].includes(code);
+}
+
+function noWindsock(url: string, status: number): Fault {
+  const wanted = "wanted where its routes begin, such as http://127.0.0.1:4100/windsock";
+  return new Fault(
+    "unavailable",
+    "windsock/answer",
+    `Cannot use ${url}: it answered ${status}, as Windsock would not; ${wanted}`,
+  );
+}
 
 /** The server's own words where it gave any. */
-function refusalOf(status: number, text: string): Fault {
+function refusalOf(baseUrl: string, status: number, text: string): Fault {
   let body: unknown;
   try {
     body = JSON.parse(text);
@@ -117,7 +156,9 @@ function refusalOf(status: number, text: string): Fault {
     body = undefined;
   }
   const said = refusal.safeParse(body);
-  return said.success
-    ? new Fault("invalid", said.data.error.code, said.data.error.message)
-    : new Fault("unavailable", "windsock/answer", `Cannot do that: the server answered ${status}`);
+  if (said.success) return new Fault("invalid", said.data.error.code, said.data.error.message);
+  const ofNode = problem.safeParse(body).data;
+  if (ofNode !== undefined && (status !== 404 || ofNode.code.startsWith("windsock/")))
+    return new Fault("invalid", ofNode.code, ofNode.detail);
+  return noWindsock(baseUrl, status);
 }

@@ -14,7 +14,7 @@ export function windsockCommands(program: Command): void {
       const { ApiClient } = await import("./api-client.ts");
       return (baseUrls) =>
         new ApiClient({
-          baseUrl: (baseUrls[0] ?? "").replace(/\/+$/, ""),
+          baseUrls,
           token,
           fetch: (url, init) => fetch(url, init),
         });

@@ -1,0 +1,74 @@
+import { expect, test } from "bun:test";
+
+import { Fault } from "../../kit/fault.ts";
+import { ApiClient } from "./api-client.ts";
+
+/** A client of servers that answer as they are told; what was asked is in `asked`. */
+function clientOf(servers: Record<string, () => Response | Error>) {
+  const asked: string[] = [];
+  const client = new ApiClient({
+    baseUrls: Object.keys(servers),
+    token: undefined,
+    fetch(url) {
+      asked.push(url);
+      const answer = Object.entries(servers).find(([base]) => url.startsWith(base))?.[1]() ?? new Error("nobody");
+      return answer instanceof Error ? Promise.reject(answer) : Promise.resolve(answer);
+    },
+  });
+  return { client, asked };
+}
+
+const refused = () => Object.assign(new Error("refused"), { code: "ECONNREFUSED" });
+const cut = () => Object.assign(new Error("reset"), { code: "ECONNRESET" });
+const placed = () => Response.json({ position: "e-1" });
+
+async function faultOf(promise: Promise<unknown>): Promise<string> {
+  const thrown: unknown = await promise.catch((error: unknown) => error);
+  expect(thrown).toBeInstanceOf(Fault);
+  return thrown instanceof Fault ? thrown.message : "";
+}
+
+test("publish: the next server is asked where nobody was at one, and none twice with what may have been published", async () => {
+  const first = clientOf({ "http://a": refused, "http://b": placed });
+  expect(await first.client.publish("x", "y")).toBe("e-1");
+  expect(first.asked).toEqual(["http://a/api/publish", "http://b/api/publish"]);
+  const lost = clientOf({ "http://a": cut, "http://b": placed });
+  expect(await faultOf(lost.client.publish("x", "y"))).toContain("Cannot reach http://a: ");
+  expect(lost.asked).toHaveLength(1);
+  expect(await faultOf(clientOf({ "http://a": refused, "http://b": refused }).client.publish("x", "y"))).toContain(
+    "Cannot reach http://a: ",
+  );
+});
+
+test("history: what is no Windsock is told by its address, and what Windsock and its node refuse in their words", async () => {
+  const said = (answer: () => Response) => faultOf(clientOf({ "http://a": answer }).client.history("x", 1));
+  const elsewhere = "Cannot use http://a: it answered 404, as Windsock would not; wanted where its routes begin";
+  expect(await said(() => new Response("<!doctype html>", { status: 404 }))).toContain(elsewhere);
+  const problem = { code: "series/no-page", detail: "Cannot find it" };
+  expect(await said(() => Response.json(problem, { status: 404 }))).toContain(elsewhere);
+  expect(await said(() => Response.json({ code: "auth/token", detail: "A token is wanted" }, { status: 401 }))).toBe(
+    "A token is wanted",
+  );
+  const own = { error: { code: "windsock/topic", message: "Cannot take the topic" } };
+  expect(await said(() => Response.json(own, { status: 400 }))).toBe("Cannot take the topic");
+});
+
+test("tap: the end of the server is told, whether it says so or not", async () => {
+  const event = `event: message\ndata: ${JSON.stringify({ address: "a", content: "c", position: "e-1", at: 1 })}\n\n`;
+  const follow = async (body: ConstructorParameters<typeof Response>[0]) => {
+    const heard: string[] = [];
+    const { client } = clientOf({ "http://a": () => new Response(body) });
+    const following = async () => {
+      for await (const told of client.tap("#")) if ("publication" in told) heard.push(told.publication.content);
+    };
+    return [await faultOf(following()), ...heard];
+  };
+  expect(await follow(event)).toEqual(["Cannot follow any longer: the server ended it", "c"]);
+  const broken = new ReadableStream<Uint8Array>({
+    pull(controller) {
+      controller.error(cut());
+    },
+  });
+  expect(await follow(broken)).toEqual(["Cannot follow any longer: the connection was lost"]);
+  expect((await follow("event: message\ndata: {}\n\n"))[0]).toContain("as Windsock would not");
+});
