@@ -7,9 +7,10 @@ import { Fault, reasonOf } from "../../kit/fault.ts";
 import { plainText } from "../../kit/terminal/plain-text.ts";
 import type { Screen } from "../../kit/terminal/screen.ts";
 import type { ApiClient, SeenPublication } from "./api-client.ts";
+import { linesOf } from "./input-lines.ts";
 import { signToken } from "./token.ts";
 
-/** `warren windsock publish`. */
+/** `warren windsock publish`: words, or each line of an input that may go on for ever, as soon as it is there. */
 export async function publishVerb(
   client: ApiClient,
   screen: Screen,
@@ -21,8 +22,7 @@ export async function publishVerb(
     return 0;
   }
   let count = 0;
-  for (const line of (await Bun.stdin.text()).split(/\r?\n/)) {
-    if (line === "") continue;
+  for await (const line of linesOf(Bun.stdin.stream())) {
     await client.publish(address, line);
     count++;
   }
@@ -30,7 +30,7 @@ export async function publishVerb(
   return 0;
 }
 
-/** `warren windsock tail`: follows until the server ends, or `most` were shown. */
+/** `warren windsock tail`: follows until the server ends it, or `most` were shown. */
 export async function tailVerb(
   client: ApiClient,
   screen: Screen,
