@@ -300,7 +300,9 @@ export class Bridge {
   }
 
   #people(network: Network, channel: string): void {
-    this.#tell({ kind: "people", room: roomKey(network.plan.name, channel) });
+    // Servers write names as they like, and take more letters for the same than others do.
+    const plan = network.find(channel);
+    if (plan) this.#tell({ kind: "people", room: roomKey(network.plan.name, plan.name) });
   }
 
   #tell(news: BridgeNews): void {

@@ -8,7 +8,7 @@ import { ManualClock } from "../../kit/testing/manual-clock.ts";
 import { Bridge } from "./bridge.ts";
 import { History } from "./history.ts";
 import { fitorRoutes } from "./http.ts";
-import { Network } from "./network.ts";
+import { awayNetwork } from "./network-fixture.ts";
 import { statusOf } from "./status.ts";
 import { fitorPages } from "./views.ts";
 
@@ -34,40 +34,10 @@ function world(nudges?: { windsockPath: string; address: string; token(user: str
     segments: false,
     happened() {},
   });
-  const network = new Network(
-    {
-      name: "irc",
-      host: "irc.example",
-      port: 6667,
-      tls: false,
-      tlsVerify: true,
-      identity: { nick: "gobot", alternates: [], user: "goirc", realName: "x", mustSignIn: true },
-      channels: [
-        { name: "#a", address: "f" },
-        { name: "#b", address: "gobot" },
-      ],
-    },
-    {
-      clock,
-      random: () => 0.5,
-      dial: () => Promise.reject(new Error("away")),
-      version: "x",
-      quitMessage: "bye",
-      flood: { lineMs: 0, bytesPerSecond: 0 },
-      pingMs: 3_600_000,
-      reconnectMs: 1000,
-      reconnectMaxMs: 8000,
-      rejoinMs: 10_000,
-      regainMs: 60_000,
-      hold: 2,
-      holdForMs: 60_000,
-      markNicks: "taken",
-      breakMentions: false,
-      relaymsg: true,
-      lastAt: () => undefined,
-      tell() {},
-    },
-  );
+  const network = awayNetwork(clock, [
+    { name: "#a", address: "f" },
+    { name: "#b", address: "gobot" },
+  ]);
   bridge.add(network);
   const shell = createShell({ navigation: [], version: "1", nodeName: "heron", clock });
   const mountPath = "/irc-pages";

@@ -4,8 +4,8 @@
  */
 import type { Clock } from "../../kit/clock.ts";
 import { renderHtml } from "../../kit/pages/html.ts";
-import type { Bridge, Room } from "./bridge.ts";
-import type { History, Line } from "./history.ts";
+import type { Bridge, BridgeNews, Room } from "./bridge.ts";
+import { type History, isSaid, type Line } from "./history.ts";
 import { LineRow, People, RoomHead, RoomList } from "./pages/room.tsx";
 import { type RoomLink, roomPath } from "./pages/view.ts";
 
@@ -34,11 +34,11 @@ export class Drawing {
   readonly #parts: DrawingParts;
   readonly #lines = new Map<number, string>();
   #keptLength = 0;
-  readonly #beside = new Map<string, { drawn: DrawnParts; atMs: number }>();
+  readonly #beside = new Map<string, Partial<DrawnParts> & { atMs: number }>();
 
   constructor(parts: DrawingParts) {
     this.#parts = parts;
-    parts.bridge.subscribe(() => this.#beside.clear());
+    parts.bridge.subscribe((news) => this.#drop(news));
   }
 
   /** A line as JSON: `{"room", "id", "kind", "html"}`. */
@@ -60,16 +60,34 @@ export class Drawing {
   /** What stands beside the lines of a room. */
   parts(room: Room): DrawnParts {
     const nowMs = this.#parts.clock.monotonicMs();
-    const known = this.#beside.get(room.key);
-    if (known && nowMs - known.atMs < partsForMs) return known.drawn;
+    let known = this.#beside.get(room.key);
+    if (!known || nowMs - known.atMs >= partsForMs) {
+      known = { atMs: nowMs };
+      this.#beside.set(room.key, known);
+    }
     const standing = room.network.standing(room.channel);
-    const drawn = {
-      rooms: renderHtml(RoomList({ rooms: this.links(room) })),
-      people: renderHtml(People({ people: standing?.members ?? [] })),
-      head: renderHtml(RoomHead({ room: this.link(room, true), topic: standing?.topic ?? "" })),
-    };
-    this.#beside.set(room.key, { drawn, atMs: nowMs });
-    return drawn;
+    known.rooms ??= renderHtml(RoomList({ rooms: this.links(room) }));
+    known.people ??= renderHtml(People({ people: standing?.members ?? [] }));
+    known.head ??= renderHtml(RoomHead({ room: this.link(room, true), topic: standing?.topic ?? "" }));
+    const { head, people, rooms } = known;
+    return { rooms, people, head };
+  }
+
+  /** Lets go of what does not hold any more, and of nothing else: much is said where nobody comes or goes. */
+  #drop(news: BridgeNews): void {
+    switch (news.kind) {
+      case "line":
+        if (isSaid(news.line.kind)) for (const known of this.#beside.values()) delete known.rooms;
+        return;
+      case "people": {
+        const known = this.#beside.get(news.room);
+        delete known?.people;
+        delete known?.head;
+        return;
+      }
+      case "state":
+        this.#beside.clear();
+    }
   }
 
   /** The list of rooms as one of them shows it. */

@@ -68,3 +68,31 @@ test("forget: what is too old goes first, then what is too much; search does not
   ]);
   history.close();
 });
+
+test("newestId: it stays when all was forgotten, so that nobody takes the history for another one", () => {
+  const history = new History(":memory:");
+  expect(history.newestId).toBe(0);
+  for (let index = 0; index < 3; index++) history.add(line(`line ${index}`));
+  history.forget(5000, 1000);
+  expect([history.list("irc/#a", 10), history.newestId]).toEqual([[], 3]);
+  expect(history.add(line("again"))?.id).toBe(4);
+  history.close();
+});
+
+test("newestSaid: it is found as fast where thousands have come and gone since", () => {
+  const history = new History(":memory:");
+  for (const room of ["irc/#a", "irc/#b"]) history.add(line("said", { room }));
+  for (let index = 0; index < 5000; index++) history.add(line("came in", { room: "irc/#b", kind: "join" }));
+  const fastest = (room: string) => {
+    const runs = Array.from({ length: 10 }, () => {
+      const beganAt = performance.now();
+      for (let run = 0; run < 5; run++) history.newestSaid(room);
+      return performance.now() - beganAt;
+    });
+    return Math.min(...runs);
+  };
+  expect(history.newestSaid("irc/#b")).toBe(2);
+  const [quiet, busy] = [fastest("irc/#a"), fastest("irc/#b")];
+  expect(busy).toBeLessThan(quiet * 10);
+  history.close();
+});

@@ -24,6 +24,11 @@ export interface Line {
   origin: Origin;
 }
 
+/** Whether somebody said it, for unread marks; otherwise it happened. */
+export function isSaid(kind: Line["kind"]): boolean {
+  return kind === "message" || kind === "action" || kind === "notice";
+}
+
 /** A line that is not kept yet. */
 export interface NewLine extends Omit<Line, "id"> {
   /** The server's name for it: a line that came before is not kept again. */
@@ -51,6 +56,8 @@ const migrations = [
    CREATE TRIGGER lines_removed AFTER DELETE ON lines BEGIN
      INSERT INTO words (words, rowid, nick, text) VALUES ('delete', old.id, old.nick, old.text);
    END;`,
+  // Where people only come and go, what was said last lies far back.
+  `CREATE INDEX lines_said ON lines (room, id) WHERE kind IN ('message', 'action', 'notice');`,
 ];
 
 interface Row {
@@ -141,9 +148,12 @@ export class History {
     return row?.id ?? 0;
   }
 
-  /** The newest id; 0 without lines. */
+  /** The newest id that was given, also to a line that is forgotten by now; 0 without any. */
   get newestId(): number {
-    return this.#database.query<{ id: number | null }, []>("SELECT max(id) AS id FROM lines").get()?.id ?? 0;
+    return (
+      this.#database.query<{ id: number }, []>("SELECT seq AS id FROM sqlite_sequence WHERE name = 'lines'").get()
+        ?.id ?? 0
+    );
   }
 
   /** When the line that came last was said; undefined without lines. */
