@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { type ChildNode, startChild, until } from "../../src/kit/testing/child-node.ts";
+import { freePort } from "../../src/kit/testing/free-port.ts";
 import { clientModule } from "../../src/wires/windsock/client/client-files.ts";
 import { signClaims } from "../../src/wires/windsock/doors/jwt.ts";
 
@@ -35,7 +36,7 @@ describe("windsock: killed and started again", () => {
     const home = mkdtempSync(join(folder, `${store}-`));
     const config = `[windsock]\nhistory_store = "${store}"\ntoken_keys = ["${key.id}:${key.secret}"]\n`;
     const start = (listen: string) => startChild({ words: ["windsock"], folder: home, config, listen });
-    let node: ChildNode = await start("127.0.0.1:0");
+    let node: ChildNode = await start(`127.0.0.1:${freePort()}`);
     const { host } = new URL(node.url);
     const answered: string[] = [];
     const over = new AbortController();

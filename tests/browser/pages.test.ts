@@ -5,6 +5,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 
+import { freePort } from "../../src/kit/testing/free-port.ts";
 import { chromiumMissing, startChromium, watch } from "./chromium.ts";
 import contrastScript from "./contrast.browser.js" with { type: "text" };
 import { type Storybook, startStorybook } from "./storybook.ts";
@@ -139,7 +140,7 @@ describe.skipIf(chromiumMissing !== undefined)("pages", () => {
 
   test("live: says when the connection is lost and goes on when the node is back", async () => {
     const context = await browser.newContext();
-    const first = startStorybook();
+    const first = startStorybook(freePort());
     const page = await context.newPage();
     await page.goto(first.url);
     await page.getByText("Live", { exact: true }).waitFor();

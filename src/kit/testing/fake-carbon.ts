@@ -7,6 +7,7 @@ import { createServer, type Server, type Socket } from "node:net";
 import { LineDecoder } from "../../lib/graphite/line.ts";
 import { decodePickle, PickleFrames } from "../../lib/graphite/pickle.ts";
 import type { Point } from "../../lib/graphite/path.ts";
+import { freePort } from "./free-port.ts";
 
 /** A recording Graphite. */
 export interface FakeCarbon extends AsyncDisposable {
@@ -31,7 +32,8 @@ export async function startFakeCarbon(protocol: "line" | "pickle" = "line"): Pro
   const sockets = new Set<Socket>();
   let connections = 0;
   let server: Server | undefined;
-  let port = 0;
+  // It may leave and come back, and meanwhile nobody else may be given its port.
+  let port = freePort();
   const take = (socket: Socket) => {
     connections++;
     sockets.add(socket);

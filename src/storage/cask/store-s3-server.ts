@@ -7,6 +7,8 @@ import { mkdtemp, mkdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 
+import { freePort } from "../../kit/testing/free-port.ts";
+
 /** A server that runs. */
 export interface S3Server {
   /** What it is, such as `versitygw`. */
@@ -94,11 +96,4 @@ async function answering(server: S3Server, child: Bun.Subprocess): Promise<void>
       await Bun.sleep(50);
     }
   }
-}
-
-function freePort(): number {
-  const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
-  const { port } = listener;
-  listener.stop(true);
-  return port;
 }

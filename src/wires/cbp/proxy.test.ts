@@ -257,7 +257,7 @@ describe("proxy: bytes and closing", () => {
     });
     await using made = await proxied({
       upstreams: [upstreamAt(upstream.port)],
-      breaker: { failures: ["reset"], minSamples: 1, failureRatio: 1 },
+      breaker: { failures: ["reset"], minSamples: 1, failureRatio: 1, backoffMs: 60_000 },
       healthyBytes: 1_000_000,
       healthyMs: 60_000,
     });
@@ -324,7 +324,7 @@ describe("proxy: failing upstreams", () => {
 
   test("an upstream that comes back: the probe goes through, and the breaker closes", async () => {
     const port = freePort();
-    await using made = await proxied({ upstreams: [upstreamAt(port)], breaker: { backoffMs: 100, backoffMaxMs: 100 } });
+    await using made = await proxied({ upstreams: [upstreamAt(port)], breaker: { backoffMs: 500, backoffMaxMs: 500 } });
     for (let count = 0; count < 5; count++) await talk(made.proxy.port, "", { end: false });
     expect(made.breaker().state).toBe("open");
     await using back = await serve(echo, port);
@@ -641,7 +641,7 @@ describe("proxy: limits of its own", () => {
 
   test("idle connections are closed", async () => {
     await using upstream = await serve(echo);
-    await using made = await proxied({ upstreams: [upstreamAt(upstream.port)], idleMs: 80 });
+    await using made = await proxied({ upstreams: [upstreamAt(upstream.port)], idleMs: 400 });
     const answer = await talk(made.proxy.port, "x", { end: false });
     expect(answer.text).toBe("x");
     expect(made.ending("idle")).toBe(1);

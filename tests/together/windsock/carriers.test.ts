@@ -8,6 +8,7 @@ import PusherServer from "pusher";
 import PusherClient from "pusher-js";
 
 import { type ChildNode, startChild, until } from "../../../src/kit/testing/child-node.ts";
+import { freePort } from "../../../src/kit/testing/free-port.ts";
 import { signClaims } from "../../../src/wires/windsock/doors/jwt.ts";
 import { serverAt, startServer } from "../../../src/wires/windsock/links/server-fixture.ts";
 
@@ -115,7 +116,7 @@ test.skipIf(nats === undefined)(
     ]);
     const link = { WARREN_WINDSOCK_LINK: "nats", WARREN_WINDSOCK_NATS_SERVERS: `127.0.0.1:${server.port}` };
     await using one = await start(link, "127.0.0.1:0");
-    let two = await start(link, "127.0.0.1:0");
+    let two = await start(link, `127.0.0.1:${freePort()}`);
     const listen = new URL(two.url).host;
     try {
       const readers = [reading(() => one.url), reading(() => two.url)];
