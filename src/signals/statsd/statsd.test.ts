@@ -28,11 +28,22 @@ class EarlyClock extends ManualClock {
   }
 }
 
-/** A statsd whose flushes are written down. */
+/** A clock whose timers fire late, as on a machine that has too much to do. */
+class LateClock extends ManualClock {
+  lateMs = 0;
+
+  override schedule(delayMs: number, callback: () => void): () => void {
+    return super.schedule(delayMs + this.lateMs, callback);
+  }
+}
+
+/** A statsd whose flushes are written down, with the seconds they are for. */
 function started(settings: StatsdSettings, clock = new ManualClock()) {
   const flushes: Map<string, number>[] = [];
+  const seconds: number[] = [];
   const output: Output = {
-    begin() {
+    begin(atSeconds) {
+      seconds.push(atSeconds);
       const values = new Map<string, number>();
       return {
         add: (path, value) => void values.set(path, value),
@@ -53,7 +64,7 @@ function started(settings: StatsdSettings, clock = new ManualClock()) {
     for (let done = 0; done < count; done++) clock.advance(settings.flushMs);
     return Object.fromEntries(flushes.at(-1) ?? []);
   };
-  return { statsd, clock, flushes, flush };
+  return { statsd, clock, flushes, seconds, flush };
 }
 
 const quick = "{ flushInterval: 200 }";
@@ -230,6 +241,23 @@ describe("Statsd", () => {
       expect(flushes.at(-1)?.get("stats_counts.a")).toBe(7);
     }
     expect(statsd.counts.skipped).toBe(0);
+  });
+
+  test("Statsd: a flush that is late is told for the time at which it was due, so that the next does not hide it", () => {
+    const clock = new LateClock(Date.UTC(2030, 0, 1, 0, 0, 9));
+    const { flush, statsd, seconds } = started({ ...own, flushMs: 10_000 }, clock);
+    const base = Date.UTC(2030, 0, 1) / 1000;
+    for (const late of [0, 1200, 0, 9400, 0]) {
+      clock.lateMs = late;
+      flush("a:1|c");
+    }
+    clock.advance(20_000);
+    expect(seconds.slice(0, 5).map((second) => second - base)).toEqual([19, 29, 39, 49, 59]);
+    expect(statsd.counts.skipped).toBe(0);
+    // Nothing of a machine that slept is given to the time before it.
+    clock.lateMs = 3_600_000;
+    clock.advance(3_700_000);
+    expect(seconds.at(-1)).toBeGreaterThan(base + 3600);
   });
 
   test("Statsd: names beyond the limit are refused and their makers are told; known ones go on", () => {

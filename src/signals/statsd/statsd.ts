@@ -260,18 +260,21 @@ export class Statsd implements Sink {
     const { flushMs } = this.#settings;
     // From the whole second nearest to the start, so that flushes fall on whole seconds where the interval allows it.
     const sinceSecondMs = this.startedAt - Math.round(this.startedAt / 1000) * 1000;
-    const elapsedMs = this.#clock.monotonicMs() - this.#startedMs + sinceSecondMs;
-    const dueMs = (Math.floor(Math.max(elapsedMs, doneMs) / flushMs) + 1) * flushMs;
-    this.#cancel = this.#clock.schedule(dueMs - elapsedMs, () => {
+    const elapsedMs = () => this.#clock.monotonicMs() - this.#startedMs + sinceSecondMs;
+    const dueMs = (Math.floor(Math.max(elapsedMs(), doneMs) / flushMs) + 1) * flushMs;
+    this.#cancel = this.#clock.schedule(dueMs - elapsedMs(), () => {
       if (this.#writing || this.isHeld) this.counts.skipped++;
-      else void this.flush();
+      else void this.flush(elapsedMs() - dueMs);
       if (this.#isRunning) this.#flushAfter(dueMs);
     });
   }
 
-  /** Flushes now; resolves when all targets have been given everything. */
-  flush(): Promise<void> {
-    this.#writing ??= this.#flush().finally(() => {
+  /**
+   * Flushes now; resolves when all targets have been given everything. One that is `lateMs` late is told for the time at
+   * which it was due: otherwise it might fall into the time of the next, which would take its place.
+   */
+  flush(lateMs = 0): Promise<void> {
+    this.#writing ??= this.#flush(lateMs).finally(() => {
       this.#writing = undefined;
     });
     return this.#writing;
@@ -315,16 +318,19 @@ export class Statsd implements Sink {
     return this.buckets.counters.get(name)?.idle === -Infinity;
   }
 
-  async #flush(): Promise<void> {
+  async #flush(lateMs: number): Promise<void> {
     const { flushMs, naming, timers } = this.#settings;
     const at = this.#clock.now();
-    const atSeconds = Math.round(at / 1000);
+    const nowSeconds = Math.round(at / 1000);
+    // After longer than an interval the machine slept, and what it knows of lateness is little.
+    const isJustLate = lateMs > 0 && lateMs < flushMs;
+    const atSeconds = isJustLate ? Math.round((at - lateMs) / 1000) : nowSeconds;
     const intervalSeconds = flushMs / 1000;
     if (this.#lastFlushSeconds > 0) {
-      const lag = atSeconds - this.#lastFlushSeconds - intervalSeconds;
+      const lag = nowSeconds - this.#lastFlushSeconds - intervalSeconds;
       this.buckets.gauge(`${naming.own}.timestamp_lag`, lag, false, true);
     }
-    this.#lastFlushSeconds = atSeconds;
+    this.#lastFlushSeconds = nowSeconds;
     this.buckets.close();
     const stamped = this.#stamped;
     this.#stamped = [];
