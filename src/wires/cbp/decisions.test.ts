@@ -21,7 +21,7 @@ import { Upstream } from "./upstream.ts";
 import { SlidingWindow } from "./window.ts";
 
 function planned(table: object): ProxyPlan {
-  const [plan] = plansIn([{ name: "p", listen: "127.0.0.1:1", upstreams: ["10.0.0.1:1"], ...table }], proxyDefaults);
+  const [plan] = plansIn([{ name: "p", listen: "127.0.0.1:2", upstreams: ["10.0.0.1:1"], ...table }], proxyDefaults);
   if (!plan) throw new Error("There is no plan");
   return plan;
 }
@@ -393,6 +393,8 @@ describe("plans", () => {
       [{ window: "ten" }, "window"],
       [{ wndow: "1s" }, "wndow"],
       [{ users_probe: false }, "needs check"],
+      [{ listen: "127.0.0.1:7", upstreams: ["b:7", "127.0.0.1:7"] }, "127.0.0.1:7 is where it listens itself"],
+      [{ listen: "0.0.0.0:7", upstreams: [{ name: "own", address: "localhost:7" }] }, "own is where it listens"],
       [{ failures: ["rain"] }, "failures.0"],
     ] as const)
       expect(() => planned(table)).toThrow(words);

@@ -208,9 +208,20 @@ export function checkPlan(plan: ProxyPlan): void {
   if (plan.check && plan.check.everyMs < 10) fail("check: wanted 10ms or more, or 0s for none");
   if (plan.check?.httpPath !== undefined && plan.edge.sendHeader)
     fail("check_path sends no PROXY header, which send_proxy has the upstream wait for: wanted check alone");
+  const itself = plan.upstreams.find(({ address }) => leadsTo(address, plan.listen));
+  if (itself) fail(`upstream ${itself.name} is where it listens itself: each connection would make another`);
   if (plan.upstreams.every(({ isFallback }) => isFallback)) fail("wanted an upstream that is no fallback");
   const names = new Set(plan.upstreams.map(({ name }) => name));
   if (names.size < plan.upstreams.length) fail("two upstreams have the same name");
+}
+
+const everywhere = new Set(["0.0.0.0", "::"]);
+const thisMachine = new Set(["127.0.0.1", "::1", "localhost"]);
+
+function leadsTo(address: Address, listen: Address): boolean {
+  if (address.port !== listen.port) return false;
+  if (thisMachine.has(address.host) && everywhere.has(listen.host)) return true;
+  return address.host === listen.host;
 }
 
 function planOf(table: z.infer<typeof tableShape>, defaults: ProxyDefaults): ProxyPlan {
