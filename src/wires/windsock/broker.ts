@@ -12,7 +12,7 @@ import { Puller } from "../../lib/zmtp/pipeline.ts";
 import { Publisher } from "../../lib/zmtp/publish.ts";
 import { Replier } from "../../lib/zmtp/request.ts";
 import { bindFault } from "./bind-fault.ts";
-import { openCollector } from "./collector.ts";
+import { type Collector, openCollector } from "./collector.ts";
 import { parseEnvelope, publishedReply, refusedReply } from "./envelope-frame.ts";
 import { maxAddressBytes, type OrderedHub } from "./hub-ordered.ts";
 import type { Seat } from "./hub.ts";
@@ -42,6 +42,8 @@ export interface BrokerParts {
 
 /** A broker that runs. */
 export interface Broker {
+  /** Publishers of `collectFrom` to which there is no line now. */
+  readonly away: readonly string[];
   /** Where it really listens. */
   readonly addresses: readonly { purpose: "rep" | "pub" | "pull"; address: string }[];
   readonly counts: {
@@ -182,12 +184,15 @@ export function openBroker(parts: BrokerParts): Broker {
   }
   const pull = settings.pullSocket.length > 0 ? new Puller({ ...socketOptions("server"), onMessage: take }) : undefined;
   if (pull) bindAll("pull", settings.pullSocket, pull);
+  let collector: Collector | undefined;
   if (settings.collectFrom.length > 0) {
     const { collectFrom: endpoints } = settings;
     const socket = socketOptions("client");
     // The seat of PUB has no client of its own.
     const isHeard = () => hub.figures.listeners > (seat ? 1 : 0);
-    closers.push(openCollector({ endpoints, socket, hub, clock, log, take, isHeard }));
+    const lines = openCollector({ endpoints, socket, hub, clock, log, take, isHeard });
+    collector = lines;
+    closers.push(() => lines.close());
   }
   const rep =
     settings.repSocket.length > 0
@@ -198,6 +203,9 @@ export function openBroker(parts: BrokerParts): Broker {
 
   return {
     addresses,
+    get away() {
+      return collector?.away ?? [];
+    },
     counts: {
       get messages() {
         return counts.messages;

@@ -1,10 +1,10 @@
 import { expect, test } from "bun:test";
 
 import { systemClock } from "../../kit/clock.ts";
-import { silentLog } from "../../kit/log.ts";
+import { type Logger, silentLog } from "../../kit/log.ts";
 import { until } from "../../kit/testing/child-node.ts";
 import { Publisher } from "../../lib/zmtp/publish.ts";
-import { openCollector } from "./collector.ts";
+import { type Collector, openCollector } from "./collector.ts";
 import { openHub } from "./hub-ordered.ts";
 
 const zmq = { clock: systemClock, random: Math.random, reconnectMs: 10, reconnectMaxMs: 50 };
@@ -14,13 +14,18 @@ function makeHub() {
   return openHub({ clock: systemClock, maxMessageBytes: 10_000, bounds });
 }
 
-function collect(hub: ReturnType<typeof makeHub>, endpoint: string, isHeard: boolean): () => void {
+function collect(
+  hub: ReturnType<typeof makeHub>,
+  endpoint: string,
+  isHeard: boolean,
+  log: Logger = silentLog,
+): Collector {
   return openCollector({
     endpoints: [endpoint],
-    socket: zmq,
+    socket: { ...zmq, onTrouble: (_, error) => log.debug(error.message) },
     hub,
     clock: systemClock,
-    log: silentLog,
+    log,
     take: ([address, content]) =>
       void hub.accept({ address: String(address), content: String(content) }).catch(() => undefined),
     isHeard: () => isHeard,
@@ -33,7 +38,7 @@ test("openCollector: a line that comes back is told of though its publisher says
   const hub = makeHub();
   let gaps = 0;
   hub.sit([], { hear: () => undefined, gap: () => void gaps++ });
-  const close = collect(hub, endpoint, false);
+  const collector = collect(hub, endpoint, false);
   try {
     await until("the line is there", () => source.peers === 1);
     source.close();
@@ -43,7 +48,7 @@ test("openCollector: a line that comes back is told of though its publisher says
     expect(source.peers).toBe(1);
     expect(gaps).toBe(1);
   } finally {
-    close();
+    collector.close();
     source.close();
     hub.close();
   }
@@ -55,11 +60,11 @@ test("openCollector: a line that comes late is a gap for those who listened befo
   const hub = makeHub();
   let gaps = 0;
   hub.sit([], { hear: () => undefined, gap: () => void gaps++ });
-  const close = collect(hub, endpoint, true);
+  const collector = collect(hub, endpoint, true);
   try {
     await until("the gap was told", () => gaps > 0);
   } finally {
-    close();
+    collector.close();
     source.close();
     hub.close();
   }
@@ -70,11 +75,34 @@ test("openCollector: what was told while this program was not there is missing a
   const fresh = makeHub();
   await hub.publish({ address: "a", content: "before" });
   const positions = [hub.position, fresh.position];
-  const closers = [collect(hub, "tcp://127.0.0.1:1", false), collect(fresh, "tcp://127.0.0.1:1", false)];
+  const collectors = [collect(hub, "tcp://127.0.0.1:1", false), collect(fresh, "tcp://127.0.0.1:1", false)];
   expect(hub.recall([], positions[0] ?? "").isComplete).toBe(false);
   // With nothing before it nothing can be missing.
   expect(fresh.recall([], positions[1] ?? "").isComplete).toBe(true);
-  for (const close of closers) close();
+  for (const collector of collectors) collector.close();
   hub.close();
   fresh.close();
+});
+
+test("openCollector: a publisher that cannot be reached is told once, and named until it is there", async () => {
+  const hub = makeHub();
+  const gone = new Publisher(zmq);
+  const endpoint = gone.bind("tcp://127.0.0.1:*");
+  gone.close();
+  const told: string[] = [];
+  let tries = 0;
+  const log: Logger = { ...silentLog, warn: (message) => void told.push(message), debug: () => void tries++ };
+  const collector = collect(hub, endpoint, false, log);
+  const source = new Publisher(zmq);
+  try {
+    await until("it was tried again", () => tries > 1);
+    expect(told).toEqual(["A publisher elsewhere cannot be reached; trying again"]);
+    expect(collector.away).toEqual([endpoint]);
+    source.bind(endpoint);
+    await until("the line is there", () => collector.away.length === 0);
+  } finally {
+    collector.close();
+    source.close();
+    hub.close();
+  }
 });

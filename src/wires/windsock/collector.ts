@@ -25,20 +25,39 @@ export interface CollectorParts {
 /** After this long it is taken that a subscription has arrived, though nothing was heard by it. */
 const settledMs = 500;
 
-/** Connects to all of them, now or as soon as they are there; what it gives ends that. */
-export function openCollector(parts: CollectorParts): () => void {
+/** The lines to publishers elsewhere. */
+export interface Collector {
+  /** The endpoints to which there is no line now. */
+  readonly away: readonly string[];
+  close(): void;
+}
+
+/** Connects to all of them, now or as soon as they are there. */
+export function openCollector(parts: CollectorParts): Collector {
   const { hub } = parts;
   // What was told while this program was not there is missing between the log of before and what comes; where the log is
   // shared, others go on in its numbers.
   if (!hub.isCarried && hub.place.newest > 0) hub.breakOrder();
-  const closers = parts.endpoints.map((endpoint) => openLine(parts, endpoint));
-  return () => {
-    for (const close of closers) close();
+  const lines = parts.endpoints.map((endpoint) => ({ endpoint, ...openLine(parts, endpoint) }));
+  return {
+    get away() {
+      return lines.filter(({ isThere }) => !isThere()).map(({ endpoint }) => endpoint);
+    },
+    close() {
+      for (const line of lines) line.close();
+    },
   };
 }
 
-function openLine({ clock, hub, isHeard, log, socket, take }: CollectorParts, endpoint: string): () => void {
+interface Line {
+  isThere(): boolean;
+  close(): void;
+}
+
+function openLine({ clock, hub, isHeard, log, socket, take }: CollectorParts, endpoint: string): Line {
   let isGapDue = false;
+  let isThere = false;
+  let isTold = false;
   let wasThere = false;
   let cancelSettled = () => {};
   const tellGap = () => {
@@ -54,13 +73,22 @@ function openLine({ clock, hub, isHeard, log, socket, take }: CollectorParts, en
       tellGap();
       take(frames);
     },
-    onPeer(isThere) {
-      if (!isThere) {
+    onTrouble(to, error) {
+      // Once until it is there: it is tried again every few seconds.
+      if (isTold) socket.onTrouble?.(to, error);
+      else log.warn("A publisher elsewhere cannot be reached; trying again", { endpoint, reason: error.message });
+      isTold = true;
+    },
+    onPeer(hasCome) {
+      isThere = hasCome;
+      isTold = !hasCome;
+      if (!hasCome) {
         log.warn("A publisher elsewhere was lost; trying again", { endpoint });
         isGapDue = true;
         cancelSettled();
         return;
       }
+      log.info("A publisher elsewhere is there", { endpoint });
       // Whoever listened before it was there may have missed something, too.
       if (!wasThere && isHeard()) isGapDue = true;
       wasThere = true;
@@ -69,8 +97,11 @@ function openLine({ clock, hub, isHeard, log, socket, take }: CollectorParts, en
   });
   subscriber.subscribe(new Uint8Array(0));
   subscriber.connect(endpoint);
-  return () => {
-    subscriber.close();
-    cancelSettled();
+  return {
+    isThere: () => isThere,
+    close() {
+      subscriber.close();
+      cancelSettled();
+    },
   };
 }

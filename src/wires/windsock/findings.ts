@@ -12,7 +12,16 @@ export interface FindingParts extends Measured {
 }
 
 /** How it is, worst last. */
-export function windsockFindings({ hub, limits, link, pusher, secrets, sockets, uplink }: FindingParts): Finding[] {
+export function windsockFindings({
+  broker,
+  hub,
+  limits,
+  link,
+  pusher,
+  secrets,
+  sockets,
+  uplink,
+}: FindingParts): Finding[] {
   const findings: Finding[] = [
     {
       name: "clients",
@@ -26,6 +35,13 @@ export function windsockFindings({ hub, limits, link, pusher, secrets, sockets, 
       state: "degraded",
       sentence:
         "The broker is away; clients stay connected, and publications fail until it is back: look at req_socket and sub_socket",
+    });
+  }
+  if (broker && broker.away.length > 0) {
+    findings.push({
+      name: "publishers",
+      state: "degraded",
+      sentence: `What is told at ${broker.away.join(", ")} is not heard, and lost: look at collect_from`,
     });
   }
   const standing = link?.state();
