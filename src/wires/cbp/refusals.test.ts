@@ -25,7 +25,7 @@ test("http-503: a whole answer, which blames the upstream for nothing that may b
   const refusals = new Refusals<undefined>("http-503");
   refusals.refuse(socket, false, 0);
   const [head = "", body = ""] = said.split("\r\n\r\n");
-  expect(body).toBe("Service Unavailable: the upstream is not answering, or there is no room\n");
+  expect(body).toBe("Service Unavailable: there is no room, or the upstream is not answering\n");
   expect(Number(/^Content-Length: (\d+)$/m.exec(head)?.[1])).toBe(body.length);
   expect(refusals.isWaiting).toBe(true);
 });

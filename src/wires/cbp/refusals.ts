@@ -52,7 +52,7 @@ export class Refusals<Data> {
   }
 }
 
-const unavailableText = "Service Unavailable: the upstream is not answering, or there is no room\n";
+const unavailableText = "Service Unavailable: there is no room, or the upstream is not answering\n";
 const unavailable = new TextEncoder().encode(
   [
     "HTTP/1.1 503 Service Unavailable",
