@@ -33,8 +33,10 @@ export class Rewriting {
         continue;
       }
       const equals = line.indexOf("=");
-      if (equals < 0 || !section)
+      if (equals < 0)
         throw new SyntaxError(`Cannot read ${file}, line ${at}: wanted [pre], [post] or expression = replacement`);
+      if (!section)
+        throw new SyntaxError(`Cannot read ${file}, line ${at}: wanted [pre] or [post] above the first rule`);
       const pattern = patternAt(line.slice(0, equals).trim(), file, at);
       const replacement = line.slice(equals + 1).trim();
       checkReplacement(pattern, replacement, file, at);

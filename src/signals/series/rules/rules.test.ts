@@ -144,7 +144,10 @@ describe("Rewriting", () => {
   });
 
   test("a line that cannot be read is named", () => {
-    expect(() => new Rewriting("a = b", "f.conf")).toThrow("Cannot read f.conf, line 1: wanted [pre], [post]");
+    expect(() => new Rewriting("a = b", "f.conf")).toThrow(
+      "Cannot read f.conf, line 1: wanted [pre] or [post] above the first rule",
+    );
+    expect(() => new Rewriting("a", "f.conf")).toThrow("line 1: wanted [pre], [post] or expression = replacement");
     expect(() => new Rewriting("[pre]\n( = b", "f.conf")).toThrow("Cannot read f.conf, line 2: Cannot read regular");
     expect(() => new Rewriting("[mid]", "f.conf")).toThrow("a section must be [pre] or [post]");
     for (const group of ["\\2", "\\g<none>"])
