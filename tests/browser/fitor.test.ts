@@ -273,6 +273,92 @@ bus = "none"
     await Promise.all(all.map((each) => each.close()));
   });
 
+  test("who is led on again and again to ask for what is not there asks ever less", async () => {
+    const { page } = await open("/room/test/%23one/");
+    await live(page);
+    await page.clock.install();
+    let asked = 0;
+    page.on("request", (request) => {
+      if (new URL(request.url()).pathname.endsWith("/changes.json")) asked++;
+    });
+    for (let turn = 0; turn < 40; turn++) {
+      await page.evaluate(
+        'document.dispatchEvent(new CustomEvent("fitor-ask", { detail: { withParts: true } })); fetch("/healthz").then((answer) => answer.text())',
+      );
+      await page.clock.runFor(250);
+    }
+    expect(asked).toBeGreaterThan(2);
+    expect(asked).toBeLessThan(12);
+    await page.close();
+  });
+
+  test("two pages of one browser: what is read on one is no news on the other, what nobody looks at is not read, and what is typed stays", async () => {
+    const context = await browser.newContext();
+    const [one, two] = [await context.newPage(), await context.newPage()];
+    const hidden = await context.newPage();
+    await hidden.addInitScript('Object.defineProperty(document, "hidden", { get: () => true })');
+    const read = () => one.evaluate<string>('localStorage.getItem("fitor test/#one") ?? "nothing"');
+    anna.send("PRIVMSG #one :before anybody looked");
+    await hidden.goto(`${node.url}/fitor/room/test/%23one/`);
+    await live(hidden);
+    await two.goto(`${node.url}/fitor/room/test/%23two/`);
+    await live(two);
+    await one.goto(`${node.url}/fitor/healthz`);
+    expect(await read()).toBe("nothing");
+    await one.goto(`${node.url}/fitor/room/test/%23one/`);
+    await live(one);
+    expect(await read()).toMatch(/^\d+$/);
+
+    anna.send("PRIVMSG #one :read on the other page");
+    await once(one, "read on the other page");
+    anna.send("PRIVMSG #two :and one here");
+    await once(two, "and one here");
+    const mark = two.locator('[data-room="test/#one"] .room-unread');
+    await until("it is no news", async () => !(await mark.isVisible()));
+
+    const field = two.getByPlaceholder("Say something in #two");
+    await field.fill("half a sent");
+    await two.reload();
+    expect(await field.inputValue()).toBe("half a sent");
+    await field.fill("");
+    await two.reload();
+    expect(await field.inputValue()).toBe("");
+    await context.close();
+  });
+
+  test("a page that is put away hears nothing, and taken out again what it missed, once", async () => {
+    const { misdeeds, page } = await open("/room/test/%23one/");
+    await live(page);
+    const turns = (kind: string) =>
+      page.evaluate(`dispatchEvent(new PageTransitionEvent(${JSON.stringify(kind)}, { persisted: true }))`);
+    const connections = async () => {
+      const body = { method: "POST", body: "{}" };
+      const told = (await (await fetch(`${node.url}/windsock/api/connections`, body)).json()) as {
+        connections: unknown[];
+      };
+      return told.connections.length;
+    };
+    await until("it is connected", async () => (await connections()) === 1);
+    await turns("pagehide");
+    await until("it is not", async () => (await connections()) === 0);
+    anna.send("PRIVMSG #one :while it was put away");
+    await until("that is kept", async () =>
+      (await (await fetch(`${node.url}/fitor/log.json?room=test/%23one`)).text()).includes("while it was put away"),
+    );
+    expect(await page.getByText("while it was put away").count()).toBe(0);
+    for (let turn = 0; turn < 3; turn++) {
+      await turns("pagehide");
+      await turns("pageshow");
+    }
+    await once(page, "while it was put away");
+    await live(page);
+    await until("it is connected again, once", async () => (await connections()) === 1);
+    anna.send("PRIVMSG #one :and after it was taken out");
+    await once(page, "and after it was taken out");
+    expect(misdeeds).toEqual({ complaints: [], strangers: [] });
+    await page.close();
+  });
+
   test("search finds by words, and leads to the place", async () => {
     anna.send("PRIVMSG #two :the ferret sleeps");
     const { misdeeds, page } = await open("/room/test/%23two/");

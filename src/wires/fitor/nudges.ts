@@ -34,6 +34,8 @@ const grantShape = z.object({ token: z.string(), expiresInMs: z.number() });
 
 /** How long a token is good; while a page is open its client gets another one in time. */
 const tokenSeconds = 240;
+/** So long after its end it may still be heard with it: a poll that was begun in time goes on. */
+const lingerMs = 60_000;
 /** What comes within this time of a word waits for the next one. */
 const gatherMs = 200;
 const retryMostMs = 10_000;
@@ -76,8 +78,7 @@ export class Nudges {
   /** A token that is good for hearing {@link address}, and for minutes. Fault `fitor/windsock` (unavailable). */
   async token(user: string): Promise<string> {
     const { expiresInMs, token } = await this.#grant(user);
-    // A little longer: who comes at the last moment hears as well.
-    this.#wantedUntilMs = this.#parts.clock.monotonicMs() + expiresInMs + gatherMs * 10;
+    this.#wantedUntilMs = this.#parts.clock.monotonicMs() + expiresInMs + lingerMs;
     return token;
   }
 

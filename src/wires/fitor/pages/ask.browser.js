@@ -3,8 +3,10 @@
  * until it is answered. What comes of it is told to the others, as what comes by events is.
  */
 const chat = document.querySelector("[data-chat]");
-/** The least time between two questions, and the longest where they fail. */
-const [pauseMs, mostPauseMs] = [250, 30_000];
+/** The least time between two questions, the longest where they bring nothing, and where they fail. */
+const [pauseMs, mostBarrenMs, mostPauseMs] = [250, 4000, 30_000];
+/** What stood beside the lines when that was last told. */
+let beside = "";
 let isAsking = false;
 let isWanted = false;
 let wantsParts = false;
@@ -15,7 +17,7 @@ function tell(what, detail) {
   document.dispatchEvent(new CustomEvent(`fitor-${what}`, { detail }));
 }
 
-/** Takes what came since the newest line that is known. @param {boolean} withParts @returns {Promise<"told" | "lost" | "over">} */
+/** Takes what came since the newest line that is known. @param {boolean} withParts @returns {Promise<"told" | "barren" | "lost" | "over">} */
 async function askOnce(withParts) {
   const room = chat?.getAttribute("data-chat-room") ?? "";
   const after = chat?.getAttribute("data-chat-after") ?? "0";
@@ -30,7 +32,10 @@ async function askOnce(withParts) {
     if (gap) location.reload();
     for (const line of lines) tell("line", line);
     tell("parts", parts);
-    return "told";
+    const drawn = withParts ? JSON.stringify(parts) : beside;
+    const isBarren = lines.length === 0 && drawn === beside;
+    beside = drawn;
+    return isBarren ? "barren" : "told";
   } catch {
     return "lost";
   }
@@ -47,7 +52,9 @@ async function ask() {
       isWanted = true;
       wantsParts ||= asked;
     }
-    waitMs = outcome === "lost" ? Math.min(waitMs * 2, mostPauseMs) : pauseMs;
+    // Anybody may say that there is something: who is led on again and again asks ever less.
+    const mostMs = { lost: mostPauseMs, barren: mostBarrenMs, told: pauseMs, over: pauseMs }[outcome];
+    waitMs = Math.min(waitMs * 2, mostMs);
     await new Promise((resolve) => {
       wake = () => resolve(undefined);
       setTimeout(wake, waitMs);

@@ -13,6 +13,8 @@ const isNow = chat?.getAttribute("data-chat-live") === "yes";
 const title = document.title;
 const most = 1000;
 let waiting = 0;
+/** Whether the browser keeps what was read. */
+let isKept = true;
 
 /** @param {string} words @param {"good" | "warn"} tone */
 function tell(words, tone) {
@@ -29,6 +31,7 @@ function readId(room, id = 0) {
     return Math.max(known, id);
   } catch {
     // Storage may be forbidden; new is then only what comes while the page is open.
+    isKept = false;
     return Number.MAX_SAFE_INTEGER;
   }
 }
@@ -40,8 +43,10 @@ function showUnread() {
   for (const link of rooms?.querySelectorAll("[data-room]") ?? []) {
     const room = link.getAttribute("data-room") ?? "";
     const badge = link.querySelector(".room-unread");
-    const count = unread.get(room) ?? 0;
     const isBehind = Number(link.getAttribute("data-newest")) > readId(room);
+    // It may have been read on another page meanwhile.
+    if (isKept && !isBehind) unread.delete(room);
+    const count = unread.get(room) ?? 0;
     if (!(badge instanceof HTMLElement)) continue;
     badge.hidden = room === here || (count === 0 && !isBehind);
     badge.textContent = count > 0 ? String(Math.min(count, 99)) : "new";
@@ -136,9 +141,14 @@ document.addEventListener("visibilitychange", () => {
   readId(here, Number(lines?.querySelector(".line:last-child")?.getAttribute("data-id") ?? 0));
 });
 
+addEventListener("storage", showUnread);
+addEventListener("pageshow", showUnread);
+
 if (chat) {
   if (isNow) {
-    readId(here, Number(rooms?.querySelector("[aria-current]")?.getAttribute("data-newest") ?? 0));
+    // Of a page that came anew behind others nobody has read anything.
+    if (!document.hidden)
+      readId(here, Number(rooms?.querySelector("[aria-current]")?.getAttribute("data-newest") ?? 0));
     if (location.hash === "") toEnd();
   }
   showUnread();

@@ -21,8 +21,31 @@ function lastName(name) {
   }
 }
 
+/** What was typed here and not said, once, and with words given, for the next time. @param {string} [words] */
+function unsaid(words) {
+  const key = `fitor-unsaid ${location.pathname}`;
+  try {
+    const known = sessionStorage.getItem(key) ?? "";
+    if (words === undefined || words === "") sessionStorage.removeItem(key);
+    else sessionStorage.setItem(key, words);
+    return known;
+  } catch {
+    // Storage may be forbidden; what was typed then goes with the page.
+    return "";
+  }
+}
+
+/** A page may be loaded anew by itself while somebody types. @param {HTMLInputElement} field */
+function keepTyped(field) {
+  const known = unsaid();
+  if (field.value === "") field.value = known;
+  addEventListener("pagehide", () => unsaid(field.value));
+  addEventListener("pageshow", (event) => event.persisted && unsaid());
+}
+
 if (form instanceof HTMLFormElement) {
   const field = form.querySelector("[data-speak-text]");
+  if (field instanceof HTMLInputElement) keepTyped(field);
   const nick = form.querySelector("[name=nick]");
   const known = lastName();
   if (nick instanceof HTMLInputElement && known !== "") nick.value = known;
