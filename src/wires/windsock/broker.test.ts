@@ -223,6 +223,20 @@ test("broker: with PLAIN and with CURVE only those who can prove themselves come
   }
 });
 
+test("broker: figures of an address count its subscribers, and none where PUB has nobody", async () => {
+  using made = makeBroker();
+  await made.hub.publish({ address: "a", content: "unheard" });
+  expect(made.hub.topics(1)).toEqual([{ address: "a", listeners: 0, perMinute: 1 }]);
+  expect(made.hub.figures.deliveries).toBe(0);
+  using ear = await hearAll(made.at("pub"), () => made.broker.counts.subscribers);
+  await until("something is heard", async () => {
+    await made.hub.publish({ address: "a", content: "heard" });
+    return ear.heard.length > 0;
+  });
+  expect(made.hub.topics(1)[0]?.listeners).toBe(1);
+  expect(made.hub.figures.deliveries).toBe(made.hub.figures.publications - 1);
+});
+
 test("broker: an endpoint that is taken is said by name, and leaves nothing open", () => {
   using first = makeBroker();
   const taken = first.at("rep");

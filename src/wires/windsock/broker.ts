@@ -174,6 +174,10 @@ export function openBroker(parts: BrokerParts): Broker {
   if (pub) {
     bindAll("pub", settings.pubSocket, pub);
     ({ seat } = hub.sit([{ kind: "prefix", prefix: "" }], {
+      // Figures of an address count them whatever they subscribed to, and nobody where there is none.
+      get clients() {
+        return pub.peers;
+      },
       hear({ address, content }) {
         if (pub.peers > 0) pub.send([Buffer.from(address), Buffer.from(content)]);
       },
