@@ -177,10 +177,15 @@ backoff = "1m"
     expect(await talk(web, "")).toBe("good");
 
     // Its checks have opened the breaker before any user came, who is told at once.
-    await until("checks have opened it", async () => {
-      const proxy = (await (await fetch(`${node.url}/cbp/proxy/dark/`)).json()) as { upstreams: { state: string }[] };
-      return proxy.upstreams[0]?.state === "open";
-    });
+    const dark = async (path: string) => {
+      const { upstreams } = (await (await fetch(`${node.url}/cbp/proxy/${path}`)).json()) as {
+        upstreams: { state: string; retryInMs: number }[];
+      };
+      return upstreams[0];
+    };
+    await until("checks have opened it", async () => (await dark("dark/"))?.state === "open");
+    const { retryInMs, state } = (await dark("dark")) ?? {};
+    expect([state, Number.isInteger(retryInMs)]).toEqual(["open", true]);
     expect(await talk(portOf(node, "dark"), "GET / HTTP/1.1\r\n\r\n")).toStartWith("HTTP/1.1 503 ");
 
     const html = await (await fetch(`${node.url}/cbp/`)).text();

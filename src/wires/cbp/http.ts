@@ -75,7 +75,7 @@ export function cbpRoutes(parts: HttpParts): (request: Request, caller: Caller) 
 
   return (request, caller) => {
     const path = pathOf(request.url).slice(mountPath.length) || "/";
-    const [, name, verb] = /^\/proxy\/([^/]+)\/(?:(force|drain|listen)\/?)?$/.exec(path) ?? [];
+    const [, name, verb] = /^\/proxy\/([^/]+)(?:\/(?:(force|drain|listen)\/?)?)?$/.exec(path) ?? [];
     if (name !== undefined && verb !== undefined) {
       if (request.method !== "POST") return notAllowed("POST");
       return act(request, caller, decodedPart(name), verb);

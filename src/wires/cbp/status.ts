@@ -79,8 +79,10 @@ export function proxyStatus({ checks, proxy }: Guarded, clock: Clock): ProxyStat
 function upstreamStatus(upstream: Upstream, clock: Clock): Omit<UpstreamStatus, "check"> {
   const { breaker, plan, resolver } = upstream;
   const nowMs = clock.monotonicMs();
+  const view = breaker.view();
   return {
-    ...breaker.view(),
+    ...view,
+    retryInMs: Math.ceil(view.retryInMs),
     name: plan.name,
     address: formatAddress(plan.address),
     addresses: resolver.addresses,
