@@ -67,7 +67,7 @@ above = 100
 [[hound.rules]]
 name = "This machine has a processor"
 target = "server.*.cpu.processors"
-below = 1
+below = 0.5
 `,
     });
     const statsd = /^statsd udp\s+(\S+)/m.exec(node.output())?.[1] ?? "";
