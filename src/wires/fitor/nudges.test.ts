@@ -79,6 +79,20 @@ test("Nudges: many news are one word, which says that there is something and nev
   await nudges.close();
 });
 
+test("Nudges: a word is short enough for any windsock, however rooms are named", async () => {
+  const { opened, pass, published } = windsock();
+  const nudges = await opened();
+  await nudges.token("");
+  for (const names of [["irc/#a", "irc/#b"], [`irc/#${"語".repeat(200)}`, "irc/#b"], [`irc/#${"語".repeat(500)}`]]) {
+    for (const name of names) nudges.take(people(name));
+    await pass(10_000);
+    await pass(10_000);
+  }
+  for (const word of published) expect(Buffer.byteLength(JSON.stringify(word))).toBeLessThan(1000);
+  expect(published.at(-1)?.content).toEqual({ id: 0, changed: ["*"] });
+  await nudges.close();
+});
+
 test("Nudges: while nobody can hold a token nothing is published", async () => {
   const { clock, opened, pass, published } = windsock();
   const nudges = await opened();

@@ -40,7 +40,8 @@ const lingerMs = 60_000;
 const gatherMs = 200;
 const retryMostMs = 10_000;
 const answerMs = 10_000;
-const maxRooms = 20;
+/** Rooms are named as long as that, as JSON, is no longer; the shortest bound that messages of windsock can have is 1 KiB. */
+const maxNamesLength = 250;
 
 /** See the file's head. */
 export class Nudges {
@@ -156,6 +157,6 @@ function nudgeOf(news: BridgeNews): Nudge {
 
 function joined(one: Nudge, other: Nudge): Nudge {
   const changed = [...new Set([...one.changed, ...other.changed])];
-  const isAll = changed.length > maxRooms || changed.includes("*");
+  const isAll = changed.includes("*") || JSON.stringify(changed).length > maxNamesLength;
   return { id: Math.max(one.id, other.id), changed: isAll ? ["*"] : changed };
 }
