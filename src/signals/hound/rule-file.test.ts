@@ -154,6 +154,11 @@ test("readRules: a wrong value is said with what was given and what is wanted", 
   expect(problemOf({ to: ["Ops <ops@x.example>", "channel:room"] })).toBe("");
 });
 
+test("readRules: what is no TOML is told with its line", () => {
+  const text = '[[rules]]\nname = "a"\ntarget = oops\nabove = 1\n';
+  expect(() => readRules([], { text, name: "rules.toml" }, defaults)).toThrow(/^rules\.toml:3: TOML Parse error: /);
+});
+
 test("readRules: a circle of dependencies is refused by name", () => {
   const rule = (name: string, on: string) => ({ name, target: name, above: 1, depends_on: [on] });
   expect(problemsOf([rule("a", "b"), rule("b", "c"), rule("c", "a")])).toEqual([

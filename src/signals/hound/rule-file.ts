@@ -9,6 +9,7 @@ import { z } from "zod";
 import type { Rule } from "./rule.ts";
 import { type Draft, draftsOf, type RuleDefaults } from "./rule-shape.ts";
 import { problemIn } from "../../kit/config/written-problem.ts";
+import { lineOfMistake } from "./toml-mistake.ts";
 
 /** Rules that cannot be used, with all that is wrong. */
 export class RuleProblems extends Error {
@@ -55,14 +56,18 @@ function isOriginal(raw: unknown): raw is Record<string, unknown> {
 }
 
 function draftsIn({ name, text }: { text: string; name: string }, defaults: RuleDefaults, problems: string[]): Draft[] {
+  const isTomlFile = name.endsWith(".toml");
   let raw: unknown;
   try {
-    raw = name.endsWith(".toml") ? Bun.TOML.parse(text) : JSON.parse(text);
+    raw = isTomlFile ? Bun.TOML.parse(text) : JSON.parse(text);
   } catch (thrown) {
-    problems.push(`${name}: ${thrown instanceof Error ? thrown.message : String(thrown)}`);
+    const line = isTomlFile ? lineOfMistake(text) : undefined;
+    problems.push(
+      `${name}${line === undefined ? "" : `:${line}`}: ${thrown instanceof Error ? thrown.message : String(thrown)}`,
+    );
     return [];
   }
-  const lines = linesOf(text, name.endsWith(".toml"));
+  const lines = linesOf(text, isTomlFile);
   const placeOf = (position: number) => `${name}:${lines[position] ?? 1}`;
   if (isOriginal(raw)) return originalDrafts(raw, defaults, placeOf, problems);
   const listed = z.strictObject({ rules: z.array(z.unknown()) }).safeParse(raw);
