@@ -58,6 +58,8 @@ mail_from = "hound@example.org"
 smtp_server = "127.0.0.1"
 smtp_port = ${recorder.port}
 smtp_security = "none"
+# A disk of this machine may be nearly full.
+samples = false
 
 [[hound.rules]]
 name = "The queue is long"
