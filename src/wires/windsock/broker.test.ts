@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import fc from "fast-check";
 
 import { systemClock } from "../../kit/clock.ts";
-import { silentLog } from "../../kit/log.ts";
+import { type Logger, silentLog } from "../../kit/log.ts";
 import { until } from "../../kit/testing/child-node.ts";
 import { curveKeys } from "../../lib/zmtp/curve.ts";
 import type { Security } from "../../lib/zmtp/mechanism.ts";
@@ -251,7 +251,7 @@ test("broker: an endpoint that is taken is said by name, and leaves nothing open
 });
 
 /** A windsock that stands on a broker elsewhere. */
-function makeUplink(req: string, sub: string, given: Partial<UplinkSettings> = {}) {
+function makeUplink(req: string, sub: string, given: Partial<UplinkSettings> = {}, log: Logger = silentLog) {
   const hub = makeHub();
   const heard: string[] = [];
   hub.sit([{ kind: "prefix", prefix: "" }], {
@@ -271,7 +271,7 @@ function makeUplink(req: string, sub: string, given: Partial<UplinkSettings> = {
     hub,
     clock: systemClock,
     random: Math.random,
-    log: silentLog,
+    log,
   });
   return {
     hub,
@@ -304,6 +304,19 @@ test("uplink: what is published goes out, and is heard when it comes back, by al
   expect(await one.hub.publish({ address: "a", content: "x".repeat(9990) }).catch(() => "refused")).toMatchObject({
     address: "a",
   });
+});
+
+test("uplink: a broker that is away is told once for each of its sockets, however often it is tried", async () => {
+  const warned: unknown[] = [];
+  let tries = 0;
+  const log: Logger = {
+    ...silentLog,
+    warn: (_, facts) => void warned.push(facts?.["endpoint"]),
+    debug: () => void tries++,
+  };
+  using _ = makeUplink("tcp://127.0.0.1:1", "tcp://127.0.0.1:2", {}, log);
+  await until("both were tried again", () => tries >= 4);
+  expect(warned.toSorted()).toEqual(["tcp://127.0.0.1:1", "tcp://127.0.0.1:2"]);
 });
 
 test("uplink: a broker that restarts in the middle harms nothing: the loss is told, and all goes on", async () => {

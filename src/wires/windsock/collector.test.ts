@@ -22,7 +22,7 @@ function collect(
 ): Collector {
   return openCollector({
     endpoints: [endpoint],
-    socket: { ...zmq, onTrouble: (_, error) => log.debug(error.message) },
+    socket: zmq,
     hub,
     clock: systemClock,
     log,

@@ -8,6 +8,7 @@ import type { Logger } from "../../kit/log.ts";
 import type { SocketOptions } from "../../lib/zmtp/options.ts";
 import { Subscriber } from "../../lib/zmtp/publish.ts";
 import type { OrderedHub } from "./hub-ordered.ts";
+import { OutageLog } from "./outage-log.ts";
 
 /** What a collector stands on. */
 export interface CollectorParts {
@@ -57,7 +58,7 @@ interface Line {
 function openLine({ clock, hub, isHeard, log, socket, take }: CollectorParts, endpoint: string): Line {
   let isGapDue = false;
   let isThere = false;
-  let isTold = false;
+  const outage = new OutageLog(log, "A publisher elsewhere cannot be reached; trying again");
   let wasThere = false;
   let cancelSettled = () => {};
   const tellGap = () => {
@@ -73,21 +74,16 @@ function openLine({ clock, hub, isHeard, log, socket, take }: CollectorParts, en
       tellGap();
       take(frames);
     },
-    onTrouble(to, error) {
-      // Once until it is there: it is tried again every few seconds.
-      if (isTold) socket.onTrouble?.(to, error);
-      else log.warn("A publisher elsewhere cannot be reached; trying again", { endpoint, reason: error.message });
-      isTold = true;
-    },
+    onTrouble: (_, error) => outage.failed({ endpoint, reason: error.message }),
     onPeer(hasCome) {
       isThere = hasCome;
-      isTold = !hasCome;
       if (!hasCome) {
         log.warn("A publisher elsewhere was lost; trying again", { endpoint });
         isGapDue = true;
         cancelSettled();
         return;
       }
+      outage.over();
       log.info("A publisher elsewhere is there", { endpoint });
       // Whoever listened before it was there may have missed something, too.
       if (!wasThere && isHeard()) isGapDue = true;

@@ -12,6 +12,7 @@ import { ZmtpError } from "../../lib/zmtp/protocol-error.ts";
 import { Subscriber } from "../../lib/zmtp/publish.ts";
 import { Requester } from "../../lib/zmtp/request.ts";
 import { type Carrier, maxAddressBytes, type OrderedHub } from "./hub-ordered.ts";
+import { OutageLog } from "./outage-log.ts";
 import type { Envelope } from "./publication.ts";
 import { type SecurityOptions, securityOf } from "./zeromq-security.ts";
 
@@ -51,6 +52,7 @@ const settledMs = 500;
 /** Connects to a broker, now or as soon as it is there, and puts the hub's publications on that way. */
 export function openUplink(parts: UplinkParts): Uplink {
   const { clock, hub, log, random, settings } = parts;
+  const outage = new OutageLog(log, "The broker cannot be reached, or was lost; trying again");
   const socketOptions: SocketOptions = {
     clock,
     random,
@@ -58,8 +60,7 @@ export function openUplink(parts: UplinkParts): Uplink {
     maxMessageBytes: settings.maxMessageBytes + maxAddressBytes,
     heartbeatMs: 5000,
     reconnectMaxMs: 2000,
-    onTrouble: (endpoint, error) =>
-      log.warn("The broker cannot be reached, or was lost; trying again", { endpoint, reason: error.message }),
+    onTrouble: (endpoint, error) => outage.failed({ endpoint, reason: error.message }),
   };
   const requester = new Requester(socketOptions);
   let messages = 0;
@@ -90,6 +91,7 @@ export function openUplink(parts: UplinkParts): Uplink {
     },
     onPeer(isThere) {
       hearing += isThere ? 1 : -1;
+      if (isThere) outage.over();
       log.info(isThere ? "The broker is there" : "The broker is gone; trying again", {});
       if (!isThere) {
         isGapDue = true;

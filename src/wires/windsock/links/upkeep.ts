@@ -5,6 +5,7 @@
 import { type Clock, sleep } from "../../../kit/clock.ts";
 import { reasonOf } from "../../../kit/fault.ts";
 import type { Logger } from "../../../kit/log.ts";
+import { OutageLog } from "../outage-log.ts";
 
 /** What is kept up. */
 export interface UpkeepParts {
@@ -39,6 +40,7 @@ const openMs = 5000;
 export function keepUp({ clock, live, log, name }: UpkeepParts): Upkeep {
   const over = new AbortController();
   const { promise: stood, resolve: standsFirst } = Promise.withResolvers<void>();
+  const outage = new OutageLog(log, `${name}, which carries messages between nodes, is away; trying again`);
   let failure: string | undefined = `${name} was not reached yet`;
   const tryOnce = async (): Promise<string> => {
     const ending = new AbortController();
@@ -49,6 +51,8 @@ export function keepUp({ clock, live, log, name }: UpkeepParts): Upkeep {
     const stands = () => {
       if (ending.signal.aborted) return;
       failure = undefined;
+      if (outage.isOpen) log.info(`${name}, which carries messages between nodes, is there`);
+      outage.over();
       standsFirst();
     };
     try {
@@ -68,7 +72,7 @@ export function keepUp({ clock, live, log, name }: UpkeepParts): Upkeep {
       const sinceMs = clock.monotonicMs();
       failure = await tryOnce();
       if (over.signal.aborted) return;
-      log.warn(`${name}, which carries messages between nodes, is away; trying again`, { reason: failure });
+      outage.failed({ reason: failure });
       if (clock.monotonicMs() - sinceMs > longestPauseMs) pauseMs = firstPauseMs;
       await sleep(clock, pauseMs, over.signal);
       pauseMs = Math.min(longestPauseMs, pauseMs * 2);
