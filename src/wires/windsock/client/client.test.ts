@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, spyOn, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -255,6 +255,51 @@ windsock.on("nothing", () => undefined);
     expect(client.state).toBe("closed");
     expect(states.map(({ state }) => state)).toEqual(["connecting", "closed"]);
   });
+
+  for (const [way, silenceMs] of [
+    ["sse", 37_500],
+    ["poll", 40_000],
+  ] as const) {
+    test(`${way}: a server that says nothing for longer than it said it would is given up`, async () => {
+      using server = Bun.serve({
+        port: 0,
+        idleTimeout: 0,
+        fetch(request) {
+          if (way === "poll") {
+            const told = Response.json({ publications: [], position: "a-1", gap: false, more: false });
+            return request.url.endsWith("&wait=0") ? told : new Promise<Response>(() => undefined);
+          }
+          const words = `event: welcome\ndata: {"connection":"c","pingMs":25000}\n\nevent: subscribed\ndata: {}\n\n`;
+          const body = new ReadableStream({
+            start: (controller) => controller.enqueue(new TextEncoder().encode(words)),
+          });
+          return new Response(body, { headers: { "Content-Type": "text/event-stream" } });
+        },
+      });
+      const timers: { run: () => void; delayMs: number }[] = [];
+      const wait = globalThis.setTimeout;
+      const spy = spyOn(globalThis, "setTimeout").mockImplementation(
+        Object.assign((run: () => void, delayMs = 0) => {
+          if (delayMs >= 15_000) timers.push({ run, delayMs });
+          return wait(run, delayMs);
+        }, wait),
+      );
+      try {
+        const client = new Windsock(`http://127.0.0.1:${server.port}/`, { ways: [way], firstWaitMs: 60_000 });
+        const states: StateEvent[] = [];
+        client.on("state", (event) => states.push(event));
+        await client.subscribe("r.1", () => undefined).ready;
+        expect(timers[0]?.delayMs).toBe(15_000);
+        while (timers.at(-1)?.delayMs !== silenceMs) await new Promise((resolve) => setImmediate(resolve));
+        expect(client.state).toBe("connected");
+        timers.at(-1)?.run();
+        expect(states.at(-1)).toMatchObject({ state: "waiting", code: 0, reason: "the server is silent" });
+        client.close();
+      } finally {
+        spy.mockRestore();
+      }
+    });
+  }
 
   for (const way of ["websocket", "sse", "poll"]) {
     test(`${way}: what is told again after a gap is heard once, also by who was cut in the midst of it`, async () => {
