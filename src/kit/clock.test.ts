@@ -20,6 +20,19 @@ test("systemClock: fires once and after its time, and not when cancelled", async
   expect(systemClock.monotonicMs() - startedMs).toBeGreaterThanOrEqual(4);
 });
 
+test("systemClock: never before its time, by parts of a millisecond either", async () => {
+  const early = Array.from(
+    { length: 40 },
+    (_, at) =>
+      new Promise<number>((resolve) => {
+        const delayMs = 1 + at / 7;
+        const startedMs = systemClock.monotonicMs();
+        systemClock.schedule(delayMs, () => resolve(delayMs - (systemClock.monotonicMs() - startedMs)));
+      }),
+  );
+  expect(Math.max(...(await Promise.all(early)))).toBeLessThanOrEqual(0);
+});
+
 test("systemClock: a delay beyond the runtime's timers is no delay of nothing", async () => {
   let fired = false;
   const cancel = systemClock.schedule(40 * 86_400_000, () => {

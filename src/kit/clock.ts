@@ -24,7 +24,10 @@ export const systemClock: Clock = {
     let timer: ReturnType<typeof setTimeout>;
     const wait = (leftMs: number) => {
       timer =
-        leftMs > timerLimitMs ? setTimeout(wait, timerLimitMs, leftMs - timerLimitMs) : setTimeout(callback, leftMs);
+        leftMs > timerLimitMs
+          ? setTimeout(wait, timerLimitMs, leftMs - timerLimitMs)
+          : // The runtime drops fractions of a millisecond, and would fire before the time.
+            setTimeout(callback, Math.ceil(leftMs));
       timer.unref();
     };
     wait(delayMs);
