@@ -58,7 +58,7 @@ function failures(text) {
     .filter((line) => !/^\((pass|skip|todo)\)/.test(line))
     .join("\n")
     .split(/\n(?=\S+\.test\.tsx?:\n)/)
-    .filter((part) => /^(\(fail\)|✗|error: |panic|# Unhandled)/m.test(part))
+    .filter((part) => /^(\(fail\)|✗|panic|# Unhandled)/m.test(part))
     .join("\n")
     .replaceAll(/\n{3,}/g, "\n\n");
 }
