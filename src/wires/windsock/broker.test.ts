@@ -32,14 +32,14 @@ function makeHub(): OrderedHub {
 }
 
 /** A broker with a hub of its own. */
-function makeBroker(given: Partial<BrokerSettings> = {}) {
+function makeBroker(given: Partial<BrokerSettings> = {}, log: Logger = silentLog) {
   const hub = makeHub();
   const broker = openBroker({
     settings: { ...settings, ...given },
     hub,
     clock: systemClock,
     random: Math.random,
-    log: silentLog,
+    log,
   });
   const at = (purpose: "rep" | "pub" | "pull") =>
     broker.addresses.find((address) => address.purpose === purpose)?.address ?? "";
@@ -235,6 +235,23 @@ test("broker: figures of an address count its subscribers, and none where PUB ha
   });
   expect(made.hub.topics(1)[0]?.listeners).toBe(1);
   expect(made.hub.figures.deliveries).toBe(made.hub.figures.publications - 1);
+});
+
+test("broker: nonsense without end is counted, and does not fill the log", async () => {
+  let warned = 0;
+  using made = makeBroker({}, { ...silentLog, warn: () => void warned++ });
+  const pusher = new Pusher(zmq);
+  pusher.connect(made.at("pull"));
+  try {
+    let sent = 0;
+    await until("all are refused", async () => {
+      for (let at = 0; at < 100 && sent < 500; at++) if (pusher.send([Buffer.from("nonsense")])) sent++;
+      return made.broker.counts.refused === 500;
+    });
+    expect(warned).toBe(20);
+  } finally {
+    pusher.close();
+  }
 });
 
 test("broker: an endpoint that is taken is said by name, and leaves nothing open", () => {

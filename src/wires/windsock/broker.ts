@@ -18,6 +18,7 @@ import { maxAddressBytes, type OrderedHub } from "./hub-ordered.ts";
 import type { Seat } from "./hub.ts";
 import { sizeOf } from "./publication-log.ts";
 import type { Envelope } from "./publication.ts";
+import { SparseLog } from "./sparse-log.ts";
 import { type SecurityOptions, securityOf } from "./zeromq-security.ts";
 
 /** What the broker is told. */
@@ -67,6 +68,7 @@ const waitingBytesMax = 32 << 20;
 export function openBroker(parts: BrokerParts): Broker {
   const { clock, hub, log, random, settings } = parts;
   const counts = { messages: 0, refused: 0 };
+  const refusals = new SparseLog(log, clock);
   const addresses: { purpose: "rep" | "pub" | "pull"; address: string }[] = [];
   const socketOptions = (role: "server" | "client"): SocketOptions => ({
     clock,
@@ -81,7 +83,7 @@ export function openBroker(parts: BrokerParts): Broker {
   });
   const refuse = (reason: string): Buffer => {
     counts.refused++;
-    log.warn("A publication was refused", { reason });
+    refusals.warn("A publication was refused", { reason });
     return refusedReply(reason);
   };
   const reasonFor = (thrown: unknown): string => {

@@ -13,6 +13,7 @@ import type { Grant } from "./grant.ts";
 import { Pace } from "./limits.ts";
 import { type Envelope, type Interest, interestKey, type Publication } from "./publication.ts";
 import { closeCodes, type Dialect } from "./socket-words.ts";
+import type { SparseLog } from "./sparse-log.ts";
 
 /** What the door of websockets stands on beyond what every door does. */
 export interface SocketDoorParts extends DoorParts {
@@ -29,6 +30,8 @@ export interface ConnectionParts {
   door: SocketDoorParts;
   crowds: Crowds;
   counts: SocketCounts;
+  /** Tells of messages that were not published. */
+  unpublished: SparseLog;
   /** Those that are behind, to be looked at for signs of progress. */
   behind: Set<SocketConnection>;
   /** Called once when it is over. */
@@ -138,7 +141,7 @@ export class SocketConnection implements SocketHandler, CrowdMember, Entry {
     this.#publish(this.#grant.speaksAt, text).catch((thrown: unknown) => {
       counts.refused++;
       const { code, message: reason } = toFault(thrown);
-      door.log.warn("A client's message was not published", { code, reason, user: this.user });
+      this.#parts.unpublished.warn("A client's message was not published", { code, reason, user: this.user });
       // There is no word to say more with; whoever wants to be told comes by a newer door.
       if (code === "windsock/too-large") socket.close(closeCodes.tooLong, "the message is too long");
     });

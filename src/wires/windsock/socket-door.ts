@@ -10,6 +10,7 @@ import { newConnection } from "./doors/admission.ts";
 import { fitsOrigin } from "./doors/origin.ts";
 import { parseInterest, requireHearing } from "./grant.ts";
 import { SocketConnection, type SocketCounts, type SocketDoorParts } from "./socket-connection.ts";
+import { SparseLog } from "./sparse-log.ts";
 import type { Dialect } from "./socket-words.ts";
 
 /** The door, and what is known of those inside. */
@@ -52,6 +53,7 @@ export function openSocketDoor(parts: SocketDoorParts): SocketDoor {
     door: parts,
     crowds,
     counts,
+    unpublished: new SparseLog(parts.log, clock),
     behind,
     over(connection: SocketConnection) {
       open.delete(connection);

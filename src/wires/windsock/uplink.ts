@@ -4,7 +4,7 @@
  * anew, and everybody who listens is told that something may be missing from the time in between.
  */
 import type { Clock } from "../../kit/clock.ts";
-import { Fault } from "../../kit/fault.ts";
+import { Fault, reasonOf } from "../../kit/fault.ts";
 import type { Logger } from "../../kit/log.ts";
 import type { Random } from "../../kit/random.ts";
 import type { SocketOptions } from "../../lib/zmtp/options.ts";
@@ -14,6 +14,7 @@ import { Requester } from "../../lib/zmtp/request.ts";
 import { type Carrier, maxAddressBytes, type OrderedHub } from "./hub-ordered.ts";
 import { OutageLog } from "./outage-log.ts";
 import type { Envelope } from "./publication.ts";
+import { SparseLog } from "./sparse-log.ts";
 import { type SecurityOptions, securityOf } from "./zeromq-security.ts";
 
 /** What the uplink is told. */
@@ -52,6 +53,7 @@ const settledMs = 500;
 /** Connects to a broker, now or as soon as it is there, and puts the hub's publications on that way. */
 export function openUplink(parts: UplinkParts): Uplink {
   const { clock, hub, log, random, settings } = parts;
+  const leftOut = new SparseLog(log, clock);
   const outage = new OutageLog(log, "The broker cannot be reached, or was lost; trying again");
   const socketOptions: SocketOptions = {
     clock,
@@ -87,7 +89,7 @@ export function openUplink(parts: UplinkParts): Uplink {
       messages++;
       hub
         .accept({ address: address.toString(), content: content.toString() })
-        .catch((thrown: unknown) => log.warn("A message of the broker was left out", { reason: String(thrown) }));
+        .catch((thrown: unknown) => leftOut.warn("A message of the broker was left out", { reason: reasonOf(thrown) }));
     },
     onPeer(isThere) {
       hearing += isThere ? 1 : -1;
