@@ -5,7 +5,7 @@ import { join } from "node:path";
 
 import { systemClock } from "../../kit/clock.ts";
 import { openS3Store, type S3StoreOptions } from "./store-s3.ts";
-import { findS3Program, type S3Server, startS3Server } from "./store-s3-server.ts";
+import { findS3Program, type S3Server, startS3Server } from "./store-s3-fixture.ts";
 import {
   bodyBytes,
   codeOf,
