@@ -19,11 +19,6 @@ export class OutageLog {
     this.#sentence = sentence;
   }
 
-  /** Whether an outage was told and is not over. */
-  get isOpen(): boolean {
-    return this.#told.size > 0;
-  }
-
   /** It was tried, and failed. */
   failed(facts: { reason: string; endpoint?: string }): void {
     const key = `${facts.endpoint ?? ""} ${facts.reason}`;

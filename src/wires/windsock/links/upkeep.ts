@@ -51,7 +51,6 @@ export function keepUp({ clock, live, log, name }: UpkeepParts): Upkeep {
     const stands = () => {
       if (ending.signal.aborted) return;
       failure = undefined;
-      if (outage.isOpen) log.info(`${name}, which carries messages between nodes, is there`);
       outage.over();
       standsFirst();
     };
