@@ -10,6 +10,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { runProgram, startChild, until } from "../../src/kit/testing/child-node.ts";
+import { onlyServices } from "../only-services.ts";
 
 const keyOf = (bytes: string | Uint8Array) => `sha256:${new Bun.CryptoHasher("sha256").update(bytes).digest("hex")}`;
 const put = (url: string, body: string | Uint8Array<ArrayBuffer>) => fetch(`${url}/cask/`, { method: "PUT", body });
@@ -17,6 +18,7 @@ const get = (url: string, key: string) => fetch(`${url}/cask/file/${key}/`);
 
 /** Fast healing, as a cluster for tests needs it. */
 const quick = {
+  ...onlyServices("cask"),
   WARREN_NODE_CLUSTER_SECRET: "sesame",
   WARREN_CASK_EXCHANGE_EVERY: "300ms",
   WARREN_CASK_REBUILD_AFTER: "1h",

@@ -18,6 +18,9 @@ import { join } from "node:path";
 
 import { type ChildNode, runProgram, sharedTranslation, startChild, until } from "../../src/kit/testing/child-node.ts";
 import { type FaultyProxy, startFaultyProxy } from "../../src/kit/testing/faulty-proxy.ts";
+import { onlyServices } from "../only-services.ts";
+
+const storage = onlyServices("cask", "hakmes");
 
 setDefaultTimeout(180_000);
 
@@ -28,7 +31,7 @@ let node: ChildNode;
 let line: FaultyProxy;
 beforeAll(async () => {
   mkdirSync(join(folder, "node"));
-  node = await startChild({ folder: join(folder, "node") });
+  node = await startChild({ environment: storage, folder: join(folder, "node") });
   line = await startFaultyProxy(portOf(node.url));
 });
 afterAll(async () => {
@@ -183,7 +186,7 @@ describe("put", () => {
   test("put: survives a server that is killed in the middle and started again", async () => {
     const home = join(folder, "mortal");
     mkdirSync(home);
-    const first = await startChild({ folder: home });
+    const first = await startChild({ environment: storage, folder: home });
     await using through = await startFaultyProxy(portOf(first.url));
     const bytes = bytesOf(48 * MiB);
     writeFileSync(join(folder, "mortal.bin"), bytes);
@@ -191,7 +194,7 @@ describe("put", () => {
     await until("some of it was sent", () => through.upBytes > 12 * MiB);
     await first.end("SIGKILL");
     through.cut();
-    await using second = await startChild({ folder: home });
+    await using second = await startChild({ environment: storage, folder: home });
     through.lead(portOf(second.url));
     const { exitCode, stderr, stdout } = await putting;
     expect([exitCode, stdout]).toEqual([0, `${keyOf(bytes)}  mortal.bin\n`]);
@@ -313,7 +316,7 @@ describe("get", () => {
   test("get: survives a server that is killed in the middle and started again", async () => {
     const home = join(folder, "mortal giver");
     mkdirSync(home);
-    const first = await startChild({ folder: home });
+    const first = await startChild({ environment: storage, folder: home });
     await using through = await startFaultyProxy(portOf(first.url));
     const large = bytesOf(64 * MiB);
     const environment = { WARREN_SERVER: `${through.url}/hakmes` };
@@ -323,7 +326,7 @@ describe("get", () => {
     await until("some of it had come", () => through.downBytes - before > 8 * MiB);
     await first.end("SIGKILL");
     through.cut();
-    await using second = await startChild({ folder: home });
+    await using second = await startChild({ environment: storage, folder: home });
     through.lead(portOf(second.url));
     const { exitCode, stderr } = await getting;
     expect(exitCode).toBe(0);

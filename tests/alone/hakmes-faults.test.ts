@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { type ChildNode, runProgram, startChild, until } from "../../src/kit/testing/child-node.ts";
+import { onlyServices } from "../only-services.ts";
 
 const sha256 = (bytes: string | Uint8Array) => `sha256:${new Bun.CryptoHasher("sha256").update(bytes).digest("hex")}`;
 const random = (length: number) => {
@@ -20,7 +21,7 @@ const put = async (url: string, body: Uint8Array<ArrayBuffer> | string) => {
   if (answer.status !== 200) throw new Error(`the upload was answered ${answer.status}: ${await answer.text()}`);
   return ((await answer.json()) as { key: string }).key;
 };
-const quiet = { WARREN_RETICULUM_ENABLED: "false" };
+const quiet = onlyServices("cask", "hakmes");
 
 /** What curl makes of a download: its exit code, the status, and how much came. */
 async function download(url: string, folder: string): Promise<{ exitCode: number; status: string; bytes: Uint8Array }> {
@@ -121,7 +122,7 @@ describe("between Hakmes and its Cask", () => {
   const reads: string[] = [];
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), "warren-test-"));
-    cask = await startChild({ environment: { ...quiet, WARREN_HAKMES_ENABLED: "false", WARREN_CASK_COPIES: "1" } });
+    cask = await startChild({ environment: { ...onlyServices("cask"), WARREN_CASK_COPIES: "1" } });
     between = Bun.serve({
       hostname: "127.0.0.1",
       port: 0,

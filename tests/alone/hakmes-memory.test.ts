@@ -7,6 +7,7 @@ import { readFileSync, rmSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 
 import { type ChildNode, startChild, until } from "../../src/kit/testing/child-node.ts";
+import { onlyServices } from "../only-services.ts";
 
 const mib = 2 ** 20;
 const clients = 200;
@@ -80,7 +81,7 @@ function opened(head: string): Socket {
 }
 
 beforeAll(async () => {
-  node = await startChild({ environment: { WARREN_RETICULUM_ENABLED: "false" } });
+  node = await startChild({ environment: onlyServices("cask", "hakmes") });
   url = `${node.url}/hakmes`;
   const begun = processorTicks();
   await Bun.sleep(1000);

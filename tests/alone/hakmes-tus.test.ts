@@ -13,6 +13,9 @@ import { type PreviousUpload, Upload, type UploadOptions, type UrlStorage } from
 
 import { seededRandom } from "../../src/kit/random.ts";
 import { startChild, until } from "../../src/kit/testing/child-node.ts";
+import { onlyServices } from "../only-services.ts";
+
+const environment = onlyServices("cask", "hakmes");
 
 const mebibyte = 1024 * 1024;
 
@@ -74,7 +77,7 @@ const stateOf = (url: string | null) => fetch(url ?? "", { method: "HEAD", heade
 
 describe("tus-js-client", () => {
   test("a file goes in, in one request and in many", async () => {
-    await using node = await startChild();
+    await using node = await startChild({ environment });
     const bytes = noise(1, 21 * mebibyte + 5);
     const whole = uploading(node.url, bytes);
     whole.upload.start();
@@ -94,7 +97,7 @@ describe("tus-js-client", () => {
   });
 
   test("paused and resumed: goes on from where it stood", async () => {
-    await using node = await startChild();
+    await using node = await startChild({ environment });
     const bytes = noise(3, 24 * mebibyte);
     const { onProgress, reached } = sent(9 * mebibyte);
     const offsets: number[] = [];
@@ -118,7 +121,7 @@ describe("tus-js-client", () => {
   });
 
   test("given up: the upload is gone", async () => {
-    await using node = await startChild();
+    await using node = await startChild({ environment });
     const { onProgress, reached } = sent(4 * mebibyte);
     const { upload } = uploading(node.url, noise(4, 20 * mebibyte), { chunkSize: mebibyte, onProgress });
     upload.start();
@@ -128,7 +131,7 @@ describe("tus-js-client", () => {
   });
 
   test("four at once: the parts become one file", async () => {
-    await using node = await startChild();
+    await using node = await startChild({ environment });
     const bytes = noise(5, 23 * mebibyte + 11);
     const parallel = uploading(node.url, bytes, { parallelUploads: 4 });
     parallel.upload.start();
@@ -137,7 +140,7 @@ describe("tus-js-client", () => {
   });
 
   test("a stream of unknown length", async () => {
-    await using node = await startChild();
+    await using node = await startChild({ environment });
     const bytes = noise(6, 20 * mebibyte + 1);
     const pieces = Array.from({ length: 21 }, (_, at) => bytes.subarray(at * mebibyte, (at + 1) * mebibyte));
     const stream = uploading(node.url, Readable.from(pieces), { uploadLengthDeferred: true, chunkSize: 4_000_000 });
@@ -155,7 +158,7 @@ describe("tus-js-client", () => {
       const { onProgress, reached } = sent(17 * mebibyte);
       let oldUrl: string;
       {
-        await using node = await startChild({ folder });
+        await using node = await startChild({ environment, folder });
         oldUrl = node.url;
         const cut = uploading(node.url, bytes, {
           chunkSize: 5 * mebibyte,
@@ -170,7 +173,7 @@ describe("tus-js-client", () => {
         await node.end("SIGKILL");
         expect(await outcome).toContain("tus: failed to upload chunk");
       }
-      await using node = await startChild({ folder });
+      await using node = await startChild({ environment, folder });
       let firstOffset = -1;
       const again = uploading(node.url, bytes, {
         urlStorage,
@@ -195,7 +198,7 @@ describe("tus-js-client", () => {
 
 describe("a connection that hangs", () => {
   test("is cut off by the client's next request, and what it brought counts", async () => {
-    await using node = await startChild();
+    await using node = await startChild({ environment });
     const created = await fetch(`${node.url}/hakmes/tus/`, {
       method: "POST",
       headers: { "Tus-Resumable": "1.0.0", "Upload-Length": "100000" },

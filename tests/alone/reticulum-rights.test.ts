@@ -8,6 +8,9 @@ import { createHmac } from "node:crypto";
 import sharp from "sharp";
 
 import { type ChildNode, runProgram, startChild, until } from "../../src/kit/testing/child-node.ts";
+import { onlyServices } from "../only-services.ts";
+
+const environment = onlyServices("cask", "reticulum");
 
 const dot = new Uint8Array(
   await sharp({ create: { width: 40, height: 20, channels: 3, background: "#c04020" } })
@@ -30,7 +33,7 @@ async function upload(node: ChildNode, words: { key?: string; query?: string; to
 
 /** A node with a token that exists, so that callers without one may do nothing. */
 async function guardedNode(config: string): Promise<{ node: ChildNode; token: string }> {
-  const node = await startChild({ config });
+  const node = await startChild({ config, environment });
   const made = await runProgram(["token", "create", "writer", "--scope", "reticulum:write", "--data", node.data]);
   expect(made.exitCode).toBe(0);
   const token = /\S{20,}/.exec(made.stdout)?.[0] ?? "";
@@ -40,7 +43,7 @@ async function guardedNode(config: string): Promise<{ node: ChildNode; token: st
 
 describe("upload keys", () => {
   test("a right key in the form or the query is wanted, and nothing is stored without", async () => {
-    await using node = await startChild({ config: `[reticulum]\nupload_keys = ["k1", "k2"]\n` });
+    await using node = await startChild({ environment, config: `[reticulum]\nupload_keys = ["k1", "k2"]\n` });
     for (const words of [{}, { key: "" }, { key: "k3" }, { query: "?key=k" }, { key: "k1k2" }]) {
       const answer = await upload(node, words);
       expect([words, answer.status]).toEqual([words, 403]);
@@ -65,7 +68,7 @@ describe("a form on a page of another site", () => {
   };
 
   test("is taken with a key, and only with a key", async () => {
-    await using node = await startChild({ config: `[reticulum]\nupload_keys = ["k1"]\n` });
+    await using node = await startChild({ environment, config: `[reticulum]\nupload_keys = ["k1"]\n` });
     expect([(await send(node, undefined)).status, (await send(node, "k2")).status]).toEqual([403, 403]);
     const taken = await send(node, "k1");
     expect([taken.status, ((await taken.json()) as { hash: string }).hash]).toEqual([200, hash]);
@@ -74,7 +77,7 @@ describe("a form on a page of another site", () => {
   });
 
   test("is refused where everybody on this machine may upload, for that right is not the form's", async () => {
-    await using node = await startChild();
+    await using node = await startChild({ environment });
     expect([(await send(node, undefined)).status, (await send(node, "k1")).status]).toEqual([403, 403]);
   });
 });
@@ -252,7 +255,7 @@ describe("formats", () => {
 
 describe("standing in", () => {
   test("RETICULUM_CONFIG: the predecessor's file is followed, with Cask elsewhere", async () => {
-    await using store = await startChild();
+    await using store = await startChild({ environment });
     await Bun.write(
       `${store.folder}/config.json`,
       JSON.stringify({
@@ -286,7 +289,7 @@ describe("standing in", () => {
   });
 
   test("RETICULUM_CONFIG: a file that cannot be read is reported once, and so is a missing Cask", async () => {
-    await using store = await startChild();
+    await using store = await startChild({ environment });
     await Bun.write(`${store.folder}/bad.json`, "[1]");
     const words = ["reticulum", "--data", `${store.folder}/other`, "--listen", "127.0.0.1:0"];
     const bad = await runProgram(words, { environment: { RETICULUM_CONFIG: `${store.folder}/bad.json` } });

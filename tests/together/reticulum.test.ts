@@ -9,8 +9,10 @@ import { join } from "node:path";
 import sharp from "sharp";
 
 import { type ChildNode, startChild, until } from "../../src/kit/testing/child-node.ts";
+import { onlyServices } from "../only-services.ts";
 
 const environment = {
+  ...onlyServices("cask", "reticulum"),
   WARREN_NODE_CLUSTER_SECRET: "sesame",
   WARREN_CASK_COPIES: "3",
   WARREN_CASK_QUORUM: "2",

@@ -5,8 +5,10 @@
 import { expect, test } from "bun:test";
 
 import { type ChildNode, runProgram, startChild, until } from "../../../src/kit/testing/child-node.ts";
+import { onlyServices } from "../../only-services.ts";
 
 const environment = {
+  ...onlyServices("cask"),
   WARREN_NODE_CLUSTER_SECRET: "sesame",
   WARREN_CASK_COPIES: "2",
   WARREN_CASK_QUORUM: "2",

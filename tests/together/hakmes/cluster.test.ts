@@ -7,8 +7,10 @@ import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 
 import { type ChildNode, startChild, until } from "../../../src/kit/testing/child-node.ts";
+import { onlyServices } from "../../only-services.ts";
 
 const environment = {
+  ...onlyServices("cask", "hakmes"),
   WARREN_NODE_CLUSTER_SECRET: "sesame",
   WARREN_CASK_COPIES: "3",
   WARREN_CASK_REBUILD_AFTER: "2s",
