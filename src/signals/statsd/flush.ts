@@ -115,6 +115,9 @@ function timerWriter(
     ? [...originalFigures, ...uppers]
     : idleFigures.filter((figure) => timers.only.length === 0 || timers.only.includes(figure));
   const told = new Set(idle);
+  // The mean of statsd-go is of what lies within its threshold; it was meant to be, but there the threshold was all.
+  const meanWithin = isOriginal ? timers.percentiles.find((percentile) => percentile > 0) : undefined;
+  const meanFigure = meanWithin === undefined ? "mean" : `mean_${percentileEnding(meanWithin)}`;
   const quantiles: number[] = [];
   return (name, bucket) => {
     if (bucket.closed.length === 0) {
@@ -122,10 +125,14 @@ function timerWriter(
       return;
     }
     quantiles.length = 0;
+    let mean: number | undefined;
     figures(name, bucket.closed, bucket.closedCount, intervalSeconds, (figure, value, percentile) => {
       if (percentile !== undefined) quantiles.push(percentile, value);
-      if (!isOriginal || told.has(figure)) emit(naming.timer(name, figure), value);
+      // That of all comes last, for where the threshold leaves none.
+      if (isOriginal && (figure === "mean" || figure === meanFigure)) mean ??= value;
+      else if (!isOriginal || told.has(figure)) emit(naming.timer(name, figure), value);
     });
+    if (mean !== undefined) emit(naming.timer(name, "mean"), mean);
     // Written over where it can be: a fresh list for each would be left to the collector's rare full rounds.
     if (bucket.quantiles.length !== quantiles.length) bucket.quantiles = [...quantiles];
     else for (let at = 0; at < quantiles.length; at++) bucket.quantiles[at] = quantiles[at] as number;

@@ -196,7 +196,7 @@ describe("Statsd as statsd-go", () => {
       "stats.a": 10,
       "stats.counters.a": 100,
       "stats.gauges.g": 3.7,
-      "stats.timers.t.mean": 5.5,
+      "stats.timers.t.mean": 5,
       "stats.timers.t.upper": 10,
       "stats.timers.t.upper_90": 9,
       "stats.timers.t.lower": 1,
@@ -204,6 +204,9 @@ describe("Statsd as statsd-go", () => {
       "stats.statsd.numStats": 3,
     });
     expect(flush()).toMatchObject({ "stats.a": 0, "stats.timers.t.upper_90": 0, "stats.timers.t.mean": 0 });
+    const one = started({ ...settings, timers: { ...own.timers, percentiles: [10] } });
+    // A tenth of two values is none of them.
+    expect(one.flush("t:1|ms\nt:3|ms")).toMatchObject({ "stats.timers.t.mean": 2 });
   });
 });
 
