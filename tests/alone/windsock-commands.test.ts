@@ -99,6 +99,8 @@ test("windsock verbs: what cannot be done is said in a sentence, with an exit co
   }
   const long = await verb(["history", "a".repeat(2000)]);
   expect([long.exitCode, long.stderr]).toEqual([1, expect.stringContaining("Cannot")]);
+  const many = await verb(["history", "a", "--limit", "1001"]);
+  expect([many.exitCode, many.stderr]).toEqual([1, expect.stringContaining("from 1 to 1000")]);
   const nobody = await verb(["publish", "a", "b", "--server", "http://127.0.0.1:1/windsock"]);
   expect([nobody.exitCode, nobody.stderr]).toEqual([1, expect.stringContaining("Cannot reach http://127.0.0.1:1")]);
 });

@@ -1,7 +1,9 @@
 import { expect, test } from "bun:test";
 
 import { Fault } from "../../kit/fault.ts";
+import type { Screen } from "../../kit/terminal/screen.ts";
 import { ApiClient } from "./api-client.ts";
+import { historyVerb } from "./commands-verbs.ts";
 
 /** A client of servers that answer as they are told; what was asked is in `asked`. */
 function clientOf(servers: Record<string, () => Response | Error>) {
@@ -51,6 +53,27 @@ test("history: what is no Windsock is told by its address, and what Windsock and
   );
   const own = { error: { code: "windsock/topic", message: "Cannot take the topic" } };
   expect(await said(() => Response.json(own, { status: 400 }))).toBe("Cannot take the topic");
+});
+
+test("historyVerb: says where older ones that were asked for are left out", async () => {
+  const entry = { address: "a", content: "c", position: "e-1", at: 0 };
+  const shown = async (more?: boolean) => {
+    const lines: string[] = [];
+    const screen: Screen = {
+      isLive: false,
+      columns: 80,
+      write: () => Promise.resolve(),
+      settle: () => undefined,
+      print: (line) => void lines.push(line),
+      note: (line) => void lines.push(line),
+      draw: () => undefined,
+    };
+    const { client } = clientOf({ "http://a": () => Response.json({ publications: [entry], more }) });
+    await historyVerb(client, screen, "a", 5);
+    return lines;
+  };
+  expect(await shown()).toEqual(["1970-01-01 00:00:00  a  c"]);
+  expect(await shown(true)).toEqual(["(older ones were too long for one answer)", "1970-01-01 00:00:00  a  c"]);
 });
 
 test("tap: the end of the server is told, whether it says so or not", async () => {

@@ -49,10 +49,10 @@ export class ApiClient {
     return (await this.#call("publish", { address, content }, z.object({ position: z.string() }))).position;
   }
 
-  /** The newest publications of a topic, oldest first. */
-  async history(topic: string, limit: number): Promise<SeenPublication[]> {
-    const shape = z.object({ publications: z.array(publication) });
-    return (await this.#call("history", { topic, limit }, shape)).publications;
+  /** The newest publications of a topic, at most 1000, oldest first; `more` where older ones found no room. */
+  async history(topic: string, limit: number): Promise<{ publications: SeenPublication[]; more: boolean }> {
+    const shape = z.object({ publications: z.array(publication), more: z.boolean().default(false) });
+    return this.#call("history", { topic, limit }, shape);
   }
 
   /** Who is connected, or where only one user counts, that one. */

@@ -56,7 +56,9 @@ export async function historyVerb(
   limit: number,
   isJson = false,
 ): Promise<number> {
-  for (const publication of await client.history(topic, limit)) show(screen, publication, isJson);
+  const { more, publications } = await client.history(topic, limit);
+  if (more) screen.note("(older ones were too long for one answer)");
+  for (const publication of publications) show(screen, publication, isJson);
   return 0;
 }
 

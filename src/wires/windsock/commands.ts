@@ -41,11 +41,11 @@ export function windsockCommands(program: Command): void {
 
   const history = remote("history", "print what was published, the newest last")
     .argument("<topic>", "an address, or a pattern")
-    .option("--limit <count>", "so many", "100")
+    .option("--limit <count>", "so many, at most 1000", "100")
     .option("--json", "print one JSON object a line");
   act(history, async ({ client, screen }, [topic = ""]) => {
     const { json, limit } = history.opts<{ limit: string; json?: boolean }>();
-    return (await verbs()).historyVerb(client, screen, topic, wholeNumber(limit, "--limit", 1, 100_000), json);
+    return (await verbs()).historyVerb(client, screen, topic, wholeNumber(limit, "--limit", 1, 1000), json);
   });
 
   const connections = remote("connections", "list who is connected, and what they hear")
