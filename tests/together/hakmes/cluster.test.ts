@@ -84,96 +84,108 @@ async function expectGiven(node: ChildNode, key: string): Promise<void> {
   expect(keyOf(await answer.bytes())).toBe(key);
 }
 
-test("a file taken by one node is given by all at once; its machine may be lost, and comes back empty", async () => {
-  const nodes = await cluster();
-  const [one, two, three] = nodes;
-  try {
-    const files = [content(1, 3_000_000), content(2, 10), content(3, 700_000)];
-    for (const [number, bytes] of files.entries()) {
-      const key = await upload(one, `file ${number}.txt`, bytes);
-      await Promise.all([two, three].map((node) => expectGiven(node, key)));
-    }
-    const keys = files.map(keyOf);
-    const records = await Promise.all(keys.map((key) => infoOf(one, key)));
-    await one.end("SIGKILL");
-    rmSync(one.data, { recursive: true });
-    for (const node of [two, three]) {
-      for (const [number, key] of keys.entries()) {
-        await expectGiven(node, key);
-        expect(await infoOf(node, key)).toEqual(records[number]);
-      }
-    }
-    await using back = await startChild({
-      words: ["up", "--join", two.gossip],
-      environment,
-      folder: one.folder,
-    });
-    for (const [number, key] of keys.entries()) {
-      await expectGiven(back, key);
-      expect(await infoOf(back, key)).toEqual(records[number]);
-    }
-    const unknown = keyOf(content(99, 5));
-    await until(
-      "the node that came back is certain of what is not there",
-      async () => {
-        const { status } = await fetch(`${back.url}/hakmes/file/${unknown}/`);
-        expect([404, 503]).toContain(status);
-        return status === 404;
-      },
-      120_000,
-    );
-  } finally {
-    for (const node of nodes) await node[Symbol.asyncDispose]();
-  }
-}, 180_000);
-
-test("all catalogs are lost: what lies in Cask is found again, under the same records and names", async () => {
-  const nodes = await cluster();
-  try {
-    const [one, two] = nodes;
-    const bytes = content(4, 2_500_000);
-    const key = await upload(one, "minutes.txt", bytes);
-    expect(await upload(two, "protocol.txt", bytes)).toBe(key);
-    const other = await upload(two, "small.txt", content(5, 20));
-    const records = await Promise.all([infoOf(one, key), infoOf(two, other)]);
-    for (const node of nodes) await node.end("SIGKILL");
-    for (const node of nodes) {
-      const folder = join(node.data, "hakmes");
-      expect(existsSync(folder)).toBe(true);
-      rmSync(folder, { recursive: true });
-    }
-    const again: ChildNode[] = [];
+test.concurrent(
+  "a file taken by one node is given by all at once; its machine may be lost, and comes back empty",
+  async () => {
+    const nodes = await cluster();
+    const [one, two, three] = nodes;
     try {
-      const first = await startChild({ environment, folder: nodes[0].folder });
-      again.push(first);
-      for (const { folder } of nodes.slice(1)) {
-        again.push(await startChild({ words: ["up", "--join", first.gossip], environment, folder }));
+      const files = [content(1, 3_000_000), content(2, 10), content(3, 700_000)];
+      for (const [number, bytes] of files.entries()) {
+        const key = await upload(one, `file ${number}.txt`, bytes);
+        await Promise.all([two, three].map((node) => expectGiven(node, key)));
       }
-      await together(again);
-      for (const node of again) {
-        await until(
-          "the file is found again",
-          async () => (await fetch(`${node.url}/hakmes/info/${key}/`)).status === 200,
-          120_000,
-        );
-        await expectGiven(node, key);
-        expect(await infoOf(node, key)).toEqual(records[0]);
-        await until(
-          "the other is found again",
-          async () => (await fetch(`${node.url}/hakmes/info/${other}/`)).status === 200,
-          120_000,
-        );
-        expect(await infoOf(node, other)).toEqual(records[1]);
+      const keys = files.map(keyOf);
+      const records = await Promise.all(keys.map((key) => infoOf(one, key)));
+      await one.end("SIGKILL");
+      rmSync(one.data, { recursive: true });
+      for (const node of [two, three]) {
+        for (const [number, key] of keys.entries()) {
+          await expectGiven(node, key);
+          expect(await infoOf(node, key)).toEqual(records[number]);
+        }
       }
-      const reindexed = await fetch(`${first.url}/hakmes/reindex/`, { method: "POST" });
-      expect(reindexed.status).toBeLessThan(300);
-      const { rounds } = (await statusOf(first)).search;
-      await until("another whole round has ended", async () => (await statusOf(first)).search.rounds > rounds, 30_000);
-      expect((await statusOf(first)).files).toBe(2);
+      await using back = await startChild({
+        words: ["up", "--join", two.gossip],
+        environment,
+        folder: one.folder,
+      });
+      for (const [number, key] of keys.entries()) {
+        await expectGiven(back, key);
+        expect(await infoOf(back, key)).toEqual(records[number]);
+      }
+      const unknown = keyOf(content(99, 5));
+      await until(
+        "the node that came back is certain of what is not there",
+        async () => {
+          const { status } = await fetch(`${back.url}/hakmes/file/${unknown}/`);
+          expect([404, 503]).toContain(status);
+          return status === 404;
+        },
+        120_000,
+      );
     } finally {
-      for (const node of again) await node[Symbol.asyncDispose]();
+      for (const node of nodes) await node[Symbol.asyncDispose]();
     }
-  } finally {
-    for (const node of nodes) await node[Symbol.asyncDispose]();
-  }
-}, 180_000);
+  },
+  180_000,
+);
+
+test.concurrent(
+  "all catalogs are lost: what lies in Cask is found again, under the same records and names",
+  async () => {
+    const nodes = await cluster();
+    try {
+      const [one, two] = nodes;
+      const bytes = content(4, 2_500_000);
+      const key = await upload(one, "minutes.txt", bytes);
+      expect(await upload(two, "protocol.txt", bytes)).toBe(key);
+      const other = await upload(two, "small.txt", content(5, 20));
+      const records = await Promise.all([infoOf(one, key), infoOf(two, other)]);
+      for (const node of nodes) await node.end("SIGKILL");
+      for (const node of nodes) {
+        const folder = join(node.data, "hakmes");
+        expect(existsSync(folder)).toBe(true);
+        rmSync(folder, { recursive: true });
+      }
+      const again: ChildNode[] = [];
+      try {
+        const first = await startChild({ environment, folder: nodes[0].folder });
+        again.push(first);
+        for (const { folder } of nodes.slice(1)) {
+          again.push(await startChild({ words: ["up", "--join", first.gossip], environment, folder }));
+        }
+        await together(again);
+        for (const node of again) {
+          await until(
+            "the file is found again",
+            async () => (await fetch(`${node.url}/hakmes/info/${key}/`)).status === 200,
+            120_000,
+          );
+          await expectGiven(node, key);
+          expect(await infoOf(node, key)).toEqual(records[0]);
+          await until(
+            "the other is found again",
+            async () => (await fetch(`${node.url}/hakmes/info/${other}/`)).status === 200,
+            120_000,
+          );
+          expect(await infoOf(node, other)).toEqual(records[1]);
+        }
+        const reindexed = await fetch(`${first.url}/hakmes/reindex/`, { method: "POST" });
+        expect(reindexed.status).toBeLessThan(300);
+        const { rounds } = (await statusOf(first)).search;
+        await until(
+          "another whole round has ended",
+          async () => (await statusOf(first)).search.rounds > rounds,
+          30_000,
+        );
+        expect((await statusOf(first)).files).toBe(2);
+      } finally {
+        for (const node of again) await node[Symbol.asyncDispose]();
+      }
+    } finally {
+      for (const node of nodes) await node[Symbol.asyncDispose]();
+    }
+  },
+  180_000,
+);
