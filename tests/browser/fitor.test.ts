@@ -359,6 +359,29 @@ bus = "none"
     await page.close();
   });
 
+  test("where events leave lines out, as for one who reads too slowly, it asks for them", async () => {
+    const page = await browser.newPage();
+    await page.route("**/fitor/token", (route) => route.fulfill({ status: 404, body: "no" }));
+    const texts = ["first of three", "second of three", "third of three"];
+    let told = "";
+    await page.route("**/fitor/events*", async (route) => {
+      if (told !== "") return;
+      anna.send(...texts.map((text) => `PRIVMSG #one :${text}`));
+      const after = Number(new URL(route.request().url()).searchParams.get("after"));
+      const answer = await until("all three are kept", async () => {
+        const kept = await fetch(`${node.url}/fitor/changes.json?room=test/%23one&after=${after}`);
+        const { lines } = (await kept.json()) as { lines: { id: number }[] };
+        return lines.length === 3 && lines[2];
+      });
+      told = `event: line\nid: ${answer.id}\ndata: ${JSON.stringify(answer)}\n\n`;
+      await route.fulfill({ contentType: "text/event-stream", body: told });
+    });
+    await page.goto(`${node.url}/fitor/room/test/%23one/`);
+    for (const text of texts) await once(page, text);
+    await page.unrouteAll({ behavior: "ignoreErrors" });
+    await page.close();
+  });
+
   test("search finds by words, and leads to the place", async () => {
     anna.send("PRIVMSG #two :the ferret sleeps");
     const { misdeeds, page } = await open("/room/test/%23two/");

@@ -86,6 +86,13 @@ export class History {
   /** Keeps a line; undefined when it was kept before. */
   add(line: NewLine): Line | undefined {
     const { at, kind, messageId, nick, origin, room, text } = line;
+    // Looked for first, as an insert that comes to nothing would use up an id: ids are counted on to have no gaps.
+    if (messageId !== undefined) {
+      const known = this.#database
+        .query<{ id: number }, [string, string]>("SELECT id FROM lines WHERE room = ? AND message_id = ?")
+        .get(room, messageId);
+      if (known) return undefined;
+    }
     const { changes, lastInsertRowid } = this.#database
       .query(
         "INSERT OR IGNORE INTO lines (room, at, kind, nick, text, origin, message_id) VALUES (?, ?, ?, ?, ?, ?, ?)",

@@ -25,6 +25,8 @@ let isStreamOpen = false;
 let isStreamRefused = false;
 let isConnected = false;
 let isAskLost = false;
+/** Questions are refused: what is heard is then all there is. */
+let isAskBarred = false;
 /** The stream was cut or refused since it was open: the server may be another one. */
 let wasAway = false;
 
@@ -59,7 +61,13 @@ function byEvents() {
     if (wasAway && windsockBase !== "" && endWindsock === nothing) byWindsock();
     wasAway = false;
   });
-  stream.addEventListener("line", (event) => tell("line", JSON.parse(event.data)));
+  stream.addEventListener("line", (event) => {
+    const line = JSON.parse(event.data);
+    // Ids have no gaps: who reads too slowly is not told everything, and has to ask for it.
+    const isNext = line.id <= Number(said("-after")) + 1;
+    if (isNext || isAskBarred) tell("line", line);
+    else tell("ask", { withParts: false });
+  });
   for (const part of ["rooms", "people", "head"]) {
     stream.addEventListener(part, (/** @type {MessageEvent} */ event) => tell("parts", { [part]: event.data }));
   }
@@ -106,18 +114,20 @@ async function byWindsock() {
     endWindsock();
     if (endStream === nothing) byEvents();
   };
-  let Windsock;
+  /** @type {any} */
+  let windsock;
   try {
-    ({ Windsock } = await import(`${windsockBase}client.js`));
+    const { Windsock } = await import(`${windsockBase}client.js`);
+    if (signal.aborted) return;
+    windsock = new Windsock(new URL(windsockBase, location.href), {
+      token: () => freshToken(giveUp),
+      firstWaitMs: 1000,
+      mostWaitMs: 30_000,
+    });
   } catch {
     giveUp();
+    return;
   }
-  if (signal.aborted) return;
-  const windsock = new Windsock(new URL(windsockBase, location.href), {
-    token: () => freshToken(giveUp),
-    firstWaitMs: 1000,
-    mostWaitMs: 30_000,
-  });
   signal.addEventListener("abort", () => windsock.close());
   let losses = 0;
   windsock.subscribe({ address: said("-address") }, takeNudge);
@@ -142,6 +152,7 @@ async function byWindsock() {
 function takeAsked(event) {
   const outcome = event instanceof CustomEvent ? event.detail : "";
   isAskLost = outcome === "lost";
+  isAskBarred = outcome === "over";
   if (outcome !== "over") {
     tellState();
     return;
