@@ -67,8 +67,15 @@ export async function poll(
     waitingBytes: () => sizeBytes,
     end: (reason: string) => finish(closeCodes.ended, reason),
   };
-  await admission.enter(entry);
   const stoppable = { stop: () => finish(closeCodes.leaving, "the server stops") };
+  // Before it counts as somebody who is here: a stop that comes meanwhile has to reach it, too.
+  parts.connections.add(stoppable);
+  try {
+    await admission.enter(entry);
+  } catch (thrown) {
+    parts.connections.delete(stoppable);
+    throw thrown;
+  }
   try {
     const subscribed = await subscriber.subscribe(interests, { since });
     let { position } = subscribed;
@@ -79,7 +86,6 @@ export async function poll(
       ending === undefined &&
       waitMs > 0
     ) {
-      parts.connections.add(stoppable);
       const signal = caller.keepOpen();
       await new Promise<void>((resolve) => {
         const cancel = clock.schedule(waitMs, resolve);
