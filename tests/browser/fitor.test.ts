@@ -359,6 +359,28 @@ bus = "none"
     await page.close();
   });
 
+  test("where fitor itself does not reach windsock, events are heard beside for as long", async () => {
+    const page = await browser.newPage();
+    let away = true;
+    await page.route("**/fitor/changes.json*", async (route) => {
+      const answer = await route.fetch();
+      await route.fulfill({ json: { ...((await answer.json()) as object), away } });
+    });
+    const { asked, way } = waysOf(page);
+    await page.goto(`${node.url}/fitor/room/test/%23one/`);
+    await until("it hears by events", async () => (await way()) === "events");
+    expect(asked).toEqual({ sockets: 1, events: 1, clients: 1 });
+    anna.send("PRIVMSG #one :heard all the same");
+    await once(page, "heard all the same");
+    away = false;
+    await page.evaluate('document.dispatchEvent(new CustomEvent("fitor-ask", { detail: { withParts: false } }))');
+    await until("it hears by the websocket", async () => (await way()) === "websocket");
+    await live(page);
+    expect(asked).toEqual({ sockets: 1, events: 1, clients: 1 });
+    await page.unrouteAll({ behavior: "ignoreErrors" });
+    await page.close();
+  });
+
   test("where events leave lines out, as for one who reads too slowly, it asks for them", async () => {
     const page = await browser.newPage();
     await page.route("**/fitor/token", (route) => route.fulfill({ status: 404, body: "no" }));

@@ -21,7 +21,12 @@ const anna: Caller = {
 };
 
 /** A bridge of two channels whose network is away, and its routes. */
-function world(nudges?: { windsockPath: string; address: string; token(user: string): Promise<string> }) {
+function world(nudges?: {
+  windsockPath: string;
+  address: string;
+  isAway: boolean;
+  token(user: string): Promise<string>;
+}) {
   const clock = new ManualClock();
   const history = new History(":memory:");
   const bridge = new Bridge({
@@ -67,6 +72,7 @@ interface Told {
   lines: { room: string; id: number; kind: string; html: string }[];
   newest: number;
   gap: boolean;
+  away?: boolean;
   rooms?: string;
   people?: string;
   head?: string;
@@ -112,6 +118,7 @@ test("pages: they are told where windsock is, wherever that is, and get tokens; 
   const nudges = {
     windsockPath: "/elsewhere/ws",
     address: "fitor:page.n1",
+    isAway: false,
     token: (user: string) => Promise.resolve(`token ${asked.push(user)}`),
   };
   const beside = world(nudges);
@@ -121,6 +128,9 @@ test("pages: they are told where windsock is, wherever that is, and get tokens; 
   expect([await answer.json(), answer.headers.get("cache-control")]).toEqual([{ token: "token 1" }, "no-store"]);
   await beside.get("/token", { ...anna, name: "anonymous" });
   expect(asked).toEqual(["anna", ""]);
+  expect(await beside.changes("after=0&parts=no")).toEqual({ lines: [], newest: 0, gap: false });
+  nudges.isAway = true;
+  expect(await beside.changes("after=0&parts=no")).toEqual({ lines: [], newest: 0, gap: false, away: true });
   const apart = world();
   expect(await (await apart.get("/room/irc/%23a/")).text()).not.toContain("data-chat-windsock");
   expect(await apart.codeOf("/token")).toBe("404 fitor/no-windsock");

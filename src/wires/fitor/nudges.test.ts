@@ -120,9 +120,11 @@ test("Nudges: what could not be published is sent again, with what came meanwhil
   nudges.take(people("irc/#a"));
   await pass(0);
   nudges.take(line(7));
+  expect(nudges.isAway).toBe(true);
   await pass(800);
   state.isAway = false;
   await pass(10_000);
+  expect(nudges.isAway).toBe(false);
   expect(published.map(({ content }) => content)).toEqual([{ id: 7, changed: ["irc/#a"] }]);
   await nudges.close();
   nudges.take(line(8));

@@ -55,6 +55,7 @@ export class Nudges {
   #telling: Promise<void> | undefined;
   /** Until then, by the monotonic clock, somebody may hold a token. */
   #wantedUntilMs = -Infinity;
+  #isAway = false;
 
   private constructor(parts: NudgeParts, windsockPath: string) {
     this.#parts = parts;
@@ -81,6 +82,11 @@ export class Nudges {
     const { expiresInMs, token } = await this.#grant(user);
     this.#wantedUntilMs = this.#parts.clock.monotonicMs() + expiresInMs + lingerMs;
     return token;
+  }
+
+  /** Whether the last word could not be published: pages that rely on them hear nothing. */
+  get isAway(): boolean {
+    return this.#isAway;
   }
 
   /** Takes what happened. */
@@ -111,8 +117,10 @@ export class Nudges {
       try {
         await this.#ask("publish", { address: this.address, content: JSON.stringify(nudge) });
         pauseMs = gatherMs;
+        this.#isAway = false;
       } catch (thrown) {
         if (signal.aborted) break;
+        this.#isAway = true;
         if (pauseMs === gatherMs)
           log.warn("Pages cannot be told what is new; trying again", { reason: reasonOf(thrown) });
         this.#waiting = joined(nudge, this.#waiting ?? { id: 0, changed: [] });

@@ -23,7 +23,7 @@ export interface ViewParts {
   shell: PageShell;
   mountPath: string;
   /** Where pages hear by windsock. */
-  nudges: Pick<Nudges, "windsockPath" | "address"> | undefined;
+  nudges: Pick<Nudges, "windsockPath" | "address" | "isAway"> | undefined;
 }
 
 /** What a page of a room is asked for. */
@@ -156,8 +156,9 @@ export function fitorPages(parts: ViewParts): FitorPages {
       const lines = (missed ?? []).map((line) => drawing.line(line)).join(",");
       const newest = missed?.at(-1)?.id ?? afterId;
       const beside = linesOnly ? {} : drawing.parts(room);
+      const away = nudges?.isAway === true ? { away: true } : {};
       // Lines are JSON already.
-      const body = `{"lines":[${lines}],${JSON.stringify({ newest, gap: !missed, ...beside }).slice(1)}\n`;
+      const body = `{"lines":[${lines}],${JSON.stringify({ newest, gap: !missed, ...away, ...beside }).slice(1)}\n`;
       return new Response(body, {
         headers: { "Content-Type": "application/json; charset=utf-8", "Cache-Control": "no-store" },
       });

@@ -28,10 +28,11 @@ async function askOnce(withParts) {
       signal: AbortSignal.timeout(mostPauseMs),
     });
     if (!answer.ok) return answer.status >= 500 || answer.status === 429 ? "lost" : "over";
-    const { gap, lines, ...parts } = await answer.json();
+    const { away = false, gap, lines, ...parts } = await answer.json();
     if (gap) location.reload();
     for (const line of lines) tell("line", line);
     tell("parts", parts);
+    tell("away", away);
     const drawn = withParts ? JSON.stringify(parts) : beside;
     const isBarren = lines.length === 0 && drawn === beside;
     beside = drawn;

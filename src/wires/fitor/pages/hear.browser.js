@@ -100,6 +100,22 @@ function takeNudge({ value }) {
   if (isHere || nudge.id > Number(said("-after"))) tell("ask", { withParts: isHere });
 }
 
+/** By which way windsock's client hears. */
+let transport = "";
+
+function onlyByWindsock() {
+  endStream();
+  chat?.setAttribute("data-chat-way", transport);
+  tellState();
+}
+
+/** Fitor may not reach windsock, though the page does: what is new is then heard by events beside. @param {Event} event */
+function takeAway(event) {
+  const isAway = event instanceof CustomEvent && event.detail;
+  if (isConnected && isAway && endStream === nothing) byEvents();
+  if (isConnected && !isAway && endStream !== nothing) onlyByWindsock();
+}
+
 async function byWindsock() {
   endWindsock();
   const over = new AbortController();
@@ -140,9 +156,8 @@ async function byWindsock() {
     if (state === "waiting" && ++losses === mostLosses && endStream === nothing) byEvents();
     if (!isConnected) return;
     losses = 0;
-    endStream();
-    chat?.setAttribute("data-chat-way", windsock.transport);
-    tellState();
+    transport = windsock.transport;
+    onlyByWindsock();
     // Whatever came while nothing was heard.
     tell("ask", { withParts: true });
   });
@@ -184,6 +199,7 @@ function leave() {
 }
 
 document.addEventListener("fitor-asked", takeAsked);
+document.addEventListener("fitor-away", takeAway);
 addEventListener("pagehide", leave);
 addEventListener("pageshow", (event) => event.persisted && hear());
 if (chat) hear();
