@@ -161,7 +161,7 @@ reconnect = "100ms"
     const page = await browser.newPage();
     const { asked, way } = waysOf(page);
     const answers = async (status: number, ...paths: string[]) => {
-      await page.unrouteAll();
+      await page.unrouteAll({ behavior: "ignoreErrors" });
       for (const path of paths) await page.route(`**/fitor/${path}*`, (route) => route.fulfill({ status, body: "no" }));
     };
     await answers(404, "token");
@@ -197,7 +197,7 @@ reconnect = "100ms"
     await live(page);
     anna.send("PRIVMSG #one :heard beside");
     await once(page, "heard beside");
-    await page.unrouteAll();
+    await page.unrouteAll({ behavior: "ignoreErrors" });
     await until("it hears by the websocket", async () => {
       await page.clock.runFor(5000);
       return (await way()) === "websocket";
