@@ -49,6 +49,16 @@ describe("addConfigFlags", () => {
     expect(loaded.origins.get("node.listen")?.from).toBe("flag --set node.listen");
   });
 
+  test("addConfigFlags: what a verb usually has is the weakest word, and checked like any other", async () => {
+    const { flags } = given("--set-default", "sample.pause=7s", "--set-default", "sample.read_only=false");
+    const file = { path: "warren.toml", text: '[sample]\npause = "8s"\n' };
+    const loaded = await loadConfig({ sections: [sample], file, flags });
+    expect([loaded.get(sample).pauseMs, loaded.get(sample).readOnly]).toEqual([8000, false]);
+    expect(loaded.origins.get("sample.read_only")?.from).toBe("default");
+    const wrong = await loadConfig({ sections: [sample], flags: given("--set-default", "sample.pause=soon").flags });
+    expect(wrong.problems[0]?.place).toBe("flag --set sample.pause");
+  });
+
   test("addConfigFlags: a secret has a flag for its file only", () => {
     expect(given("--key-file", "/k").flags).toEqual([
       { section: "sample", key: "key_file", text: "/k", shown: "--key-file" },

@@ -3,7 +3,7 @@
  * reaches those of any section. Secrets are not taken there, only the paths of files that hold them. Flags of an
  * earlier section hide those of the same name in a later one, so a service started alone puts its own first.
  */
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 
 import { flagOf, hasFlag, keyOf, type Section } from "./declaration.ts";
 import { type FlagValue, keysOf } from "./sources.ts";
@@ -30,6 +30,8 @@ export function addConfigFlags(command: Command, sections: readonly Section<obje
   const targets = new Map<string, Target>();
   command.option("--config <file>", "the configuration file (default: warren.toml if it is there)");
   command.option("--set <section.key=value>", "sets any option; may be repeated", collect, []);
+  // For what stands in for a predecessor: its usual values are the weakest word, not the strongest.
+  command.addOption(new Option("--set-default <section.key=value>").argParser(collect).default([]).hideHelp());
   for (const section of sections) {
     for (const [code, field] of Object.entries(section.fields)) {
       for (const { key, isPath } of keysOf({ code, field })) {
@@ -62,14 +64,17 @@ export function addConfigFlags(command: Command, sections: readonly Section<obje
           shown: value === false ? shown.replace("--", "--no-") : shown,
         });
     }
-    const settings = Array.isArray(given["set"]) ? given["set"] : [];
+    const settingsOf = (name: string): FlagValue[] => {
+      const settings: unknown = given[name];
+      return Array.isArray(settings) ? settings.map((setting) => parseSetting(String(setting))) : [];
+    };
     // A flag of its own is more deliberate than a setting, so it is the later one and counts.
-    flags.unshift(...settings.map((setting) => parseSetting(String(setting))));
+    flags.unshift(...settingsOf("set"), ...settingsOf("setDefault").map((flag) => ({ ...flag, isDefault: true })));
     return { file: typeof given["config"] === "string" ? given["config"] : undefined, flags };
   };
 }
 
-const reserved = new Set(["config", "set", "help", "version"]);
+const reserved = new Set(["config", "set", "set-default", "help", "version"]);
 
 /** Reads `cask.keep_free=10GiB`. What has not that form gets an empty section, which loading reports. */
 export function parseSetting(setting: string): FlagValue {

@@ -19,6 +19,7 @@ import { readSecretFile } from "./secret-file.ts";
 import {
   type Candidate,
   type FlagValue,
+  fromDefaults,
   fromFile,
   fromFlags,
   fromLegacy,
@@ -89,6 +90,7 @@ export async function loadConfig(request: LoadRequest): Promise<LoadedConfig> {
       const inherited = legacy === undefined ? [] : fromLegacy(legacy, environment, option);
       legacyUsed.push(...inherited.map(({ place }) => place.replace("environment ", "")));
       const found = resolve(option, [
+        fromDefaults(flags, option),
         fromFile(file, option),
         inherited,
         fromVariables(environment, option),

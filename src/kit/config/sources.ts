@@ -13,6 +13,8 @@ export interface FlagValue {
   readonly text: string;
   /** As the operator wrote it, without the value: `--keep-free` or `--set cask.keep_free`. */
   readonly shown: string;
+  /** What a verb usually has in place of the declaration's default: it counts where no source says anything. */
+  readonly isDefault?: boolean;
 }
 
 /** A value that one source offers for a field. */
@@ -79,12 +81,26 @@ export function fromVariables(environment: Environment, option: Option): Candida
 
 /** What the flags say; of repeated ones the last counts. */
 export function fromFlags(flags: readonly FlagValue[], option: Option): Candidate[] {
+  const said = flags.filter((flag) => flag.isDefault !== true);
+  return among(said, option, ({ shown }) => ({ place: `flag ${shown}`, from: `flag ${shown}` }));
+}
+
+/** What the verb usually has. */
+export function fromDefaults(flags: readonly FlagValue[], option: Option): Candidate[] {
+  const usual = flags.filter((flag) => flag.isDefault === true);
+  return among(usual, option, ({ shown }) => ({ place: `flag ${shown}`, from: "default" }));
+}
+
+function among(
+  flags: readonly FlagValue[],
+  option: Option,
+  wordsFor: (flag: FlagValue) => Pick<Candidate, "place" | "from">,
+): Candidate[] {
   return keysOf(option).flatMap(({ key, isPath }) => {
     const given = flags.findLast((flag) => flag.section === option.section && flag.key === key);
     if (given === undefined) return [];
-    const place = `flag ${given.shown}`;
     const raw = () => (isPath ? given.text : option.field.fromText(given.text));
-    return [{ place, from: place, raw, isPath, public: option.field.secret && !isPath }];
+    return [{ ...wordsFor(given), raw, isPath, public: option.field.secret && !isPath }];
   });
 }
 

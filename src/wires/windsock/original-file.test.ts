@@ -3,6 +3,13 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+import { Command } from "commander";
+
+import { addConfigFlags } from "../../kit/config/flags.ts";
+import { loadConfig } from "../../kit/config/load.ts";
+import { nodeSection } from "../../kit/config/node.ts";
+import { serviceSection } from "../../kit/config/service-section.ts";
+import { windsockSection } from "./config.ts";
 import { originalFlags, readOriginalFile } from "./original-file.ts";
 
 function withFile(text: string, use: (path: string) => void): void {
@@ -44,7 +51,7 @@ test("originalFlags: a file's keys, in any case, become options; its secret stay
       "cert.pem",
       "--tls-key",
       "key.pem",
-      "--set",
+      "--set-default",
       "windsock.max_message=32MiB",
       "--original-config",
       path,
@@ -65,10 +72,14 @@ test("originalFlags: the broker's file; without one, its usual sockets; own word
       "windsock.rep_socket=tcp://*:1",
       "--set",
       "windsock.pub_socket=tcp://*:2",
-      "--set",
+      "--set-default",
       "windsock.max_message=32MiB",
       "--original-config",
       path,
+      "--set-default",
+      "node.data=./data-broker",
+      "--set-default",
+      "node.listen=127.0.0.1:4102",
       "--data",
       "d",
       "--listen",
@@ -78,11 +89,11 @@ test("originalFlags: the broker's file; without one, its usual sockets; own word
   expect(originalFlags(["broker"]).slice(0, 8)).toEqual([
     "--role",
     "broker",
-    "--rep-socket",
-    "tcp://*:5555",
-    "--pub-socket",
-    "tcp://*:5556",
-    "--set",
+    "--set-default",
+    "windsock.rep_socket=tcp://*:5555",
+    "--set-default",
+    "windsock.pub_socket=tcp://*:5556",
+    "--set-default",
     "windsock.max_message=32MiB",
   ]);
   expect(originalFlags(["--config", "warren.toml", "--role", "both"])).toEqual([
@@ -107,11 +118,33 @@ test("originalFlags: half of a certificate is none, and what cannot be read is l
   }
 });
 
-test("originalFlags: a socket of the broker that is said takes the place of the usual one", () => {
-  const bound = (words: string[]) =>
-    originalFlags(["broker", ...words]).filter((word) => word.startsWith("tcp://*:555"));
-  expect(bound([])).toEqual(["tcp://*:5555", "tcp://*:5556"]);
-  expect(bound(["--rep-socket", "tcp://127.0.0.1:1"])).toEqual(["tcp://*:5556"]);
-  expect(bound(["--pub-socket=tcp://127.0.0.1:1"])).toEqual(["tcp://*:5555"]);
-  expect(bound(["--set", "windsock.rep_socket=tcp://127.0.0.1:1"])).toEqual(["tcp://*:5556"]);
+test("originalFlags: what the broker usually has counts only where no flag, variable or file says another", async () => {
+  const own = serviceSection(windsockSection, true);
+  const started = async (words: string[], environment = {}, text = "") => {
+    const command = new Command("windsock");
+    const read = addConfigFlags(command, [own, nodeSection]);
+    command.parse(originalFlags(["broker", ...words]), { from: "user" });
+    const file = { path: "warren.toml", text };
+    const loaded = await loadConfig({ sections: [nodeSection, own], file, environment, flags: read().flags });
+    expect(loaded.problems).toEqual([]);
+    const { listen, maxMessageBytes, pubSocket, repSocket } = loaded.get(own);
+    const node = loaded.get(nodeSection);
+    return [...repSocket, ...pubSocket, maxMessageBytes, node.data, (listen ?? node.listen).port];
+  };
+  const usual = ["tcp://*:5555", "tcp://*:5556", 32 << 20, "./data-broker", 4102];
+  const [pub = "", ...rest] = usual.slice(1);
+  expect(await started([])).toEqual(usual);
+  const inFile =
+    '[windsock]\nrep_socket = ["tcp://127.0.0.1:1"]\nmax_message = "2MiB"\n[node]\ndata = "/d"\nlisten = "[::1]:9"\n';
+  expect(await started([], {}, inFile)).toEqual(["tcp://127.0.0.1:1", pub, 2 << 20, "/d", 9]);
+  const environment = { WARREN_WINDSOCK_REP_SOCKET: "tcp://127.0.0.2:1", WARREN_NODE_DATA: "/e" };
+  expect(await started([], environment, inFile)).toEqual(["tcp://127.0.0.2:1", pub, 2 << 20, "/e", 9]);
+  for (const words of [
+    ["--rep-socket", "tcp://127.0.0.3:1"],
+    ["--rep-socket=tcp://127.0.0.3:1"],
+    ["--set", "windsock.rep_socket=tcp://127.0.0.3:1"],
+  ])
+    expect((await started(words, environment, inFile))[0]).toBe("tcp://127.0.0.3:1");
+  expect(await started(["--rep-socket", "tcp://127.0.0.3:1"])).toEqual(["tcp://127.0.0.3:1", pub, ...rest]);
+  expect((await started(["--listen", "127.0.0.1:7", "--data", "/f"])).slice(3)).toEqual(["/f", 7]);
 });

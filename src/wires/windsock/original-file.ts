@@ -56,7 +56,12 @@ export function readOriginalFile(path: string): OriginalFile {
 }
 
 /** What the predecessor took in one message; its broker, whatever came. */
-const longMessages = ["--set", "windsock.max_message=32MiB"];
+const longMessages = usually("windsock.max_message=32MiB");
+
+/** The words for a value that counts where neither a flag, nor the environment, nor the file says another one. */
+function usually(setting: string): string[] {
+  return ["--set-default", setting];
+}
 
 /** The words of this program for a file. */
 function wordsOf(file: OriginalFile, role: "windsock" | "broker"): string[] {
@@ -105,24 +110,13 @@ export function originalFlags(words: readonly string[]): string[] {
   }
   const usual = `./${role}.json`;
   const path = named ?? (existsSync(usual) ? usual : undefined);
-  const has = (flag: string) => out.some((word) => word === flag || word.startsWith(`${flag}=`));
   // Both may run side by side from one folder.
-  const own = isBroker
-    ? [
-        ...(has("--data") ? [] : ["--data", "./data-broker"]),
-        ...(has("--listen") ? [] : ["--listen", "127.0.0.1:4102"]),
-      ]
-    : [];
+  const own = isBroker ? [...usually("node.data=./data-broker"), ...usually("node.listen=127.0.0.1:4102")] : [];
   if (path === undefined) {
     if (!isBroker) return out;
-    // A socket that is said takes the place of the usual one, which is open to every machine.
-    const unlessSaid = (key: "rep" | "pub", endpoint: string) => {
-      const isSaid =
-        has(`--${key}-socket`) || out.some((word) => /^(?:--set=)?windsock\.(rep|pub)_socket=/.exec(word)?.[1] === key);
-      return isSaid ? [] : [`--${key}-socket`, endpoint];
-    };
-    const usualSockets = [...unlessSaid("rep", "tcp://*:5555"), ...unlessSaid("pub", "tcp://*:5556")];
-    return ["--role", role, ...usualSockets, ...longMessages, ...own, ...out];
+    // A socket that is said anywhere takes the place of the usual one, which is open to every machine.
+    const sockets = [...usually("windsock.rep_socket=tcp://*:5555"), ...usually("windsock.pub_socket=tcp://*:5556")];
+    return ["--role", role, ...sockets, ...longMessages, ...own, ...out];
   }
   try {
     // Its secret is read at the start, for secrets are not taken on command lines.
