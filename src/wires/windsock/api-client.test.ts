@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { Fault } from "../../kit/fault.ts";
 import type { Screen } from "../../kit/terminal/screen.ts";
 import { ApiClient } from "./api-client.ts";
-import { historyVerb } from "./commands-verbs.ts";
+import { disconnectVerb, historyVerb } from "./commands-verbs.ts";
 
 /** A client of servers that answer as they are told; what was asked is in `asked`. */
 function clientOf(servers: Record<string, () => Response | Error>) {
@@ -53,6 +53,27 @@ test("history: what is no Windsock is told by its address, and what Windsock and
   );
   const own = { error: { code: "windsock/topic", message: "Cannot take the topic" } };
   expect(await said(() => Response.json(own, { status: 400 }))).toBe("Cannot take the topic");
+});
+
+test("disconnectVerb: says how many were ended, and that nobody was there, which is a failure", async () => {
+  const told = async (answer: object) => {
+    const notes: string[] = [];
+    const screen: Screen = {
+      isLive: false,
+      columns: 80,
+      write: () => Promise.resolve(),
+      settle: () => undefined,
+      print: (line) => void notes.push(line),
+      note: (line) => void notes.push(line),
+      draw: () => undefined,
+    };
+    const { client } = clientOf({ "http://a": () => Response.json(answer) });
+    return [await disconnectVerb(client, screen, { user: "eve", reason: "r" }), ...notes];
+  };
+  expect(await told({ ended: 2, elsewhere: false })).toEqual([0, "2 connections ended"]);
+  expect(await told({ ended: 0, elsewhere: false })).toEqual([1, "nobody was there"]);
+  expect(await told({ ended: 1, elsewhere: true })).toEqual([0, "1 connection ended here; the other nodes were told"]);
+  expect(await told({ ended: 0, elsewhere: true })).toEqual([0, "nobody was here; the other nodes were told"]);
 });
 
 test("historyVerb: says where older ones that were asked for are left out", async () => {

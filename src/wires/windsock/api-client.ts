@@ -6,6 +6,7 @@ import { z } from "zod";
 
 import { Fault, reasonOf } from "../../kit/fault.ts";
 import { eventMessages } from "../../kit/http/event-messages.ts";
+import type { Ended } from "./hub.ts";
 
 /** Where the API is, and how it is reached. */
 export interface ApiClientOptions {
@@ -61,9 +62,9 @@ export class ApiClient {
     return (await this.#call("connections", { limit, ...(user === undefined ? {} : { user }) }, shape)).connections;
   }
 
-  /** Ends connections of a user, or one. */
-  async disconnect(who: { user: string } | { connection: string }, reason: string): Promise<void> {
-    await this.#call("disconnect", { ...who, reason }, z.object({}));
+  /** Ends connections of a user, or one: how many at the node that was asked, and whether it told others. */
+  async disconnect(who: { user: string } | { connection: string }, reason: string): Promise<Ended> {
+    return this.#call("disconnect", { ...who, reason }, z.object({ ended: z.int(), elsewhere: z.boolean() }));
   }
 
   /** Calls the tokens of a user back, or one token by its salt or `jti`, and ends what was let in by them. */

@@ -85,16 +85,22 @@ export async function connectionsVerb(
   return 0;
 }
 
-/** `warren windsock disconnect`. */
+/** `warren windsock disconnect`; exit code 1 when nobody was there. */
 export async function disconnectVerb(
   client: ApiClient,
   screen: Screen,
   { connection, reason, user }: { user?: string; connection?: string; reason: string },
 ): Promise<number> {
   const [flag, value] = onlyOne({ "--user": user, "--connection": connection });
-  await client.disconnect(flag === "--user" ? { user: value } : { connection: value }, reason);
-  screen.note("ended");
-  return 0;
+  const { elsewhere, ended } = await client.disconnect(
+    flag === "--user" ? { user: value } : { connection: value },
+    reason,
+  );
+  // How many the other nodes end is not told back.
+  const here = elsewhere ? " here; the other nodes were told" : "";
+  if (ended > 0) screen.note(`${ended} ${ended === 1 ? "connection" : "connections"} ended${here}`);
+  else screen.note(elsewhere ? `nobody was${here}` : "nobody was there");
+  return ended > 0 || elsewhere ? 0 : 1;
 }
 
 /** `warren windsock revoke`. */

@@ -10,7 +10,7 @@ import { Activity } from "./activity.ts";
 import type { Clock } from "../../kit/clock.ts";
 import { Fault } from "../../kit/fault.ts";
 import { Hearers } from "./hearers.ts";
-import type { Hub, Listener, Party, Presence, PresenceChange, Recovery, Return, Returner, Seat } from "./hub.ts";
+import type { Ended, Hub, Listener, Party, Presence, PresenceChange, Recovery, Return, Returner, Seat } from "./hub.ts";
 import { Parties, type Whom } from "./parties.ts";
 import { PresenceBoard, type PresenceWatcher } from "./presence-board.ts";
 import { Pace } from "./limits.ts";
@@ -361,8 +361,8 @@ export class OrderedHub implements Hub {
     this.parties.detach(party);
   }
 
-  disconnect(who: Whom, reason: string): void {
-    this.parties.order(who, reason);
+  disconnect(who: Whom, reason: string): Ended {
+    return this.parties.order(who, reason);
   }
 
   topics(limit: number): { address: string; listeners: number; perMinute: number }[] {

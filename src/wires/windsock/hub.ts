@@ -69,6 +69,12 @@ export interface Seat {
   leave(): void;
 }
 
+/** What came of an order to end connections: how many were at this node, and whether other nodes were told. */
+export interface Ended {
+  ended: number;
+  elsewhere: boolean;
+}
+
 /** A connection that can be ended by order. */
 export interface Party {
   /** Unique for each connection. */
@@ -114,7 +120,7 @@ export interface Hub {
   /** What the function of {@link attach} does, for parties whose user never changes: they need not keep it. */
   detach(party: Party): void;
   /** Ends all connections of a user, or one connection, on all nodes; with a reason for the client. */
-  disconnect(who: { user: string } | { connection: string }, reason: string): void;
+  disconnect(who: { user: string } | { connection: string }, reason: string): Ended;
   /** For pages and metrics. */
   readonly figures: {
     readonly publications: number;

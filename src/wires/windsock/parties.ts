@@ -2,7 +2,7 @@
  * The connections of this node that can be ended by order: each by its name, and all of one user. Other nodes hear of
  * orders through those who watch.
  */
-import type { Party } from "./hub.ts";
+import type { Ended, Party } from "./hub.ts";
 
 /** Whom an order is about. */
 export type Whom = { user: string } | { connection: string };
@@ -39,10 +39,11 @@ export class Parties {
     return this.#byConnection.values();
   }
 
-  /** Ends connections here, and tells those who watch. */
-  order(who: Whom, reason: string): void {
-    this.end(who, reason);
+  /** Ends connections here, and tells those who watch. How many were here, and whether other nodes were told. */
+  order(who: Whom, reason: string): Ended {
+    const ended = this.end(who, reason);
     for (const watcher of this.#watchers) watcher(who, reason);
+    return { ended, elsewhere: this.#watchers.size > 0 };
   }
 
   /** Ends connections here and tells nobody of it. How many. */

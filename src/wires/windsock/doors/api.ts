@@ -159,8 +159,7 @@ export class Api {
       }
       case "disconnect": {
         const { reason = "ended by order", ...who } = shaped(shapes.disconnect, verb, input);
-        hub.disconnect(who, reason);
-        return {};
+        return { ...hub.disconnect(who, reason) };
       }
       case "revoke": {
         const { seconds, ...what } = shaped(shapes.revoke, verb, input);

@@ -75,6 +75,10 @@ describe("the newer doors by HTTP", () => {
       { user: "eve", transport: "websocket", topics: ["eve.#"] },
     ]);
     expect((await api("channels", {})).body["channels"]).toContainEqual({ topic: "eve.#", subscribers: 1 });
+    expect((await api("disconnect", { user: "nobody" })).body).toEqual({ ended: 0, elsewhere: false });
+    const other = new RawClient(`${doors.url}/connect/`);
+    await other.ask("connect", { token: doors.token({ ...all, sub: "ida" }) });
+    expect((await api("disconnect", { user: "ida" })).body).toEqual({ ended: 1, elsewhere: false });
     expect((await api("revoke", { user: "eve" })).status).toBe(200);
     expect((await client.closed).code).toBe(3503);
     const again = new RawClient(`${doors.url}/connect/`);
