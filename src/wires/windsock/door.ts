@@ -24,6 +24,8 @@ export interface DoorParts {
   readonly mountPath: string;
   /** The client's address: the peer's, or what the proxy in front says where `forwarded` is set. */
   addressOf(request: Request, caller: Caller): string;
+  /** What an application in this place would put into a token as the client's address: the whole list of a proxy. */
+  seenOf(request: Request, caller: Caller): string;
 }
 
 /** One way in. */

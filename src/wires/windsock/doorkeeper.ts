@@ -21,8 +21,11 @@ export interface DoorkeeperSettings extends TokenRules {
 
 /** Lets people in. */
 export interface Doorkeeper {
-  /** What a token allows. Faults as of `readToken`; `windsock/used` and `windsock/address-differs` (forbidden). */
-  admit(token: string, address: string): Grant;
+  /**
+   * What a token allows that is shown by somebody `seen` at an address, or by a list of them where proxies have put down
+   * whom they had before them. Faults as of `readToken`; `windsock/used` and `windsock/address-differs` (forbidden).
+   */
+  admit(token: string, seen: string): Grant;
 }
 
 const usedMax = 200_000;
@@ -44,12 +47,11 @@ export function createDoorkeeper(settings: DoorkeeperSettings, clock: Clock): Do
     used.set(proof, nowSeconds + maxAgeSeconds + maxAheadSeconds + 1);
   };
   return {
-    admit(token, address) {
+    admit(token, seen) {
       const nowSeconds = Math.floor(clock.now() / 1000);
       const fields = readToken(token, settings, nowSeconds);
       settings.refuse?.({ user: fields.user, madeAtSeconds: fields.atSeconds, tokenId: fields.salt });
-      // Behind proxies the application saw a list, the client first.
-      if (settings.checksAddress && plain((fields.address.split(",")[0] ?? "").trim()) !== plain(address)) {
+      if (settings.checksAddress && !isSameWay(fields.address, seen)) {
         throw new Fault(
           "forbidden",
           "windsock/address-differs",
@@ -60,6 +62,23 @@ export function createDoorkeeper(settings: DoorkeeperSettings, clock: Clock): Do
       return grantOf(fields, settings.isBounded);
     },
   };
+}
+
+/**
+ * Whether the application and we were asked from one address. Both have a list from the proxies in front, the nearest last.
+ * Each proxy adds to its end, so the ends are compared, as far as both go: what a client writes itself stands before that,
+ * and neither brings it in nor keeps it out. With any number of proxies the client's address is within the part compared.
+ */
+function isSameWay(told: string, seen: string): boolean {
+  const [ones, others] = [told, seen].map((list) =>
+    list
+      .split(",")
+      .map((part) => plain(part.trim()))
+      .toReversed(),
+  );
+  if (!ones || !others) return false;
+  const count = Math.min(ones.length, others.length);
+  return ones.slice(0, count).join() === others.slice(0, count).join();
 }
 
 /** An address without brackets, and without the prefix of IPv4 in IPv6. */

@@ -114,11 +114,40 @@ test("doorkeeper: a token for another address, or one that was used, is refused 
   expect(codeOf(() => strict.admit(token, "10.9.9.9"))).toBe("windsock/address-differs");
   expect(codeOf(() => strict.admit(token, "::ffff:10.0.0.1"))).toBe("in");
   expect(codeOf(() => strict.admit(token, "10.0.0.1"))).toBe("windsock/used");
-  expect(codeOf(() => strict.admit(fresh({ address: "2001:DB8::1, 10.0.0.9" }), "2001:db8::1"))).toBe("in");
+  expect(codeOf(() => strict.admit(fresh({ address: "10.0.0.9, 2001:DB8::1" }), "2001:db8::1"))).toBe("in");
   // What is forgotten has become stale.
   await clock.advance(200_000);
   expect(codeOf(() => strict.admit(token, "10.0.0.1"))).toBe("windsock/stale");
   expect(codeOf(() => strict.admit(fresh({ salt: "2" }), "10.0.0.1"))).toBe("in");
+});
+
+test("doorkeeper: the ends of lists are compared, which proxies write; what a client writes before them says nothing", () => {
+  const clock = new ManualClock();
+  const keeper = createDoorkeeper({ secrets: ["s"], isBounded: false, isSingleUse: false, checksAddress: true }, clock);
+  const isIn = (told: string, seen: string) => {
+    const token = signToken({ ...fields, atSeconds: Math.floor(clock.now() / 1000), address: told }, "s");
+    try {
+      keeper.admit(token, seen);
+      return true;
+    } catch (thrown) {
+      expect((thrown as { code: string }).code).toBe("windsock/address-differs");
+      return false;
+    }
+  };
+  const [client, thief, proxy] = ["192.0.2.1", "192.0.2.66", "10.0.0.1"];
+  // By two proxies, by one, and where a proxy of the client's own adds a word.
+  expect(isIn(`${client}, ${proxy}`, `${client}, ${proxy}`)).toBe(true);
+  expect(isIn(client, client)).toBe(true);
+  expect(isIn(`172.16.0.5, ${client}, ${proxy}`, `172.16.0.5,${client},${proxy}`)).toBe(true);
+  expect(isIn(`${client}, ${proxy}`, `172.16.0.5, ${client}, ${proxy}`)).toBe(true);
+  // A stolen token, whatever its thief writes before what the proxies add; and one made for another by its own bearer.
+  for (const words of ["", `${client}, `, `${client}, ${proxy}, `]) {
+    expect(isIn(`${client}, ${proxy}`, `${words}${thief}, ${proxy}`)).toBe(false);
+    expect(isIn(client, `${words}${thief}`)).toBe(false);
+  }
+  expect(isIn(`${thief}, ${client}`, thief)).toBe(false);
+  expect(isIn(`${thief}, ${client}, ${proxy}`, `${thief}, ${proxy}`)).toBe(false);
+  expect(isIn("", client)).toBe(false);
 });
 
 test("limits: places are given back once, whatever was refused meanwhile", () => {

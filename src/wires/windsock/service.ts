@@ -82,6 +82,9 @@ async function start(context: ServiceContext<WindsockOptions>): Promise<RunningS
     });
     closers.push(() => hub.close());
     const limits = new Limits(options);
+    // Only the end of the list is what proxies have put down: what stands before it may be the client's own words.
+    const seenAddresses = (request: Request, caller: Caller): string =>
+      (options.forwarded ? request.headers.get("x-forwarded-for") : null) || caller.address;
     const doorParts: DoorParts = {
       hub,
       limits,
@@ -102,7 +105,8 @@ async function start(context: ServiceContext<WindsockOptions>): Promise<RunningS
       log,
       sockets: context.sockets,
       mountPath,
-      addressOf: (request, caller) => clientAddress(request, caller, options.forwarded),
+      addressOf: (request, caller) => seenAddresses(request, caller).split(",").at(-1)?.trim() || caller.address,
+      seenOf: seenAddresses,
     };
     const newer: OpenedDoors | undefined =
       options.role === "broker" ? undefined : openNewerDoors(doorParts, context.dataFolder, secrets);
@@ -226,12 +230,6 @@ function pusherDoor(parts: DoorParts, context: ServiceContext<WindsockOptions>):
 function splitAt(text: string, mark: string): [string, string] {
   const at = text.indexOf(mark);
   return [text.slice(0, at), text.slice(at + 1)];
-}
-
-/** The client's address: the peer's, or the last that the proxy in front has put down. */
-function clientAddress(request: Request, caller: Caller, isForwarded: boolean): string {
-  const list = isForwarded ? request.headers.get("x-forwarded-for") : null;
-  return list?.split(",").at(-1)?.trim() || caller.address;
 }
 
 function figuresOf({ broker, hub, limits, uplink }: Measured): Record<string, number> {

@@ -6,7 +6,8 @@ import { Requester } from "../../lib/zmtp/request.ts";
 import { Subscriber } from "../../lib/zmtp/publish.ts";
 import { systemClock } from "../../kit/clock.ts";
 import { until } from "../../kit/testing/child-node.ts";
-import { freshToken, listen, startWindsock, type WindsockNode } from "./node-fixture.ts";
+import { fixtureSecret, freshToken, listen, startWindsock, type WindsockNode } from "./node-fixture.ts";
+import { signToken } from "./token.ts";
 
 const zmq = { clock: systemClock, random: Math.random };
 
@@ -162,6 +163,26 @@ test("socket: whoever may not come is told why before the upgrade", async () => 
   expect((await answer(token, "Origin: https://app.example"))[0]).toBe(101);
   expect((await answer(token, "Origin: https://a.b.nice.example"))[0]).toBe(101);
   expect((await answer(token))[0]).toBe(101);
+});
+
+test("socket: behind two proxies whoever has the same list before them as in the token may come, by every door", async () => {
+  await using node = await startWindsock({ forwarded: "true", check_address: "true" });
+  const at = Math.floor(Date.now() / 1000);
+  const fields = {
+    user: "anna",
+    subPrefix: "a",
+    pubPrefix: "a",
+    atSeconds: at,
+    salt: "1",
+    address: "192.0.2.1, 10.0.0.1",
+  };
+  const token = encodeURIComponent(signToken(fields, fixtureSecret));
+  const answers = async (list: string) => [
+    /^HTTP\/1.1 (\d+)/.exec(await raw(node.url, handshake(`/socket/?token=${token}`, `X-Forwarded-For: ${list}`)))?.[1],
+    (await fetch(`${node.url}/history?prefix=a&token=${token}`, { headers: { "X-Forwarded-For": list } })).status,
+  ];
+  expect(await answers("192.0.2.1, 10.0.0.1")).toEqual(["101", 200]);
+  expect(await answers("192.0.2.1, 192.0.2.66, 10.0.0.1")).toEqual(["403", 403]);
 });
 
 test("socket: any well-formed origin may come where none are named, and none that is no URL", async () => {

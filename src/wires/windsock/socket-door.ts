@@ -67,7 +67,7 @@ export function openSocketDoor(parts: SocketDoorParts): SocketDoor {
     refuseOrigin(request.headers.get("origin"), options.origins);
     const words = new URL(request.url).searchParams;
     const address = parts.addressOf(request, caller);
-    const grant = doorkeeper.admit(words.get("token") ?? "", address);
+    const grant = doorkeeper.admit(words.get("token") ?? "", parts.seenOf(request, caller));
     const asked = words.getAll("interest");
     if (asked.length > Math.min(maxInterests, options.subscriptions)) {
       throw new Fault("invalid", "windsock/interest", "Cannot listen to so much: there are too many interests");

@@ -21,6 +21,8 @@ export interface AdmissionParts {
   origins: readonly string[];
   clock: Clock;
   addressOf(request: Request, caller: Caller): string;
+  /** See DoorParts. */
+  seenOf(request: Request, caller: Caller): string;
 }
 
 /** The header that carries a token where a query would end in logs. */
@@ -60,8 +62,8 @@ export class Admission {
    * What a token allows or, where none is shown, what the node's own tokens do: `write` to publish anywhere, `admin` to
    * hear everything. Faults of {@link TokenDesk.read}.
    */
-  rights(token: string | undefined, caller: Caller, address: string): Rights {
-    if (token !== undefined || !caller.may("write")) return this.#parts.desk.read(token ?? "", address);
+  rights(token: string | undefined, caller: Caller, seen: string): Rights {
+    if (token !== undefined || !caller.may("write")) return this.#parts.desk.read(token ?? "", seen);
     const mayHear = caller.may("admin");
     return {
       user: "",
@@ -72,8 +74,8 @@ export class Admission {
   }
 
   /** A token read again, for a connection that goes on. */
-  renewed(token: string, address: string): Rights {
-    return this.#parts.desk.read(token, address);
+  renewed(token: string, seen: string): Rights {
+    return this.#parts.desk.read(token, seen);
   }
 
   /**
@@ -115,6 +117,10 @@ export class Admission {
 
   addressOf(request: Request, caller: Caller): string {
     return this.#parts.addressOf(request, caller);
+  }
+
+  seenOf(request: Request, caller: Caller): string {
+    return this.#parts.seenOf(request, caller);
   }
 }
 

@@ -22,6 +22,8 @@ import { parseTopic, topicOf } from "./topic.ts";
 /** Who opened it. */
 export interface Opener {
   address: string;
+  /** See DoorParts.seenOf. */
+  seen: string;
   /** The rights that were shown with the handshake, if any. */
   rights: Rights | undefined;
   /** What a token allows; without one, what the caller may. */
@@ -51,6 +53,7 @@ export class Connection implements SocketHandler, Outlet, OutboxOwner, Entry {
   #outbox: Outbox | undefined;
   /** Until it has said who it is; what it holds of the request is let go of then. */
   #opener: Opener | undefined;
+  readonly #seen: string;
   #subscriber: Subscriber | undefined;
   #socket: Socket | undefined;
   #user = "";
@@ -72,6 +75,7 @@ export class Connection implements SocketHandler, Outlet, OutboxOwner, Entry {
     this.#parts = parts;
     this.#opener = opener;
     this.address = opener.address;
+    this.#seen = opener.seen;
     this.since = parts.clock.now();
   }
 
@@ -317,7 +321,7 @@ export class Connection implements SocketHandler, Outlet, OutboxOwner, Entry {
   }
 
   #refresh(subscriber: Subscriber, token: string): object {
-    const rights = this.#parts.admission.renewed(token, this.address);
+    const rights = this.#parts.admission.renewed(token, this.#seen);
     if (rights.user !== subscriber.rights.user) {
       throw new Fault("forbidden", "windsock/other-user", "Cannot refresh: the token is of another user");
     }

@@ -75,6 +75,7 @@ export function openDoors(options: FixtureOptions = {}): Fixture {
     clock,
     log: silentLog,
     addressOf: (_, caller) => caller.address,
+    seenOf: (_, caller) => caller.address,
   });
   const streams = new Set<() => void>();
   const sockets = new Set<Bun.ServerWebSocket<SocketHandler>>();

@@ -50,6 +50,8 @@ export interface NewerDoorsOptions {
   clock: Clock;
   log: Logger;
   addressOf(request: Request, caller: Caller): string;
+  /** See DoorParts. */
+  seenOf(request: Request, caller: Caller): string;
 }
 
 const exactPaths = new Set(["/connect", "/connect/", "/events", "/poll", "/publish", "/history", "/presence"]);
@@ -76,11 +78,11 @@ export class NewerDoors {
       told: (kind, interest) => webhooks?.tell({ kind, at: clock.now(), address: topicWords(interest) }),
     });
     const pingMs = options.pingMs ?? 25_000;
-    const { addressOf, origins } = options;
+    const { addressOf, origins, seenOf } = options;
     this.#parts = {
       hub,
       roster: this.roster,
-      admission: new Admission({ desk, limits, roster: this.roster, webhooks, origins, clock, addressOf }),
+      admission: new Admission({ desk, limits, roster: this.roster, webhooks, origins, clock, addressOf, seenOf }),
       limits: { ...usualLimits, ...options.bounds },
       pulse: new Pulse(clock, pingMs),
       clock,
@@ -149,7 +151,7 @@ export class NewerDoors {
     if (!reads) return notAllowed("GET");
     const token = admission.tokenOf(request, query);
     if (path === "/connect" || path === "/connect/") return this.#connect(request, caller, token);
-    const rights = admission.rights(token, caller, admission.addressOf(request, caller));
+    const rights = admission.rights(token, caller, admission.seenOf(request, caller));
     switch (path) {
       case "/events":
         return openEvents(this.#parts, request, caller, query, rights);
@@ -168,8 +170,9 @@ export class NewerDoors {
       throw new Fault("invalid", "windsock/no-websocket", "Cannot connect: this is the address of a websocket");
     }
     const address = admission.addressOf(request, caller);
-    const rightsOf = (shown: string | undefined) => admission.rights(shown, caller, address);
-    const opener = { address, rights: token === undefined ? undefined : rightsOf(token), rightsOf };
+    const seen = admission.seenOf(request, caller);
+    const rightsOf = (shown: string | undefined) => admission.rights(shown, caller, seen);
+    const opener = { address, seen, rights: token === undefined ? undefined : rightsOf(token), rightsOf };
     return caller.upgrade(new Connection(this.#parts, opener));
   }
 
@@ -197,7 +200,7 @@ export class NewerDoors {
       throw new Fault("invalid", "windsock/command", 'Cannot publish: wanted {"address": "…", "content": "…"}');
     }
     const shown = admission.tokenOf(request, query) ?? said.token;
-    const rights = admission.rights(shown, caller, admission.addressOf(request, caller));
+    const rights = admission.rights(shown, caller, admission.seenOf(request, caller));
     const address = said.address ?? rights.home;
     if (address === undefined) {
       throw new Fault("invalid", "windsock/address", "Cannot publish: no address was given, and the token names none");

@@ -24,7 +24,7 @@ export interface OpenedDoors {
 
 /** Opens them. `secrets` are those of tokens of seven fields. Fault `windsock/revocations` for a damaged list. */
 export function openNewerDoors(parts: DoorParts, dataFolder: string, secrets: readonly string[]): OpenedDoors {
-  const { addressOf, clock, doorkeeper, hub, limits, log, options } = parts;
+  const { addressOf, clock, doorkeeper, hub, limits, log, options, seenOf } = parts;
   const revocations = new Revocations(clock, {
     path: join(dataFolder, "revocations.json"),
     // Of a single token the connection is found by its next beat.
@@ -69,6 +69,7 @@ export function openNewerDoors(parts: DoorParts, dataFolder: string, secrets: re
     clock,
     log,
     addressOf,
+    seenOf,
   });
   return { doors, workers: worker ? [worker] : [], webhooks, revocations };
 }

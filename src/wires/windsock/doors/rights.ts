@@ -85,11 +85,11 @@ export class TokenDesk {
   }
 
   /**
-   * What a token, shown by an address, allows. Faults (unauthorized): those of readToken and readClaims, `windsock/claims`, `windsock/stale`
+   * What a token allows that was shown by somebody `seen` at an address, or by a list of them as of a proxy. Faults (unauthorized): those of readToken and readClaims, `windsock/claims`, `windsock/stale`
    * (expired: get a fresh one), `windsock/future`, `windsock/audience`, `windsock/revoked`.
    */
-  read(token: string, address: string): Rights {
-    const rights = looksSigned(token) ? this.#ofClaims(token) : this.#ofFields(token, address);
+  read(token: string, seen: string): Rights {
+    const rights = looksSigned(token) ? this.#ofClaims(token) : this.#ofFields(token, seen);
     this.#options.revocations.check(rights);
     return rights;
   }
@@ -106,10 +106,10 @@ export class TokenDesk {
     return signClaims(audience === undefined ? claims : { aud: audience, ...claims }, this.#own);
   }
 
-  #ofFields(token: string, address: string): Rights {
+  #ofFields(token: string, seen: string): Rights {
     const { clock, doorkeeper, isSegmented, rules } = this.#options;
     const fields = readToken(token, rules, clock.now() / 1000);
-    doorkeeper?.admit(token, address);
+    doorkeeper?.admit(token, seen);
     return {
       user: fields.user,
       subscribe: [{ kind: isSegmented ? "segment" : "prefix", prefix: fields.subPrefix }],
