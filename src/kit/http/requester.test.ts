@@ -105,6 +105,29 @@ describe("answers", () => {
     expect(fault.message).toBe("The answer is not one of Thing: it is longer than 500 bytes");
   });
 
+  test("Requester: where something else answers, that is said, and its page is not shown", async () => {
+    const page = (status: number) => () =>
+      new Response("<!doctype html>", { status, headers: { "Content-Type": "text/html; charset=utf-8" } });
+    const problem = (code: string) => () => Response.json({ code, detail: "Cannot find it" }, { status: 404 });
+    const said = async (answer: Answer) => {
+      const { code, kind, message } = await faultOf(setUp({ one: answer }).ask());
+      return [kind, code, message];
+    };
+    const elsewhere = (status: number) => [
+      "unavailable",
+      "thing/nonsense",
+      `Cannot use http://one/thing: it answered ${status}, as Thing would not; wanted where its routes begin, such as http://127.0.0.1:4100/thing`,
+    ];
+    for (const status of [404, 405]) expect(await said(page(status))).toEqual(elsewhere(status));
+    expect(await said(problem("node/no-page"))).toEqual(elsewhere(404));
+    expect(await said(problem("series/no-page"))).toEqual(elsewhere(404));
+    expect((await said(page(200)))[2]).toContain("it answered 200, as Thing would not");
+    // What the service says itself, or hands on, and what a proxy in front of it says.
+    for (const code of ["thing/no-page", "other/not-found"])
+      expect(await said(problem(code))).toEqual(["missing", code, "Cannot find it"]);
+    expect(await said(page(502))).toEqual(["unavailable", "thing/refused", "Thing at http://one/thing answered 502"]);
+  });
+
   test("Requester: silence is given up after its time, which may be longer where work is to be done", async () => {
     const silent: Answer = (init) =>
       new Promise((_, reject) => {

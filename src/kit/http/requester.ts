@@ -10,6 +10,7 @@ import type { Clock } from "../clock.ts";
 import { Fault, type FaultKind, faultStatus, reasonOf } from "../fault.ts";
 import { answerText } from "./answer-text.ts";
 import { Watch } from "./watch.ts";
+import { isPage, isPageElsewhere, wrongAddress } from "./wrong-address.ts";
 
 /** How a service is reached. */
 export interface RequesterOptions {
@@ -141,6 +142,7 @@ export class Requester {
     const odd = (reason: string, cause?: unknown) =>
       this.fault("nonsense", `The answer is not one of ${this.#title}: ${reason}`, { cause });
     try {
+      if (isPage(response)) throw this.#wrongAddress(response, response.url);
       const parsed = shape.safeParse(JSON.parse(await boundedText(response, maxBytes, watch)));
       if (parsed.success) return parsed.data;
       throw odd(z.prettifyError(parsed.error).replace(/\s*\n\s*/g, " "));
@@ -169,7 +171,12 @@ export class Requester {
 
   /** The address that a URL stands below. */
   #placeOf(url: string): string {
-    return this.#baseUrls.find((base) => url.startsWith(`${base}/`)) ?? new URL(url).origin;
+    return this.#baseUrls.find((base) => url.startsWith(`${base}/`)) ?? URL.parse(url)?.origin ?? this.#title;
+  }
+
+  /** Another program is there, or the node without the service: no word of that is one about what was asked for. */
+  #wrongAddress({ status }: Response, url: string): Fault {
+    return this.fault("nonsense", wrongAddress(this.#service, this.#title, this.#placeOf(url), status));
   }
 
   async #refusal(response: Response, url: string): Promise<Fault> {
@@ -179,12 +186,15 @@ export class Requester {
     const waitSeconds = Number(response.headers.get("retry-after") ?? Number.NaN);
     const options = { status, ...(waitSeconds >= 0 ? { retryAfterMs: waitSeconds * 1000 } : {}) };
     const problem = problemShape.safeParse(safeJson(text));
+    const isStranger = problem.success ? isPageElsewhere(this.#service, problem.data.code) : isPage(response);
+    // A page that tells of a failure may be that of a proxy in front of the service.
+    if (isStranger && status < 500) return this.#wrongAddress(response, url);
     if (problem.success) return new Fault(kind, problem.data.code, problem.data.detail, options);
     const what = status === 404 ? "not-found" : status === 416 ? "range" : "refused";
     return new Fault(
       kind,
       `${this.#service}/${what}`,
-      `${this.#title} at ${this.#placeOf(url)} answered ${status}${text === "" ? "" : `: ${text.slice(0, 300)}`}`,
+      `${this.#title} at ${this.#placeOf(url)} answered ${status}${text === "" || isStranger ? "" : `: ${text.slice(0, 300)}`}`,
       options,
     );
   }

@@ -2,6 +2,7 @@
 import { z } from "zod";
 
 import { Fault, reasonOf } from "../../kit/fault.ts";
+import { wrongAddress } from "../../kit/http/wrong-address.ts";
 import type { ProxyStatus } from "./status.ts";
 
 /** A client of one node. Methods throw the Faults `cbp/no-server` and `cbp/refused`. */
@@ -68,9 +69,5 @@ function contentOf(baseUrl: string, status: number, text: string): unknown {
   // Another service of the node knows no such place, and says so in the same form.
   const isOurs = status !== 404 || problem?.code.startsWith("cbp/");
   if (problem !== undefined && isOurs) throw new Fault("invalid", "cbp/refused", problem.detail);
-  throw new Fault(
-    "invalid",
-    "cbp/refused",
-    `Cannot use ${baseUrl}: it answered ${status}, as cbp would not; wanted where its routes begin, such as http://127.0.0.1:4100/cbp`,
-  );
+  throw new Fault("invalid", "cbp/refused", wrongAddress("cbp", "cbp", baseUrl, status));
 }

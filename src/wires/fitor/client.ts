@@ -1,6 +1,8 @@
 /** How others speak with Fitor: over a fetch, in the same program or across the network. */
 import { z } from "zod";
 
+import { isPageElsewhere, wrongAddress } from "../../kit/http/wrong-address.ts";
+
 /** The way to Fitor. */
 export interface FitorWay {
   /** Where its routes begin, without a slash at the end. */
@@ -31,6 +33,10 @@ const statusShape = z.object({
   ),
 });
 
+/** What was taken, of which nothing is read. */
+const doneShape = z.looseObject({});
+const problemShape = z.object({ detail: z.string(), code: z.string().default("") });
+
 /** A line as it is kept; `at` is epoch ms. */
 export type FitorLine = z.infer<typeof lineShape>;
 
@@ -54,7 +60,7 @@ export class FitorClient {
 
   /** Rooms, as `network/#channel`, in the order of the configuration. */
   async rooms(): Promise<string[]> {
-    const { networks } = statusShape.parse(await this.#ask("/status.json"));
+    const { networks } = await this.#ask("/status.json", statusShape);
     return networks.flatMap(({ channels, name }) => channels.map((channel) => `${name}/${channel.name}`));
   }
 
@@ -63,7 +69,7 @@ export class FitorClient {
     const at = room.indexOf("/");
     const [network, channel] = [room.slice(0, at), room.slice(at + 1)].map(encodeURIComponent);
     const body = new URLSearchParams({ text, ...(nick === undefined ? {} : { nick }) });
-    await this.#ask(`/room/${network}/${channel}/say`, { method: "POST", body });
+    await this.#ask(`/room/${network}/${channel}/say`, doneShape, { method: "POST", body });
   }
 
   /** The newest lines of a room, or what has all the words; oldest first. */
@@ -71,15 +77,15 @@ export class FitorClient {
     const words = new URLSearchParams({ limit: String(query.limit) });
     if (query.room !== undefined) words.set("room", query.room);
     if (query.search !== undefined) words.set("search", query.search);
-    return linesShape.parse(await this.#ask(`/log.json?${words}`)).lines;
+    return (await this.#ask(`/log.json?${words}`, linesShape)).lines;
   }
 
   /** Connects to a network, also where it had sent us away. */
   async connect(network: string): Promise<void> {
-    await this.#ask(`/network/${encodeURIComponent(network)}/connect`, { method: "POST" });
+    await this.#ask(`/network/${encodeURIComponent(network)}/connect`, doneShape, { method: "POST" });
   }
 
-  async #ask(path: string, init: RequestInit = {}): Promise<unknown> {
+  async #ask<T>(path: string, shape: z.ZodType<T>, init: RequestInit = {}): Promise<T> {
     const { baseUrl, fetch, token } = this.#way;
     const headers = new Headers(init.headers);
     headers.set("Accept", "application/json");
@@ -89,11 +95,14 @@ export class FitorClient {
     let body: unknown;
     try {
       body = JSON.parse(text);
-    } catch {
-      throw new FitorRefusal(answer.status, `${answer.status} ${text.slice(0, 300)}`);
+    } catch (thrown) {
+      if (!(thrown instanceof SyntaxError)) throw thrown;
     }
-    if (answer.ok) return body;
-    const told = z.object({ detail: z.string() }).safeParse(body);
-    throw new FitorRefusal(answer.status, told.success ? told.data.detail : text.slice(0, 300));
+    const read = answer.ok ? shape.safeParse(body) : undefined;
+    if (read?.success) return read.data;
+    const told = problemShape.safeParse(body).data;
+    if (!answer.ok && told !== undefined && !isPageElsewhere("fitor", told.code))
+      throw new FitorRefusal(answer.status, told.detail);
+    throw new FitorRefusal(answer.status, wrongAddress("fitor", "Fitor", baseUrl, answer.status));
   }
 }

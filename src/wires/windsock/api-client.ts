@@ -6,6 +6,7 @@ import { z } from "zod";
 
 import { Fault, reasonOf } from "../../kit/fault.ts";
 import { eventMessages } from "../../kit/http/event-messages.ts";
+import { wrongAddress } from "../../kit/http/wrong-address.ts";
 import type { Ended } from "./hub.ts";
 
 /** Where the API is, and how it is reached. */
@@ -140,12 +141,7 @@ function isUnsent(thrown: unknown): boolean {
 }
 
 function noWindsock(url: string, status: number): Fault {
-  const wanted = "wanted where its routes begin, such as http://127.0.0.1:4100/windsock";
-  return new Fault(
-    "unavailable",
-    "windsock/answer",
-    `Cannot use ${url}: it answered ${status}, as Windsock would not; ${wanted}`,
-  );
+  return new Fault("unavailable", "windsock/answer", wrongAddress("windsock", "Windsock", url, status));
 }
 
 /** The server's own words where it gave any. */

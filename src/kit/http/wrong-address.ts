@@ -1,0 +1,20 @@
+/**
+ * What is said of an address at which something else answers than the service that was looked for: another program, or
+ * another part of the node. Its answer is not shown: a page of HTML tells nobody what to do.
+ */
+
+/** The sentence; `service` is where its routes begin on a node, `title` its name in sentences. */
+export function wrongAddress(service: string, title: string, baseUrl: string, status: number): string {
+  const wanted = `wanted where its routes begin, such as http://127.0.0.1:4100/${service}`;
+  return `Cannot use ${baseUrl}: it answered ${status}, as ${title} would not; ${wanted}`;
+}
+
+/** Whether a node, or another service of it, refuses with `code` since it has no such page. */
+export function isPageElsewhere(service: string, code: string): boolean {
+  return code.endsWith("/no-page") && !code.startsWith(`${service}/`);
+}
+
+/** Whether an answer is a page for browsers, which no service gives to programs. */
+export function isPage(response: Response): boolean {
+  return /^text\/html\b/i.test(response.headers.get("content-type") ?? "");
+}
