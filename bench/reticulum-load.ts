@@ -26,7 +26,7 @@ export async function askForAll(
     }
     await child.exited;
     const tookMs = Number(/^took ([\d.]+)$/m.exec(output)?.[1]);
-    const latency = /^\s+50%\s+([\d.]+)(us|ms|s)$/m.exec(output);
+    const latency = /^\s+50%\s+([\d.]+)(us|ms|s)\s*$/m.exec(output);
     const answers = [...output.matchAll(/^(\d{3}) (\d+)$/gm)];
     const bad = answers.find(([, status, bytes]) => status !== "200" || Number(bytes) < 100);
     if (bad !== undefined || answers.length !== paths.length || latency === null)
