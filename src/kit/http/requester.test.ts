@@ -120,7 +120,8 @@ describe("answers", () => {
     ];
     for (const status of [404, 405]) expect(await said(page(status))).toEqual(elsewhere(status));
     expect(await said(problem("node/no-page"))).toEqual(elsewhere(404));
-    expect(await said(problem("series/no-page"))).toEqual(elsewhere(404));
+    for (const code of ["series/no-such-path", "hakmes/no-page", "console/method"])
+      expect(await said(problem(code))).toEqual(elsewhere(404));
     expect((await said(page(200)))[2]).toContain("it answered 200, as Thing would not");
     // What the service says itself, or hands on, and what a proxy in front of it says.
     for (const code of ["thing/no-page", "other/not-found"])

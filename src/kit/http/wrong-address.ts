@@ -9,9 +9,9 @@ export function wrongAddress(service: string, title: string, baseUrl: string, st
   return `Cannot use ${baseUrl}: it answered ${status}, as ${title} would not; ${wanted}`;
 }
 
-/** Whether a node, or another service of it, refuses with `code` since it has no such page. */
+/** Whether a node, or another service of it, refuses with `code` since it has no such page, or takes nothing there. */
 export function isPageElsewhere(service: string, code: string): boolean {
-  return code.endsWith("/no-page") && !code.startsWith(`${service}/`);
+  return /\/(?:no-page|no-such-path)$|^console\//.test(code) && !code.startsWith(`${service}/`);
 }
 
 /** Whether an answer is a page for browsers, which no service gives to programs. */

@@ -24,6 +24,7 @@ test("FitorClient: where something else answers, that is said, and its page is n
     `Cannot use http://a: it answered ${status}, as Fitor would not; wanted where its routes begin, such as http://127.0.0.1:4100/fitor`;
   for (const status of [200, 404, 405]) expect(await said(page(status))).toBe(elsewhere(status));
   expect(await said(problem("node/no-page", "Cannot find it"))).toBe(elsewhere(404));
-  expect(await said(() => Response.json([]))).toBe(elsewhere(200));
+  for (const body of [[], { key: "sha256:0", success: true }])
+    expect(await said(() => Response.json(body))).toBe(elsewhere(200));
   expect(await said(problem("fitor/no-room", "Cannot find the room"))).toBe("Cannot find the room");
 });

@@ -33,8 +33,9 @@ const statusShape = z.object({
   ),
 });
 
-/** What was taken, of which nothing is read. */
-const doneShape = z.looseObject({});
+/** What was taken; nothing of it is read, but others would not answer so. */
+const saidShape = z.object({ outcome: z.string() });
+const connectShape = z.object({ network: z.string(), state: z.string() });
 const problemShape = z.object({ detail: z.string(), code: z.string().default("") });
 
 /** A line as it is kept; `at` is epoch ms. */
@@ -69,7 +70,7 @@ export class FitorClient {
     const at = room.indexOf("/");
     const [network, channel] = [room.slice(0, at), room.slice(at + 1)].map(encodeURIComponent);
     const body = new URLSearchParams({ text, ...(nick === undefined ? {} : { nick }) });
-    await this.#ask(`/room/${network}/${channel}/say`, doneShape, { method: "POST", body });
+    await this.#ask(`/room/${network}/${channel}/say`, saidShape, { method: "POST", body });
   }
 
   /** The newest lines of a room, or what has all the words; oldest first. */
@@ -82,7 +83,7 @@ export class FitorClient {
 
   /** Connects to a network, also where it had sent us away. */
   async connect(network: string): Promise<void> {
-    await this.#ask(`/network/${encodeURIComponent(network)}/connect`, doneShape, { method: "POST" });
+    await this.#ask(`/network/${encodeURIComponent(network)}/connect`, connectShape, { method: "POST" });
   }
 
   async #ask<T>(path: string, shape: z.ZodType<T>, init: RequestInit = {}): Promise<T> {
