@@ -1,10 +1,11 @@
 import { expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { Command } from "commander";
 
+import { formatAddress, parseAddress } from "../../kit/config/address.ts";
 import { addConfigFlags } from "../../kit/config/flags.ts";
 import { loadConfig } from "../../kit/config/load.ts";
 import { nodeSection } from "../../kit/config/node.ts";
@@ -46,7 +47,7 @@ test("originalFlags: a file's keys, in any case, become options; its secret stay
       "--set",
       "windsock.sub_key=app",
       "--listen",
-      "0.0.0.0:5050",
+      "[::]:5050",
       "--tls-certificate",
       "cert.pem",
       "--tls-key",
@@ -57,7 +58,7 @@ test("originalFlags: a file's keys, in any case, become options; its secret stay
       path,
     ];
     for (const given of [["-config", path], [`-config=${path}`], ["--config", path], [`--config=${path}`]]) {
-      expect(originalFlags([...given, "--data", "x"])).toEqual([...words, "--data", "x"]);
+      expect(originalFlags([...given, "--data", "x"], () => "[::]")).toEqual([...words, "--data", "x"]);
     }
     expect(readOriginalFile(path).secret).toBe("do not tell");
   });
@@ -147,4 +148,16 @@ test("originalFlags: what the broker usually has counts only where no flag, vari
     expect((await started(words, environment, inFile))[0]).toBe("tcp://127.0.0.3:1");
   expect(await started(["--rep-socket", "tcp://127.0.0.3:1"])).toEqual(["tcp://127.0.0.3:1", pub, ...rest]);
   expect((await started(["--listen", "127.0.0.1:7", "--data", "/f"])).slice(3)).toEqual(["/f", 7]);
+});
+
+test("originalFlags: an address without a host is heard by every family that the machine has", async () => {
+  const words: string[] = [];
+  withFile('{"WebSocketPort":":0"}', (path) => words.push(...originalFlags(["-config", path])));
+  const { host } = parseAddress(words[words.indexOf("--listen") + 1] ?? "");
+  using server = Bun.serve({ hostname: host, port: 0, fetch: () => new Response("here") });
+  const here = new Set(Object.values(networkInterfaces()).flatMap((all) => all?.map(({ address }) => address) ?? []));
+  for (const own of ["127.0.0.1", "::1"].filter((address) => here.has(address))) {
+    const answer = await fetch(`http://${formatAddress({ host: own, port: server.port ?? 0 })}/`);
+    expect([own, await answer.text()]).toEqual([own, "here"]);
+  }
 });

@@ -3,6 +3,7 @@
  * program. Keys count in any case, as they did in Go, and those that nobody knows are passed over.
  */
 import { existsSync, readFileSync } from "node:fs";
+import { networkInterfaces } from "node:os";
 
 import { Fault, reasonOf } from "../../kit/fault.ts";
 
@@ -63,8 +64,14 @@ function usually(setting: string): string[] {
   return ["--set-default", setting];
 }
 
+/** All of the machine's own addresses, of both families where it has both, as in Go. */
+function everywhere(): string {
+  const hasIpv6 = Object.values(networkInterfaces()).some((all) => all?.some(({ family }) => family === "IPv6"));
+  return hasIpv6 ? "[::]" : "0.0.0.0";
+}
+
 /** The words of this program for a file. */
-function wordsOf(file: OriginalFile, role: "windsock" | "broker"): string[] {
+function wordsOf(file: OriginalFile, role: "windsock" | "broker", anyHost: () => string): string[] {
   const set = (key: string, value: string | undefined) =>
     value === undefined || value === "" ? [] : ["--set", `windsock.${key}=${value}`];
   if (role === "broker") {
@@ -79,7 +86,7 @@ function wordsOf(file: OriginalFile, role: "windsock" | "broker"): string[] {
     ...set("req_socket", file.reqsocket),
     ...set("sub_socket", file.subsocket),
     ...set("sub_key", file.subkey),
-    ...(port === "" ? [] : ["--listen", port.startsWith(":") ? `0.0.0.0${port}` : port]),
+    ...(port === "" ? [] : ["--listen", port.startsWith(":") ? `${anyHost()}${port}` : port]),
     ...(hasTls ? ["--tls-certificate", file.certificate ?? "", "--tls-key", file.key ?? ""] : []),
     ...longMessages,
   ];
@@ -87,9 +94,10 @@ function wordsOf(file: OriginalFile, role: "windsock" | "broker"): string[] {
 
 /**
  * `warren windsock broker …` and `warren windsock -config windsock.json` in this program's own words; others unchanged.
- * Where no file is named, the one that the predecessor looked for is taken if it is there.
+ * Where no file is named, the one that the predecessor looked for is taken if it is there. `anyHost` is what stands for
+ * all addresses of the machine.
  */
-export function originalFlags(words: readonly string[]): string[] {
+export function originalFlags(words: readonly string[], anyHost: () => string = everywhere): string[] {
   const isBroker = words[0] === "broker";
   const role = isBroker ? "broker" : "windsock";
   const rest = isBroker ? words.slice(1) : [...words];
@@ -120,7 +128,7 @@ export function originalFlags(words: readonly string[]): string[] {
   }
   try {
     // Its secret is read at the start, for secrets are not taken on command lines.
-    return [...wordsOf(readOriginalFile(path), role), "--original-config", path, ...own, ...out];
+    return [...wordsOf(readOriginalFile(path), role, anyHost), "--original-config", path, ...own, ...out];
   } catch (thrown) {
     if (!(thrown instanceof Fault)) throw thrown;
     // Told by the start, as every other reason why it cannot be.

@@ -84,7 +84,9 @@ async function start(context: ServiceContext<WindsockOptions>): Promise<RunningS
     const limits = new Limits(options);
     // Only the end of the list is what proxies have put down: what stands before it may be the client's own words.
     const seenAddresses = (request: Request, caller: Caller): string =>
-      (options.forwarded ? request.headers.get("x-forwarded-for") : null) || caller.address;
+      (options.forwarded ? request.headers.get("x-forwarded-for") : null) ||
+      // Where both families are heard, one of IPv4 has this before it.
+      caller.address.replace(/^::ffff:(?=\d+\.)/i, "");
     const doorParts: DoorParts = {
       hub,
       limits,
