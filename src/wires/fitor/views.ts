@@ -10,7 +10,7 @@ import type { Bridge, Room as BridgeRoom } from "./bridge.ts";
 import { Drawing } from "./drawing.ts";
 import type { History, Line } from "./history.ts";
 import type { Nudges } from "./nudges.ts";
-import { askScriptAsset, fitorStyleAsset, hearScriptAsset, roomScriptAsset, speakScriptAsset } from "./pages/assets.ts";
+import { fitorAssets, fitorStyleAsset, roomAssets } from "./pages/assets.ts";
 import { Nothing } from "./pages/nothing.tsx";
 import { Room } from "./pages/room.tsx";
 import type { RoomView } from "./pages/view.ts";
@@ -58,8 +58,7 @@ const gatherMs = 150;
 /** Makes the pages. */
 export function fitorPages(parts: ViewParts): FitorPages {
   const { bridge, clock, history, mountPath, nudges, shell } = parts;
-  const assets = [fitorStyleAsset, roomScriptAsset, speakScriptAsset, askScriptAsset, hearScriptAsset];
-  shell.register(assets);
+  shell.register(fitorAssets);
   const drawing = new Drawing({ bridge, history, clock, mountPath });
 
   /** What a reader missed; undefined where it is too much, or what they have seen is not of this history. */
@@ -107,7 +106,7 @@ export function fitorPages(parts: ViewParts): FitorPages {
           title: room.channel.name,
           service: "fitor",
           body: Room(view(room, query)),
-          assets,
+          assets: roomAssets,
           ...(query.status === undefined ? {} : { status: query.status }),
         },
         request,

@@ -1,12 +1,12 @@
 /**
- * Houston's styles and scripts. Scripts import each other as modules: the names they use in their files become the names
- * that the files are served under, which contain their hash. uPlot is served by this node like everything else.
+ * Houston's styles and scripts, which import each other as modules. uPlot is served by this node like everything else.
  */
 /* eslint-disable import/default -- what is imported are the texts of files, not what they export */
 import uplotStyles from "uplot/dist/uPlot.min.css" with { type: "text" };
 import uplotText from "uplot/dist/uPlot.iife.min.js" with { type: "text" };
 
 import { type Asset, asset } from "../../../kit/pages/assets.ts";
+import { ScriptModules } from "../../../kit/pages/script-modules.ts";
 import axesText from "./axes.browser.js" with { type: "text" };
 import beatText from "./beat.browser.js" with { type: "text" };
 import askingText from "./asking.browser.js" with { type: "text" };
@@ -28,17 +28,9 @@ import timeText from "./time.browser.js" with { type: "text" };
 import unitsText from "./units.browser.js" with { type: "text" };
 import zoneText from "./zone.browser.js" with { type: "text" };
 
-/** Modules by what others import them as. Each stands after those it imports. */
-const modules = new Map<string, Asset>();
-
-function script(specifier: string, name: string, text: string): Asset {
-  let linked = text;
-  for (const [other, { hash, name: served }] of modules)
-    linked = linked.replaceAll(`from "${other}"`, `from "./${hash}.${served}"`);
-  const made = asset(name, linked);
-  modules.set(specifier, made);
-  return made;
-}
+/** Each stands after those it imports. */
+const modules = new ScriptModules();
+const script = (specifier: string, name: string, text: string) => modules.add(specifier, name, text);
 
 script("uplot", "uplot.js", `${uplotText}\nexport default uPlot;\n`);
 script("./zone.browser.js", "houston-zone.js", zoneText);
@@ -65,7 +57,7 @@ const explore = script("./explore.browser.js", "houston-explore.js", exploreText
 export const houstonStyleAsset = asset("houston.css", `${uplotStyles}\n${houstonStyles}`);
 
 /** All that pages load, by way of other files as well. */
-export const houstonAssets: readonly Asset[] = [houstonStyleAsset, ...modules.values()];
+export const houstonAssets: readonly Asset[] = [houstonStyleAsset, ...modules.all];
 
 /** What a dashboard links. */
 export const dashboardAssets: readonly Asset[] = [houstonStyleAsset, time, beat, dashboard, links, keys];

@@ -2,7 +2,8 @@
  * Asks fitor for what is new whenever the script that hears says so: one question at a time, with a pause in between, and again
  * until it is answered. What comes of it is told to the others, as what comes by events is.
  */
-const chat = document.querySelector("[data-chat]");
+import { onTold, said, tell } from "./page.browser.js";
+
 /** The least time between two questions, the longest where they bring nothing, and where they fail. */
 const [pauseMs, mostBarrenMs, mostPauseMs] = [250, 4000, 30_000];
 /** What stood beside the lines when that was last told. */
@@ -12,18 +13,12 @@ let isWanted = false;
 let wantsParts = false;
 let wake = () => {};
 
-/** @param {string} what @param {unknown} detail */
-function tell(what, detail) {
-  document.dispatchEvent(new CustomEvent(`fitor-${what}`, { detail }));
-}
-
 /** Takes what came since the newest line that is known. @param {boolean} withParts @returns {Promise<"told" | "barren" | "lost" | "over">} */
 async function askOnce(withParts) {
-  const room = chat?.getAttribute("data-chat-room") ?? "";
-  const after = chat?.getAttribute("data-chat-after") ?? "0";
-  const words = new URLSearchParams({ room, after, ...(withParts ? {} : { parts: "no" }) });
+  const asked = { room: said("-room"), after: said("-after") };
+  const words = new URLSearchParams({ ...asked, ...(withParts ? {} : { parts: "no" }) });
   try {
-    const answer = await fetch(`${chat?.getAttribute("data-chat")}/changes.json?${words}`, {
+    const answer = await fetch(`${said("")}/changes.json?${words}`, {
       cache: "no-store",
       signal: AbortSignal.timeout(mostPauseMs),
     });
@@ -63,10 +58,10 @@ async function ask() {
   }
 }
 
-/** @param {Event} event */
-async function wanted(event) {
+/** @param {{ withParts: boolean }} detail */
+async function wanted({ withParts }) {
   isWanted = true;
-  wantsParts ||= event instanceof CustomEvent && event.detail.withParts;
+  wantsParts ||= withParts;
   if (isAsking) return;
   isAsking = true;
   try {
@@ -76,5 +71,5 @@ async function wanted(event) {
   }
 }
 
-document.addEventListener("fitor-ask", wanted);
+onTold("ask", wanted);
 addEventListener("online", () => wake());

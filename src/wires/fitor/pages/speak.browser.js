@@ -2,13 +2,10 @@
  * Sends what is typed without a reload, and goes from room to room by Alt and an arrow. What came of sending is told to
  * the script that makes the room live.
  */
-const form = document.querySelector("[data-speak]");
-const isLive = document.querySelector("[data-chat]")?.getAttribute("data-chat-live") === "yes";
+import { said, tell } from "./page.browser.js";
 
-/** @param {{ words: string, isOut?: boolean }} detail */
-function told(detail) {
-  document.dispatchEvent(new CustomEvent("fitor-said", { detail }));
-}
+const form = document.querySelector("[data-speak]");
+const isLive = said("-live") === "yes";
 
 /** The name that was used last, and with one given, from now on. @param {string} [name] */
 function lastName(name) {
@@ -69,10 +66,10 @@ if (form instanceof HTMLFormElement) {
     if (reason !== "") {
       // What could not be said is not lost.
       if (field.value === "") field.value = words;
-      told({ words: reason });
+      tell("said", { words: reason });
     } else {
       if (!isLive) location.assign(location.pathname);
-      told({ words: isHeld ? "The channel is away: it will be said there when it is back" : "", isOut: true });
+      tell("said", { words: isHeld ? "The channel is away: it will be said there when it is back" : "", isOut: true });
     }
   });
   if (isLive && matchMedia("(hover: hover)").matches && field instanceof HTMLElement) field.focus();
