@@ -12,7 +12,7 @@ import { Readable } from "node:stream";
 
 import { startChild, until } from "../src/kit/testing/child-node.ts";
 import { freePort } from "../src/kit/testing/free-port.ts";
-import { cpuSeconds, medianOf, mustHave, onCore, pin, residentBytes } from "./measure.ts";
+import { cpuSeconds, medianOf, mustHave, onCore, pin, ratioOf, residentBytes } from "./measure.ts";
 import { type BenchTable, type Effort, sizeText, verdict } from "./report.ts";
 
 interface Amounts {
@@ -42,11 +42,6 @@ interface Subject extends AsyncDisposable {
 
 /** What was measured of a subject, turn by turn. */
 type Course = (what: Subject["what"]) => { figures: readonly number[]; cpuUs: readonly number[] };
-
-/** The median of what each turn says of one beside the other. */
-function ratioOf(ones: readonly number[], others: readonly number[]): number {
-  return medianOf(ones.map((one, turn) => one / (others[turn] ?? Number.NaN)));
-}
 
 interface Load extends AsyncDisposable {
   readonly upstreamPort: number;

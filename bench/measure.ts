@@ -10,6 +10,14 @@ export function medianOf(numbers: readonly number[]): number {
   return numbers.toSorted((left, right) => left - right)[numbers.length >> 1] ?? Number.NaN;
 }
 
+/**
+ * The median of what each turn says of one beside the other. What else runs on the hardware comes and goes by the second, so
+ * that figures of one turn are worth more beside each other than those of different ones.
+ */
+export function ratioOf(ones: readonly number[], others: readonly number[]): number {
+  return medianOf(ones.map((one, turn) => one / (others[turn] ?? Number.NaN)));
+}
+
 /** How far the numbers lie apart, as a share of their median: `±12 %`. */
 export function spreadText(numbers: readonly number[]): string {
   const share = (Math.max(...numbers) - Math.min(...numbers)) / 2 / medianOf(numbers);

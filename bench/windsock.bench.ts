@@ -9,7 +9,7 @@ import { join, resolve } from "node:path";
 import { type ChildNode, startChild, until } from "../src/kit/testing/child-node.ts";
 import { freePorts } from "../src/kit/testing/free-port.ts";
 import { signToken } from "../src/wires/windsock/token.ts";
-import { medianOf, onCore, pause, pin, residentBytes, spreadText } from "./measure.ts";
+import { medianOf, onCore, pause, pin, ratioOf, residentBytes, spreadText } from "./measure.ts";
 import { startNginx } from "./nginx.ts";
 import type { BenchTable, Effort } from "./report.ts";
 
@@ -24,10 +24,10 @@ const limit = String(200_000);
 /** Runs all of it. */
 export async function run(effort: Effort): Promise<BenchTable[]> {
   const clients = effort === "smoke" ? [20] : effort === "quick" ? [1000] : [1000, 5000];
-  const rounds = effort === "smoke" ? 3 : effort === "quick" ? 30 : 100;
+  const rounds = effort === "smoke" ? 3 : effort === "quick" ? 30 : 60;
   const turns = effort === "full" ? 5 : 1;
   return [
-    await fanOut(clients, rounds, turns),
+    await fanOut(clients, rounds, effort === "full" ? 11 : turns),
     await idleMemory(effort === "smoke" ? 50 : effort === "quick" ? 3000 : 10_000),
     await ingest(effort === "smoke" ? 2000 : effort === "quick" ? 200_000 : 1_000_000, turns),
     await roundTrip(effort === "smoke" ? 50 : effort === "quick" ? 3000 : 20_000, turns),
@@ -98,8 +98,11 @@ const content = "x".repeat(60);
 const envelope = JSON.stringify({ address: "bench", content });
 const frameBytes = envelope.length + 2;
 
+type Side = "windsock" | "nchan";
+
 async function fanOut(counts: readonly number[], rounds: number, turns: number): Promise<BenchTable> {
   const hasNchan = existsSync(nchanModule) && Bun.which("nginx") !== null;
+  const sides: readonly Side[] = hasNchan ? ["windsock", "nchan"] : ["windsock"];
   const rows: BenchTable["rows"] = [];
   const folder = mkdtempSync(join(tmpdir(), "warren-bench-"));
   try {
@@ -107,29 +110,24 @@ async function fanOut(counts: readonly number[], rounds: number, turns: number):
       for (const burst of [1, 20]) {
         // A round of a burst has so many messages that a few do.
         const inTurn = burst === 1 ? rounds : Math.ceil(rounds / 5);
-        const results: Record<"windsock" | "nchan", Record<string, number>[]> = { windsock: [], nchan: [] };
+        await using stack = new AsyncDisposableStack();
+        const node = stack.use(await startWindsock());
+        const nginx = hasNchan ? stack.use(await startNchan(join(folder, `${count}-${burst}`), folder)) : undefined;
+        const path = pathOf("bench");
+        const runSide = (side: Side, of: number) =>
+          side === "nchan" && nginx
+            ? runLoad(["fanout", nginx.url.slice(7), "/sub", "/pub", count, frameBytes, of, burst, envelope])
+            : runLoad(["fanout", node.url.slice(7), path, path, count, frameBytes, of, burst, content]);
+        const results: Record<Side, Record<string, number>[]> = { windsock: [], nchan: [] };
+        for (const side of sides) await runSide(side, inTurn);
         for (let turn = 0; turn < turns; turn++) {
-          await using node = await startWindsock();
-          const path = pathOf("bench");
-          const words = [node.url.slice(7), path, path, count, frameBytes, inTurn, burst, content];
-          results.windsock.push(await runLoad(["fanout", ...words]));
-          if (!hasNchan) continue;
-          await using nginx = await startNginx(join(folder, `${count}-${burst}-${turn}`), folder, false, {
-            modules: [nchanModule],
-            workers: 1,
-            connections: 20_000,
-            locations: [
-              "location = /sub { nchan_subscriber websocket; nchan_channel_id bench; nchan_subscriber_first_message newest; }",
-              "location = /pub { nchan_publisher websocket; nchan_channel_id bench; }",
-            ],
-          });
-          results.nchan.push(
-            await runLoad(["fanout", nginx.url.slice(7), "/sub", "/pub", count, frameBytes, inTurn, burst, envelope]),
-          );
+          // Each time another one is first.
+          for (const side of turn % 2 === 0 ? sides : sides.toReversed())
+            results[side].push(await runSide(side, inTurn));
         }
-        const figure = (who: "windsock" | "nchan", name: string) =>
-          results[who].map((result) => result[name] ?? Number.NaN);
-        const rate = (who: "windsock" | "nchan") => medianOf(figure(who, "perSecond"));
+        const figure = (side: Side, name: string) => results[side].map((result) => result[name] ?? Number.NaN);
+        const rate = (side: Side) => medianOf(figure(side, "perSecond"));
+        const ratio = (name: string) => ratioOf(figure("windsock", name), figure("nchan", name)).toFixed(2);
         rows.push({
           clients: count,
           "messages at once": burst,
@@ -138,7 +136,8 @@ async function fanOut(counts: readonly number[], rounds: number, turns: number):
           "p99 ms": medianOf(figure("windsock", "p99Ms")).toFixed(1),
           "nchan deliveries/s": hasNchan ? Math.round(rate("nchan")) : "not installed",
           "nchan p99 ms": hasNchan ? medianOf(figure("nchan", "p99Ms")).toFixed(1) : "",
-          "windsock / nchan": hasNchan ? (rate("windsock") / rate("nchan")).toFixed(2) : "",
+          "deliveries, windsock / nchan": hasNchan ? ratio("perSecond") : "",
+          "p99, windsock / nchan": hasNchan ? ratio("p99Ms") : "",
         });
       }
     }
@@ -149,10 +148,23 @@ async function fanOut(counts: readonly number[], rounds: number, turns: number):
     title: `A message of ${envelope.length} bytes to many websockets`,
     rows,
     notes: [
-      `Medians of ${turns} turns of ${rounds} rounds each, a fifth as many of bursts; a round ends when the last client has all. The server on one core, the load on the other.`,
+      `Medians of ${turns} turns of ${rounds} rounds each, a fifth as many of bursts, after one that does not count; ratios are those of the turns' own. A round ends when the last client has all. The server on one core, the load on the other.`,
       "Published by a websocket in both; nchan keeps messages in memory, one worker.",
     ],
   };
+}
+
+/** nginx with nchan, on the same core as windsock. */
+function startNchan(folder: string, files: string) {
+  return startNginx(folder, files, false, {
+    modules: [nchanModule],
+    workers: 1,
+    connections: 20_000,
+    locations: [
+      "location = /sub { nchan_subscriber websocket; nchan_channel_id bench; nchan_subscriber_first_message newest; }",
+      "location = /pub { nchan_publisher websocket; nchan_channel_id bench; }",
+    ],
+  });
 }
 
 /** What a connection says before it is idle, by door: one line each, answered one by one. */
