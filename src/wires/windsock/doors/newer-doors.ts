@@ -170,7 +170,9 @@ export class NewerDoors {
       throw new Fault("invalid", "windsock/no-websocket", "Cannot connect: this is the address of a websocket");
     }
     const address = admission.addressOf(request, caller);
-    const seen = admission.seenOf(request, caller);
+    const list = admission.seenOf(request, caller);
+    // It is held as long as the connection: one text where there is but one address.
+    const seen = list === address ? address : list;
     const rightsOf = (shown: string | undefined) => admission.rights(shown, caller, seen);
     const opener = { address, seen, rights: token === undefined ? undefined : rightsOf(token), rightsOf };
     return caller.upgrade(new Connection(this.#parts, opener));

@@ -16,6 +16,7 @@ import { readToken, type TokenRules } from "../token.ts";
 import { looksSigned, readClaims, signClaims, type TokenKey } from "./jwt.ts";
 import type { Revocations } from "./revocations.ts";
 import { shapeWords, topicShape } from "./shape.ts";
+import { SharedInterests } from "./shared-interests.ts";
 import { covers, parseTopic, topicWords } from "./topic.ts";
 
 /** What a bearer may. */
@@ -77,6 +78,7 @@ const claimsShape = z.object({
 export class TokenDesk {
   readonly #options: TokenDeskOptions;
   readonly #own: TokenKey;
+  readonly #shared = new SharedInterests();
 
   constructor(options: TokenDeskOptions) {
     this.#options = options;
@@ -110,11 +112,15 @@ export class TokenDesk {
     const { clock, doorkeeper, isSegmented, rules } = this.#options;
     const fields = readToken(token, rules, clock.now() / 1000);
     doorkeeper?.admit(token, seen);
+    const subscribe = this.#shared.of([{ kind: isSegmented ? "segment" : "prefix", prefix: fields.subPrefix }]);
+    const publish = this.#shared.of([{ kind: "exact", address: fields.pubPrefix }]);
+    const [first] = publish;
     return {
       user: fields.user,
-      subscribe: [{ kind: isSegmented ? "segment" : "prefix", prefix: fields.subPrefix }],
-      publish: [{ kind: "exact", address: fields.pubPrefix }],
-      home: fields.pubPrefix,
+      subscribe,
+      publish,
+      // The text that is held already.
+      home: first?.kind === "exact" ? first.address : fields.pubPrefix,
       madeAtSeconds: fields.atSeconds,
       tokenId: fields.salt,
     };
@@ -143,8 +149,8 @@ export class TokenDesk {
     }
     return {
       user: sub,
-      subscribe: subscribe.map(parseTopic),
-      publish: publish.map(parseTopic),
+      subscribe: this.#shared.of(subscribe.map(parseTopic)),
+      publish: this.#shared.of(publish.map(parseTopic)),
       // Never beyond what a timer and a date can hold.
       expiresAt: Math.min((exp + leewaySeconds) * 1000, 8.64e15),
       ...(about === undefined ? {} : { info: about }),
