@@ -31,7 +31,10 @@ ${sections(at)}`;
 
 /** nginx with what `sections` makes of its folder inside `http { }`; ready when its socket `ready` is there. */
 export function startNginx(ready: string, sections: (at: (name: string) => string) => string): Promise<RunningPeer> {
-  const whole = (at: (name: string) => string) => `daemon off; pid ${at("pid")}; error_log ${at("errors")};
+  // One process alone: ended with a signal that cannot be passed on, a master would leave its worker behind.
+  const whole = (
+    at: (name: string) => string,
+  ) => `daemon off; master_process off; pid ${at("pid")}; error_log ${at("errors")};
 events { worker_connections 64; }
 http {
   access_log off; client_body_temp_path ${at("b")}; proxy_temp_path ${at("p")}; fastcgi_temp_path ${at("f")};
