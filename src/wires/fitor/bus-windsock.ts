@@ -9,6 +9,7 @@ import { type Clock, sleep } from "../../kit/clock.ts";
 import { reasonOf } from "../../kit/fault.ts";
 import type { Reach } from "../../kit/reach.ts";
 import type { Bus, BusEvents } from "./bus.ts";
+import { postToWindsock } from "./windsock-post.ts";
 
 const answerShape = z.object({
   publications: z.array(z.object({ address: z.string(), content: z.string() })),
@@ -19,7 +20,6 @@ const answerShape = z.object({
 const maxWaiting = 1000;
 const waitSeconds = 25;
 const pauseMs = 2000;
-const publishMs = 10_000;
 
 /** A bus within the program. */
 export class WindsockBus implements Bus {
@@ -57,12 +57,7 @@ export class WindsockBus implements Bus {
     this.#waiting++;
     this.#sending = this.#sending.then(async () => {
       try {
-        const answer = await this.#reach.fetch(`${this.#reach.baseUrl}/publish`, {
-          method: "POST",
-          body: JSON.stringify({ address, content }),
-          headers: { "Content-Type": "application/json" },
-          signal: AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(publishMs)]),
-        });
+        const answer = await postToWindsock(this.#reach, "publish", { address, content }, this.#stopping.signal);
         if (answer.ok) this.counts.published++;
         else this.#lose(`windsock answered ${answer.status} ${(await answer.text()).slice(0, 200)}`);
       } catch (thrown) {

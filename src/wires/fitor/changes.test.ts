@@ -5,10 +5,8 @@ import { Fault } from "../../kit/fault.ts";
 import { createShell } from "../../kit/pages/shell.ts";
 import type { Caller } from "../../kit/service.ts";
 import { ManualClock } from "../../kit/testing/manual-clock.ts";
-import { Bridge } from "./bridge.ts";
-import { History } from "./history.ts";
 import { fitorRoutes } from "./http.ts";
-import { awayNetwork } from "./network-fixture.ts";
+import { awayBridge } from "./network-fixture.ts";
 import { statusOf } from "./status.ts";
 import { fitorPages } from "./views.ts";
 
@@ -28,22 +26,10 @@ function world(nudges?: {
   token(user: string): Promise<string>;
 }) {
   const clock = new ManualClock();
-  const history = new History(":memory:");
-  const bridge = new Bridge({
-    clock,
-    history,
-    bridged: new Set(["message"]),
-    privateMessages: false,
-    formatting: "remove",
-    maxLines: 10,
-    segments: false,
-    happened() {},
-  });
-  const network = awayNetwork(clock, [
+  const { bridge, history, network } = awayBridge(clock, [
     { name: "#a", address: "f" },
     { name: "#b", address: "gobot" },
   ]);
-  bridge.add(network);
   const shell = createShell({ navigation: [], version: "1", nodeName: "heron", clock });
   const mountPath = "/irc-pages";
   const pages = fitorPages({ bridge, history, clock, shell, mountPath, nudges });

@@ -2,29 +2,15 @@
 import { expect, spyOn, test } from "bun:test";
 
 import { ManualClock } from "../../kit/testing/manual-clock.ts";
-import { Bridge } from "./bridge.ts";
 import { Drawing } from "./drawing.ts";
-import { History } from "./history.ts";
-import { awayNetwork } from "./network-fixture.ts";
+import { awayBridge } from "./network-fixture.ts";
 
 test("parts: what is said draws nobody's list of people again, and who comes or goes draws no list of rooms", () => {
   const clock = new ManualClock();
-  const history = new History(":memory:");
-  const bridge = new Bridge({
-    clock,
-    history,
-    bridged: new Set(["message"]),
-    privateMessages: false,
-    formatting: "remove",
-    maxLines: 10,
-    segments: false,
-    happened() {},
-  });
-  const network = awayNetwork(clock, [
+  const { bridge, history, network } = awayBridge(clock, [
     { name: "#a[", address: "a" },
     { name: "#b", address: "b" },
   ]);
-  bridge.add(network);
   const room = bridge.find("irc", "#a[");
   if (!room) throw new Error("there is no such room");
   const drawing = new Drawing({ bridge, history, clock, mountPath: "" });

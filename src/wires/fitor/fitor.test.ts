@@ -18,6 +18,7 @@ import { ZeromqBus } from "./bus.ts";
 import { fitorFindings } from "./findings.ts";
 import { History } from "./history.ts";
 import { Network, type NetworkParts } from "./network.ts";
+import { plainBridge } from "./network-fixture.ts";
 import { ngircd, OtherClient, type SmallBroker, startBroker, startIrcServer } from "./peers-fixture.ts";
 import type { ChannelPlan } from "./plan.ts";
 
@@ -42,13 +43,7 @@ async function world(
   const broker = startBroker();
   const events = createEvents(systemClock);
   const bridge = new Bridge({
-    clock: systemClock,
-    history,
-    bridged: new Set(["message"]),
-    privateMessages: false,
-    formatting: "remove",
-    maxLines: 10,
-    segments: false,
+    ...plainBridge(systemClock, history),
     happened: (level, sentence) => events.add("fitor", level, sentence),
     ...options,
   });

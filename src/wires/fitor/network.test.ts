@@ -5,6 +5,7 @@ import { ManualClock } from "../../kit/testing/manual-clock.ts";
 import { until } from "../../kit/testing/child-node.ts";
 import type { WireEvents } from "../../lib/irc/dial.ts";
 import { Network, type NetworkParts } from "./network.ts";
+import { plainParts, plainPlan } from "./network-fixture.ts";
 
 /** A network whose server offers `capabilities`, and what it was sent. */
 async function stand(capabilities: string, more: Partial<NetworkParts> = {}) {
@@ -12,41 +13,14 @@ async function stand(capabilities: string, more: Partial<NetworkParts> = {}) {
   const sent: string[] = [];
   let server: WireEvents | undefined;
   const channel = { name: "#room", address: "gobot" };
-  const network = new Network(
-    {
-      name: "test",
-      host: "irc.example",
-      port: 6667,
-      tls: false,
-      tlsVerify: true,
-      identity: { nick: "gobot", alternates: [], user: "goirc", realName: "x", mustSignIn: true },
-      channels: [channel],
+  const network = new Network(plainPlan("test", [channel]), {
+    ...plainParts(clock),
+    dial: async (_, events) => {
+      server = events;
+      return { write: (line) => sent.push(line.trimEnd()), end() {} };
     },
-    {
-      clock,
-      random: () => 0.5,
-      dial: async (_, events) => {
-        server = events;
-        return { write: (line) => sent.push(line.trimEnd()), end() {} };
-      },
-      version: "x",
-      quitMessage: "bye",
-      flood: { lineMs: 0, bytesPerSecond: 0 },
-      pingMs: 3_600_000,
-      reconnectMs: 1000,
-      reconnectMaxMs: 8000,
-      rejoinMs: 10_000,
-      regainMs: 60_000,
-      hold: 2,
-      holdForMs: 60_000,
-      markNicks: "taken",
-      breakMentions: false,
-      relaymsg: true,
-      lastAt: () => undefined,
-      tell() {},
-      ...more,
-    },
-  );
+    ...more,
+  });
   network.open();
   await until("it has dialled", () => sent.length > 0);
   const says = (...lines: string[]) => server?.data(Buffer.from(lines.map((line) => `${line}\r\n`).join("")));

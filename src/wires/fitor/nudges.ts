@@ -11,6 +11,7 @@ import type { Logger } from "../../kit/log.ts";
 import type { Reach } from "../../kit/reach.ts";
 import type { BridgeNews } from "./bridge.ts";
 import { pageAddress } from "./plan.ts";
+import { postToWindsock } from "./windsock-post.ts";
 
 /** One word to the pages; what they do not know of it they ask. */
 export interface Nudge {
@@ -39,7 +40,6 @@ const lingerMs = 60_000;
 /** What comes within this time of a word waits for the next one. */
 const gatherMs = 200;
 const retryMostMs = 10_000;
-const answerMs = 10_000;
 /** Rooms are named as long as that, as JSON, is no longer; the shortest bound that messages of windsock can have is 1 KiB. */
 const maxNamesLength = 250;
 
@@ -138,13 +138,7 @@ export class Nudges {
   }
 
   async #ask(path: string, body: object): Promise<string> {
-    const { reach } = this.#parts;
-    const answer = await reach.fetch(`${reach.baseUrl}/${path}`, {
-      method: "POST",
-      body: JSON.stringify(body),
-      headers: { "Content-Type": "application/json" },
-      signal: AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(answerMs)]),
-    });
+    const answer = await postToWindsock(this.#parts.reach, path, body, this.#stopping.signal);
     const text = await answer.text();
     if (answer.ok) return text;
     const reason = `Cannot use windsock: it answered ${answer.status} ${text.slice(0, 200).trim()}`;
