@@ -11,6 +11,7 @@ import type { Clock } from "./clock.ts";
 import { Fault, reasonOf } from "./fault.ts";
 import { systemResolve } from "./host-lookup.ts";
 import { acceptedCodings, decodedBody } from "./http/content-coding.ts";
+import { isUnsent } from "./http/unsent.ts";
 import { isPublicAddress } from "./public-address.ts";
 
 /** Looks a host up; the addresses in the order in which they are tried. */
@@ -205,13 +206,11 @@ async function connect(
       signal.throwIfAborted();
       failure = thrown;
       // Only where nothing was sent may another address be asked the same.
-      if (!unsent.has(codeOf(thrown))) break;
+      if (!isUnsent(thrown)) break;
     }
   }
   throw failure;
 }
-
-const unsent = new Set(["ECONNREFUSED", "EHOSTUNREACH", "ENETUNREACH", "EADDRNOTAVAIL", "ConnectionRefused"]);
 
 async function readBody(response: Response, maxBytes: number): Promise<{ bytes: Uint8Array; isCut: boolean }> {
   const chunks: Uint8Array[] = [];

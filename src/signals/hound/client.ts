@@ -1,4 +1,5 @@
 /** How others reach hound: over a fetch, in the same program or across the network. Instants are epoch ms. */
+import { isPage } from "../../kit/http/wrong-address.ts";
 import type { Replay } from "./replay.ts";
 import type { ShownHound } from "./shown.ts";
 import type { HistoryEntry, Silence } from "./standing.ts";
@@ -75,7 +76,7 @@ export class HoundClient {
     });
     if (answer.status === 204) return undefined;
     // Another address of a node, or of somebody else, has pages for people.
-    if (answer.headers.get("Content-Type")?.startsWith("text/html")) {
+    if (isPage(answer)) {
       await answer.body?.cancel();
       const { baseUrl } = this.#way;
       const words = `${baseUrl} is a web page (${answer.status}): Hound is at an address such as ${exampleUrl}`;

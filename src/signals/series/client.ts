@@ -1,4 +1,5 @@
 /** How other services reach the store: over a fetch, in the same program or across the network. */
+import { isPage } from "../../kit/http/wrong-address.ts";
 import { encodeLines } from "../../lib/graphite/line.ts";
 import type { Point } from "../../lib/graphite/path.ts";
 
@@ -157,11 +158,6 @@ export class SeriesClient {
 }
 
 const exampleUrl = "http://127.0.0.1:4100/series";
-
-/** Whether something else answers: what keeps series has no pages for programs. */
-function isPage(answer: Response): boolean {
-  return answer.headers.get("Content-Type")?.startsWith("text/html") === true;
-}
 
 /** The sentence of a refusal: of problem details what they say, of anything else all of it. */
 function sentenceOf(text: string): string {

@@ -6,6 +6,7 @@ import { z } from "zod";
 
 import { Fault, reasonOf } from "../../kit/fault.ts";
 import { eventMessages } from "../../kit/http/event-messages.ts";
+import { isUnsent } from "../../kit/http/unsent.ts";
 import { wrongAddress } from "../../kit/http/wrong-address.ts";
 import type { Ended } from "./hub.ts";
 
@@ -133,12 +134,6 @@ export class ApiClient {
 const refusal = z.object({ error: z.object({ code: z.string(), message: z.string() }) });
 /** What the node itself says, of tokens for one. */
 const problem = z.object({ code: z.string(), detail: z.string() });
-
-/** Whether nobody was there to take a request. */
-function isUnsent(thrown: unknown): boolean {
-  const code = thrown instanceof Error && "code" in thrown ? String(thrown.code) : "";
-  return ["ECONNREFUSED", "ConnectionRefused", "EHOSTUNREACH", "ENETUNREACH", "ENOTFOUND"].includes(code);
-}
 
 function noWindsock(url: string, status: number): Fault {
   return new Fault("unavailable", "windsock/answer", wrongAddress("windsock", "Windsock", url, status));

@@ -4,6 +4,7 @@ import { randomBytes } from "node:crypto";
 import { systemClock } from "../../kit/clock.ts";
 import { readSecretFile } from "../../kit/config/secret-file.ts";
 import { Fault, reasonOf } from "../../kit/fault.ts";
+import { countOf } from "../../kit/pages/quantity.ts";
 import { plainText } from "../../kit/terminal/plain-text.ts";
 import type { Screen } from "../../kit/terminal/screen.ts";
 import type { ApiClient, SeenPublication } from "./api-client.ts";
@@ -98,7 +99,7 @@ export async function disconnectVerb(
   );
   // How many the other nodes end is not told back.
   const here = elsewhere ? " here; the other nodes were told" : "";
-  if (ended > 0) screen.note(`${ended} ${ended === 1 ? "connection" : "connections"} ended${here}`);
+  if (ended > 0) screen.note(`${countOf(ended, "connection")} ended${here}`);
   else screen.note(elsewhere ? `nobody was${here}` : "nobody was there");
   return ended > 0 || elsewhere ? 0 : 1;
 }

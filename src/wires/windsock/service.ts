@@ -4,7 +4,7 @@
  */
 import { join } from "node:path";
 
-import { isLoopback } from "../../kit/auth/address.ts";
+import { isLoopback, plainAddress } from "../../kit/auth/address.ts";
 import { formatAddress } from "../../kit/config/address.ts";
 import { Fault, reasonOf } from "../../kit/fault.ts";
 import { pathOf } from "../../kit/http/target.ts";
@@ -85,8 +85,8 @@ async function start(context: ServiceContext<WindsockOptions>): Promise<RunningS
     // Only the end of the list is what proxies have put down: what stands before it may be the client's own words.
     const seenAddresses = (request: Request, caller: Caller): string =>
       (options.forwarded ? request.headers.get("x-forwarded-for") : null) ||
-      // Where both families are heard, one of IPv4 has this before it.
-      caller.address.replace(/^::ffff:(?=\d+\.)/i, "");
+      // Where both families are heard, one of IPv4 is written as one of IPv6.
+      plainAddress(caller.address);
     const doorParts: DoorParts = {
       hub,
       limits,

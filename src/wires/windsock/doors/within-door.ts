@@ -11,6 +11,7 @@ import { notAllowed } from "../../../kit/http/target.ts";
 import type { Caller, Scope } from "../../../kit/service.ts";
 import type { Door } from "../door.ts";
 import { leewaySeconds, type TokenDesk } from "./rights.ts";
+import { shapeWords } from "./shape.ts";
 import { maxTopicLength } from "./topic.ts";
 
 const tokenPath = "/within/token";
@@ -77,6 +78,5 @@ function askedIn(body: string): z.infer<typeof askedShape> {
   }
   const { data, error } = askedShape.safeParse(said);
   if (data) return data;
-  const reason = z.prettifyError(error).replace(/\s*\n\s*/g, " ");
-  throw new Fault("invalid", "windsock/command", `Cannot make a token: ${reason.slice(0, 300)}`);
+  throw new Fault("invalid", "windsock/command", `Cannot make a token: ${shapeWords(error, said)}`);
 }
