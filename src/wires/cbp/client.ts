@@ -1,8 +1,6 @@
 /** cbp seen from outside: what the terminal verbs ask of it over HTTP. */
-import { z } from "zod";
-
 import { Fault, reasonOf } from "../../kit/fault.ts";
-import { wrongAddress } from "../../kit/http/wrong-address.ts";
+import { ownProblem, wrongAddress } from "../../kit/http/wrong-address.ts";
 import type { ProxyStatus } from "./status.ts";
 
 /** A client of one node. Methods throw the Faults `cbp/no-server` and `cbp/refused`. */
@@ -54,8 +52,6 @@ export class CbpClient {
   }
 }
 
-const problemShape = z.object({ detail: z.string(), code: z.string().default("") });
-
 /** What an answer says; its own words where it refuses. */
 function contentOf(baseUrl: string, status: number, text: string): unknown {
   let said: unknown;
@@ -65,9 +61,7 @@ function contentOf(baseUrl: string, status: number, text: string): unknown {
     if (!(thrown instanceof SyntaxError)) throw thrown;
   }
   if (status < 300 && said !== undefined) return said;
-  const problem = problemShape.safeParse(said).data;
-  // Another service of the node knows no such place, and says so in the same form.
-  const isOurs = status !== 404 || problem?.code.startsWith("cbp/");
-  if (problem !== undefined && isOurs) throw new Fault("invalid", "cbp/refused", problem.detail);
+  const problem = ownProblem("cbp", status, said);
+  if (problem !== undefined) throw new Fault("invalid", "cbp/refused", problem.detail);
   throw new Fault("invalid", "cbp/refused", wrongAddress("cbp", "cbp", baseUrl, status));
 }

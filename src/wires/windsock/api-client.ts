@@ -7,7 +7,7 @@ import { z } from "zod";
 import { Fault, reasonOf } from "../../kit/fault.ts";
 import { eventMessages } from "../../kit/http/event-messages.ts";
 import { isUnsent } from "../../kit/http/unsent.ts";
-import { wrongAddress } from "../../kit/http/wrong-address.ts";
+import { ownProblem, wrongAddress } from "../../kit/http/wrong-address.ts";
 import type { Ended } from "./hub.ts";
 
 /** Where the API is, and how it is reached. */
@@ -132,8 +132,6 @@ export class ApiClient {
 }
 
 const refusal = z.object({ error: z.object({ code: z.string(), message: z.string() }) });
-/** What the node itself says, of tokens for one. */
-const problem = z.object({ code: z.string(), detail: z.string() });
 
 function noWindsock(url: string, status: number): Fault {
   return new Fault("unavailable", "windsock/answer", wrongAddress("windsock", "Windsock", url, status));
@@ -149,8 +147,8 @@ function refusalOf(baseUrl: string, status: number, text: string): Fault {
   }
   const said = refusal.safeParse(body);
   if (said.success) return new Fault("invalid", said.data.error.code, said.data.error.message);
-  const ofNode = problem.safeParse(body).data;
-  if (ofNode !== undefined && (status !== 404 || ofNode.code.startsWith("windsock/")))
-    return new Fault("invalid", ofNode.code, ofNode.detail);
+  // The node itself refuses too, tokens for one.
+  const problem = ownProblem("windsock", status, body);
+  if (problem !== undefined) return new Fault("invalid", problem.code, problem.detail);
   return noWindsock(baseUrl, status);
 }
