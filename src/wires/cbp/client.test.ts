@@ -13,6 +13,7 @@ test("CbpClient: the next address is asked where one cannot be reached; what is 
     fetch(request) {
       const { pathname } = new URL(request.url);
       if (pathname === "/cbp/status.json") return Response.json({ proxies: [] });
+      if (pathname.startsWith("/series/")) return Response.json({ figures: {} });
       const [code, detail] = pathname.startsWith("/cbp/")
         ? ["cbp/no-proxy", "Cannot find the proxy"]
         : ["node/no-page", "There is nothing"];
@@ -32,5 +33,8 @@ test("CbpClient: the next address is asked where one cannot be reached; what is 
   expect(await wordsOf(at(nobody).list())).toContain(`Cannot reach ${nobody}: `);
   expect(await wordsOf(at(`${origin}/cbp`).force("x", "open"))).toBe("Cannot find the proxy");
   expect(await wordsOf(at(origin).list())).toContain(`Cannot use ${origin}: it answered 404, as cbp would not`);
+  // Another service of the node has a state and verbs of its own.
+  expect(await wordsOf(at(`${origin}/series`).list())).toContain("it answered 200, as cbp would not");
+  expect(await wordsOf(at(`${origin}/series`).force("x", "open"))).toContain("it answered 200, as cbp would not");
   expect(await wordsOf(at(`${origin}/html`).list())).toContain("it answered 200, as cbp would not");
 });
