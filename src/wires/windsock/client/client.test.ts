@@ -256,6 +256,35 @@ windsock.on("nothing", () => undefined);
     expect(states.map(({ state }) => state)).toEqual(["connecting", "closed"]);
   });
 
+  test("close: a websocket that is being made is let go of once it is there, as browsers complain otherwise", async () => {
+    await using doors = openDoors();
+    const closedIn: number[] = [];
+    const made = Promise.withResolvers<WebSocket>();
+    class Watched extends WebSocket {
+      constructor(url: string | URL) {
+        super(url);
+        made.resolve(this);
+      }
+      override close(code?: number, reason?: string) {
+        closedIn.push(this.readyState);
+        super.close(code, reason);
+      }
+    }
+    const plain = globalThis.WebSocket;
+    globalThis.WebSocket = Watched;
+    try {
+      const { client } = open(doors, { token: doors.token(all), ways: ["websocket"] });
+      const socket = await made.promise;
+      expect(socket.readyState).toBe(WebSocket.CONNECTING);
+      const over = new Promise((resolve) => socket.addEventListener("close", resolve));
+      client.close();
+      await over;
+      expect([client.state, closedIn]).toEqual(["closed", [WebSocket.OPEN]]);
+    } finally {
+      globalThis.WebSocket = plain;
+    }
+  });
+
   for (const [way, silenceMs] of [
     ["sse", 37_500],
     ["poll", 40_000],

@@ -67,6 +67,7 @@ export function socketWay(session) {
   };
 
   const begin = async () => {
+    if (isOver) return;
     try {
       const welcome = await ask("connect", { token: session.token, info: session.info });
       silenceMs = welcome.pingMs * 1.5;
@@ -117,7 +118,9 @@ export function socketWay(session) {
     close() {
       isOver = true;
       clearTimeout(watchdog);
-      socket.close(1000);
+      // Browsers complain on the console of a socket that is closed while it is being made.
+      if (socket.readyState === WebSocket.CONNECTING) socket.addEventListener("open", () => socket.close(1000));
+      else socket.close(1000);
     },
   };
 }
