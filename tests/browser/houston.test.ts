@@ -378,14 +378,28 @@ describe.skipIf(chromiumMissing !== undefined)("houston", () => {
     await field.focus();
     await page.keyboard.type("sumS");
     const list = page.getByRole("listbox").first();
+    const answered = () => page.locator('[role="listbox"][aria-busy="false"]').first().waitFor();
+    await answered();
     await list.getByRole("option", { name: /^sumSeries\(/ }).waitFor();
     await page.keyboard.press("ArrowDown");
     await page.keyboard.press("Enter");
     expect(await field.inputValue()).toMatch(/^sumSeries[A-Za-z]*\($/);
     await field.fill("sumSeries(");
-    await page.keyboard.type("man");
-    await list.getByRole("option", { name: "many." }).waitFor();
+    await page.keyboard.type("ma");
+    await answered();
+    const held = Promise.withResolvers<void>();
+    await page.route("**/find.json?query=man*", async (route) => {
+      await held.promise;
+      await route.continue();
+    });
+    await page.keyboard.type("n");
+    // What is chosen while the answer is on its way stays chosen when it comes.
     await page.keyboard.press("ArrowDown");
+    expect(await list.getByRole("option", { name: "many." }).getAttribute("aria-selected")).toBe("true");
+    held.resolve();
+    await answered();
+    expect(await list.getByRole("option", { selected: true }).textContent()).toBe("many.");
+    await page.unrouteAll({ behavior: "ignoreErrors" });
     await page.keyboard.press("Tab");
     expect(await field.inputValue()).toBe("sumSeries(many.");
     await page.keyboard.press("Escape");

@@ -46,6 +46,7 @@ export function completes(input, complete) {
     found = [];
     at = -1;
     list.hidden = true;
+    list.setAttribute("aria-busy", "false");
     input.setAttribute("aria-expanded", "false");
     mark();
   };
@@ -54,15 +55,21 @@ export function completes(input, complete) {
     const { end, start } = wordAt(input);
     input.setRangeText(taken.insert, start, end, "end");
     input.focus();
+    at = -1;
+    mark();
     if (/[.(]$/.test(taken.insert)) void look();
     else close();
   };
   const look = async () => {
     const asked = ++turn;
+    list.setAttribute("aria-busy", "true");
     const all = await complete(wordAt(input).word);
     if (asked !== turn) return;
+    list.setAttribute("aria-busy", "false");
+    // Who chose among those of the word before, while these were on their way, still has it chosen.
+    const chosen = found[at];
     found = all.slice(0, 100);
-    at = -1;
+    at = found.findIndex((each) => each.insert === chosen?.insert && each.words === chosen.words);
     list.replaceChildren(
       ...found.map((each, place) => {
         const item = document.createElement("li");
@@ -81,7 +88,11 @@ export function completes(input, complete) {
     mark();
   };
 
-  input.addEventListener("input", () => void look());
+  input.addEventListener("input", () => {
+    at = -1;
+    mark();
+    void look();
+  });
   input.addEventListener("blur", close);
   input.addEventListener("keydown", (event) => {
     if (event.key === "ArrowDown" && found.length === 0) {
@@ -89,7 +100,11 @@ export function completes(input, complete) {
       void look();
       return;
     }
-    if (found.length === 0) return;
+    if (found.length === 0) {
+      // Nor does a list that is still on its way open then.
+      if (event.key === "Escape") close();
+      return;
+    }
     const taken = found[at];
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       at = event.key === "ArrowDown" ? (at + 1) % found.length : at <= 0 ? found.length - 1 : at - 1;
