@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { generateKeyPairSync } from "node:crypto";
 
 import { loadConfig } from "../../kit/config/load.ts";
 import { windsockSection } from "./config.ts";
@@ -44,4 +45,16 @@ test("windsockSection: news of channels of an application that there is not are 
     'pusher_apps has no "shp"',
   );
   expect(await said({ pusher_apps: apps, pusher_webhooks: "shop=https://shop.example/hook" })).toBe("");
+});
+
+test("windsockSection: a key for tokens that is private, or no key, is refused without being shown", async () => {
+  const { privateKey, publicKey } = generateKeyPairSync("ed25519");
+  const inOneLine = (pem: string | Buffer) => String(pem).replaceAll("\n", "\\n");
+  const open = inOneLine(publicKey.export({ type: "spki", format: "pem" }));
+  const closed = inOneLine(privateKey.export({ type: "pkcs8", format: "pem" }));
+  expect(await said({ token_keys: `a secret,app:${open}` })).toBe("");
+  const refusal = await said({ token_keys: `a secret,app:${closed}` });
+  expect(refusal).toContain("token_keys has one that cannot be taken, number 2: it is a private key");
+  expect(refusal).not.toContain(closed.slice(40, 60));
+  expect(await said({ token_keys: "app:-----BEGIN PUBLIC KEY-----\\nx" })).toContain("number 1: it is no public key");
 });

@@ -20,7 +20,7 @@ import { goLogLevel, goPort } from "../../kit/config/legacy.ts";
 import { parseBindEndpoint, parseConnectEndpoint } from "../../lib/zmtp/endpoint.ts";
 import { decodeZ85 } from "../../lib/zmtp/z85.ts";
 import { isOriginRule } from "./doors/origin.ts";
-import { verifyingKeyOf } from "./doors/public-key.ts";
+import { namedKeyOf, verifyingKeyOf } from "./doors/public-key.ts";
 import { parseApplication } from "./pusher/application.ts";
 
 /** What an application may be told of. */
@@ -51,9 +51,9 @@ const fields = {
     default: "60s",
     max: "3650d",
   }),
-  tokenKeys: list(secret({ example: "2026:a long random text" }), {
+  tokenKeys: list(secret({ example: "2026:a long random text", hasLines: true }), {
     summary:
-      "Keys of the newer tokens (JWT, HS256), each id:secret, where the id is what a token's kid says, or a secret alone. Several are good at a time.",
+      "Keys of the newer tokens (JWT), each id:key, where the id is what a token's kid says, or a key alone: a secret (HS256), or a public key in PEM (RS256, ES256, EdDSA). Several are good at a time.",
   }),
   tokenAudience: text({ summary: "What aud in a newer token has to name.", unset: "nothing is asked for" }),
   apiSecrets: list(secret({ example: "a long random text" }), {
@@ -282,6 +282,10 @@ export const windsockSection = section(
     ] as const) {
       const reason = text === undefined ? undefined : refusalOf(() => verifyingKeyOf(text));
       if (reason !== undefined) faults.push(`${name} cannot be taken: ${reason}`);
+    }
+    for (const [place, text] of options.tokenKeys.entries()) {
+      const reason = refusalOf(() => namedKeyOf(text));
+      if (reason !== undefined) faults.push(`token_keys has one that cannot be taken, number ${place + 1}: ${reason}`);
     }
     if (options.link === "nats" && options.natsServers.length === 0) faults.push("link is nats: wanted nats_servers");
     if (options.link === "redis" && options.redisUrl === undefined) faults.push("link is redis: wanted redis_url");

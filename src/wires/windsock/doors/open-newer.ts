@@ -7,8 +7,8 @@ import { reasonOf } from "../../../kit/fault.ts";
 import { type Worker, startWorker } from "../../../kit/worker.ts";
 import type { WindsockOptions } from "../config.ts";
 import type { DoorParts } from "../door.ts";
-import type { TokenKey } from "./jwt.ts";
 import { NewerDoors } from "./newer-doors.ts";
+import { namedKeyOf } from "./public-key.ts";
 import { calledBack, Revocations } from "./revocations.ts";
 import { TokenDesk } from "./rights.ts";
 import { webhookKinds, Webhooks } from "./webhooks.ts";
@@ -38,7 +38,7 @@ export function openNewerDoors(parts: DoorParts, dataFolder: string, secrets: re
   });
   const desk = new TokenDesk({
     rules: { secrets, maxAgeSeconds: options.tokenAgeMs / 1000, maxAheadSeconds: options.tokenAheadMs / 1000 },
-    keys: options.tokenKeys.map(keyOf),
+    keys: options.tokenKeys.map(namedKeyOf),
     ...(options.tokenAudience === undefined ? {} : { audience: options.tokenAudience }),
     isSegmented: options.boundary === "segments",
     doorkeeper,
@@ -85,11 +85,4 @@ function webhooksOf(options: WindsockOptions, { clock, log }: DoorParts): Webhoo
     clock,
     log,
   });
-}
-
-/** A key as it is configured: `id:secret`, or a secret alone. */
-function keyOf(text: string): TokenKey {
-  const match = /^([\w-]{1,40}):(.+)$/s.exec(text);
-  if (match?.[1] === undefined || match[2] === undefined) return { secret: text };
-  return { id: match[1], secret: match[2] };
 }

@@ -28,6 +28,13 @@ export function verifyingKeyOf(text: string): VerifyingKey {
   return { algorithm: algorithmOf(publicKey), publicKey };
 }
 
+/** A key as `token_keys` has it: `id:key`, the id being what `kid` says, or a key alone. Throws as {@link verifyingKeyOf}. */
+export function namedKeyOf(text: string): VerifyingKey {
+  const [, id, key] = /^([\w-]{1,40}):(.+)$/s.exec(text) ?? [];
+  if (id === undefined || key === undefined) return verifyingKeyOf(text);
+  return { id, ...verifyingKeyOf(key) };
+}
+
 function algorithmOf({ asymmetricKeyDetails, asymmetricKeyType }: KeyObject): PublicTokenKey["algorithm"] {
   if (asymmetricKeyType === "ed25519") return "EdDSA";
   if (asymmetricKeyType === "ec" && asymmetricKeyDetails?.namedCurve === "prime256v1") return "ES256";

@@ -13,7 +13,7 @@ import { Fault } from "../../../kit/fault.ts";
 import type { Doorkeeper } from "../doorkeeper.ts";
 import { concerns, type Interest } from "../publication.ts";
 import { readToken, type TokenRules } from "../token.ts";
-import { looksSigned, readClaims, signClaims, type TokenKey } from "./jwt.ts";
+import { looksSigned, readClaims, signClaims, type TokenKey, type VerifyingKey } from "./jwt.ts";
 import type { Revocations } from "./revocations.ts";
 import { shapeWords, topicShape } from "./shape.ts";
 import { SharedInterests } from "./shared-interests.ts";
@@ -44,7 +44,7 @@ export interface TokenDeskOptions {
   /** For tokens of seven fields. */
   rules: TokenRules;
   /** For signed claims; none are taken without. */
-  keys: readonly TokenKey[];
+  keys: readonly VerifyingKey[];
   /** What `aud` has to name, if anything. */
   audience?: string;
   /** Whether prefixes of tokens of seven fields end where a part of an address does. @default false */
