@@ -89,6 +89,25 @@ test("openDatabase: two that open at once migrate once", async () => {
   for (const child of children) expect(await child.exited).toBe(0);
 });
 
+test("openDatabase: who writes in a file that has no log yet is waited for", async () => {
+  const path = join(folder, "held.sqlite");
+  const script = `import { Database } from "bun:sqlite";
+    const database = new Database(${JSON.stringify(path)}, { create: true });
+    database.run("BEGIN IMMEDIATE");
+    console.log("held");
+    for await (const line of console) if (line === "asked") setTimeout(() => process.exit(0), 200);`;
+  const holder = Bun.spawn([process.execPath, "-e", script], { stdin: "pipe", stdout: "pipe" });
+  const { value } = await holder.stdout.getReader().read();
+  expect(new TextDecoder().decode(value)).toContain("held");
+  // Opening waits in place: the holder is told before, and has its lock for a while yet.
+  holder.stdin.write("asked\n");
+  await holder.stdin.flush();
+  const database = openDatabase(path, { migrations: [first], synchronous: "normal", busyTimeoutMs: 60_000 });
+  expect(schemaVersion(database)).toBe(1);
+  closeDatabase(database);
+  expect(await holder.exited).toBe(0);
+});
+
 test("inTransaction: all or nothing, and the result comes back", () => {
   const database = openDatabase(":memory:", { migrations: [first], synchronous: "normal" });
   expect(inTransaction(database, () => database.run("INSERT INTO hares (name) VALUES ('Fiver')").changes)).toBe(1);

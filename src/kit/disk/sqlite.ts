@@ -35,7 +35,7 @@ export function openDatabase(path: string, options: DatabaseOptions): Database {
     database = new Database(path, { create: true, readwrite: true, strict: true });
     database.run(`PRAGMA busy_timeout = ${Math.trunc(options.busyTimeoutMs ?? 5000)}`);
     refuseNewer(database, path, options.migrations.length);
-    database.run("PRAGMA journal_mode = WAL");
+    keepLogAhead(database);
     database.run(`PRAGMA synchronous = ${options.synchronous === "full" ? "FULL" : "NORMAL"}`);
     database.run("PRAGMA foreign_keys = ON");
     migrate(database, path, options.migrations);
@@ -80,6 +80,28 @@ export function closeDatabase(database: Database): void {
     if (!(thrown instanceof SQLiteError)) throw thrown;
   } finally {
     database.close();
+  }
+}
+
+/** So often another may change the file between this one's turn and its change of mode. */
+const turnsMax = 100;
+
+/**
+ * Sets the write-ahead log. SQLite does not wait for others when it changes a file's mode, whatever the busy timeout says:
+ * when one that opens the file at the same time is at it, its turn is waited for with an empty transaction.
+ */
+function keepLogAhead(database: Database): void {
+  for (let turn = 1; ; turn++) {
+    try {
+      database.run("PRAGMA journal_mode = WAL");
+      return;
+    } catch (thrown) {
+      if (turn === turnsMax || !(thrown instanceof SQLiteError) || !thrown.code?.startsWith("SQLITE_BUSY"))
+        throw thrown;
+    }
+    // Waits as long as any statement does, for who reads as well as for who writes.
+    database.run("BEGIN EXCLUSIVE");
+    database.run("COMMIT");
   }
 }
 
