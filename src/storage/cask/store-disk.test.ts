@@ -14,9 +14,9 @@ import {
 } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setImmediate } from "node:timers/promises";
 
 import { systemClock } from "../../kit/clock.ts";
+import { until } from "../../kit/testing/child-node.ts";
 import { bucketOf, digestOf, keyOf } from "./key.ts";
 import { type DiskCalls, systemDiskCalls } from "./store-disk-calls.ts";
 import { type DiskStoreOptions, openDiskStore } from "./store-disk.ts";
@@ -359,8 +359,7 @@ describe("DiskStore in trouble", () => {
       await reader.cancel();
     }
     // A cancelled read is closed once the disk thread at work on it is through, which is after `cancel` has resolved.
-    for (let round = 0; round < 2_000 && (await openFiles()) >= before + 5; round++) await setImmediate();
-    expect(await openFiles()).toBeLessThan(before + 5);
+    await until("the files are closed", async () => (await openFiles()) < before + 5);
   });
 
   test("abort: while a large write is under way, ends well", async () => {

@@ -83,7 +83,7 @@ export async function startS3Server(program: string, environment: Environment): 
 }
 
 async function answering(server: S3Server, child: Bun.Subprocess): Promise<void> {
-  const untilMs = performance.now() + 30_000;
+  const untilMs = performance.now() + 60_000;
   for (;;) {
     if (child.exitCode !== null) throw new Error(`${server.name} ended with code ${child.exitCode}`);
     try {

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { systemClock } from "../../kit/clock.ts";
+import { ManualClock } from "../../kit/testing/manual-clock.ts";
 import { openS3Store, type S3StoreOptions } from "./store-s3.ts";
 import { findS3Program, type S3Server, startS3Server } from "./store-s3-fixture.ts";
 import {
@@ -35,7 +36,7 @@ if (program === undefined) {
     let server: S3Server;
     beforeAll(async () => {
       server = await startS3Server(program, process.env);
-    }, 60_000);
+    });
     afterAll(() => server.stop());
 
     const open = (options: Partial<S3StoreOptions> = {}) =>
@@ -77,7 +78,7 @@ if (program === undefined) {
         await Promise.all(keys.slice(start, start + 50).map((key) => client.write(prefix + key, "x")));
       }
       expect((await keysIn(store, [0x77])).toSorted()).toEqual(keys.toSorted());
-    }, 60_000);
+    });
 
     test("quarantine: keeps the bytes and the reason in the bucket", async () => {
       const prefix = `rotten-${++prefixes}/`;
@@ -153,17 +154,19 @@ describe("S3Store in trouble", () => {
   });
 
   test("a server that does not answer is a Fault after the time limit", async () => {
-    let release = () => {};
-    const held = new Promise<void>((resolve) => {
-      release = resolve;
-    });
+    const [asked, held] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     using server = stub(async () => {
-      await held;
+      asked.resolve();
+      await held.promise;
       return missing();
     });
-    const store = await server.open({ timeoutMs: 100 });
-    expect(await codeOf(store.find(nextKey()))).toBe("cask/store-failed");
-    release();
+    const clock = new ManualClock();
+    const store = await server.open({ clock, timeoutMs: 100 });
+    const looking = codeOf(store.find(nextKey()));
+    await asked.promise;
+    clock.advance(100);
+    expect(await looking).toBe("cask/store-failed");
+    held.resolve();
   });
 
   test("a server that confirms a put and holds something else is caught", async () => {

@@ -4,7 +4,7 @@ import { expect, test } from "bun:test";
 import { systemClock } from "../../kit/clock.ts";
 import { openUpload } from "./upload.ts";
 
-const limits = { maxBlobBytes: 64 * 1024 * 1024, uploadIdleMs: 1000, clock: systemClock };
+const limits = { maxBlobBytes: 64 * 1024 * 1024, uploadIdleMs: 60_000, clock: systemClock };
 
 function request(sizeBytes: number): Request {
   const headers = { "Content-Length": String(sizeBytes), "Content-Type": "application/octet-stream" };
