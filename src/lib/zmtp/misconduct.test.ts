@@ -84,12 +84,28 @@ async function until(what: string, isSo: () => boolean): Promise<void> {
 }
 
 test("bind: a greeting that trickles does not win time by its octets", async () => {
-  const { endpoint, stillWell, troubles } = await stage({ handshakeMs: 150 });
+  // Time that stands still until it is moved: the good one has all of it, however slow the machine is.
+  const timers = new Set<{ atMs: number; callback: () => void }>();
+  let nowMs = 0;
+  const time = {
+    monotonicMs: () => nowMs,
+    schedule(delayMs: number, callback: () => void) {
+      const timer = { atMs: nowMs + delayMs, callback };
+      timers.add(timer);
+      return () => void timers.delete(timer);
+    },
+  };
+  const { endpoint, stillWell, troubles } = await stage({ handshakeMs: 150, clock: time });
   const { socket } = await dial(endpoint);
   for (const octet of Buffer.concat([greeting, readyOf("SUB")])) {
     if (socket.destroyed) break;
     socket.write(Buffer.from([octet]));
-    await new Promise((resolve) => setTimeout(resolve, 10));
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    nowMs += 10;
+    for (const timer of [...timers].filter(({ atMs }) => atMs <= nowMs)) {
+      timers.delete(timer);
+      timer.callback();
+    }
   }
   await until("it is cut off", () => socket.destroyed);
   expect(troubles).toEqual(["No handshake within 150 ms"]);

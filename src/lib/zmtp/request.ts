@@ -144,11 +144,8 @@ export class Requester extends ZmtpSocket {
   async request(frames: readonly Uint8Array[], timeoutMs: number): Promise<Buffer[]> {
     if (this.#closed) throw new ZmtpError("The socket is closed");
     const { highWaterMark, maxWaitingBytes: maxBytes } = this.#options;
-    // One may always wait, however long it is.
-    if (
-      this.#waiting.length >= highWaterMark ||
-      (this.#waitingBytes > 0 && this.#waitingBytes + bytesOf(frames) > maxBytes)
-    ) {
+    // What waits already is what counts: a long one is not refused for a short one before it.
+    if (this.#waiting.length >= highWaterMark || this.#waitingBytes >= maxBytes) {
       throw new ZmtpError("Too many questions wait already");
     }
     const { promise, resolve, reject } = Promise.withResolvers<Buffer[]>();
