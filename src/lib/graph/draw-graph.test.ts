@@ -117,9 +117,11 @@ describe("drawGraph", () => {
 
   test("drawGraph: millions of values cost little more than the picture has pixels", () => {
     const values = Float64Array.from({ length: 1_000_000 }, (_, at) => Math.sin(at));
-    const startMs = performance.now();
+    const [startedMs, used] = [performance.now(), process.cpuUsage()];
     const svg = draw([1, 2, 3].map(() => series(values, { stepSeconds: 1 })));
-    expect(performance.now() - startMs).toBeLessThan(3000);
+    // The time of the processor where that is less: a process that gets no turn does no slow work.
+    const { system, user } = process.cpuUsage(used);
+    expect(Math.min(performance.now() - startedMs, (system + user) / 1000)).toBeLessThan(3000);
     expect(svg.length).toBeLessThan(100_000);
   });
 

@@ -4,6 +4,7 @@ import type { Point } from "../../lib/graphite/path.ts";
 import { createLog } from "../../kit/log.ts";
 import { seededRandom } from "../../kit/random.ts";
 import { ManualClock } from "../../kit/testing/manual-clock.ts";
+import { paced } from "../../kit/testing/pace.ts";
 import { Checker } from "./checker.ts";
 import { History } from "./history.ts";
 import type { Outcome } from "./outcome.ts";
@@ -287,14 +288,15 @@ describe("Checker", () => {
     expect(checker.find("backup")?.standing.level).toBe("down");
   });
 
-  test("Checker: a beat that nobody expects costs as little among ten thousand heartbeats as among one", () => {
+  test("Checker: a beat that nobody expects costs as little among ten thousand heartbeats as among one", async () => {
     const { checker } = fixture();
     const names = Array.from({ length: 10_000 }, (_, number) => `job-${String(number).padStart(20, "0")}`);
     checker.setPlans(names.map((name) => beating({ name, id: name })));
-    const startedMs = performance.now();
-    for (let tries = 0; tries < 2000; tries++)
-      expect(checker.beat(`forged-${tries}-0000000000`, "good", "")).toBe(false);
-    expect(performance.now() - startedMs).toBeLessThan(5000);
+    const { costMs } = await paced(() => {
+      for (let tries = 0; tries < 2000; tries++)
+        expect(checker.beat(`forged-${tries}-0000000000`, "good", "")).toBe(false);
+    });
+    expect(costMs).toBeLessThan(5000);
     expect(checker.beat(names[9999] ?? "", "good", "")).toBe(true);
     expect(checker.find(names[9999] ?? "")?.standing.level).toBe("up");
     checker.stop();

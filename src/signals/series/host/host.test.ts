@@ -1,6 +1,5 @@
 import { describe, expect, test } from "bun:test";
 
-import { systemClock } from "../../../kit/clock.ts";
 import { counter, createMetrics, gauge, histogram } from "../../../kit/metrics.ts";
 import { spread, tally } from "../../../kit/tally.ts";
 import { until } from "../../../kit/testing/child-node.ts";
@@ -40,7 +39,7 @@ async function gathered(gatherer: HostGatherer): Promise<Map<string, number>> {
 
 describe("HostGatherer", () => {
   test("figures have the names that dashboards ask for", async () => {
-    const found = await gathered(new HostGatherer(systemClock, "/data", reads));
+    const found = await gathered(new HostGatherer(new ManualClock(), "/data", reads));
     expect(Object.fromEntries(found)).toMatchObject({
       "cpu.load_average.1_minute": 0.5,
       "cpu.load_average.15_minutes": 1.5,
@@ -64,7 +63,7 @@ describe("HostGatherer", () => {
 
   test("shares of the processor are counted between two rounds", async () => {
     let stat = files["/proc/stat"];
-    const gatherer = new HostGatherer(systemClock, "/", {
+    const gatherer = new HostGatherer(new ManualClock(), "/", {
       ...reads,
       text: async (path) => (path === "/proc/stat" ? stat : files[path]),
     });
@@ -110,13 +109,13 @@ describe("HostGatherer", () => {
       room: () => Promise.reject(new Error("ENOENT")),
       memory: () => ({ totalBytes: 400, freeBytes: 100 }),
     };
-    const found = await gathered(new HostGatherer(systemClock, "/", bare));
+    const found = await gathered(new HostGatherer(new ManualClock(), "/", bare));
     expect(found.get("memory.MemFree.percent")).toBe(25);
     expect(found.get("cpu.load_average.1_minute")).toBe(0.5);
   });
 
   test("this machine has figures", async () => {
-    const found = await gathered(new HostGatherer(systemClock, "/tmp"));
+    const found = await gathered(new HostGatherer(new ManualClock(), "/tmp"));
     for (const name of [
       "cpu.load_average.1_minute",
       "memory.MemFree.percent",
