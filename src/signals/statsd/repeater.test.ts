@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { lookup } from "node:dns/promises";
 
 import { until } from "../../kit/testing/child-node.ts";
 import { ManualClock } from "../../kit/testing/manual-clock.ts";
@@ -29,8 +30,10 @@ test("createRepeaters: a target that is this statsd itself is given nothing, wha
 
 test("createRepeater: a target by its name is looked up once, and then given what comes", async () => {
   const packets: string[] = [];
+  // The name may be of either protocol on this machine.
+  const { address } = await lookup("localhost");
   const target = await Bun.udpSocket({
-    hostname: "127.0.0.1",
+    hostname: address,
     port: 0,
     socket: { data: (_socket, packet) => void packets.push(packet.toString()) },
   });

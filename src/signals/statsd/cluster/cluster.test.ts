@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { createServer, type Server, type Socket } from "node:net";
 
-import { systemClock } from "../../../kit/clock.ts";
 import { until } from "../../../kit/testing/child-node.ts";
+import { ManualClock } from "../../../kit/testing/manual-clock.ts";
 import { type Cluster, type ClusterNode, nodeOf, openCluster } from "./cluster.ts";
 import { askHealth } from "./node-health.ts";
 import { NodeRing } from "./node-ring.ts";
@@ -46,17 +46,28 @@ function portOf(server: Server): number {
   return typeof bound === "object" && bound !== null ? bound.port : 0;
 }
 
+const checkEveryMs = 100;
+
+/** A cluster whose nodes have all the time there is to answer; `looked` resolves when all were asked once more and have. */
 async function started(nodes: ClusterNode[], own: (port: number) => boolean = () => false) {
   const changes: string[] = [];
+  const clock = new ManualClock();
   const cluster: Cluster = await openCluster({
     nodes,
-    checkEveryMs: 100,
-    clock: systemClock,
+    checkEveryMs,
+    clock,
     own: ({ port }) => own(port),
     changed: (name, trouble) => void changes.push(`${name} ${trouble ?? "up"}`),
   });
   closing.push(() => cluster.close());
-  return { cluster, changes };
+  // Besides the deadlines of questions there is one timer, that of the next look.
+  const answered = () => until("all have answered", () => clock.waiting === 1);
+  const looked = async () => {
+    await answered();
+    clock.advance(checkEveryMs);
+    await answered();
+  };
+  return { cluster, changes, looked };
 }
 const idOf = ({ host, port }: ClusterNode) => `${host}:${port}`;
 const linesOf = (packets: readonly string[]) => packets.flatMap((packet) => packet.split("\n"));
@@ -82,16 +93,17 @@ describe("Cluster", () => {
 
   test("pass: names of a node that says down go to the other until it says up again", async () => {
     const [one, other] = [await startNode(), await startNode()];
-    const { changes, cluster } = await started([one.node, other.node]);
+    const { changes, cluster, looked } = await started([one.node, other.node]);
     one.says.words = "health: down\n";
-    await until("it is out", () => cluster.shared().length === 1);
+    await looked();
     expect(cluster.shared()).toEqual([idOf(other.node)]);
     expect(cluster.state()[0]?.failure).toContain('says "health: down"');
     const text = Array.from({ length: 50 }, (_, at) => `n${at}:1|c`).join("\n");
     cluster.pass(Buffer.from(text));
     await until("all is at the other", () => linesOf(other.packets).length === 50);
     one.says.words = "health: up\n";
-    await until("it is back", () => cluster.shared().length === 2);
+    await looked();
+    expect(cluster.shared()).toHaveLength(2);
     cluster.pass(Buffer.from(text));
     await until("it has its share", () => one.packets.length > 0);
     expect(changes.map((change) => change.split(" ")[0])).toEqual([idOf(one.node), idOf(one.node)]);
@@ -99,8 +111,9 @@ describe("Cluster", () => {
 
   test("pass: with no node well, lines are counted as dropped, and nothing is thrown", async () => {
     const one = await startNode();
-    const { cluster } = await started([{ ...one.node, adminPort: 1 }]);
-    await until("it is out", () => cluster.shared().length === 0);
+    const { cluster, looked } = await started([{ ...one.node, adminPort: 1 }]);
+    await looked();
+    expect(cluster.shared()).toEqual([]);
     expect(cluster.pass(Buffer.from("a:1|c\nb:1|c"))).toBe(2);
     expect(cluster.unshared).toBe(2);
   });
@@ -132,8 +145,8 @@ describe("Cluster", () => {
 });
 
 describe("askHealth", () => {
-  const asked = (server: Server) =>
-    askHealth({ host: "127.0.0.1", adminPort: portOf(server) }, 300, systemClock).then(({ trouble }) => trouble);
+  const asked = (server: Server, clock = new ManualClock()) =>
+    askHealth({ host: "127.0.0.1", adminPort: portOf(server) }, 300, clock).then(({ trouble }) => trouble);
 
   test("askHealth: an answer in pieces is one answer", async () => {
     const server = await adminSaying((socket) => {
@@ -144,7 +157,12 @@ describe("askHealth", () => {
   });
 
   test("askHealth: silence, an end without a word, and a flood are reasons against it", async () => {
-    expect(await asked(await adminSaying(() => undefined))).toContain("did not answer within 300 ms");
+    const clock = new ManualClock();
+    let isAsked = false;
+    const silent = asked(await adminSaying(() => (isAsked = true)), clock);
+    await until("it is asked", () => isAsked);
+    clock.advance(300);
+    expect(await silent).toContain("did not answer within 300 ms");
     expect(await asked(await adminSaying((socket) => socket.end()))).toContain("did not say how it is");
     expect(await asked(await adminSaying((socket) => socket.write("x".repeat(5000))))).toContain('says "xxx');
     expect(await asked(await adminSaying((socket) => socket.write("\u001b[2J\nmore\n")))).toEndWith(
