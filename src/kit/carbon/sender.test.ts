@@ -5,7 +5,7 @@ import { join } from "node:path";
 
 import { encodeLines } from "../../lib/graphite/line.ts";
 import { encodePickleFrame } from "../../lib/graphite/pickle.ts";
-import { systemClock } from "../clock.ts";
+import { type Clock, systemClock } from "../clock.ts";
 import { type Logger, silentLog } from "../log.ts";
 import { until } from "../testing/child-node.ts";
 import { startFakeCarbon } from "../testing/fake-carbon.ts";
@@ -23,13 +23,13 @@ function folder(): string {
   folders.push(made);
   return made;
 }
-const sender = (port: number, spoolFolder: string, protocol: CarbonProtocol = "line") =>
+const sender = (port: number, spoolFolder: string, protocol: CarbonProtocol = "line", clock: Clock = systemClock) =>
   new CarbonSender({
     name: "test",
     delivery: tcpDelivery({ host: "127.0.0.1", port }, systemClock),
     protocol,
     spoolFolder,
-    clock: systemClock,
+    clock,
     log: silentLog,
     retryMs: 20,
   });
@@ -50,6 +50,7 @@ describe("CarbonSender", () => {
       expect(carbon.points.slice(0, 1200)).toEqual(points);
       expect(carbon.value("c;x=y")).toBe(-1);
       expect(carbon.connections).toBe(1);
+      await out.settled();
       expect(out.state()).toMatchObject({ isUp: true, sentPoints: 1201, waitingBytes: 0, droppedPoints: 0 });
       await out.close();
     });
@@ -77,9 +78,11 @@ describe("CarbonSender", () => {
 
   test("CarbonSender: what was written just before the connection broke is sent again", async () => {
     await using carbon = await startFakeCarbon();
-    const out = sender(carbon.port, folder());
+    // However long the machine takes here: "just before" stays just before.
+    const out = sender(carbon.port, folder(), "line", { ...systemClock, monotonicMs: () => 0 });
     out.send([{ path: "a", value: 1, atSeconds: 1 }]);
     await until("it arrived", () => carbon.points.length > 0);
+    await out.settled();
     await carbon.leave();
     await carbon.comeBack();
     await until("it arrived again", () => carbon.values("a").length > 1);
