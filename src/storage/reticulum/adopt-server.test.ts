@@ -3,6 +3,7 @@ import { describe, expect, test } from "bun:test";
 
 import fc from "fast-check";
 
+import { paced } from "../../kit/testing/pace.ts";
 import { plainExtension } from "./adopt.ts";
 import { wantedIn } from "./adopt-server.ts";
 
@@ -37,10 +38,11 @@ describe("wantedIn", () => {
     );
   });
 
-  test("wantedIn: a long line costs no more than its length", () => {
-    const startedMs = performance.now();
-    wantedIn(`${"a".repeat(39)}/`.repeat(200));
-    wantedIn("/image/".repeat(1000));
-    expect(performance.now() - startedMs).toBeLessThan(1000);
+  test("wantedIn: a long line costs no more than its length", async () => {
+    const { costMs } = await paced(() => {
+      wantedIn(`${"a".repeat(39)}/`.repeat(200));
+      wantedIn("/image/".repeat(1000));
+    });
+    expect(costMs).toBeLessThan(1000);
   });
 });

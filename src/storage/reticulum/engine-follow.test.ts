@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 
-import { type Clock, systemClock } from "../../kit/clock.ts";
 import { until } from "../../kit/testing/child-node.ts";
+import { ManualClock } from "../../kit/testing/manual-clock.ts";
 import type { DecoderRequest } from "./decoder/message.ts";
 import type { ImageLimits, RenderJob } from "./engine.ts";
 import { Decoder, type DecoderOutcome } from "./engine-decoder.ts";
@@ -22,8 +22,12 @@ const request = (id: number, job: Omit<RenderJob, "source">): DecoderRequest => 
 const slow = (id: number) => request(id, { spec: box(3000), format: "avif", effort: 6 });
 const quick = (id: number, width: number) => request(id, { spec: box(width) });
 
-/** A decoder that has done a job, and how often it was through with one that it had given back. */
-async function begun(limits: Partial<ImageLimits> = {}, clock: Clock = systemClock) {
+/**
+ * A decoder that has done a job, and how often it was through with one that it had given back. Its time stands still unless
+ * a test moves it, or on a slow machine a second job would be given back for the length of the first.
+ */
+async function begun(limits: Partial<ImageLimits> = {}) {
+  const clock = new ManualClock();
   const seen = { through: 0 };
   const decoder = new Decoder({
     limits: { ...usualLimits, ...limits },
@@ -35,6 +39,7 @@ async function begun(limits: Partial<ImageLimits> = {}, clock: Clock = systemClo
   expect(decoder.takesMore(1)).toBe(false);
   await decoder.run(quick(1, 30), small);
   return {
+    clock,
     decoder,
     seen,
     async [Symbol.asyncDispose]() {
@@ -44,16 +49,13 @@ async function begun(limits: Partial<ImageLimits> = {}, clock: Clock = systemClo
   };
 }
 
-/** On a slow machine a second job would be given back for the length of the first, which is not what every test is about. */
-const stillClock: Clock = { ...systemClock, schedule: () => () => undefined };
-
 const widthOf = (outcome: DecoderOutcome) =>
   outcome.kind === "answer" && outcome.answer.kind === "rendered" ? outcome.answer.width : outcome.kind;
 
 // Without memory to share there is no second job.
 describe.if(process.platform === "linux")("a job behind the one at hand", () => {
   test("is done after it, each out of its own original", async () => {
-    await using shared = await begun({}, stillClock);
+    await using shared = await begun();
     const { decoder } = shared;
     const other = await fileOf(grain(90, 90), "png");
     for (let id = 2; id < 20; id += 2) {
@@ -86,22 +88,31 @@ describe.if(process.platform === "linux")("a job behind the one at hand", () => 
 
   test("is given back soon when the first takes long, and does not share its fate", async () => {
     await using shared = await begun({ timeMs: 600 });
-    const { decoder } = shared;
+    const { clock, decoder } = shared;
     const ends: string[] = [];
     const first = decoder.run(slow(2), small, true).then(({ kind }) => ends.push(kind));
     const second = decoder.run(quick(3, 40), small).then((outcome) => {
       expect(outcome).toEqual({ kind: "given-back", died: false });
       ends.push(outcome.kind);
     });
-    await Promise.all([first, second]);
+    clock.advance(99);
+    expect(decoder.waiting).toBe(1);
+    clock.advance(1);
+    await second;
+    clock.advance(499);
+    expect(decoder.isOver).toBe(false);
+    clock.advance(1);
+    await first;
     expect(ends).toEqual(["given-back", "too-slow"]);
   }, 120_000);
 
   test("has all of its time when its turn comes, and one that was given back is no answer to anybody", async () => {
-    await using shared = await begun({ timeMs: 20_000 });
-    const { decoder, seen } = shared;
+    await using shared = await begun({ timeMs: 1000 });
+    const { clock, decoder, seen } = shared;
     const first = decoder.run(request(2, { spec: box(2000), format: "avif", effort: 2 }), small, true);
-    const second = await decoder.run(quick(3, 40), small, true);
+    const following = decoder.run(quick(3, 40), small, true);
+    clock.advance(999);
+    const second = await following;
     expect([second.kind, decoder.isBusy, decoder.waiting, decoder.takesMore(1)]).toEqual([
       "given-back",
       true,
@@ -111,7 +122,9 @@ describe.if(process.platform === "linux")("a job behind the one at hand", () => 
     expect(widthOf(await first)).toBe(2000);
     await until("it is through with what it gave back", () => seen.through === 1);
     expect(decoder.isBusy).toBe(false);
-    expect(widthOf(await decoder.run(quick(4, 50), small, true))).toBe(50);
+    const third = decoder.run(quick(4, 50), small, true);
+    clock.advance(999);
+    expect(widthOf(await third)).toBe(50);
   }, 120_000);
 
   test("is given back when the process dies or is ended under the first", async () => {
@@ -119,7 +132,7 @@ describe.if(process.platform === "linux")("a job behind the one at hand", () => 
       [(decoder: Decoder) => process.kill(decoder.pid, "SIGKILL"), ["died", { kind: "given-back", died: true }]],
       [(decoder: Decoder) => decoder.kill(), ["cancelled", { kind: "given-back", died: false }]],
     ] as const) {
-      await using shared = await begun({}, stillClock);
+      await using shared = await begun();
       const { decoder } = shared;
       const outcomes = [decoder.run(slow(2), small, true), decoder.run(quick(3, 40), small)] as const;
       end(decoder);
@@ -145,7 +158,8 @@ describe("the engine with jobs behind others", () => {
   }, 120_000);
 
   test("who leaves while a process has yet to come to the job ends no process", async () => {
-    await using shared = testEngine({ processes: 1 });
+    const clock = new ManualClock();
+    await using shared = testEngine({ processes: 1, clock });
     const { engine } = shared;
     await engine.render({ source: small, spec: box(10) });
     const { pids } = engine;
@@ -159,6 +173,8 @@ describe("the engine with jobs behind others", () => {
     leaving.abort();
     for (const end of await Promise.all(ends)) expect(end).toMatchObject({ name: "AbortError" });
     expect((await engine.render({ source: small, spec: box(50) })).width).toBe(50);
+    // Time enough for one that was left in the middle of a job to be ended.
+    clock.advance(10_000);
     expect(engine.pids).toEqual(pids);
     expect(engine.state()).toMatchObject({ busy: 0, waiting: 0, restarts: 0 });
   }, 120_000);
