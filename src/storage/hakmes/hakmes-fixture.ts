@@ -59,7 +59,7 @@ export async function settled<T>(clock: ManualClock, promise: Promise<T>): Promi
     state.isSettled = true;
   };
   promise.then(note, note);
-  for (let turn = 0; turn < 10_000 && !state.isSettled; turn++) {
+  while (!state.isSettled) {
     await new Promise((resolve) => setImmediate(resolve));
     if (clock.waiting > 0) clock.advance(100);
   }
