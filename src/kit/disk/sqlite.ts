@@ -99,7 +99,7 @@ function keepLogAhead(database: Database): void {
       if (turn === turnsMax || !(thrown instanceof SQLiteError) || !thrown.code?.startsWith("SQLITE_BUSY"))
         throw thrown;
     }
-    // Waits as long as any statement does, for who reads as well as for who writes.
+    // Waits as long as every statement does, for who reads as well as for who writes.
     database.run("BEGIN EXCLUSIVE");
     database.run("COMMIT");
   }
