@@ -4,6 +4,8 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { Readable } from "node:stream";
 
+import { until } from "../../../src/kit/testing/child-node.ts";
+
 /** Debian's own Python sees Debian's packages; another one first on the path may not. */
 const python = "/usr/bin/python3";
 /** Where the package puts itself. */
@@ -41,13 +43,23 @@ export class Libzmq {
     return String(await this.tell(`bind ${name} ${endpoint}`));
   }
 
+  /** Binds where another one was, which may still hold the address for a moment after it was told to close. */
+  async bindAgain(name: string, endpoint: string): Promise<void> {
+    await until(`${endpoint} is bound again`, () =>
+      this.bind(name, endpoint).catch((thrown: Error) => {
+        if (!thrown.message.includes("Address already in use")) throw thrown;
+        return undefined;
+      }),
+    );
+  }
+
   /** Sends a message of texts. */
   async send(name: string, ...frames: readonly string[]): Promise<void> {
     await this.tell(`send ${name} =${frames.map((frame) => Buffer.from(frame, "latin1").toString("hex")).join(",")}`);
   }
 
   /** The next message as texts, or undefined when none comes in time. */
-  async receive(name: string, waitMs = 5000): Promise<string[] | undefined> {
+  async receive(name: string, waitMs = 60_000): Promise<string[] | undefined> {
     const answer = await this.tell(`receive ${name} ${waitMs}`);
     if (!Array.isArray(answer)) return undefined;
     return answer.map((frame) => Buffer.from(String(frame), "hex").toString("latin1"));

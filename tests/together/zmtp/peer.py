@@ -1,7 +1,7 @@
 """A peer of libzmq's own make: does what the lines of its standard input say, and answers each with one line of JSON.
 
 open NAME TYPE [OPTION=VALUE ...] | bind NAME ENDPOINT | connect NAME ENDPOINT | send NAME =HEX[,HEX...] | receive NAME MS
-many NAME COUNT BYTES | count NAME MS | close NAME
+many NAME COUNT BYTES | count NAME COUNT MS | close NAME
 """
 import json
 import sys
@@ -47,7 +47,8 @@ def do(words):
         return "ok"
     if verb == "count":
         count, in_order, last = 0, True, -1
-        while socket.poll(int(words[2])):
+        # However long the wanted ones take; none may come after them.
+        while socket.poll(int(words[3]) if count < int(words[2]) else 200):
             number = int.from_bytes(socket.recv_multipart()[0][:4], "big")
             in_order = in_order and number > last
             last = number
