@@ -1,7 +1,7 @@
 """The back ends of Windsock as they are, over libzmq; each line of standard input is done and answered with one of JSON.
 
 leave ENDPOINT TEXT    a REQ that sends one frame and closes without reading the answer
-ask ENDPOINT TEXT      a REQ with linger 0 that waits three seconds for the answer
+ask ENDPOINT TEXT      a REQ with linger 0 that waits for the answer
 listen ENDPOINT        a SUB to everything, from then on
 heard COUNT MS         waits until it has heard so many messages, and tells all of them
 """
@@ -27,11 +27,11 @@ def do(verb, words):
     global subscriber
     if verb == "leave":
         # Closing waits until what was sent has left, and for nothing else.
-        send(words[0], words[1], 1000).close()
+        send(words[0], words[1], 60000).close()
         return "left"
     if verb == "ask":
         socket = send(words[0], words[1], 0)
-        reply = socket.recv().decode() if socket.poll(3000) else None
+        reply = socket.recv().decode() if socket.poll(60000) else None
         socket.close()
         return reply
     if verb == "listen":
