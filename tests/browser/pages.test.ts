@@ -5,6 +5,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 
+import { until } from "../../src/kit/testing/child-node.ts";
 import { freePort } from "../../src/kit/testing/free-port.ts";
 import { chromiumMissing, startChromium, watch } from "./chromium.ts";
 import contrastScript from "./contrast.browser.js" with { type: "text" };
@@ -118,7 +119,7 @@ describe.skipIf(chromiumMissing !== undefined)("pages", () => {
     const page = await visit(context, "/");
     await page.keyboard.press("Tab");
     await page.keyboard.press("Enter");
-    expect(await page.evaluate<string>("document.activeElement.id")).toBe("page");
+    await until("the page has the focus", () => page.evaluate<boolean>(`document.activeElement.id === "page"`));
     await context.close();
   }, 180_000);
 
@@ -148,6 +149,71 @@ describe.skipIf(chromiumMissing !== undefined)("pages", () => {
     await page.getByText("The sample badger <b>has</b> arrived.").waitFor();
     expect(await page.evaluate<string>("document.activeElement.textContent")).toBe("cask");
     expect(misdeeds).toEqual({ complaints: [], strangers: [] });
+    await context.close();
+  });
+
+  test("live: what is pressed is not drawn anew before it is let go", async () => {
+    const context = await browser.newContext();
+    await context.addInitScript(`(() => {
+      const { addEventListener: add } = EventSource.prototype;
+      globalThis.arrived = "";
+      globalThis.clicked = [];
+      EventSource.prototype.addEventListener = function (type, ...rest) {
+        add.call(this, type, ...rest);
+        add.call(this, type, (event) => (globalThis.arrived += event.data));
+      };
+      addEventListener("click", ({ target }) => globalThis.clicked.push([target.textContent, target.isConnected]));
+    })()`);
+    const page = await visit(context, "/");
+    story.say("The first vole has arrived.");
+    const first = page.getByText("The first vole has arrived.");
+    await first.hover();
+    await page.mouse.down();
+    story.say("The second vole has arrived.");
+    await until("the browser was told", () => page.evaluate<boolean>(`globalThis.arrived.includes("second vole")`));
+    const second = page.getByText("The second vole has arrived.");
+    expect(await second.count()).toBe(0);
+    await page.mouse.up();
+    await second.waitFor();
+    expect(await page.evaluate<unknown>("globalThis.clicked")).toEqual([["The first vole has arrived.", true]]);
+    await context.close();
+  });
+
+  test("copy: a button in a live part keeps the focus, and its label however often it is pressed", async () => {
+    const context = await browser.newContext({ permissions: ["clipboard-read", "clipboard-write"] });
+    const page = await context.newPage();
+    const { promise: released, resolve: release } = Promise.withResolvers<void>();
+    await page.route("**/live", async (route) => {
+      await released;
+      await route.continue();
+    });
+    await page.addInitScript(`(() => {
+      const write = navigator.clipboard.writeText.bind(navigator.clipboard);
+      globalThis.copies = 0;
+      navigator.clipboard.writeText = async (text) => {
+        await write(text);
+        globalThis.copies++;
+      };
+    })()`);
+    await page.clock.install();
+    await page.goto(`${story.url}/chimney/check/x/?sample=empty`);
+    const button = page.locator("[data-live] [data-copy]").first();
+    await button.focus();
+    await button.evaluate((element) => element.setAttribute("data-old", ""));
+    release();
+    await page.locator("[data-live] [data-old]").waitFor({ state: "detached" });
+    expect(await button.evaluate((element) => element === element.ownerDocument.activeElement)).toBe(true);
+    await page.clock.pauseAt(Date.now() + 3_600_000);
+    await page.keyboard.press("Enter");
+    await page.locator("[data-copy]:focus", { hasText: "Copied" }).waitFor();
+    await page.clock.runFor(1000);
+    await page.keyboard.press("Enter");
+    await until("it was copied again", () => page.evaluate<boolean>("globalThis.copies === 2"));
+    await page.clock.runFor(3000);
+    expect(await button.textContent()).toBe("Copy");
+    expect(await page.evaluate<string>("navigator.clipboard.readText()")).toBe(
+      (await button.getAttribute("data-copy")) ?? "",
+    );
     await context.close();
   });
 

@@ -1,7 +1,8 @@
 /**
  * Keeps the parts marked `data-live` as the server sees them: the stream named by `data-live-source` sends each part that
  * changed as a whole, as an event with the part's name. The browser reconnects by itself; the server then sends all parts
- * again. A part that holds the focus keeps it, and `details` that were opened stay open.
+ * again. A part that holds the focus keeps it, and `details` that were opened stay open; what would take away marked text,
+ * or what somebody is pressing on, waits until that is over.
  */
 const source = document.body.dataset["liveSource"];
 const stateLine = document.querySelector("[data-live-state]");
@@ -39,35 +40,56 @@ function replace(part, html) {
   template.innerHTML = html;
   part.replaceChildren(template.content);
   for (const details of open) part.querySelector(details)?.setAttribute("open", "");
+  // Others complete the part first: what is still hidden could not take the focus.
+  document.dispatchEvent(new CustomEvent("live-part"));
   if (place !== undefined) {
     const successor = part.querySelector(place);
     if (successor instanceof HTMLElement) successor.focus({ preventScroll: true });
   }
 }
 
-/** What came while its part held marked text, which drawing would lose. @type {Map<Element, string>} */
+/** What came while drawing its part would have lost something. @type {Map<Element, string>} */
 const postponed = new Map();
+/** The part in which the mouse or a key is down: what is pressed must still be there when it is let go. @type {Element | null} */
+let pressed = null;
+let letGo = 0;
 
 /** @param {Element} part */
-function holdsSelection(part) {
+function isHeld(part) {
   const selection = document.getSelection();
-  return selection?.isCollapsed === false && part.contains(selection.anchorNode);
+  return part === pressed || (selection?.isCollapsed === false && part.contains(selection.anchorNode));
 }
 
 /** @param {Element} part @param {string} html */
 function show(part, html) {
   postponed.delete(part);
-  if (holdsSelection(part)) {
-    postponed.set(part, html);
-    return;
-  }
-  replace(part, html);
-  document.dispatchEvent(new CustomEvent("live-part"));
+  if (isHeld(part)) postponed.set(part, html);
+  else replace(part, html);
 }
 
-document.addEventListener("selectionchange", () => {
-  for (const [part, html] of postponed) if (!holdsSelection(part)) show(part, html);
-});
+function catchUp() {
+  for (const [part, html] of postponed) if (!isHeld(part)) show(part, html);
+}
+
+document.addEventListener("selectionchange", catchUp);
+for (const type of ["pointerdown", "keydown"]) {
+  addEventListener(type, (event) => {
+    // What opens a menu may never be told to have ended.
+    if (!(event.target instanceof Element) || (event instanceof PointerEvent && event.button !== 0)) return;
+    clearTimeout(letGo);
+    pressed = event.target.closest("[data-live]");
+  });
+}
+for (const type of ["pointerup", "pointercancel", "keyup", "blur"]) {
+  addEventListener(type, () => {
+    clearTimeout(letGo);
+    // The click comes after this, and before any other task.
+    letGo = setTimeout(() => {
+      pressed = null;
+      catchUp();
+    });
+  });
+}
 
 /** @param {string} url */
 function follow(url) {
