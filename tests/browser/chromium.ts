@@ -4,7 +4,7 @@
  */
 import { existsSync } from "node:fs";
 
-import { type Browser, type Page, chromium } from "playwright-core";
+import { type Browser, type Locator, type Page, chromium } from "playwright-core";
 
 const executable = process.env["WARREN_CHROMIUM"] ?? "/usr/bin/chromium";
 
@@ -19,6 +19,11 @@ export function startChromium(): Promise<Browser> {
     executablePath: executable,
     args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
   });
+}
+
+/** Presses what leads to another page, or to the same one anew, and waits until that is there as a whole. */
+export async function follow(page: Page, link: Locator): Promise<void> {
+  await Promise.all([page.waitForEvent("load"), link.click()]);
 }
 
 /** What a page did that no page should do. */

@@ -7,10 +7,10 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import type { Browser, Page } from "playwright-core";
+import type { Browser, Locator, Page, Request } from "playwright-core";
 
 import { type ChildNode, startChild, until } from "../../src/kit/testing/child-node.ts";
-import { chromiumMissing, startChromium, watch } from "./chromium.ts";
+import { chromiumMissing, follow, startChromium, watch } from "./chromium.ts";
 import contrastScript from "./contrast.browser.js" with { type: "text" };
 
 setDefaultTimeout(180_000);
@@ -108,10 +108,6 @@ describe.skipIf(chromiumMissing !== undefined)("houston", () => {
       for (let back = 0; back < 3600; back += 60) lines.push(`many.m${at} ${(at + back / 60) % 97} ${now - back}`);
     const wrote = await fetch(`${node.url}/series/write`, { method: "POST", body: `${lines.join("\n")}\n` });
     expect(await wrote.json()).toMatchObject({ accepted: charts * 60 });
-    await fetch(`${node.url}/series/events/`, {
-      method: "POST",
-      body: JSON.stringify({ what: "deploy of shop", tags: ["deploy"], when: now - 1200, data: "v7" }),
-    });
   });
   afterAll(async () => {
     await browser.close();
@@ -120,6 +116,16 @@ describe.skipIf(chromiumMissing !== undefined)("houston", () => {
   });
 
   const drawn = (page: Page) => page.evaluate<number>(`document.querySelectorAll("[data-drawn]").length`);
+  /** Once what was asked for is drawn to the last chart. */
+  const settled = (page: Page) =>
+    until("all that was asked for is drawn", () =>
+      page.evaluate<boolean>(`performance.getEntriesByName("houston-drawn").length > 0`),
+    );
+  /** Charts follow the window with its next frame. */
+  const fits = (page: Page) =>
+    until("nothing is wider than the window", () =>
+      page.evaluate<boolean>("document.documentElement.scrollWidth <= innerWidth"),
+    );
   const open = async (path: string, options: Parameters<Browser["newPage"]>[0] = {}) => {
     const page = await browser.newPage({ viewport: { width: 1280, height: 900 }, ...options });
     const misdeeds = watch(page, node.url);
@@ -211,7 +217,8 @@ describe.skipIf(chromiumMissing !== undefined)("houston", () => {
 
   test("cursor: stands at the same time on all charts, with the values in their legends", async () => {
     const { page } = await open("/d/wide/");
-    await page.locator(".u-over").nth(1).waitFor();
+    // What is drawn later stands in no cursor before the next move.
+    await settled(page);
     await page
       .locator(".u-over")
       .first()
@@ -223,16 +230,24 @@ describe.skipIf(chromiumMissing !== undefined)("houston", () => {
     });
     expect(new Set(times).size).toBe(1);
     // The same by keys; and a digit hides a line.
+    // The mouse is away then: under a chart that moves it would count as moved itself.
+    await page.mouse.move(1, 1);
+    const newest = async () => {
+      const found = await page.locator(".u-legend .u-series:first-child .u-value").allTextContents();
+      return found.every((text) => text === "newest");
+    };
+    await until("the cursor is gone", newest);
     const figure = page.locator("[data-chart]").first();
     await figure.focus();
     for (let press = 0; press < 3; press++) await page.keyboard.press("Shift+ArrowLeft");
-    const moved = await until("the cursor stands elsewhere", async () => {
+    const moved = await until("the cursor stands on both", async () => {
       const found = await page.locator(".u-legend .u-series:first-child .u-value").allTextContents();
-      return found[0] !== times[0] && found[0] === found[1] ? found[0] : undefined;
+      return found[0] !== "newest" && found[0] === found[1] ? found[0] : undefined;
     });
     expect(moved).toMatch(/^\d{4}-/);
+    expect(moved).not.toBe(times[0] ?? "");
     await page.keyboard.press("1");
-    expect(await figure.locator(".u-series.u-off").count()).toBe(1);
+    await until("its line is hidden", async () => (await figure.locator(".u-series.u-off").count()) === 1);
     await page.close();
   });
 
@@ -246,7 +261,7 @@ describe.skipIf(chromiumMissing !== undefined)("houston", () => {
       expect(notes[3]).toBe("No figures for this time");
       expect(await page.locator(".u-legend").first().textContent()).toContain("many.m1 (before)");
       await page.setViewportSize({ width: 390, height: 800 });
-      expect(await page.evaluate<number>("document.documentElement.scrollWidth - innerWidth")).toBeLessThanOrEqual(0);
+      await fits(page);
       const { low } = await page.evaluate<{ low: unknown[] }>(contrastScript);
       expect(low).toEqual([]);
       expect(misdeeds).toEqual({ complaints: [], strangers: [] });
@@ -279,7 +294,7 @@ describe.skipIf(chromiumMissing !== undefined)("houston", () => {
       );
       expect(await first?.evaluate((box) => box.isConnected)).toBe(true);
       await page.setViewportSize({ width: 390, height: 800 });
-      expect(await page.evaluate<number>("document.documentElement.scrollWidth - innerWidth")).toBeLessThanOrEqual(0);
+      await fits(page);
       const { low } = await page.evaluate<{ low: unknown[] }>(contrastScript);
       expect(low).toEqual([]);
       expect(misdeeds).toEqual({ complaints: [], strangers: [] });
@@ -288,6 +303,16 @@ describe.skipIf(chromiumMissing !== undefined)("houston", () => {
   });
 
   test("annotations: a deploy is told where the cursor is near it", async () => {
+    const wrote = await fetch(`${node.url}/series/events/`, {
+      method: "POST",
+      body: JSON.stringify({
+        what: "deploy of shop",
+        tags: ["deploy"],
+        when: Math.floor(Date.now() / 1000) - 1200,
+        data: "v7",
+      }),
+    });
+    expect(wrote.ok).toBe(true);
     const { page } = await open("/d/kinds/");
     await until("all are drawn", async () => (await drawn(page)) === 4);
     const over = page.locator(".u-over").first();
@@ -303,39 +328,76 @@ describe.skipIf(chromiumMissing !== undefined)("houston", () => {
     await page.close();
   });
 
+  test("annotations: an answer that another overtook changes nothing", async () => {
+    const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
+    const at = Math.floor(Date.now() / 1000) - 1800;
+    const { promise: released, resolve: release } = Promise.withResolvers<void>();
+    let first: Request | undefined;
+    await page.route("**/houston/annotations?*", async (route) => {
+      first ??= route.request();
+      const text = route.request() === first ? "older" : "newer";
+      if (text === "older") await released;
+      await route.fulfill({ json: [{ at, text, kind: "deploy" }] });
+    });
+    await page.goto(`${node.url}/houston/d/kinds/?refresh=0`);
+    await until("all are drawn", async () => (await drawn(page)) === 4);
+    const over = page.locator(".u-over").first();
+    const width = (await over.boundingBox())?.width ?? 0;
+    // In the middle of the hour that is shown.
+    const told = async () => {
+      for (let x = width / 2 - 20; x < width / 2 + 20; x += 4) {
+        await over.hover({ position: { x, y: 40 } });
+        const title = await over.getAttribute("title");
+        if (title) return title;
+      }
+      return undefined;
+    };
+    await page.getByLabel("From").fill(String(at - 1800));
+    await page.getByLabel("Until").fill(String(at + 1800));
+    await page.keyboard.press("Enter");
+    expect(await until("a line is found", told)).toBe("newer");
+    const late = page.waitForEvent("requestfinished", (request) => request === first);
+    release();
+    await late;
+    await page.evaluate("fetch('/houston/functions.json').then(() => 1)");
+    expect(await told()).toBe("newer");
+    await page.close();
+  });
+
   for (const javaScriptEnabled of [true, false]) {
     test(`by hand ${javaScriptEnabled ? "with" : "without"} script: made, filled, moved, changed as text, removed`, async () => {
       const { misdeeds, page } = await open("/", { javaScriptEnabled });
       const title = `Mine ${javaScriptEnabled}`;
       const slug = `mine-${javaScriptEnabled}`;
       await page.getByLabel("Title", { exact: true }).fill(title);
-      await page.getByRole("button", { name: "Make it" }).click();
+      const press = (button: Locator) => follow(page, button);
+      await press(page.getByRole("button", { name: "Make it" }));
       for (const name of ["First", "Second"]) {
         const form = page.locator("form").filter({ has: page.getByRole("button", { name: "Add chart" }) });
         await form.getByLabel("Title").fill(name);
         await form.getByLabel("Targets, one a line").fill("many.m1\nmany.m2");
         await form.getByLabel("Areas").selectOption("stacked");
-        await form.getByRole("button").click();
+        await press(form.getByRole("button"));
         await page.getByRole("link", { name, exact: true }).waitFor();
       }
-      await page.getByRole("button", { name: "Move second up" }).click();
+      await press(page.getByRole("button", { name: "Move second up" }));
       expect(await page.locator(".edit-row a").allTextContents()).toEqual(["Second", "First"]);
-      await page.getByRole("link", { name: "First", exact: true }).click();
+      await press(page.getByRole("link", { name: "First", exact: true }));
       await page.getByLabel("Title").fill("First of all");
-      await page.getByRole("button", { name: "Save chart" }).click();
+      await press(page.getByRole("button", { name: "Save chart" }));
       expect(await page.locator(".edit-row a").allTextContents()).toEqual(["Second", "First of all"]);
       const file = await Bun.file(join(folder, "boards", `${slug}.toml`)).text();
       expect(file).toContain('[graphs.first]\ntitle = "First of all"\ntargets = ["many.m1", "many.m2"]');
-      await page.getByRole("link", { name: "change the file as text" }).click();
+      await press(page.getByRole("link", { name: "change the file as text" }));
       await page.getByLabel("The file").fill(`${file}colour = 1\n`);
-      await page.getByRole("button", { name: "Save" }).click();
+      await press(page.getByRole("button", { name: "Save" }));
       expect(await page.getByRole("alert").textContent()).toContain("colour: there is no such key");
       expect(await page.getByLabel("The file").inputValue()).toContain("colour = 1");
       // Somebody else is faster.
       writeFileSync(join(folder, "boards", `${slug}.toml`), `# theirs\n${file}`);
       await page.getByLabel("The file").fill(`# mine\n${file}`);
-      for (let press = 0; press < 2; press++) {
-        await page.getByRole("button", { name: "Save", exact: true }).click();
+      for (let turn = 0; turn < 2; turn++) {
+        await press(page.getByRole("button", { name: "Save", exact: true }));
         expect(await page.getByRole("alert").textContent()).toContain("somebody else changed it meanwhile");
         expect((await page.getByLabel("What differs").textContent())?.split("\n").slice(0, 2)).toEqual([
           "- # theirs",
@@ -343,14 +405,14 @@ describe.skipIf(chromiumMissing !== undefined)("houston", () => {
         ]);
       }
       expect(await Bun.file(join(folder, "boards", `${slug}.toml`)).text()).toStartWith("# theirs");
-      await page.getByRole("link", { name: "Keep theirs" }).click();
+      await press(page.getByRole("link", { name: "Keep theirs" }));
       expect(await page.getByLabel("The file").inputValue()).toStartWith("# theirs");
       await until("the node has seen the change", async () => {
         await page.goto(`${node.url}/houston/d/${slug}/edit/`);
         return (await page.getByText("The file has remarks").count()) > 0;
       });
       await page.getByText("Remove this dashboard").click();
-      await page.getByRole("button", { name: "Remove it" }).click();
+      await press(page.getByRole("button", { name: "Remove it" }));
       await page.waitForURL(/\/houston\/$/);
       expect(await page.getByText(title).count()).toBe(0);
       expect(misdeeds.complaints.filter((text) => !/status of 4\d\d/.test(text))).toEqual([]);
@@ -363,7 +425,7 @@ describe.skipIf(chromiumMissing !== undefined)("houston", () => {
     const pictures = await page.locator("noscript img, [data-chart-place] img").count();
     expect(pictures).toBe(4);
     await page.getByLabel("From").fill("-2h");
-    await page.getByRole("button", { name: "Show" }).click();
+    await follow(page, page.getByRole("button", { name: "Show" }));
     expect(new URL(page.url()).searchParams.get("from")).toBe("-2h");
     expect(await page.locator("[data-chart-place] img").first().getAttribute("src")).toContain("from=-2h");
     const picture = await fetch(`${node.url}/houston/graph/kinds/stacked.png?from=-1h&width=300`);
@@ -449,6 +511,10 @@ describe.skipIf(chromiumMissing !== undefined)("houston", () => {
     });
     await page.goto(`${node.url}/houston/d/kinds/`);
     await page.getByText("The source takes its time").waitFor();
+    // No time was told yet from which to move on.
+    await page.locator("[data-chart]").first().focus();
+    await page.keyboard.press("+");
+    expect(await page.evaluate<string>("location.search")).toBe("");
     release();
     await until("all are drawn", async () => (await drawn(page)) === 4);
     await page.getByText("The source takes its time").waitFor({ state: "hidden" });
@@ -475,7 +541,7 @@ describe.skipIf(chromiumMissing !== undefined)("houston", () => {
     const { page } = await open("/d/axes/edit/same/", { javaScriptEnabled: false });
     await page.getByLabel("Targets").fill("constantLine(8)");
     await page.getByLabel("Thresholds").fill("no number");
-    await page.getByRole("button", { name: "Save chart" }).click();
+    await follow(page, page.getByRole("button", { name: "Save chart" }));
     expect(await page.getByLabel("Targets").inputValue()).toBe("constantLine(8)");
     expect(await page.getByLabel("Thresholds").inputValue()).toBe("no number");
     await page.getByLabel("Thresholds").fill("9 warn");
@@ -484,17 +550,17 @@ describe.skipIf(chromiumMissing !== undefined)("houston", () => {
     const text = (await before.text()).replace('"Axes"', '"Other axes"');
     const headers = { "If-Match": before.headers.get("etag") ?? "" };
     expect((await fetch(path, { method: "PUT", body: text, headers })).status).toBe(204);
-    await page.getByRole("button", { name: "Save chart" }).click();
+    await follow(page, page.getByRole("button", { name: "Save chart" }));
     await page.getByText("somebody else changed it meanwhile").waitFor();
     expect(await page.getByLabel("Targets").inputValue()).toBe("constantLine(8)");
     // Pressing it again asks again; only who says so plainly puts theirs in the place of the other's.
-    await page.getByRole("button", { name: "Save chart" }).click();
+    await follow(page, page.getByRole("button", { name: "Save chart" }));
     await page.getByText("somebody else changed it meanwhile").waitFor();
     expect(await (await fetch(path)).text()).not.toContain("constantLine(8)");
     expect(await page.getByLabel("What differs").textContent()).toMatch(
       /^- .*constantLine\(7\)[^]*^\+ .*constantLine\(8\)/m,
     );
-    await page.getByRole("button", { name: "Save mine over theirs" }).click();
+    await follow(page, page.getByRole("button", { name: "Save mine over theirs" }));
     const after = await (await fetch(path)).text();
     expect(after).toContain("Other axes");
     expect(after).toContain("constantLine(8)");
@@ -508,11 +574,11 @@ describe.skipIf(chromiumMissing !== undefined)("houston", () => {
     ).toBe(204);
     const settings = page.locator("form").filter({ has: page.getByLabel("Refresh, such as 30s") });
     await settings.getByLabel("Title").fill("Axes of mine");
-    await settings.getByRole("button", { name: "Save" }).click();
+    await follow(page, settings.getByRole("button", { name: "Save" }));
     expect(await page.getByLabel("What differs").textContent()).toContain(
       '- title = "Axes of others"\n+ title = "Axes of mine"',
     );
-    await page.getByRole("link", { name: "Keep theirs" }).click();
+    await follow(page, page.getByRole("link", { name: "Keep theirs" }));
     expect(await page.getByRole("heading", { level: 1 }).textContent()).toBe("Change Axes of others");
     await page.close();
   });

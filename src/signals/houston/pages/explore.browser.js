@@ -18,11 +18,18 @@ async function get(path) {
   }
 }
 
+async function allFunctions() {
+  functions ??= get("/functions.json");
+  const found = await functions;
+  // Nobody answered: the next word asks again.
+  if (found.length === 0) functions = undefined;
+  return found;
+}
+
 /** @param {string} word @returns {Promise<import("./completion.browser.js").Completion[]>} */
 async function completionsOf(word) {
-  functions ??= get("/functions.json");
   const small = word.toLowerCase();
-  const known = word === "" || word.includes(".") ? [] : await functions;
+  const known = word === "" || word.includes(".") ? [] : await allFunctions();
   const called = known
     .filter(({ name }) => name.toLowerCase().startsWith(small))
     .map(({ name, signature }) => ({ words: signature, insert: `${name}(` }));

@@ -7,7 +7,7 @@ import { ownZone } from "./zone.browser.js";
 
 const form = document.querySelector("form[data-time]");
 const root = document.querySelector("[data-dashboard]");
-/** The stretch that was answered last, epoch seconds. */
+/** The stretch that was answered last, epoch seconds; nothing before the first answer. */
 let last = { from: 0, until: 0 };
 
 /** @param {string} name */
@@ -57,6 +57,7 @@ function change(time, isNew) {
 
 /** @param {number} from @param {number} until */
 function stretch(from, until) {
+  if (last.until === 0) return;
   const seconds = Math.max(10, Math.round(until - from));
   const end = Math.round(until);
   change({ from: String(end - seconds), until: String(end) }, true);
@@ -69,17 +70,20 @@ const moves = {
   out: () => stretch(last.from - (last.until - last.from) / 2, last.until + (last.until - last.from) / 2),
 };
 
+/** Questions for what happened, and the newest that was answered: one that it overtook has nothing more to say. */
+const looks = { asked: 0, answered: 0 };
+
 /** @param {{ from: number, until: number }} range */
 async function lookBack(range) {
-  try {
-    const answer = await fetch(
-      `${root?.getAttribute("data-dashboard")}/annotations?from=${range.from}&until=${range.until}`,
-    );
-    if (answer.ok) document.dispatchEvent(new CustomEvent("happenings", { detail: await answer.json() }));
-  } catch {
+  const turn = ++looks.asked;
+  const path = `${root?.getAttribute("data-dashboard")}/annotations?from=${range.from}&until=${range.until}`;
+  const detail = await fetch(path)
+    .then((answer) => (answer.ok ? answer.json() : undefined))
     // The charts say by themselves when nobody answers.
-    document.dispatchEvent(new CustomEvent("happenings", { detail: [] }));
-  }
+    .catch(() => []);
+  if (detail === undefined || turn < looks.answered) return;
+  looks.answered = turn;
+  document.dispatchEvent(new CustomEvent("happenings", { detail }));
 }
 
 if (form instanceof HTMLFormElement && root) {
