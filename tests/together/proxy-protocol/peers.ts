@@ -1,7 +1,10 @@
 /** HAProxy and nginx (Debian's packages) on Unix sockets in a folder of their own, so that they need no port. */
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, lstatSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+
+import { until } from "../../../src/kit/testing/child-node.ts";
 
 const find = (name: string) => Bun.which(name, { PATH: `${process.env.PATH ?? ""}:/usr/sbin:/sbin` });
 
@@ -22,9 +25,9 @@ export function startHaproxy(ready: string, sections: (at: (name: string) => str
   nbthread 1
 defaults
   mode tcp
-  timeout connect 5s
-  timeout client 10s
-  timeout server 10s
+  timeout connect 60s
+  timeout client 60s
+  timeout server 60s
 ${sections(at)}`;
   return start(ready, "haproxy.cfg", head, (file) => [haproxyPath ?? "haproxy", "-db", "-f", file]);
 }
@@ -57,13 +60,13 @@ async function start(
   const child = Bun.spawn(command(file), { stdout: "ignore", stderr: Bun.file(at("stderr")) });
   const state = { ended: false };
   void child.exited.then(() => (state.ended = true));
-  for (let turn = 0; !existsSync(at(ready)); turn++) {
-    if (state.ended || turn > 1000) {
-      const said = await Bun.file(at("stderr")).text();
-      throw new Error(`${fileName} could not be started: ${said}`);
-    }
-    await Bun.sleep(10);
-  }
+  await until(`${ready} of ${fileName} is there`, async () => {
+    if (state.ended) throw new Error(`${fileName} could not be started: ${await Bun.file(at("stderr")).text()}`);
+    if (!existsSync(at(ready))) return false;
+    // A socket is there a little before connections to it are taken.
+    const sockets = readdirSync(folder).filter((name) => lstatSync(at(name), { throwIfNoEntry: false })?.isSocket());
+    return (await Promise.all(sockets.map((name) => takesConnections(at(name))))).every(Boolean);
+  });
   return {
     at,
     async [Symbol.asyncDispose]() {
@@ -72,4 +75,14 @@ async function start(
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+function takesConnections(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path, () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.on("error", () => resolve(false));
+  });
 }
