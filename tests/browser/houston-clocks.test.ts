@@ -7,7 +7,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import type { Browser } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 
 import { type ChildNode, startChild, until } from "../../src/kit/testing/child-node.ts";
 import { chromiumMissing, startChromium, watch } from "./chromium.ts";
@@ -67,6 +67,16 @@ describe.skipIf(chromiumMissing !== undefined)("houston's clocks", () => {
     await page.locator("[data-drawn] .u-over").waitFor();
     return { page, misdeeds };
   };
+  /** What the legend says once the cursor stands there: the time, then the values. */
+  const pointed = async (page: Page, x: number) => {
+    const values = page.locator(".u-legend .u-value");
+    const [before] = await values.allTextContents();
+    await page.locator(".u-over").hover({ position: { x, y: 40 } });
+    return until("the legend has followed", async () => {
+      const found = await values.allTextContents();
+      return found[0] !== before && found;
+    });
+  };
   /** What is written below the chart, a line's hour each. */
   const hours = (written: readonly string[]) => written.filter((text) => /^\d\d:\d\d$/.test(text));
 
@@ -88,8 +98,7 @@ describe.skipIf(chromiumMissing !== undefined)("houston's clocks", () => {
       // At the right edge the clock shows the next midnight, after as many hours as the day has.
       const over = page.locator(".u-over");
       const width = (await over.boundingBox())?.width ?? 0;
-      await over.hover({ position: { x: width - 2, y: 40 } });
-      const [time = "", value = ""] = await page.locator(".u-legend .u-value").allTextContents();
+      const [time = "", value = ""] = await pointed(page, width - 2);
       expect(Number(value)).toBeGreaterThan(count - 0.3);
       expect(Number(value)).toBeLessThanOrEqual(count);
       expect(time).toMatch(/ 23:[45]/);
@@ -103,8 +112,7 @@ describe.skipIf(chromiumMissing !== undefined)("houston's clocks", () => {
       const width = (await over.boundingBox())?.width ?? 0;
       const differences: number[] = [];
       for (const share of [0.02, 0.5, 0.9]) {
-        await over.hover({ position: { x: Math.round(width * share), y: 40 } });
-        const values = await page.locator(".u-legend .u-value").allTextContents();
+        const values = await pointed(page, Math.round(width * share));
         const [now = Number.NaN, before = Number.NaN] = values.slice(1).map(Number);
         differences.push(Math.round(now - before));
       }
