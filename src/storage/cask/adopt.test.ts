@@ -14,7 +14,7 @@ import { legacyPath } from "./store-legacy-layout.ts";
 import { codeOf, keysIn, noise, put, readAll, text } from "./store.conformance.ts";
 
 const folder = await mkdtemp(join(tmpdir(), "cask-adopt-"));
-afterAll(() => rm(folder, { recursive: true, force: true }));
+afterAll(() => rm(folder, { recursive: true, force: true }), 120_000);
 let count = 0;
 const clock = systemClock;
 const allBuckets = Array.from({ length: 256 }, (_, bucket) => bucket);
@@ -146,7 +146,7 @@ describe("adopt", () => {
     expect(second.finished).toBe(true);
     expect(first.adopted + second.adopted).toBe(200);
     expect((await keysIn(store, allBuckets)).toSorted()).toEqual(keys.toSorted());
-  });
+  }, 120_000);
 
   test("killed at any moment: every blob is whole in one place, and a second run brings all over", async () => {
     const root = join(folder, `old-${++count}`);
@@ -173,7 +173,7 @@ describe("adopt", () => {
     const report = await adopt(root, store, ledger, { clock });
     expect([report.adopted < 400, report.bad, report.failed]).toEqual([true, 0, 0]);
     expect(await keysIn(store, allBuckets)).toHaveLength(400);
-  });
+  }, 120_000);
 
   test("a store that fails ends it with the store's Fault, and nothing is lost", async () => {
     const root = await fixture();

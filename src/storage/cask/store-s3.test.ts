@@ -36,7 +36,7 @@ if (program === undefined) {
     let server: S3Server;
     beforeAll(async () => {
       server = await startS3Server(program, process.env);
-    });
+    }, 120_000);
     afterAll(() => server.stop());
 
     const open = (options: Partial<S3StoreOptions> = {}) =>
@@ -78,7 +78,7 @@ if (program === undefined) {
         await Promise.all(keys.slice(start, start + 50).map((key) => client.write(prefix + key, "x")));
       }
       expect((await keysIn(store, [0x77])).toSorted()).toEqual(keys.toSorted());
-    });
+    }, 120_000);
 
     test("quarantine: keeps the bytes and the reason in the bucket", async () => {
       const prefix = `rotten-${++prefixes}/`;

@@ -2,7 +2,7 @@
  * What every blob store must do, as one suite that each adapter's test runs. The bytes of a test need not hash to their
  * key: a store takes the committer's word. Nothing here depends on how or where an adapter keeps its blobs.
  */
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 
 import { Fault } from "../../kit/fault.ts";
 import { seededRandom } from "../../kit/random.ts";
@@ -20,6 +20,8 @@ export interface StoreFixture {
 /** Runs the suite against what `open` opens: an empty store. */
 export function describeStore(name: string, open: () => Promise<StoreFixture>): void {
   describe(`${name} keeps the promises of a blob store:`, () => {
+    // Some adapters stand on a server that is slow to answer on a busy machine.
+    setDefaultTimeout(120_000);
     let fixture: StoreFixture;
     let store: BlobStore;
     beforeAll(async () => {

@@ -487,5 +487,5 @@ describe("properties", () => {
       }),
       { numRuns: 25 },
     );
-  });
+  }, 120_000);
 });

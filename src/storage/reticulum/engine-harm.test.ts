@@ -102,6 +102,7 @@ describe("hostile files", () => {
     const ends = await Promise.all(jobs.map(async ({ isBad, done }) => [isBad, await done]));
     const wrong = ends.filter(([isBad, code]) => code !== (isBad ? "reticulum/damaged" : "fine"));
     expect({ seed, wrong }).toEqual({ seed, wrong: [] });
+    await until("all are through", () => shared.engine.state().busy === 0);
     expect(shared.engine.state()).toMatchObject({ waiting: 0, busy: 0, restarts: 0 });
   }, 120_000);
 });

@@ -176,7 +176,7 @@ describe("readExif", () => {
       ),
       { numRuns: 400 },
     );
-  });
+  }, 120_000);
 });
 
 function chunk(name: string, body: Uint8Array): Uint8Array {

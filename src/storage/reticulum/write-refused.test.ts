@@ -71,7 +71,7 @@ test("KnownImages.learn, Results: a full disk costs what is new, and nothing lie
   } finally {
     rmSync(disk, { recursive: true, force: true });
   }
-});
+}, 120_000);
 
 test("isWriteRefused: a disk and a lock, not a mistake", () => {
   const failure = (code: string) => Object.assign(new Error(code), { code });
