@@ -10,6 +10,7 @@ const rooms = document.querySelector("[data-rooms]");
 const people = document.querySelector("[data-people]");
 const head = document.querySelector("[data-head]");
 const state = document.querySelector("[data-chat-state]");
+const answer = document.querySelector("[data-chat-said]");
 const isNow = said("-live") === "yes";
 const title = document.title;
 const most = 1000;
@@ -76,13 +77,22 @@ function take({ html, id, kind, room }) {
 /** What was drawn last beside the lines: what stays as it is is not touched, as somebody may be reading in it. */
 const drawn = new Map();
 
+/** Draws a part; who stands on a room of the list by keyboard still does. @param {Element} place @param {string} html */
+function draw(place, html) {
+  const { activeElement } = document;
+  const room = place.contains(activeElement) ? activeElement?.getAttribute("data-room") : undefined;
+  place.innerHTML = html;
+  const link = room && place.querySelector(`[data-room="${CSS.escape(room)}"]`);
+  if (link instanceof HTMLElement) link.focus({ preventScroll: true });
+}
+
 /** @param {Record<string, unknown>} parts */
 function takeParts(parts) {
   for (const [name, place] of Object.entries({ rooms, people, head })) {
     const html = parts[name];
     if (!place || typeof html !== "string" || drawn.get(name) === html) continue;
     drawn.set(name, html);
-    place.innerHTML = html;
+    draw(place, html);
   }
   showUnread();
 }
@@ -92,7 +102,8 @@ onTold("line", take);
 onTold("parts", takeParts);
 onTold("state", ({ tone, words }) => tell(words, tone));
 onTold("said", ({ isOut, words }) => {
-  if (words) tell(words, "warn");
+  // Beside the state, which changes with every question: why something was not said stays until it is mended.
+  if (answer && answer.textContent !== words) answer.textContent = words;
   if (isOut) toEnd();
 });
 

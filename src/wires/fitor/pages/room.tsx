@@ -262,6 +262,7 @@ export function Room(view: RoomView) {
         <p class="talk-live" data-chat-state role="status">
           Reload to see what is new.
         </p>
+        <p class="talk-said" data-chat-said role="status"></p>
         {view.canSay ? (
           <Speak view={view} />
         ) : (

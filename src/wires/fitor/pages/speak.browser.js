@@ -43,6 +43,7 @@ function keepTyped(field) {
 if (form instanceof HTMLFormElement) {
   const field = form.querySelector("[data-speak-text]");
   if (field instanceof HTMLInputElement) keepTyped(field);
+  field?.addEventListener("input", () => tell("said", { words: "" }));
   const nick = form.querySelector("[name=nick]");
   const known = lastName();
   if (nick instanceof HTMLInputElement && known !== "") nick.value = known;

@@ -24,13 +24,16 @@ export function readId(room, id = 0) {
 
 /** @type {Map<string, number>} */
 const unread = new Map();
+/** The newest line that was heard of each room: the list of rooms may be drawn a moment before. @type {Map<string, number>} */
+const newest = new Map();
 
 /** Shows which rooms have something new. */
 export function showUnread() {
   for (const link of rooms?.querySelectorAll("[data-room]") ?? []) {
     const room = link.getAttribute("data-room") ?? "";
     const badge = link.querySelector(".room-unread");
-    const isBehind = Number(link.getAttribute("data-newest")) > readId(room);
+    const newestId = Math.max(Number(link.getAttribute("data-newest")), newest.get(room) ?? 0);
+    const isBehind = newestId > readId(room);
     // It may have been read on another page meanwhile.
     if (isKept && !isBehind) unread.delete(room);
     const count = unread.get(room) ?? 0;
@@ -43,6 +46,6 @@ export function showUnread() {
 /** Something was said in another room. @param {string} room @param {number} id */
 export function addUnread(room, id) {
   unread.set(room, (unread.get(room) ?? 0) + 1);
-  rooms?.querySelector(`[data-room="${CSS.escape(room)}"]`)?.setAttribute("data-newest", String(id));
+  newest.set(room, id);
   showUnread();
 }
