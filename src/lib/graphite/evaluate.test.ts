@@ -180,7 +180,7 @@ describe("evaluateTargets", () => {
       ),
       { numRuns: 3000 },
     );
-  }, 60_000);
+  });
 });
 
 describe("render-format", () => {
