@@ -131,7 +131,7 @@ describe("drawGraph", () => {
     expect(draw(list, "hideLegend=false&width=2000").length).toBeLessThan(2_500_000);
     expect(draw(list, "areaMode=all&areaAlpha=0.5&width=4000").length).toBeLessThan(6_000_000);
     expect(() => draw([...list, series(values)])).toThrow("3000 series at most");
-  });
+  }, 120_000);
 
   test("drawGraph: a long line is drawn in pieces that hang together", () => {
     const values = Float64Array.from({ length: 900 }, (_, at) => at % 9);

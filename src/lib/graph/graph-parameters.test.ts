@@ -207,5 +207,5 @@ describe("parseGraphParameters", () => {
       { numRuns: 400 },
     );
     expect(drawn).toBeGreaterThan(20);
-  });
+  }, 120_000);
 });

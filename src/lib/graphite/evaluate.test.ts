@@ -180,7 +180,7 @@ describe("evaluateTargets", () => {
       ),
       { numRuns: 3000 },
     );
-  });
+  }, 120_000);
 });
 
 describe("render-format", () => {

@@ -86,7 +86,7 @@ describe.skipIf(noPythonWhisper !== undefined)(
           }
         }
       }
-    });
+    }, 120_000);
 
     test("what we write, whisper calls its own", async () => {
       await using python = new PythonWhisper();

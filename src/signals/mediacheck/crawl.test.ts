@@ -217,7 +217,7 @@ describe("checkSite", () => {
       }),
       { numRuns: 60 },
     );
-  });
+  }, 120_000);
 });
 
 test("checkSite: what was not looked at is not good", async () => {

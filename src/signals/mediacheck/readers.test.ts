@@ -187,7 +187,7 @@ describe("pages", () => {
       expect(value.trouble).toMatch(/^it (?:is nested deeper|has more|asks for more) than/);
       expect(costMs).toBeLessThan(5000);
     }
-  });
+  }, 120_000);
 });
 
 describe("modules", () => {

@@ -124,7 +124,7 @@ test("decodeRemoteWrite: a small body that holds very much is refused, and long 
   const series = Array.from({ length: 20_000 }, () => part(5, [...part(1, [1, 2]), ...sample(1, 1)]));
   const many = Uint8Array.from([...symbols.flat(), ...series.flat()]);
   expect(decodeRemoteWrite(snappyBlock(many), 2)).toMatchObject({ points: [], nameless: 20_000 });
-});
+}, 120_000);
 
 test("decodeRemoteWrite: bytes of any kind are a request or a fault", () => {
   const good = bodyOf([...label("__name__", "a"), ...sample(1, 1000)]);

@@ -34,4 +34,4 @@ test("listenLines: unfinished lines of very many senders fill a bounded memory, 
     for (const socket of sockets) socket.destroy();
     await listener.close();
   }
-});
+}, 120_000);
