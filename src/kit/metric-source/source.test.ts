@@ -168,7 +168,7 @@ describe("graphite", () => {
       "Cannot ask X: it redirects to https://elsewhere.example/render; name that address instead",
     );
     const gone = openMetricSource({ kind: "graphite", url: "http://127.0.0.1:1" }, { clock: systemClock });
-    expect(gone.render(["a"], range, never)).rejects.toThrow("Cannot ask http://127.0.0.1:1: connection refused");
+    await expect(gone.render(["a"], range, never)).rejects.toThrow("Cannot ask http://127.0.0.1:1: connection refused");
   });
 
   test("bounds: an answer that is too long or too late is a Fault of its target", async () => {
@@ -205,7 +205,7 @@ describe("graphite", () => {
     const leaving = new AbortController();
     const asking = source.render(["a"], range, leaving.signal);
     leaving.abort(new Error("had enough"));
-    expect(asking).rejects.toThrow("had enough");
+    await expect(asking).rejects.toThrow("had enough");
     await asking.catch(() => undefined);
     stuck.resolve(new Response("[]"));
   });
@@ -332,8 +332,10 @@ describe("openMetricSource", () => {
     expect(asked[0]?.authorization).toBe(`Basic ${btoa("a%zz:p@s")}`);
   });
 
-  test("store: a store that does not run is said", () => {
+  test("store: a store that does not run is said", async () => {
     const source = openMetricSource({ kind: "store" }, { clock: systemClock, reach: () => undefined });
-    expect(source.render(["a"], range, never)).rejects.toThrow("Cannot ask series: it does not run in this program");
+    await expect(source.render(["a"], range, never)).rejects.toThrow(
+      "Cannot ask series: it does not run in this program",
+    );
   });
 });

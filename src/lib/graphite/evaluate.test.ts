@@ -79,20 +79,22 @@ describe("evaluateTargets", () => {
   });
 
   test("a mistake says which argument is wrong", async () => {
-    expect(evaluate("nonsense(a.x)")).rejects.toThrow("Received request for unknown function: nonsense");
-    expect(evaluate("scale(a.x)")).rejects.toThrow("Cannot call scale: factor is missing");
-    expect(evaluate('scale(a.x,"b")')).rejects.toThrow('Cannot call scale: factor must be of type float, not "b"');
-    expect(evaluate("scale(2,a.x)")).rejects.toThrow(
+    await expect(evaluate("nonsense(a.x)")).rejects.toThrow("Received request for unknown function: nonsense");
+    await expect(evaluate("scale(a.x)")).rejects.toThrow("Cannot call scale: factor is missing");
+    await expect(evaluate('scale(a.x,"b")')).rejects.toThrow(
+      'Cannot call scale: factor must be of type float, not "b"',
+    );
+    await expect(evaluate("scale(2,a.x)")).rejects.toThrow(
       'Cannot call scale: seriesList must be of type seriesList, not "2"',
     );
-    expect(evaluate("scale(a.x,1,2)")).rejects.toThrow("Cannot call scale: it takes 2 arguments at most");
-    expect(evaluate("scale(a.x,bogus=2)")).rejects.toThrow("Cannot call scale: it has no parameter bogus");
-    expect(evaluate('summarize(a.x,"5parsecs")')).rejects.toThrow(
+    await expect(evaluate("scale(a.x,1,2)")).rejects.toThrow("Cannot call scale: it takes 2 arguments at most");
+    await expect(evaluate("scale(a.x,bogus=2)")).rejects.toThrow("Cannot call scale: it has no parameter bogus");
+    await expect(evaluate('summarize(a.x,"5parsecs")')).rejects.toThrow(
       'Cannot call summarize: intervalString: Cannot parse time unit "parsecs"',
     );
-    expect(evaluate("5")).resolves.toEqual([]);
-    expect(evaluate("movingAverage(a.x,1e300)")).rejects.toThrow("it asks for a time before 1970");
-    expect(evaluate("removeBetweenPercentile(gone,50)")).resolves.toEqual([]);
+    await expect(evaluate("5")).resolves.toEqual([]);
+    await expect(evaluate("movingAverage(a.x,1e300)")).rejects.toThrow("it asks for a time before 1970");
+    await expect(evaluate("removeBetweenPercentile(gone,50)")).resolves.toEqual([]);
   });
 
   test("a query past its bounds is cut with a sentence", async () => {

@@ -9,7 +9,7 @@ test("HoundClient: a web page is no answer, whatever its status, and is not show
       headers: { "Content-Type": "text/html; charset=utf-8" },
     });
     const client = new HoundClient({ baseUrl: "http://x", fetch: async () => page });
-    expect(client.standings()).rejects.toThrow(
+    await expect(client.standings()).rejects.toThrow(
       `http://x is a web page (${status}): Hound is at an address such as http://127.0.0.1:4100/hound`,
     );
   }

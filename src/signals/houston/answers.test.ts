@@ -138,7 +138,7 @@ describe("WatchedSource", () => {
     const clock = new ManualClock();
     const watched = new WatchedSource(source, { clock, told: () => undefined });
     const ask = () => watched.charts([{ targets: ["a"] }], range, never);
-    expect(ask()).rejects.toThrow("it is away");
+    await expect(ask()).rejects.toThrow("it is away");
     await ask().catch(() => undefined);
     expect(watched.trouble?.sentence).toBe("it is away");
     fault = undefined;

@@ -23,7 +23,9 @@ describe("original", () => {
       servers: ["a", " b"],
       apps: [],
     });
-    expect(readOriginal("port = true\nservers = 3\n", "x.conf")).rejects.toThrow(/line 1, port: .*; line 2, servers: /);
+    await expect(readOriginal("port = true\nservers = 3\n", "x.conf")).rejects.toThrow(
+      /line 1, port: .*; line 2, servers: /,
+    );
   });
 
   test("originalDashboard: its page, server by server and app by app, a day and a week", async () => {

@@ -256,7 +256,7 @@ describe("turns", () => {
     const told = new AbortController();
     const waiting = turns.take("a", told.signal);
     told.abort(new Error("enough"));
-    expect(waiting).rejects.toThrow("enough");
+    await expect(waiting).rejects.toThrow("enough");
   });
 });
 

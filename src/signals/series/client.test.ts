@@ -9,7 +9,7 @@ test("SeriesClient: a web page is no answer, whatever its status, and is not sho
       headers: { "Content-Type": "text/html; charset=utf-8" },
     });
     const client = new SeriesClient({ baseUrl: "http://x", fetch: async () => page });
-    expect(client.matching("a.*")).rejects.toThrow(
+    await expect(client.matching("a.*")).rejects.toThrow(
       `The store answered ${status}: a web page: series is at an address such as http://127.0.0.1:4100/series`,
     );
   }

@@ -62,8 +62,10 @@ test("openTail: the next server is asked when one does not answer, and what is n
     });
   expect(await new Response(await open({ two: stream })).text()).toBe("event: line\n\n");
   expect(asked).toEqual(["http://one/statsd/tail?bad=1", "http://two/statsd/tail?bad=1"]);
-  expect(open({})).rejects.toThrow("Cannot reach http://one/statsd: refused; Cannot reach http://two/statsd: refused");
+  await expect(open({})).rejects.toThrow(
+    "Cannot reach http://one/statsd: refused; Cannot reach http://two/statsd: refused",
+  );
   const page = () => new Response("<!doctype html>", { headers: { "Content-Type": "text/html" } });
-  expect(open({ one: page, two: stream })).rejects.toThrow("http://one/statsd answered 200 and is no statsd");
-  expect(open({ one: () => new Response("", { status: 401 }) })).rejects.toThrow("wanted a token that may read");
+  await expect(open({ one: page, two: stream })).rejects.toThrow("http://one/statsd answered 200 and is no statsd");
+  await expect(open({ one: () => new Response("", { status: 401 }) })).rejects.toThrow("wanted a token that may read");
 });

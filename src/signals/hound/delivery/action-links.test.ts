@@ -88,5 +88,5 @@ test("linkKey: made once, readable by nobody else; one that is too short is refu
   expect(await linkKey(path)).toBe(key);
   expect(statSync(path).mode & 0o777).toBe(0o600);
   writeFileSync(path, "short\n");
-  expect(linkKey(path)).rejects.toThrow("too short");
+  await expect(linkKey(path)).rejects.toThrow("too short");
 });

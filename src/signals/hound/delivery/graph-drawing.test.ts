@@ -60,9 +60,9 @@ test("graphSvg: nothing measured is a picture that says so; odd points are no tr
   expect((await draw([wide])).length).toBeLessThan(1_000_000);
 });
 
-test("graphSvg: a target that has no answer is the Fault of the source", () => {
+test("graphSvg: a target that has no answer is the Fault of the source", async () => {
   const fault = new Fault("invalid", "test/no", "no such function");
-  expect(draw(fault)).rejects.toBe(fault);
+  await expect(draw(fault)).rejects.toBe(fault);
 });
 
 test("graphPng: is a PNG of the predecessor's sizes", async () => {

@@ -83,7 +83,7 @@ test("mail: a refusal of its one recipient is a failure, final or not as the ser
     [false, "unavailable"],
   ] as const) {
     const { send } = stage(undefined, { rejected: [{ address: "ops@example.org", reason: "no", isFinal }] });
-    expect(send(sampleNotice())).rejects.toMatchObject({ kind, message: "no" });
+    await expect(send(sampleNotice())).rejects.toMatchObject({ kind, message: "no" });
   }
 });
 
