@@ -3,6 +3,7 @@ import { expect, test } from "bun:test";
 import { systemClock } from "../../kit/clock.ts";
 import { type Logger, silentLog } from "../../kit/log.ts";
 import { until } from "../../kit/testing/child-node.ts";
+import { freePort } from "../../kit/testing/free-port.ts";
 import { Publisher } from "../../lib/zmtp/publish.ts";
 import { type Collector, openCollector } from "./collector.ts";
 import { openHub } from "./hub-ordered.ts";
@@ -86,9 +87,7 @@ test("openCollector: what was told while this program was not there is missing a
 
 test("openCollector: a publisher that cannot be reached is told once, and named until it is there", async () => {
   const hub = makeHub();
-  const gone = new Publisher(zmq);
-  const endpoint = gone.bind("tcp://127.0.0.1:*");
-  gone.close();
+  const endpoint = `tcp://127.0.0.1:${freePort()}`;
   const told: string[] = [];
   let tries = 0;
   const log: Logger = { ...silentLog, warn: (message) => void told.push(message), debug: () => void tries++ };

@@ -17,7 +17,7 @@ function backEnd({ endpoint }: WindsockNode) {
   requester.connect(endpoint("rep"));
   return {
     async publish(address: string, content: string): Promise<string> {
-      const [reply] = await requester.request([Buffer.from(JSON.stringify({ address, content }))], 3000);
+      const [reply] = await requester.request([Buffer.from(JSON.stringify({ address, content }))], 60_000);
       return reply?.toString() ?? "";
     },
     [Symbol.dispose]: () => requester.close(),

@@ -11,7 +11,7 @@ import type { NodeLink } from "./node-link.ts";
 import { serverAt, startServer } from "./server-fixture.ts";
 
 // Real servers on a busy machine.
-setDefaultTimeout(60_000);
+setDefaultTimeout(120_000);
 
 const nats = serverAt(["/usr/sbin/nats-server", "/usr/bin/nats-server"]);
 const redis = serverAt(["/usr/bin/redis-server"]);

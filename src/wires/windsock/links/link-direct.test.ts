@@ -14,9 +14,9 @@ import { type DirectLink, linkPath, openDirectLink } from "./link-direct.ts";
 import { recorder, until } from "./link-fixture.ts";
 
 // Real servers on a busy machine.
-setDefaultTimeout(30_000);
+setDefaultTimeout(120_000);
 
-const times = { beatMs: 100, silentMs: 1500, askAgainMs: 100 };
+const times = { beatMs: 100, silentMs: 3000, askAgainMs: 100 };
 const everything = [{ kind: "prefix" as const, prefix: "" }];
 
 /** Nodes that know each other's URLs. */
@@ -237,7 +237,7 @@ test("direct link: a node that takes the connection and never answers is tried a
   const address = server.address();
   await using ant = await join(town, "ant");
   town.tell("bee", `http://127.0.0.1:${typeof address === "object" && address ? address.port : 0}`);
-  await until(() => tries === 2);
+  await until(() => tries >= 2);
   expect(ant.link.state().failure).toBe("no way to bee");
   server.close();
 });

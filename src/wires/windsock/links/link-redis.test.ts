@@ -18,7 +18,7 @@ import { entriesOf, openRedisLink } from "./link-redis.ts";
 import { serverAt, startServer, type TestServer } from "./server-fixture.ts";
 
 // Real servers on a busy machine.
-setDefaultTimeout(30_000);
+setDefaultTimeout(120_000);
 
 const program = serverAt(["/usr/bin/redis-server"]);
 
@@ -38,7 +38,7 @@ function startRedis(isKept: boolean): Promise<TestServer> {
 function join(
   server: TestServer,
   nodeId: string,
-  { early = recorder(), patienceMs = 8000 }: { early?: ReturnType<typeof recorder>; patienceMs?: number } = {},
+  { early = recorder(), patienceMs = 60_000 }: { early?: ReturnType<typeof recorder>; patienceMs?: number } = {},
 ): Promise<Member> {
   return joined(
     (hub) =>
@@ -95,7 +95,7 @@ test.skipIf(program === undefined)(
   "redis link: while Redis is away, publications wait, and fail with a reason when it does not come back",
   async () => {
     await using server = await startRedis(false);
-    await using ant = await join(server, "ant", { patienceMs: 300 });
+    await using ant = await join(server, "ant", { patienceMs: 3000 });
     await ant.hub.publish({ address: "a", content: "1" });
     await server.kill();
     const failure = await ant.hub.publish({ address: "a", content: "2" }).catch((thrown: unknown) => thrown);

@@ -40,7 +40,7 @@ export async function startServer(
   };
   const start = async () => {
     child = Bun.spawn([program, ...wordsOf(port, folder)], { stdin: "ignore", stdout: "ignore", stderr: "ignore" });
-    const endMs = performance.now() + 10_000;
+    const endMs = performance.now() + 60_000;
     while (!(await takesConnections(port))) {
       if (performance.now() > endMs || child.exitCode !== null) throw new Error(`${program} did not start`);
       await new Promise<void>((resolve) => setTimeout(resolve, 20));
