@@ -187,7 +187,7 @@ describe("looking", () => {
     const key = keyOf("to be found");
     await cask(["put", "-"], { input: "to be found" });
     const where = await cask(["whereis", key]);
-    expect(where.stdout).toMatch(/^\S+ {2}held {2}owner +(?:11 B +)?verified just now {2}http:/);
+    expect(where.stdout).toMatch(/^\S+ {2}held {2}owner +(?:11 B +)?verified (?:just now|\d+ s ago) {2}http:/);
     expect(where.stderr).toBe("1 of 3 copies\n");
     expect(JSON.parse((await cask(["whereis", "--json", key])).stdout).places).toMatchObject([
       { held: true, self: true },

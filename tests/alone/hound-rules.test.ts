@@ -110,14 +110,17 @@ channels = [{ name = "hook", kind = "webhook", url = "http://127.0.0.1:${hook.po
   await inState(url, "load", "OK");
   await until("the recovery went out", () => told.length > 1);
   expect(told.map(({ subject }) => subject)).toEqual(["[ALERT] load", "[RECOVERED] load"]);
-  const history = (await (await fetch(`${url}/api/history?of=${id}`)).json()) as { event: string }[];
-  expect(history.map(({ event }) => event).filter((event) => event !== "NoData")).toEqual([
-    "recovery told",
-    "OK",
-    "acknowledged",
-    "told",
-    "Failed",
-  ]);
+  // It is written down once whoever was told has said so.
+  const eventsOf = async () =>
+    ((await (await fetch(`${url}/api/history?of=${id}`)).json()) as { event: string }[])
+      .map(({ event }) => event)
+      .filter((event) => event !== "NoData");
+  expect(
+    await until("that is written down", async () => {
+      const found = await eventsOf();
+      return found.includes("recovery told") && found;
+    }),
+  ).toEqual(["recovery told", "OK", "acknowledged", "told", "Failed"]);
 });
 
 test("hound: stands in the predecessor's place", async () => {
@@ -149,7 +152,7 @@ test("hound: stands in the predecessor's place", async () => {
   });
   const foo = await inState(node.url, "foo", "Failed");
   expect(foo).toMatchObject({ value: 7, message: "7.000000 >= 5.000000" });
-  expect((await standingsOf(node.url)).find(({ name }) => name === "gone")).toMatchObject({ state: "NoData" });
+  await inState(node.url, "gone", "NoData");
   const page = await fetch(`${node.url}/alert/${foo.id}/`);
   expect([page.status, (await page.text()).includes("foo")]).toEqual([200, true]);
 });

@@ -144,6 +144,8 @@ describe("files, rights and status", () => {
       expect(tokens[scope]).not.toBe("");
     }
     await until("tokens count", async () => (await fetch(`${node.url}/houston/`)).status === 401);
+    // The newer of the two: the node may have looked between them.
+    await until("the newest counts", async () => (await ask("/dashboards.json", "write")).status === 200);
   });
   afterAll(() => node[Symbol.asyncDispose]());
 

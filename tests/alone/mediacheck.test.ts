@@ -262,10 +262,10 @@ describe("in its predecessor's place", () => {
     await run(["-url", at, "-timeout", "soon"]);
     const startMs = performance.now() - began;
     const startedMs = performance.now();
-    const { exitCode, stderr } = await run(["-url", `${hostileAt}/crowd/`, "-timeout", "700"]);
+    const { exitCode, stderr } = await run(["-url", `${hostileAt}/crowd/`, "-timeout", "4000"]);
     expect(exitCode).toBe(1);
     // On a slow machine the program alone takes a part of it.
-    expect(performance.now() - startedMs).toBeLessThan(5000 + 10 * startMs);
+    expect(performance.now() - startedMs).toBeLessThan(9000 + 10 * startMs);
     expect(stderr.split("Error fetching media")).toHaveLength(31);
   });
 });
@@ -275,7 +275,7 @@ describe("as a check", () => {
     const words = [
       `${hostileAt}/`,
       "--resource-timeout",
-      "2s",
+      "4s",
       "--timeout",
       "20s",
       "--max-size",
@@ -286,10 +286,10 @@ describe("as a check", () => {
     const { exitCode, report } = await check(words);
     expect(exitCode).toBe(1);
     expect(troubles(report)).toEqual({
-      "/silent.gif": "No whole answer within 2 s",
-      "/drip.gif": "No whole answer within 2 s",
+      "/silent.gif": "No whole answer within 4 s",
+      "/drip.gif": "No whole answer within 4 s",
       "/endless.gif": expect.stringMatching(
-        /^(It is larger than 4\.00 MiB, and was not read on|No whole answer within 2 s)$/,
+        /^(It is larger than 4\.00 MiB, and was not read on|No whole answer within 4 s)$/,
       ),
       "/short.gif": expect.stringMatching(/closed|end/i),
       "/bomb.gif": "It is larger than 4.00 MiB, and was not read on",
@@ -441,7 +441,7 @@ url = "${at}/good/"
       (await (await fetch(`${node.url}/mediacheck/status.json`)).json()) as {
         sites: { name: string; state: string }[];
       };
-    await until("the site of the clock was looked at", async () => (await status()).sites[1]?.state === "good", 30_000);
+    await until("the site of the clock was looked at", async () => (await status()).sites[1]?.state === "good");
     const first = (await (await ask(node, "/site/shop/check?wait=1")).json()) as SiteReport;
     expect(first).toMatchObject({ isGood: true, counts: { checked: 2 } });
     isBroken = true;
@@ -521,7 +521,7 @@ test("mediacheck check: one that is ended says what it found, and is not good", 
       stdout: "pipe",
       stderr: "ignore",
     });
-    await until("the slow picture is asked for", () => isAsked || undefined, 20_000);
+    await until("the slow picture is asked for", () => isAsked || undefined);
     child.kill(signal);
     expect(await new Response(child.stdout).text()).toContain("Not answered when the run was ended");
     expect(await child.exited).toBe(1);

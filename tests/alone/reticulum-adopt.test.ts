@@ -277,7 +277,7 @@ describe("from servers", () => {
       },
     });
     const input = new TextEncoder().encode(hashes.join("\n"));
-    const words = ["--max-size", "1MiB", "--timeout", "400ms", "--list", "-", `http://127.0.0.1:${hostile.port}`];
+    const words = ["--max-size", "1MiB", "--timeout", "4s", "--list", "-", `http://127.0.0.1:${hostile.port}`];
     const came = await adopt(words, { input });
     expect(came.exitCode).toBe(1);
     expect(came.stderr).toContain("3 images looked at: 0 brought over");

@@ -142,8 +142,10 @@ describe("series", () => {
         return typeof value === "number" && value >= 0;
       });
     }
-    const own = (await ask("/metrics/find?query=warren.*.series.*")) as { text: string }[];
-    expect(own.map(({ text }) => text)).toContain("points_total");
+    await until("the node's are there", async () => {
+      const own = (await ask("/metrics/find?query=warren.*.series.*")) as { text: string }[];
+      return own.some(({ text }) => text === "points_total");
+    });
   });
 
   test("names are found in Graphite's shapes, by GET and by form", async () => {

@@ -81,17 +81,18 @@ test.if(canCompare)(
     const [udpA = 0, adminA = 0, udpB = 0, adminB = 0, udpC = 0, adminC = 0, theirPort = 0, theirAdmin = 0] =
       freePorts(8);
     const admins = [adminA, adminB, adminC];
-    const proxyConfig = (port: number, admin: number) => `{
+    // A node that does not say within the interval how it is counts as gone to ours: long enough for one that gets no turn.
+    const proxyConfig = (port: number, admin: number, checkInterval: number) => `{
       nodes: [
         {host: '127.0.0.1', port: ${udpA}, adminport: ${adminA}},
         {host: '127.0.0.1', port: ${udpB}, adminport: ${adminB}},
         {host: '127.0.0.1', port: ${udpC}, adminport: ${adminC}}
       ],
       server: './servers/udp', host: '127.0.0.1', address: '127.0.0.1', port: ${port}, udp_version: 'udp4',
-      mgmt_port: ${admin}, mgmt_address: '127.0.0.1', forkCount: 0, checkInterval: 200, cacheSize: 10000
+      mgmt_port: ${admin}, mgmt_address: '127.0.0.1', forkCount: 0, checkInterval: ${checkInterval}, cacheSize: 10000
     }`;
-    writeFileSync(join(folder, "theirs.js"), proxyConfig(theirPort, theirAdmin));
-    writeFileSync(join(folder, "ours.js"), proxyConfig(0, 0));
+    writeFileSync(join(folder, "theirs.js"), proxyConfig(theirPort, theirAdmin, 200));
+    writeFileSync(join(folder, "ours.js"), proxyConfig(0, 0, 3000));
     writeFileSync(
       join(folder, "node.js"),
       `{ port: ${udpC}, address: '127.0.0.1', mgmt_port: ${adminC}, mgmt_address: '127.0.0.1', flushInterval: 3600000 }`,

@@ -49,7 +49,7 @@ test("windsock: with the history on disk, kill -9 loses nothing that was answere
         while (!over.signal.aborted) {
           const content = String(sent++);
           const frame = Buffer.from(JSON.stringify({ address: "a", content }));
-          const reply = await requester.request([frame], 3000).catch(() => undefined);
+          const reply = await requester.request([frame], 60_000).catch(() => undefined);
           if (reply?.[0]?.toString() === "published") answered.push(content);
           else break;
         }

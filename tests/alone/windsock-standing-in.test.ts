@@ -54,7 +54,7 @@ test("windsock: standing in, broker and windsock carry what their predecessors d
     });
     const long = "0123456789abcdef".repeat((20 * mebibyte) / 16);
     ear.socket.send(long);
-    await until("the long one came", () => ear.heard.includes(long), 30_000);
+    await until("the long one came", () => ear.heard.includes(long));
     expect(await (await fetch(`${node.url}/debug/vars`)).json()).toMatchObject({ NumClients: 1 });
 
     await using strict = await startChild({
