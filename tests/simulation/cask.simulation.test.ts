@@ -17,7 +17,7 @@ test("simulate: seeds that failed once hold now", () => {
     .map(({ seed, mistake }) => ({ seed, mistake, violation: simulate(seed).violation }))
     .filter(({ violation }) => violation !== undefined);
   expect(broken).toEqual([]);
-}, 60_000);
+}, 120_000);
 
 test("simulate: the same seed is the same story to the last event", () => {
   const told = (seed: number) => {
@@ -30,7 +30,7 @@ test("simulate: the same seed is the same story to the last event", () => {
     expect(first.length).toBeGreaterThan(20);
     expect(told(seed)).toEqual(first);
   }
-}, 60_000);
+}, 120_000);
 
 test("simulate: faults, checks and healing really take place", () => {
   const totals: Record<string, number> = {};
@@ -44,7 +44,7 @@ test("simulate: faults, checks and healing really take place", () => {
   for (const name of ["acknowledged", "bytes", "drop", "quarantined", "repaired", "pulled", "pushed", "handed-off"]) {
     expect({ name, often: (totals[name] ?? 0) >= 20 }).toEqual({ name, often: true });
   }
-}, 60_000);
+}, 120_000);
 
 test(`simulate: ${seeds} seeds from ${from} break no invariant`, async () => {
   const lanes = Math.max(1, Math.min(availableParallelism(), 8));

@@ -20,7 +20,7 @@ test("tellStory: the same seed is the same story to the last line", () => {
   const first = told();
   expect(first.length).toBeGreaterThan(40);
   expect(told()).toEqual(first);
-}, 60_000);
+}, 120_000);
 
 test(`tellStory: ${seeds} seeds from ${from} break no promise, and everything is put to the test`, () => {
   const totals: Record<string, number> = {};

@@ -15,7 +15,7 @@ import type { Link } from "./transport-memory.ts";
 import { createWire } from "./wire.ts";
 
 // Virtual minutes take real seconds on a busy machine.
-setDefaultTimeout(60_000);
+setDefaultTimeout(120_000);
 
 const bytes = (value: string) => new TextEncoder().encode(value);
 const text = (value: Uint8Array) => new TextDecoder().decode(value);
