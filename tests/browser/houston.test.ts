@@ -141,7 +141,7 @@ describe.skipIf(chromiumMissing !== undefined)("houston", () => {
       if (!request.url().endsWith("/houston/data")) return;
       asked.push((JSON.parse(request.postData() ?? "{}") as { charts: unknown[] }).charts.length);
     });
-    await page.goto(`${node.url}/houston/d/wide/`);
+    await page.goto(`${node.url}/houston/d/wide/?refresh=0`);
     await until("the first charts are drawn", async () => (await drawn(page)) >= 4);
     expect(await page.locator("[data-chart]").count()).toBe(charts);
     await until(
@@ -186,7 +186,7 @@ describe.skipIf(chromiumMissing !== undefined)("houston", () => {
   });
 
   test("time: dragging over one chart changes all of them and the address; back goes back", async () => {
-    const { misdeeds, page } = await open("/d/wide/");
+    const { misdeeds, page } = await open("/d/wide/?refresh=0");
     const over = page.locator(".u-over").first();
     await over.waitFor();
     const box = await over.boundingBox();
@@ -216,7 +216,7 @@ describe.skipIf(chromiumMissing !== undefined)("houston", () => {
   });
 
   test("cursor: stands at the same time on all charts, with the values in their legends", async () => {
-    const { page } = await open("/d/wide/");
+    const { page } = await open("/d/wide/?refresh=0");
     // What is drawn later stands in no cursor before the next move.
     await settled(page);
     await page
