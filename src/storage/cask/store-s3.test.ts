@@ -40,7 +40,15 @@ if (program === undefined) {
     afterAll(() => server.stop());
 
     const open = (options: Partial<S3StoreOptions> = {}) =>
-      openS3Store({ ...server, spool, clock: systemClock, prefix: `test-${++prefixes}/`, ...options });
+      // The server, too, may have to wait for its turn.
+      openS3Store({
+        ...server,
+        spool,
+        clock: systemClock,
+        prefix: `test-${++prefixes}/`,
+        timeoutMs: 100_000,
+        ...options,
+      });
 
     describeStore("S3Store", async () => {
       const prefix = `conformance-${++prefixes}/`;
