@@ -10,6 +10,7 @@ import { systemClock } from "../../../kit/clock.ts";
 import { silentLog } from "../../../kit/log.ts";
 import { seededRandom } from "../../../kit/random.ts";
 import { until as untilThat } from "../../../kit/testing/child-node.ts";
+import { freePort } from "../../../kit/testing/free-port.ts";
 import { ManualClock } from "../../../kit/testing/manual-clock.ts";
 import { blockBytes } from "../../../lib/proxy-protocol/block.ts";
 import type { ProxyHeader } from "../../../lib/proxy-protocol/header.ts";
@@ -24,7 +25,7 @@ import { openSockets, silentPeer } from "../silent-fixture.ts";
 import { Certificates } from "./certificates.ts";
 import { protocolList } from "./origination.ts";
 
-const until = (look: () => boolean) => untilThat("it is so", look, 5000);
+const until = (look: () => boolean) => untilThat("it is so", look);
 const folder = mkdtempSync(join(tmpdir(), "warren-edges-"));
 const at = (name: string) => join(folder, name);
 const open: { stop(): unknown }[] = [];
@@ -386,7 +387,7 @@ describe("TLS to upstreams", () => {
     expect([upstream.failuresBy, upstream.active]).toEqual([new Map([["dial-timeout", 21]]), 1]);
     await until(() => openSockets() <= before);
 
-    const back = await proxied(await tlsServer("a"), table);
+    const back = await proxied(await tlsServer("a"), { ...table, dial: "10s" });
     const [again] = back.upstreams;
     if (!again) throw new Error("There is no upstream");
     again.silentSinceMs = systemClock.monotonicMs() - 1000;
@@ -396,9 +397,7 @@ describe("TLS to upstreams", () => {
   });
 
   test("openssl's server is an upstream like any other", async () => {
-    const free = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: () => undefined } });
-    const { port } = free;
-    free.stop(true);
+    const port = freePort();
     const words = [
       "openssl",
       "s_server",
