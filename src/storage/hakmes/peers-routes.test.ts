@@ -7,6 +7,7 @@ import { createFailureLimit } from "../../kit/auth/failures.ts";
 import { systemClock } from "../../kit/clock.ts";
 import { Fault } from "../../kit/fault.ts";
 import type { Caller } from "../../kit/service.ts";
+import { ManualClock } from "../../kit/testing/manual-clock.ts";
 import type { MemoryCatalog } from "./catalog-memory.ts";
 import { catalogOf, makeFile, nodeNamed, sesameReader } from "./neighbourhood-fixture.ts";
 import { enter } from "./peers-entry.ts";
@@ -36,7 +37,7 @@ function routesOf(catalog: MemoryCatalog, secrets: readonly string[], isWhole = 
     manifests: sesameReader,
     clock: systemClock,
     secrets: () => secrets,
-    failures: createFailureLimit({ clock: systemClock }),
+    failures: createFailureLimit({ clock: new ManualClock() }),
     isWhole: () => isWhole,
     learned: () => learned++,
   });
