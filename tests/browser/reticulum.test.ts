@@ -43,10 +43,13 @@ describe.skipIf(chromiumMissing !== undefined)("reticulum", () => {
     return ((await answer.json()) as { hash: string }).hash;
   }
 
-  const shown = (page: Page, selector: string) =>
-    page.evaluate<number[]>(
+  const shown = async (page: Page, selector: string) => {
+    // The page may still be coming in.
+    await page.locator(selector).first().waitFor();
+    return page.evaluate<number[]>(
       `(async () => { const image = document.querySelector(${JSON.stringify(selector)}); await image.decode(); return [image.naturalWidth, image.naturalHeight, image.width, image.height]; })()`,
     );
+  };
 
   test("light table: images come by choosing and by dropping, with progress; new ones appear by themselves", async () => {
     const page = await browser.newPage();
@@ -81,7 +84,10 @@ describe.skipIf(chromiumMissing !== undefined)("reticulum", () => {
       target.dispatchEvent(new DragEvent("drop", { dataTransfer, bubbles: true, cancelable: true }));
     })()`);
     await page.locator(".print", { hasText: "dropped.jpg" }).waitFor();
-    const key = (await page.locator("[data-upload-list] a:visible").first().getAttribute("href")) ?? "";
+    // The table may show it before the answer to the upload is here.
+    const row = page.locator("[data-upload-list] li", { hasText: "dropped.jpg" });
+    await row.getByText("Stored", { exact: true }).waitFor();
+    const key = (await row.locator("a:visible").getAttribute("href")) ?? "";
     expect(key).toMatch(/^\/reticulum\/show\/sha256:[0-9a-f]{64}\/$/);
     await page.goto(`${node.url}${key}`);
     expect(await page.locator("h1").textContent()).toBe("dropped.jpg");
@@ -113,8 +119,13 @@ describe.skipIf(chromiumMissing !== undefined)("reticulum", () => {
     await page.getByText(`${bytes.toLocaleString("en")} bytes`).waitFor();
     const line = `<img src="${url}" width="133" height="100" alt="">`;
     expect(await page.locator(".made pre").textContent()).toBe(line);
-    await page.locator(".made").getByRole("button", { name: "Copy" }).click();
-    await page.getByText("Copied").waitFor();
+    // It is said for a moment only, so that it is looked for from before.
+    await Promise.all([
+      page.evaluate(`new Promise((said) => {
+        new MutationObserver(() => document.querySelector(".made").innerText.includes("Copied") && said()).observe(document.body, { childList: true, subtree: true, characterData: true });
+      })`),
+      page.locator(".made").getByRole("button", { name: "Copy" }).click(),
+    ]);
     expect(await page.evaluate<string>("navigator.clipboard.readText()")).toBe(line);
 
     await page.goto(`${base}/show/${hash}/?size=80s&format=webp&dpr=2`);
@@ -200,7 +211,7 @@ describe.skipIf(chromiumMissing !== undefined)("reticulum", () => {
   });
 
   test("light table: pages of older images, and a hash leads to its image", async () => {
-    const hashes = await Promise.all(Array.from({ length: 26 }, (_, at) => send(50 + at, `many-${at}.jpg`, 60, 40)));
+    const hashes = await Promise.all(Array.from({ length: 27 }, (_, at) => send(50 + at, `many-${at}.jpg`, 60, 40)));
     const page = await browser.newPage();
     await page.goto(`${base}/`);
     expect(await page.locator(".print").count()).toBe(24);
@@ -268,9 +279,9 @@ describe.skipIf(chromiumMissing !== undefined)("reticulum", () => {
       const over = await page.evaluate<number>("document.documentElement.scrollWidth - innerWidth");
       expect([path, over <= 0]).toEqual([path, true]);
       await page.evaluate("document.activeElement?.blur()");
-      const wanted = await page.evaluate<number>(
-        `[...document.querySelectorAll("a[href], button, select, summary, input:not([type=hidden], [type=image])")].filter((element) => element.checkVisibility()).length`,
-      );
+      // Live parts are drawn again meanwhile, so that an element is known by its place among those that can be pressed.
+      const pressable = `[...document.querySelectorAll("a[href], button, select, summary, input:not([type=hidden], [type=image])")].filter((element) => element.checkVisibility())`;
+      const wanted = await page.evaluate<number>(`${pressable}.length`);
       const reached = new Set<string>();
       for (let presses = 0; presses < wanted + 12; presses++) {
         await page.keyboard.press("Tab");
@@ -278,7 +289,7 @@ describe.skipIf(chromiumMissing !== undefined)("reticulum", () => {
           const element = document.activeElement;
           if (!element.matches("a[href], button, select, summary, input")) return "";
           const ring = getComputedStyle(element).outlineStyle === "none" ? "no ring: " : "";
-          return ring + element.tagName + " " + [...document.querySelectorAll("*")].indexOf(element);
+          return ring + element.tagName + " " + ${pressable}.indexOf(element);
         })()`);
         if (at !== "") reached.add(at);
       }

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { Browser } from "playwright-core";
 
+import { until } from "../../src/kit/testing/child-node.ts";
 import { chromiumMissing, startChromium, watch } from "./chromium.ts";
 import { type Storybook, startStorybook } from "./storybook.ts";
 
@@ -47,17 +48,24 @@ describe.skipIf(chromiumMissing !== undefined)("upload", () => {
     const page = await browser.newPage();
     await page.goto(`${story.url}/cask/upload/`);
     const session = await page.context().newCDPSession(page);
-    await session.send("Network.emulateNetworkConditions", {
-      offline: false,
-      latency: 0,
-      downloadThroughput: -1,
-      uploadThroughput: 2_000_000,
-    });
+    const sendAt = (uploadThroughput: number) =>
+      session.send("Network.emulateNetworkConditions", {
+        offline: false,
+        latency: 0,
+        downloadThroughput: -1,
+        uploadThroughput,
+      });
+    await sendAt(200_000);
     await page.evaluate(`globalThis.seen = []; new MutationObserver((changes) => {
       for (const change of changes) if (change.attributeName === "value") globalThis.seen.push(Number(change.target.getAttribute("value")));
     }).observe(document.querySelector("[data-upload-list]"), { subtree: true, attributes: true })`);
     await page.locator("#file").setInputFiles([file("big.bin", "x".repeat(1_500_000))]);
     await page.getByRole("button", { name: "Upload" }).click();
+    // Quick only from when enough was seen: how long a megabyte takes is the machine's affair.
+    await until("the bar has risen more than once", () =>
+      page.evaluate<boolean>("globalThis.seen.filter((value) => value > 0 && value < 1).length > 1"),
+    );
+    await sendAt(-1);
     await page.getByText("Stored: 2 of 3 copies").waitFor();
     const seen = await page.evaluate<number[]>("globalThis.seen");
     expect(seen.filter((value) => value > 0 && value < 1).length).toBeGreaterThan(1);
