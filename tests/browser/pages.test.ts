@@ -217,6 +217,36 @@ describe.skipIf(chromiumMissing !== undefined)("pages", () => {
     await context.close();
   });
 
+  test("upload: a file that waits travels with the fields as they were when it was taken", async () => {
+    const page = await browser.newPage();
+    await page.addInitScript(`(() => {
+      const { send } = XMLHttpRequest.prototype;
+      globalThis.sent = [];
+      XMLHttpRequest.prototype.send = function (body) {
+        globalThis.sent.push(body.get("image").name + " " + body.get("size_hints"));
+        return send.call(this, body);
+      };
+    })()`);
+    const { promise: released, resolve: release } = Promise.withResolvers<void>();
+    await page.goto(`${story.url}/reticulum/`);
+    await page.route("**/*", async (route) => {
+      await released;
+      await route.fulfill({ json: {} });
+    });
+    const names = ["one.png", "two.png", "three.png"];
+    await page
+      .locator("input[type=file]")
+      .setInputFiles(names.map((name) => ({ name, mimeType: "image/png", buffer: Buffer.from(name) })));
+    await page.locator("[data-upload] summary").click();
+    await page.getByLabel("Sizes").fill("100s");
+    await page.locator("[data-upload] button[type=submit]").click();
+    await page.getByLabel("Sizes").fill("800w");
+    release();
+    await until("all have gone", () => page.evaluate<boolean>("globalThis.sent.length === 3"));
+    expect(await page.evaluate<string[]>("globalThis.sent")).toEqual(names.map((name) => `${name} 100s`));
+    await page.close();
+  });
+
   test("live: says when the connection is lost and goes on when the node is back", async () => {
     const context = await browser.newContext();
     const first = startStorybook(freePort());

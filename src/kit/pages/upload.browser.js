@@ -3,7 +3,7 @@
  * fields, and shows how far each is. Asks for JSON: `{key, success}` or a problem with `detail`; `copies` and `wanted` are
  * shown when they are numbers. Rows come from the page's template. Two files travel at a time; the rest wait.
  */
-/** @typedef {{ file: File, row: HTMLElement }} Waiting */
+/** `body` as the form was when the file was taken. @typedef {{ body: FormData, row: HTMLElement }} Waiting */
 
 const form = document.querySelector("[data-upload]");
 const list = document.querySelector("[data-upload-list]");
@@ -81,16 +81,15 @@ function pace(event, seconds) {
 
 function next() {
   const item = underWay < 2 ? waiting.shift() : undefined;
-  if (!item || !(form instanceof HTMLFormElement) || !(input instanceof HTMLInputElement)) return;
-  const { file, row } = item;
+  if (!item || !form) return;
+  const { body, row } = item;
   underWay++;
   const request = new XMLHttpRequest();
-  const progress = part(row, "progress");
   const startedMs = performance.now();
   request.upload.addEventListener("progress", (event) => {
     if (!event.lengthComputable) return;
     const share = event.total > 0 ? event.loaded / event.total : 1;
-    progress.setAttribute("value", share.toFixed(3));
+    part(row, "progress").setAttribute("value", share.toFixed(3));
     const seconds = (performance.now() - startedMs) / 1000;
     tell(row, "", share < 1 ? `${Math.floor(share * 100)} %${pace(event, seconds)}` : "Sent, waiting for the copies");
   });
@@ -101,15 +100,14 @@ function next() {
   });
   request.open("POST", form.getAttribute("action") ?? location.href);
   request.setRequestHeader("Accept", "application/json");
-  const body = new FormData(form);
-  body.set(input.name, file);
   request.send(body);
   next();
 }
 
 /** @param {Iterable<File>} files */
 function take(files) {
-  if (!form || !list || !(template instanceof HTMLTemplateElement)) return;
+  if (!(form instanceof HTMLFormElement) || !(input instanceof HTMLInputElement)) return;
+  if (!list || !(template instanceof HTMLTemplateElement)) return;
   const maxBytes = Number(form.getAttribute("data-max-bytes") ?? Infinity);
   for (const file of files) {
     const row = /** @type {HTMLElement} */ (template.content.firstElementChild?.cloneNode(true));
@@ -121,7 +119,9 @@ function take(files) {
       continue;
     }
     tell(row, "", "Waiting");
-    waiting.push({ file, row });
+    const body = new FormData(form);
+    body.set(input.name, file);
+    waiting.push({ body, row });
   }
   document.querySelector("[data-upload-results]")?.removeAttribute("hidden");
   next();
