@@ -7,6 +7,7 @@ import { join } from "node:path";
 
 import { bindDatagrams, listenStream, takenBy } from "./bound-socket.ts";
 import { until } from "./testing/child-node.ts";
+import { freePort } from "./testing/free-port.ts";
 
 const hasIpv6 = Object.values(networkInterfaces()).some((list) => list?.some(({ address }) => address === "::1"));
 if (!hasIpv6) console.log("skipped: this machine has no ::1");
@@ -60,8 +61,9 @@ test("listenStream: a unix socket has no port", async () => {
 });
 
 test("takenBy: the owner of a port that is taken, for TCP and UDP, and nothing for another failure", async () => {
-  const listener = await listenStream(local, { take: (socket) => socket.destroy() });
-  const datagrams = await bindDatagrams(local, 65_536);
+  // Both are left and taken again, and meanwhile nobody else may be given them.
+  const listener = await listenStream({ ...local, port: freePort() }, { take: (socket) => socket.destroy() });
+  const datagrams = await bindDatagrams({ ...local, port: freePort() }, 65_536);
   const tcp = { ...local, port: listener.port ?? 0 };
   const udp = { ...local, port: datagrams.port };
   const ownName = `held by this very process (pid ${process.pid})`;

@@ -67,7 +67,7 @@ test.skipIf(!mayBind)(
           "-c",
           `mount --bind "${own}" /etc/resolv.conf && exec "${process.execPath}" "${script}"`,
         ],
-        { stdin: "ignore", stdout: "pipe", stderr: "pipe", timeout: 20_000 },
+        { stdin: "ignore", stdout: "pipe", stderr: "pipe", timeout: 100_000 },
       );
       const [said, trouble] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
       await child.exited;

@@ -6,6 +6,7 @@ import { systemClock } from "./clock.ts";
 import { Fault } from "./fault.ts";
 import { addressesOf, outbound, type OutboundOptions } from "./outbound.ts";
 import { isPublicAddress } from "./public-address.ts";
+import { freePort } from "./testing/free-port.ts";
 
 const server = Bun.serve({
   port: 0,
@@ -179,10 +180,7 @@ describe("outbound", () => {
   });
 
   test("outbound: what refuses the connection is told in words, after every address was tried", async () => {
-    const closed = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
-    const { port } = closed;
-    closed.stop(true);
-    expect(outbound(`http://127.0.0.1:${port}/`, options)).rejects.toThrow("Connection refused");
+    await expect(outbound(`http://127.0.0.1:${freePort()}/`, options)).rejects.toThrow("Connection refused");
     const second = await outbound(`http://two.example:${server.port}/`, {
       ...options,
       resolve: async () => ["127.0.0.2", "127.0.0.1"],

@@ -4,6 +4,7 @@ import { expect, test } from "bun:test";
 import fc from "fast-check";
 
 import { Fault } from "../fault.ts";
+import { paced } from "../testing/pace.ts";
 import { boundaryOf, parseHeaderValue, parsePartHead } from "./part-head.ts";
 
 function codeOf(work: () => unknown): string {
@@ -71,7 +72,7 @@ test("boundaryOf: takes what clients send and refuses the rest by name", () => {
   expect(codeOf(() => boundaryOf(`multipart/form-data; boundary=${"a".repeat(71)}`))).toBe("http/boundary-missing");
 });
 
-test("parseHeaderValue, parsePartHead: arbitrary text gives a value or a Fault, in little time", () => {
+test("parseHeaderValue, parsePartHead: arbitrary text gives a value or a Fault, in little time", async () => {
   const nasty = fc.oneof(
     fc.string(),
     fc.stringMatching(/^[ -~]{0,60}$/),
@@ -85,10 +86,11 @@ test("parseHeaderValue, parsePartHead: arbitrary text gives a value or a Fault, 
       codeOf(() => boundaryOf(text));
     }),
   );
-  const startedMs = performance.now();
-  parseHeaderValue(`a${"; ".repeat(8000)}"`);
-  parseHeaderValue(`a;b="${"\\".repeat(16_001)}`);
-  parseHeaderValue(`a;${"b".repeat(16_000)}`);
-  parseHeaderValue(`a;${" ".repeat(16_000)}x`);
-  expect(performance.now() - startedMs).toBeLessThan(2000);
+  const { costMs } = await paced(() => {
+    parseHeaderValue(`a${"; ".repeat(8000)}"`);
+    parseHeaderValue(`a;b="${"\\".repeat(16_001)}`);
+    parseHeaderValue(`a;${"b".repeat(16_000)}`);
+    parseHeaderValue(`a;${" ".repeat(16_000)}x`);
+  });
+  expect(costMs).toBeLessThan(2000);
 });

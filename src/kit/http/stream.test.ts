@@ -49,6 +49,7 @@ describe("sentStreamOf", () => {
       }
       at += piece.length;
     }
+    await until(() => running.at(-1)?.isClosed === true);
     expect([at, wrong, running.at(-1)]).toEqual([sizeBytes, 0, { given: 64, isClosed: true }]);
   });
 
@@ -89,6 +90,7 @@ describe("sentStreamOf", () => {
     const came = Number(await new Response(child.stdout).text());
     expect(await child.exited).not.toBe(0);
     expect(came).toBeLessThanOrEqual(20 * mebibyte);
+    await until(() => running.at(-1)?.isClosed === true);
     expect(running.at(-1)).toEqual({ given: 20, isClosed: true });
   });
 });

@@ -48,7 +48,7 @@ async function serverOf(answer: (line: string) => string | undefined, heard: str
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const address = server.address();
   const port = typeof address === "object" && address !== null ? address.port : 0;
-  return { host: "127.0.0.1", port, security: "none", timeoutMs: 1000 };
+  return { host: "127.0.0.1", port, security: "none", timeoutMs: 60_000 };
 }
 
 /** What a well-behaved server says. */

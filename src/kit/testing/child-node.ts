@@ -97,16 +97,22 @@ export async function startChild(options: ChildOptions = {}): Promise<ChildNode>
     },
   );
   let output = "";
-  const decoder = new TextDecoder();
   let isReady = () => {};
   const ready = new Promise<void>((resolve) => {
     isReady = resolve;
   });
+  // By whole lines, or a piece of one stream would stand within a line of the other.
   const collect = async (stream: ReadableStream<Uint8Array>) => {
+    const decoder = new TextDecoder();
+    let rest = "";
     for await (const chunk of stream) {
-      output += decoder.decode(chunk, { stream: true });
-      if (/^ready$/m.test(output)) isReady();
+      rest += decoder.decode(chunk, { stream: true });
+      const end = rest.lastIndexOf("\n") + 1;
+      output += rest.slice(0, end);
+      rest = rest.slice(end);
+      if (end > 0 && /^ready$/m.test(output)) isReady();
     }
+    output += rest;
   };
   const collected = Promise.all([collect(child.stdout), collect(child.stderr)]);
   const first = await Promise.race([ready.then(() => "ready"), child.exited.then((code) => `ended with ${code}`)]);
