@@ -133,7 +133,7 @@ describe("in its predecessor's place", () => {
     const path = join(folder, "broken.json");
     writeFileSync(path, '{"Tests":[{"Url":5}]}');
     const started = startChild({ words: ["chimney"], environment: { CHIMNEY_CONFIG: path } });
-    expect(started).rejects.toThrow(/ended with 1[^]*tests\.0\.url/);
+    await expect(started).rejects.toThrow(/ended with 1[^]*tests\.0\.url/);
   });
 });
 

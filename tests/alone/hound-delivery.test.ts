@@ -83,7 +83,7 @@ describe.skipIf(isMailMissing)("mail at a real server", () => {
     const { mails, port } = await recorderOf({ security: "tls" });
     const relay: MailRelay = { host: "127.0.0.1", port, security: "tls", timeoutMs: 5000 };
     const sent = createMailer(relay, { clock: systemClock }).send(message);
-    expect(sent).rejects.toThrow(/No private connection.*self signed/);
+    await expect(sent).rejects.toThrow(/No private connection.*self signed/);
     await createMailer({ ...relay, verifyTls: false }, { clock: systemClock }).send(message);
     await until("it was written down", () => mails.length === 1);
   });

@@ -178,7 +178,7 @@ describe("files, rights and status", () => {
     expect((await ask("/new", "read", { method: "POST", body: "title=x" })).status).toBe(403);
     expect((await ask("/d/x.toml", "read", { method: "PUT", body: "" })).status).toBe(403);
     expect((await ask("/d/this-node/edit/", "read")).status).toBe(403);
-    expect((await ask("/", "read")).text()).resolves.not.toContain("Make it");
+    await expect((await ask("/", "read")).text()).resolves.not.toContain("Make it");
   });
 
   test("badge: a check with an awkward name is shown as text, and one that was not chosen is not there", async () => {

@@ -489,7 +489,7 @@ url = "${at}/good/"
 
   test("service: a site that cannot be is told at the start", async () => {
     const broken = '[[mediacheck.sites]]\nname = "shop"\nurl = "https://shop.example/"\nstatus = "999:good"\n';
-    expect(startChild({ config: broken })).rejects.toThrow(/Cannot use the site "shop": status/);
+    await expect(startChild({ config: broken })).rejects.toThrow(/Cannot use the site "shop": status/);
   });
 });
 

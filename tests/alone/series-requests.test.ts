@@ -109,7 +109,7 @@ describe("series", () => {
       { id: "each.b", text: "b", isLeaf: true },
     ]);
     const outOfTime = { fromSeconds: 5, untilSeconds: 5 };
-    expect(source.render(["each.a"], outOfTime, never)).rejects.toThrow("from and until are the same time");
+    await expect(source.render(["each.a"], outOfTime, never)).rejects.toThrow("from and until are the same time");
   });
 
   test("events are posted and read by other services", async () => {
@@ -125,7 +125,7 @@ describe("series", () => {
     expect(await client.events(range)).toEqual([wanted]);
     expect(await client.events({ ...range, tags: ["shop", "mail"], set: "union" })).toEqual([wanted]);
     expect(await client.events({ ...range, tags: ["shop", "mail"] })).toEqual([]);
-    expect(client.postEvent({ what: "x".repeat(2000) })).rejects.toThrow("The store answered 400");
+    await expect(client.postEvent({ what: "x".repeat(2000) })).rejects.toThrow("The store answered 400");
   });
 
   test("figures of this machine and of the node go in by themselves", async () => {

@@ -50,7 +50,7 @@ function certificate(folder: string, name: string): { cert: string; key: string 
       expect(await ask(second.cert)).toBe(0);
       copyFileSync(second.cert, cert);
       copyFileSync(second.key, key);
-      await until("the second certificate is used", async () => (await ask(second.cert)) === 200, 30_000);
+      await until("the second certificate is used", async () => (await ask(second.cert)) === 200);
       expect(await node.end()).toBe(0);
     } finally {
       rmSync(folder, { recursive: true });

@@ -37,6 +37,6 @@ test("headOf: a length that was told is believed, and the body is let go unread"
   expect([answer.headers.get("content-length"), isLetGo]).toEqual(["123456", true]);
 });
 
-test("headOf: a failure is the same failure", () => {
-  expect(headOf(ask(), () => Promise.reject(new RangeError("no")))).rejects.toThrow("no");
+test("headOf: a failure is the same failure", async () => {
+  await expect(headOf(ask(), () => Promise.reject(new RangeError("no")))).rejects.toThrow("no");
 });

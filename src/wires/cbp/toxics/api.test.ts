@@ -138,7 +138,7 @@ describe("Toxiproxy's client", () => {
     await until(() => second.heard.text === "again");
 
     await proxy.remove();
-    expect(client.get("p")).rejects.toThrow("status code 404");
+    await expect(client.get("p")).rejects.toThrow("status code 404");
     await until(() => second.heard.closed);
   });
 
