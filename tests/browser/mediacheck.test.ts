@@ -2,7 +2,7 @@
  * What Mediacheck asks for, beside what Chromium asks for, on the same pages. Whatever Chromium fetches has to be fetched;
  * what is fetched beyond that is listed with its reason, so that nothing comes in or goes out unseen.
  */
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import type { Browser } from "playwright-core";
 
 import { systemClock } from "../../src/kit/clock.ts";
@@ -11,6 +11,8 @@ import { checkSite } from "../../src/signals/mediacheck/crawl.ts";
 import type { SiteReport } from "../../src/signals/mediacheck/report.ts";
 import { usualSettings } from "../../src/signals/mediacheck/settings.ts";
 import { chromiumMissing, startChromium } from "./chromium.ts";
+
+setDefaultTimeout(180_000);
 
 if (chromiumMissing !== undefined) console.log(`Browser tests are left out: ${chromiumMissing}`);
 
@@ -217,7 +219,7 @@ describe.skipIf(chromiumMissing !== undefined)("mediacheck beside Chromium", () 
       } finally {
         await server.stop(true);
       }
-    }, 180_000);
+    });
   }
 });
 

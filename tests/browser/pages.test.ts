@@ -2,7 +2,7 @@
  * Every page with every sample in a real browser: quiet console, nothing from another host, no sideways scroll on a
  * narrow screen, enough contrast by day and by night, all of it reachable by keyboard.
  */
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 
 import { until } from "../../src/kit/testing/child-node.ts";
@@ -10,6 +10,8 @@ import { freePort } from "../../src/kit/testing/free-port.ts";
 import { chromiumMissing, startChromium, watch } from "./chromium.ts";
 import contrastScript from "./contrast.browser.js" with { type: "text" };
 import { type Storybook, startStorybook } from "./storybook.ts";
+
+setDefaultTimeout(180_000);
 
 if (chromiumMissing !== undefined) console.log(`Browser tests are left out: ${chromiumMissing}`);
 
@@ -61,7 +63,7 @@ describe.skipIf(chromiumMissing !== undefined)("pages", () => {
 
   test("pages: quiet, at home and within 390 px", async () => {
     expect(await visitAll(390, () => Promise.resolve())).toEqual(nothing);
-  }, 180_000);
+  });
 
   test("pages: quiet, at home and within 1280 px; text and marks stand out enough in light and in dark", async () => {
     const low: string[] = [];
@@ -81,7 +83,7 @@ describe.skipIf(chromiumMissing !== undefined)("pages", () => {
     expect([...new Set(low)]).toEqual([]);
     expect(Math.min(looked.light, looked.dark)).toBeGreaterThan(1000);
     expect(misdeeds).toEqual(nothing);
-  }, 180_000);
+  });
 
   test("contrast check: finds text that is too faint", async () => {
     const context = await browser.newContext({ bypassCSP: true });
@@ -121,7 +123,7 @@ describe.skipIf(chromiumMissing !== undefined)("pages", () => {
     await page.keyboard.press("Enter");
     await until("the page has the focus", () => page.evaluate<boolean>(`document.activeElement.id === "page"`));
     await context.close();
-  }, 180_000);
+  });
 
   test("theme: the switch wins over the system, lasts, and goes back to it", async () => {
     const context = await browser.newContext({ colorScheme: "light" });
