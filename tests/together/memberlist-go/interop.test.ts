@@ -143,6 +143,8 @@ describe.each(Object.entries(variants))("hashicorp/memberlist %s", (_, variant) 
         await until("the datagram came", ours1.heard("message datagram from go"));
         await go1.command(`reliable ours1 ${"stream from go ".repeat(3000)}`);
         await until("the stream came", ours1.heard(`message ${"stream from go ".repeat(3).slice(0, 40)}`));
+        // Whoever was silent for a moment may be suspected for another one.
+        await until("ours2 suspects nobody", () => ours2.alive().length === 4);
         expect(ours2.node.broadcast(bytes("to everybody"))).toBe(3);
         await Promise.all([go1, go2].map((go) => go.event("message", (event) => event.text === "to everybody")));
 
