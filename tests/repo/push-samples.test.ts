@@ -14,7 +14,9 @@ test.skipIf(!isHere)("docs/push-to-browsers.md: its sample in Python signs what 
   const [id = "", secret = ""] = /token_keys = \["([^"]+)"\]/.exec(document)?.[1]?.split(":") ?? [];
   const claims = /token\((\{"sub".*?\}), key, "2026"\)/.exec(document)?.[1] ?? "";
   const program = `${sample}\nprint(token(${claims}, ${JSON.stringify(secret)}, ${JSON.stringify(id)}))`;
-  const { exitCode, stderr, stdout } = Bun.spawnSync(["python3", "-c", program]);
+  // In the language that every machine has: of another one, what starts Python may complain.
+  const env = { ...process.env, LC_ALL: "C" };
+  const { exitCode, stderr, stdout } = Bun.spawnSync(["python3", "-c", program], { env });
   expect([exitCode, stderr.toString()]).toEqual([0, ""]);
   const read = readClaims(stdout.toString().trim(), [{ id, secret }]);
   expect(read).toMatchObject({ sub: "ann", subscribe: ["shop.#"], publish: ["shop.wishes"] });

@@ -75,7 +75,9 @@ describe("docs/serve-images.md", () => {
       ] as const) {
         const file = join(folder, `sample.${ending}`);
         writeFileSync(file, whole(sample, [text, key]));
-        const { exitCode, stderr, stdout } = Bun.spawnSync([program, file]);
+        // In the language that every machine has: of another one, what starts the program may complain.
+        const env = { ...process.env, LC_ALL: "C" };
+        const { exitCode, stderr, stdout } = Bun.spawnSync([program, file], { env });
         expect([exitCode, stderr.toString(), stdout.toString().trim()]).toEqual([0, "", result]);
       }
       rmSync(folder, { recursive: true });
