@@ -27,7 +27,7 @@ const quiet = onlyServices("cask", "hakmes");
 async function download(url: string, folder: string): Promise<{ exitCode: number; status: string; bytes: Uint8Array }> {
   const path = join(folder, "download");
   rmSync(path, { force: true });
-  const child = Bun.spawn(["curl", "-s", "--max-time", "30", "-o", path, "-w", "%{http_code}", url], {
+  const child = Bun.spawn(["curl", "-s", "--max-time", "120", "-o", path, "-w", "%{http_code}", url], {
     stdout: "pipe",
   });
   const status = await new Response(child.stdout).text();

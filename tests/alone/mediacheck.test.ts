@@ -170,6 +170,8 @@ afterAll(async () => {
 });
 
 const run = (words: readonly string[]) => runProgram(["mediacheck", ...words], { folder });
+/** By itself it gives a whole run three seconds, which a machine may take that is busy otherwise. */
+const patiently = ["-timeout", "60000"];
 const check = async (words: readonly string[]) => {
   const { exitCode, stderr, stdout } = await run(["check", "--json", ...words]);
   return { exitCode, stderr, report: JSON.parse(stdout) as SiteReport };
@@ -183,12 +185,12 @@ const troubles = (report: SiteReport) =>
 
 describe("in its predecessor's place", () => {
   test("mediacheck: says nothing and ends with 0 where all is there, data addresses and 204 among it", async () => {
-    expect(await run(["-url", `${at}/good/`])).toEqual({ exitCode: 0, stdout: "", stderr: "" });
+    expect(await run(["-url", `${at}/good/`, ...patiently])).toEqual({ exitCode: 0, stdout: "", stderr: "" });
   });
 
   test("mediacheck: one missing candidate ends with 1, each time, and is named in its words", async () => {
     for (let time = 0; time < 5; time++) {
-      const { exitCode, stderr } = await run(["-url", `${at}/missing/`]);
+      const { exitCode, stderr } = await run(["-url", `${at}/missing/`, ...patiently]);
       const lines = stderr.trim().split("\n");
       expect(exitCode).toBe(1);
       expect(lines).toHaveLength(2);
@@ -207,8 +209,7 @@ describe("in its predecessor's place", () => {
       "-log-format",
       "json",
       "--log-level=info",
-      "-timeout",
-      "9000",
+      ...patiently,
     ]);
     const lines = stderr
       .trim()
@@ -244,15 +245,17 @@ describe("in its predecessor's place", () => {
       expect.stringContaining('level=fatal msg="must be an absolute URL"'),
     ]);
     expect((await run(["-log-level", "error"])).stderr).toContain('level=fatal msg="must specify a URL"');
-    expect((await run(["-url", `${at}/nowhere/`])).stderr).toContain('level=fatal msg="bad response status"');
-    expect((await run(["-url", `${safe}/by-redirect/`])).stderr).toContain("Certificate");
-    const mixed = await run(["-url", `${safe}/`, "-verify-ssl=false"]);
+    expect((await run(["-url", `${at}/nowhere/`, ...patiently])).stderr).toContain(
+      'level=fatal msg="bad response status"',
+    );
+    expect((await run(["-url", `${safe}/by-redirect/`, ...patiently])).stderr).toContain("Certificate");
+    const mixed = await run(["-url", `${safe}/`, "-verify-ssl=false", ...patiently]);
     expect(mixed.exitCode).toBe(1);
     expect(mixed.stderr.trim().split("\n")).toEqual([
       expect.stringMatching(new RegExp(`level=fatal msg="HTTP/S mixed content error" url="${at}/a.gif"$`)),
       expect.stringMatching(/level=fatal msg="NOT OK"$/),
     ]);
-    expect((await run(["-url", `${safe}/by-redirect/`, "-verify-ssl=false"])).stderr).toContain(
+    expect((await run(["-url", `${safe}/by-redirect/`, "-verify-ssl=false", ...patiently])).stderr).toContain(
       "HTTP/S mixed content error",
     );
   });

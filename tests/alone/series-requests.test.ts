@@ -31,7 +31,7 @@ afterAll(async () => {
 const nowSeconds = () => Math.floor(Date.now() / 1000);
 
 async function curl(...words: string[]): Promise<string> {
-  const child = Bun.spawn(["curl", "-sS", "--max-time", "10", ...words], { stdout: "pipe", stderr: "pipe" });
+  const child = Bun.spawn(["curl", "-sS", "--max-time", "60", ...words], { stdout: "pipe", stderr: "pipe" });
   const [text, trouble] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
   if ((await child.exited) !== 0) throw new Error(trouble);
   return text;

@@ -55,7 +55,12 @@ function residentMiB(pid: number): number {
 
 test("windsock: ten thousand idle websockets, one that does not read, and all the others go on receiving", async () => {
   await using node = await startChild({
-    words: ["windsock", "--pull-socket", "tcp://127.0.0.1:*", "--history-size", "8MiB", "--token-age", "10m"],
+    words: [
+      "windsock",
+      ..."--pull-socket tcp://127.0.0.1:* --history-size 8MiB --token-age 10m".split(" "),
+      // None of these answers pings, and one reads nothing, for as long as this takes.
+      ..."--idle 16m --stalled 1h".split(" "),
+    ],
     environment: { WARREN_WINDSOCK_SECRET: secret },
   });
   const port = Number(new URL(node.url).port);
