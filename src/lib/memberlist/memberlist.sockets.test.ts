@@ -15,7 +15,7 @@ if (!hasIpv6) console.warn("Skipped: IPv6 sockets cannot be tested, because this
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 const bytes = (value: string) => new TextEncoder().encode(value);
 
-/** Resolves as soon as `condition` holds, looking again at every turn of a short timer; fails after ten seconds. */
+/** Resolves as soon as `condition` holds, looking again at every turn of a short timer; fails after a minute. */
 async function until(what: string, condition: () => boolean): Promise<void> {
   const deadline = performance.now() + 60_000;
   while (!condition()) {
@@ -24,7 +24,14 @@ async function until(what: string, condition: () => boolean): Promise<void> {
   }
 }
 
-const quick: Timing = { ...timings.local, probeIntervalMs: 200, probeTimeoutMs: 100, gossipIntervalMs: 50 };
+/** Deaths are found out soon. Streams take as long as they take. */
+const quick: Timing = {
+  ...timings.local,
+  probeIntervalMs: 200,
+  probeTimeoutMs: 100,
+  gossipIntervalMs: 50,
+  streamTimeoutMs: 60_000,
+};
 
 async function startNodes(count: number, shared: Partial<MemberlistOptions> = {}): Promise<Memberlist[]> {
   const nodes: Memberlist[] = [];
