@@ -6,7 +6,14 @@ import { until } from "../../kit/testing/child-node.ts";
 import { Pusher } from "../../lib/zmtp/pipeline.ts";
 import { freshToken, listen, startWindsock, type WindsockNode } from "./node-fixture.ts";
 
-const options = { pull_socket: "tcp://127.0.0.1:*", waiting: "64KiB", history_count: "100000" };
+const options = {
+  pull_socket: "tcp://127.0.0.1:*",
+  waiting: "64KiB",
+  history_count: "100000",
+  // Sockets by hand answer no pings, and stand still for as long as publishing takes.
+  idle: "16m",
+  stalled: "1h",
+};
 const messageBytes = 1000;
 
 /** Publishes much, as fast as it is taken. */
