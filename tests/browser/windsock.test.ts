@@ -129,6 +129,7 @@ describe.skipIf(chromiumMissing !== undefined)("windsock", () => {
     await page.fill("[name=content]", "<i>sold</i>");
     await publishes.click();
     await page.getByText("Published to shop.1").waitFor();
+    await page.waitForLoadState();
     await until("the tap shows it", async () => (await tap.locator("[data-tap] li").count()) === 1);
     expect(await tap.locator("[data-tap] code").innerText()).toBe("<i>sold</i>");
     await until("the topic is among the busy ones", async () =>
