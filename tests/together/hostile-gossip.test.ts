@@ -17,7 +17,7 @@ import { encodeStream } from "../../src/lib/memberlist/stream.ts";
 import { createWire } from "../../src/lib/memberlist/wire.ts";
 
 // Several programs are started here, on machines that may be busy.
-setDefaultTimeout(180_000);
+setDefaultTimeout(300_000);
 
 const secret = "sesame";
 const gossipKey = () => new Uint8Array(hkdfSync("sha256", secret, "warren cluster", "gossip", 32));

@@ -16,6 +16,8 @@ const environment = {
   WARREN_NODE_CLUSTER_SECRET: "sesame",
   WARREN_CASK_COPIES: "3",
   WARREN_CASK_QUORUM: "2",
+  // A machine that is busy answers late, and no test here is about that.
+  WARREN_CASK_ASK: "30s",
 };
 
 const picture = new Uint8Array(
@@ -83,7 +85,7 @@ test("three nodes: serve each other's images, share notes, and replace one that 
     environment: { ...environment },
     folder: first.folder,
   });
-  await until("it knows the note again", async () => (await focusOf(again))?.x === 0.25, 30_000);
+  await until("it knows the note again", async () => (await focusOf(again))?.x === 0.25);
   expect((await at(again, `/image/${hash}/20s/a.jpg`)).status).toBe(200);
 }, 180_000);
 
@@ -98,7 +100,7 @@ test("one node: finds its notes again in Cask alone", async () => {
     "the note is found",
     async () => {
       const found = (await (await at(again, `/info/${hash}/`)).json()) as Info;
-      return found.focus !== null && found;
+      return found.focus?.x !== undefined && found;
     },
     120_000,
   );

@@ -12,6 +12,8 @@ const storeEnvironment = {
   WARREN_RETICULUM_ENABLED: "false",
   WARREN_CASK_COPIES: "2",
   WARREN_CASK_QUORUM: "1",
+  // A machine that is busy answers late, and no test here is about that.
+  WARREN_CASK_ASK: "30s",
 };
 
 const sha1 = (text: string) => `sha1:${new Bun.CryptoHasher("sha1").update(text).digest("hex")}`;

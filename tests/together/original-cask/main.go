@@ -159,7 +159,7 @@ func (n *node) push(to state, b []byte) bool {
 func (n *node) ask(method string, to state, key string) ([]byte, bool) {
 	request, _ := http.NewRequest(method, to.BaseURL+"/local/"+key+"/", nil)
 	request.Header.Set("X-Cask-Cluster-Secret", n.self.Secret)
-	answer, err := (&http.Client{Timeout: time.Second}).Do(request)
+	answer, err := (&http.Client{Timeout: time.Minute}).Do(request)
 	if err != nil {
 		return nil, false
 	}
