@@ -49,7 +49,7 @@ test("warren demo: every file comes back, and nothing is left of it", async () =
   expect(stderr.match(/^ok {2}/gm)?.length).toBe(7);
   expect(readdirSync(temporary)).toEqual([]);
   expect(nodesOf(temporary)).toEqual([]);
-}, 180_000);
+}, 300_000);
 
 test("warren demo: broken off, it ends its nodes and removes its files", async () => {
   const { child, temporary } = start("broken off");
@@ -60,4 +60,4 @@ test("warren demo: broken off, it ends its nodes and removes its files", async (
   expect(stderr).toContain("Ended before it was over");
   expect(readdirSync(temporary)).toEqual([]);
   expect(nodesOf(temporary)).toEqual([]);
-}, 180_000);
+}, 300_000);
