@@ -266,6 +266,34 @@ windsock.on("nothing", () => undefined);
     expect(states.map(({ state }) => state)).toEqual(["connecting", "closed"]);
   });
 
+  test("subscribe: on a websocket that is already closing it waits until the next one is there", async () => {
+    await using doors = openDoors();
+    const sockets: WebSocket[] = [];
+    class Watched extends WebSocket {
+      constructor(url: string | URL) {
+        super(url);
+        sockets.push(this);
+      }
+    }
+    const plain = globalThis.WebSocket;
+    globalThis.WebSocket = Watched;
+    try {
+      const { client, reached } = open(doors, { ways: ["websocket"] });
+      await reached("connected");
+      sockets[0]?.close();
+      expect([client.state, sockets[0]?.readyState]).toEqual(["connected", WebSocket.CLOSING]);
+      const heard: string[] = [];
+      await client.subscribe("room", ({ content }) => heard.push(content)).ready;
+      expect(sockets.length).toBe(2);
+      await client.publish("room", "here");
+      await heardAll(heard, 1);
+      expect(heard).toEqual(["here"]);
+      client.close();
+    } finally {
+      globalThis.WebSocket = plain;
+    }
+  });
+
   test("close: a websocket that is being made is let go of once it is there, as browsers complain otherwise", async () => {
     await using doors = openDoors();
     const closedIn: number[] = [];

@@ -135,6 +135,9 @@ export class Windsock extends EventTarget {
         // Cut off in between: the same again once it is back.
         if (!(thrown instanceof WindsockError) || thrown.code !== "windsock/closed" || this.state === "closed")
           throw thrown;
+        // A socket that is closing says so only later: asking again at once would keep it from ever saying it.
+        if (this.state === "connected")
+          await new Promise((resolve) => this.addEventListener("state", resolve, { once: true }));
       }
     }
   }
