@@ -67,8 +67,9 @@ const ours = (uuid: string, neighbors: string) =>
       WARREN_CASK_ORIGINAL_GOSSIP: "127.0.0.1:0",
       WARREN_CASK_EXCHANGE_EVERY: "300ms",
       WARREN_CASK_REBUILD_AFTER: "1h",
-      // A machine that is busy answers late, and no test here is about that.
+      // A machine that is busy answers late, and the last copy comes late; no test here is about that.
       WARREN_CASK_ASK: "30s",
+      WARREN_CASK_SETTLE: "60s",
     },
   });
 
