@@ -11,6 +11,7 @@ import { join } from "node:path";
 
 import { runProgram, startChild, until } from "../../src/kit/testing/child-node.ts";
 import { onlyServices } from "../only-services.ts";
+import { tokenCounts } from "../token-counts.ts";
 
 const keyOf = (bytes: string | Uint8Array) => `sha256:${new Bun.CryptoHasher("sha256").update(bytes).digest("hex")}`;
 const put = (url: string, body: string | Uint8Array<ArrayBuffer>) => fetch(`${url}/cask/`, { method: "PUT", body });
@@ -109,11 +110,7 @@ describe("tokens", () => {
     const reader = await token("reader", "cask:read");
     const url = `${node.url}/cask/`;
     const as = (text: string) => ({ Authorization: `Bearer ${text}` });
-    // The newer of the two: the node may have looked between them.
-    await until("the node has seen the tokens", async () => {
-      const answers = await Promise.all([fetch(url), fetch(url, { headers: as(reader) })]);
-      return answers.map(({ status }) => status).join() === "401,200";
-    });
+    await tokenCounts(url, reader);
     expect((await fetch(url, { method: "PUT", body: "x", headers: as(writer) })).status).toBe(200);
     expect((await fetch(url, { method: "PUT", body: "x", headers: as(reader) })).status).toBe(403);
     expect((await get(node.url, keyOf("x"))).status).toBe(401);

@@ -8,6 +8,7 @@ import { hkdfSync } from "node:crypto";
 import { connect } from "node:net";
 
 import { type ChildNode, runProgram, startChild, until } from "../../src/kit/testing/child-node.ts";
+import { tokenCounts } from "../token-counts.ts";
 
 // Several programs are started here, on machines that may be busy.
 setDefaultTimeout(180_000);
@@ -59,15 +60,8 @@ describe("with tokens", () => {
     alone = await startChild({ words: ["cask"], environment: { WARREN_CASK_QUORUM: "1" } });
     writer = await makeToken(node, "writer", "cask:write");
     reader = await makeToken(node, "reader", "cask:read");
-    await makeToken(alone, "reader", "cask:read");
-    for (const { url } of [node, alone])
-      await until(
-        "tokens count",
-        async () => (await fetch(`${url}/config/`)).status === 401 || (await fetch(`${url}/cask/`)).status === 401,
-      );
-    // The newer of the two: the node may have looked between them.
-    const headers = { Authorization: `Bearer ${reader}` };
-    await until("the newest counts", async () => (await fetch(`${node.url}/cask/status.json`, { headers })).ok);
+    await tokenCounts(`${node.url}/cask/status.json`, reader);
+    await tokenCounts(`${alone.url}/status.json`, await makeToken(alone, "reader", "cask:read"));
   });
   afterAll(async () => {
     await node[Symbol.asyncDispose]();
@@ -123,7 +117,8 @@ describe("with tokens", () => {
           ? { body: path.startsWith("/cask/join/") ? "url=127.0.0.1:1" : "scopes" }
           : {}),
       });
-    await until("the newest token counts", async () => (await ask("PUT", "/cask/", admin)).ok);
+    await tokenCounts(`${node.url}/cask/`, other);
+    expect((await ask("PUT", "/cask/", admin)).ok).toBe(true);
     const scopes = ["read", "write", "admin"];
     for (const [method, path, needed] of [
       ["GET", "/cask/", "read"],

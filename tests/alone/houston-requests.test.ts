@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { type ChildNode, runProgram, startChild, until } from "../../src/kit/testing/child-node.ts";
+import { tokenCounts } from "../token-counts.ts";
 
 setDefaultTimeout(180_000);
 
@@ -143,9 +144,7 @@ describe("files, rights and status", () => {
       tokens[scope] = /wrn_\w+|[A-Za-z0-9_-]{30,}/.exec(made.stdout)?.[0] ?? "";
       expect(tokens[scope]).not.toBe("");
     }
-    await until("tokens count", async () => (await fetch(`${node.url}/houston/`)).status === 401);
-    // The newer of the two: the node may have looked between them.
-    await until("the newest counts", async () => (await ask("/dashboards.json", "write")).status === 200);
+    await tokenCounts(`${node.url}/houston/dashboards.json`, tokens["write"] ?? "");
   });
   afterAll(() => node[Symbol.asyncDispose]());
 

@@ -8,6 +8,7 @@ import { existsSync } from "node:fs";
 import { runProgram, startChild, until } from "../../src/kit/testing/child-node.ts";
 import { freePorts } from "../../src/kit/testing/free-port.ts";
 import { ngircd, OtherClient, startIrcServer } from "../../src/wires/fitor/peers-fixture.ts";
+import { tokenCounts } from "../token-counts.ts";
 
 setDefaultTimeout(180_000);
 
@@ -175,7 +176,7 @@ flood_line = "10ms"
         body: new URLSearchParams({ text: "hello", nick: "somebody" }),
         headers: { Accept: accept, ...(token === undefined ? {} : { Authorization: `Bearer ${token}` }) },
       });
-    await until("tokens count", async () => (await fetch(`${node.url}/fitor/status.json`)).status === 401);
+    await tokenCounts(`${node.url}/fitor/status.json`, writer);
     expect((await post(undefined, say)).status).toBe(401);
     expect((await post(reader, say)).status).toBe(403);
     const answer = await post(writer, say);
