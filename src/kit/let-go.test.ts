@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 
 import { letGo } from "./let-go.ts";
+import { testAlone } from "./testing/own-process.ts";
 
 test("letGo: empties bytes that are all of their buffer, and leaves a part of one alone", () => {
   const whole = new Uint8Array([1, 2, 3]);
@@ -11,7 +12,7 @@ test("letGo: empties bytes that are all of their buffer, and leaves a part of on
   letGo(whole);
 });
 
-test("letGo: a gibibyte in pieces that live for a while takes the memory of a few", async () => {
+testAlone(import.meta.path, "letGo: a gibibyte in pieces that live for a while takes the memory of a few", () => {
   const held: Uint8Array[] = [];
   const before = process.memoryUsage.rss();
   let most = 0;

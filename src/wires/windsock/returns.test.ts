@@ -6,6 +6,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 
 import { systemClock } from "../../kit/clock.ts";
+import { testAlone } from "../../kit/testing/own-process.ts";
 import type { Returner } from "./hub.ts";
 import { openHub, type OrderedHub } from "./hub-ordered.ts";
 import type { Interest, Publication } from "./publication.ts";
@@ -64,60 +65,64 @@ class Reader implements Returner {
   }
 }
 
-test("goBack: a thousand who come back at once from the disk cost little memory, and delay nobody", async () => {
-  const [clients, publications] = [1000, 5000];
-  using made = makeHub(true);
-  let hub = made.open();
-  const { epoch } = hub.place;
-  fill(hub, publications);
-  hub.close();
-  hub = made.open();
-  try {
-    let worstMs = 0;
-    let live = 0;
-    // What passed, or what the processor did where that is less: one that gets no turn keeps nobody waiting by its work.
-    const saidAt: { ms: number; cpu: NodeJS.CpuUsage }[] = [];
-    hub.sit([{ kind: "exact", address: "live" }], {
-      hear({ content }) {
-        live++;
-        const at = saidAt[Number(content)];
-        if (!at) throw new Error(`nobody said "${content}"`);
-        const { system, user } = process.cpuUsage(at.cpu);
-        worstMs = Math.max(worstMs, Math.min(performance.now() - at.ms, (system + user) / 1000));
-      },
-      gap: () => undefined,
-    });
-    const readers = Array.from({ length: clients }, () => new Reader());
-    Bun.gc(true);
-    const before = process.memoryUsage().rss;
-    let most = before;
-    const over = new AbortController();
-    const coming = Promise.all(readers.map((reader) => hub.goBack(everything, reader, `${epoch}-0`))).finally(() => {
-      over.abort();
-    });
-    let said = 0;
-    while (!over.signal.aborted) {
-      // What is said meanwhile is heard by all of them in its place, too.
-      if (said < 200) {
-        saidAt.push({ ms: performance.now(), cpu: process.cpuUsage() });
-        void hub.publish({ address: "live", content: String(said++) });
-      }
-      await new Promise((resolve) => setTimeout(resolve, 5));
-      most = Math.max(most, process.memoryUsage().rss);
-    }
-    const returns = await coming;
-    for (const reader of readers) reader.take();
-    expect(returns.every(({ isComplete, seat }) => isComplete && seat)).toBe(true);
-    expect(live).toBe(said);
-    expect(readers.filter(({ gaps, wrong }) => gaps + wrong > 0)).toHaveLength(0);
-    expect(readers.filter(({ heard }) => heard !== publications + said)).toHaveLength(0);
-    // All at once it is more than a gigabyte, and a second or more in which nobody else is heard.
-    expect(most - before).toBeLessThan(300 * 2 ** 20);
-    expect(worstMs).toBeLessThan(500);
-  } finally {
+testAlone(
+  import.meta.path,
+  "goBack: a thousand who come back at once from the disk cost little memory, and delay nobody",
+  async () => {
+    const [clients, publications] = [1000, 5000];
+    using made = makeHub(true);
+    let hub = made.open();
+    const { epoch } = hub.place;
+    fill(hub, publications);
     hub.close();
-  }
-}, 120_000);
+    hub = made.open();
+    try {
+      let worstMs = 0;
+      let live = 0;
+      // What passed, or what the processor did where that is less: one that gets no turn keeps nobody waiting by its work.
+      const saidAt: { ms: number; cpu: NodeJS.CpuUsage }[] = [];
+      hub.sit([{ kind: "exact", address: "live" }], {
+        hear({ content }) {
+          live++;
+          const at = saidAt[Number(content)];
+          if (!at) throw new Error(`nobody said "${content}"`);
+          const { system, user } = process.cpuUsage(at.cpu);
+          worstMs = Math.max(worstMs, Math.min(performance.now() - at.ms, (system + user) / 1000));
+        },
+        gap: () => undefined,
+      });
+      const readers = Array.from({ length: clients }, () => new Reader());
+      Bun.gc(true);
+      const before = process.memoryUsage().rss;
+      let most = before;
+      const over = new AbortController();
+      const coming = Promise.all(readers.map((reader) => hub.goBack(everything, reader, `${epoch}-0`))).finally(() => {
+        over.abort();
+      });
+      let said = 0;
+      while (!over.signal.aborted) {
+        // What is said meanwhile is heard by all of them in its place, too.
+        if (said < 200) {
+          saidAt.push({ ms: performance.now(), cpu: process.cpuUsage() });
+          void hub.publish({ address: "live", content: String(said++) });
+        }
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        most = Math.max(most, process.memoryUsage().rss);
+      }
+      const returns = await coming;
+      for (const reader of readers) reader.take();
+      expect(returns.every(({ isComplete, seat }) => isComplete && seat)).toBe(true);
+      expect(live).toBe(said);
+      expect(readers.filter(({ gaps, wrong }) => gaps + wrong > 0)).toHaveLength(0);
+      expect(readers.filter(({ heard }) => heard !== publications + said)).toHaveLength(0);
+      // All at once it is more than a gigabyte, and a second or more in which nobody else is heard.
+      expect(most - before).toBeLessThan(300 * 2 ** 20);
+      expect(worstMs).toBeLessThan(500);
+    } finally {
+      hub.close();
+    }
+  },
+);
 
 for (const isOnDisk of [false, true]) {
   test(`goBack, ${isOnDisk ? "on disk" : "in memory"}: each once and in order over the seam, or after a gap, whatever happens meanwhile`, async () => {
