@@ -11,7 +11,7 @@ import { join } from "node:path";
 
 import { runProgram, startChild, until } from "../../src/kit/testing/child-node.ts";
 import { onlyServices } from "../only-services.ts";
-import { tokenCounts } from "../token-counts.ts";
+import { makeToken, tokenCounts } from "../tokens.ts";
 
 const keyOf = (bytes: string | Uint8Array) => `sha256:${new Bun.CryptoHasher("sha256").update(bytes).digest("hex")}`;
 const put = (url: string, body: string | Uint8Array<ArrayBuffer>) => fetch(`${url}/cask/`, { method: "PUT", body });
@@ -102,12 +102,8 @@ describe("starting", () => {
 describe("tokens", () => {
   test("once one exists everything needs one, with the right scope; revoking ends it", async () => {
     await using node = await startChild();
-    const token = async (name: string, scope: string) => {
-      const made = await runProgram(["token", "create", name, "--scope", scope, "--json", "--data", node.data]);
-      return (JSON.parse(made.stdout) as { token: string }).token;
-    };
-    const writer = await token("writer", "cask:write");
-    const reader = await token("reader", "cask:read");
+    const writer = await makeToken(node, "writer", "cask:write");
+    const reader = await makeToken(node, "reader", "cask:read");
     const url = `${node.url}/cask/`;
     const as = (text: string) => ({ Authorization: `Bearer ${text}` });
     await tokenCounts(url, reader);

@@ -7,7 +7,7 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 
 import { type ChildNode, runProgram, startChild } from "../../src/kit/testing/child-node.ts";
-import { tokenCounts } from "../token-counts.ts";
+import { makeToken, tokenCounts } from "../tokens.ts";
 
 const keyOf = (text: string, algorithm: "sha1" | "sha256" = "sha256") =>
   `${algorithm}:${new Bun.CryptoHasher(algorithm).update(text).digest("hex")}`;
@@ -116,12 +116,8 @@ describe("one node", () => {
 
 test("who may only read gets no list: a key is what lets one read a blob", async () => {
   await using node = await startChild();
-  const token = async (name: string, scope: string) => {
-    const made = await runProgram(["token", "create", name, "--scope", scope, "--json", "--data", node.data]);
-    return (JSON.parse(made.stdout) as { token: string }).token;
-  };
-  const reader = await token("reader", "cask:read");
-  const writer = await token("writer", "cask:write");
+  const reader = await makeToken(node, "reader", "cask:read");
+  const writer = await makeToken(node, "writer", "cask:write");
   const status = async (path: string, shown?: string, method = "GET") =>
     (
       await fetch(`${node.url}${path}`, {

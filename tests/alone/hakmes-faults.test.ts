@@ -7,9 +7,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { type ChildNode, runProgram, startChild, until } from "../../src/kit/testing/child-node.ts";
+import { type ChildNode, startChild, until } from "../../src/kit/testing/child-node.ts";
 import { onlyServices } from "../only-services.ts";
-import { tokenCounts } from "../token-counts.ts";
+import { makeToken, tokenCounts } from "../tokens.ts";
 
 const sha256 = (bytes: string | Uint8Array) => `sha256:${new Bun.CryptoHasher("sha256").update(bytes).digest("hex")}`;
 const random = (length: number) => {
@@ -241,17 +241,15 @@ describe("between Hakmes and its Cask", () => {
 test("tokens: each route wants its scope, and nodes have their own secret", async () => {
   await using node = await startChild({ environment: { ...quiet, WARREN_NODE_CLUSTER_SECRET: "sesame" } });
   const key = await put(`${node.url}/hakmes`, "guarded");
-  const token = async (name: string, scope: string) => {
-    const made = await runProgram(["token", "create", name, "--scope", scope, "--json", "--data", node.data]);
-    return { Authorization: `Bearer ${(JSON.parse(made.stdout) as { token: string }).token}` };
-  };
-  const reader = await token("reader", "hakmes:read");
-  const writer = await token("writer", "hakmes:write");
-  const admin = await token("admin", "hakmes:admin");
-  const stranger = await token("stranger", "cask:admin");
+  const as = (token: string) => ({ Authorization: `Bearer ${token}` });
+  const reader = as(await makeToken(node, "reader", "hakmes:read"));
+  const writer = as(await makeToken(node, "writer", "hakmes:write"));
+  const admin = as(await makeToken(node, "admin", "hakmes:admin"));
+  const newest = await makeToken(node, "stranger", "cask:admin");
+  const stranger = as(newest);
   const ask = async (method: string, path: string, headers: Record<string, string> = {}) =>
     (await fetch(`${node.url}/hakmes${path}`, { method, headers, ...(method === "PUT" ? { body: "x" } : {}) })).status;
-  await tokenCounts(`${node.url}/hakmes/`, stranger.Authorization.slice("Bearer ".length));
+  await tokenCounts(`${node.url}/hakmes/`, newest);
   for (const path of ["/", `/file/${key}/`, `/info/${key}/`, "/list.json", "/export.jsonl", `/show/${key}/`]) {
     expect([path, await ask("GET", path), await ask("GET", path, reader), await ask("GET", path, stranger)]).toEqual([
       path,

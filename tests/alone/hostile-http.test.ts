@@ -8,7 +8,7 @@ import { hkdfSync } from "node:crypto";
 import { connect } from "node:net";
 
 import { type ChildNode, runProgram, startChild, until } from "../../src/kit/testing/child-node.ts";
-import { tokenCounts } from "../token-counts.ts";
+import { makeToken, tokenCounts } from "../tokens.ts";
 
 // Several programs are started here, on machines that may be busy.
 setDefaultTimeout(180_000);
@@ -43,11 +43,6 @@ async function workOfASecond(pid: number): Promise<number> {
   const before = await workDone(pid);
   await new Promise((resolve) => setTimeout(resolve, 1000));
   return (await workDone(pid)) - before;
-}
-
-async function makeToken(node: ChildNode, name: string, scope: string): Promise<string> {
-  const made = await runProgram(["token", "create", name, "--scope", scope, "--json", "--data", node.data]);
-  return (JSON.parse(made.stdout) as { token: string }).token;
 }
 
 describe("with tokens", () => {

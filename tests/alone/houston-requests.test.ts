@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { type ChildNode, runProgram, startChild, until } from "../../src/kit/testing/child-node.ts";
-import { tokenCounts } from "../token-counts.ts";
+import { makeToken, tokenCounts } from "../tokens.ts";
 
 setDefaultTimeout(180_000);
 
@@ -140,8 +140,7 @@ describe("files, rights and status", () => {
       config: `[houston]\nfolder = ${JSON.stringify(boards)}\nstatus_checks = ["shop <b>", "nobody"]\npublic_status = true\n[[chimney.checks]]\nname = "shop <b>"\nkind = "tcp"\ntarget = "127.0.0.1:9"\ninterval = "1s"\n`,
     });
     for (const scope of ["read", "write"]) {
-      const made = await runProgram(["token", "create", scope, "--scope", `houston:${scope}`, "--data", node.data]);
-      tokens[scope] = /wrn_\w+|[A-Za-z0-9_-]{30,}/.exec(made.stdout)?.[0] ?? "";
+      tokens[scope] = await makeToken(node, scope, `houston:${scope}`);
       expect(tokens[scope]).not.toBe("");
     }
     await tokenCounts(`${node.url}/houston/dashboards.json`, tokens["write"] ?? "");

@@ -8,7 +8,7 @@ import { existsSync } from "node:fs";
 import { runProgram, startChild, until } from "../../src/kit/testing/child-node.ts";
 import { freePorts } from "../../src/kit/testing/free-port.ts";
 import { ngircd, OtherClient, startIrcServer } from "../../src/wires/fitor/peers-fixture.ts";
-import { tokenCounts } from "../token-counts.ts";
+import { makeToken, tokenCounts } from "../tokens.ts";
 
 setDefaultTimeout(180_000);
 
@@ -161,13 +161,9 @@ flood_line = "10ms"
     await using node = await startChild({
       config: `[fitor]\nserver = "127.0.0.1"\nport = ${server.port}\nbus = "none"\n`,
     });
-    const tokenFor = async (name: string, scope: string) => {
-      const words = ["token", "create", name, "--scope", scope, "--json", "--data", node.data];
-      const made = await runProgram(words, { folder: node.folder });
-      return (JSON.parse(made.stdout) as { token: string }).token;
-    };
-    const boss = await tokenFor("boss", "*:admin");
-    const [reader, writer] = [await tokenFor("ria", "fitor:read"), await tokenFor("wim", "fitor:write")];
+    const boss = await makeToken(node, "boss", "*:admin");
+    const reader = await makeToken(node, "ria", "fitor:read");
+    const writer = await makeToken(node, "wim", "fitor:write");
     const say = `${node.url}/fitor/room/irc/%23ccnmtl/say`;
     const post = (token: string | undefined, url: string, accept = "application/json") =>
       fetch(url, {

@@ -266,61 +266,56 @@ windsock.on("nothing", () => undefined);
     expect(states.map(({ state }) => state)).toEqual(["connecting", "closed"]);
   });
 
-  test("subscribe: on a websocket that is already closing it waits until the next one is there", async () => {
-    await using doors = openDoors();
+  /** Sees the websockets that are made until it is disposed, and in which state each was closed. */
+  const watchSockets = () => {
     const sockets: WebSocket[] = [];
-    class Watched extends WebSocket {
+    const closedIn: number[] = [];
+    const made = Promise.withResolvers<WebSocket>();
+    const plain = globalThis.WebSocket;
+    globalThis.WebSocket = class extends plain {
       constructor(url: string | URL) {
         super(url);
         sockets.push(this);
-      }
-    }
-    const plain = globalThis.WebSocket;
-    globalThis.WebSocket = Watched;
-    try {
-      const { client, reached } = open(doors, { ways: ["websocket"] });
-      await reached("connected");
-      sockets[0]?.close();
-      expect([client.state, sockets[0]?.readyState]).toEqual(["connected", WebSocket.CLOSING]);
-      const heard: string[] = [];
-      await client.subscribe("room", ({ content }) => heard.push(content)).ready;
-      expect(sockets.length).toBe(2);
-      await client.publish("room", "here");
-      await heardAll(heard, 1);
-      expect(heard).toEqual(["here"]);
-      client.close();
-    } finally {
-      globalThis.WebSocket = plain;
-    }
-  });
-
-  test("close: a websocket that is being made is let go of once it is there, as browsers complain otherwise", async () => {
-    await using doors = openDoors();
-    const closedIn: number[] = [];
-    const made = Promise.withResolvers<WebSocket>();
-    class Watched extends WebSocket {
-      constructor(url: string | URL) {
-        super(url);
         made.resolve(this);
       }
       override close(code?: number, reason?: string) {
         closedIn.push(this.readyState);
         super.close(code, reason);
       }
-    }
-    const plain = globalThis.WebSocket;
-    globalThis.WebSocket = Watched;
-    try {
-      const { client } = open(doors, { token: doors.token(all), ways: ["websocket"] });
-      const socket = await made.promise;
-      expect(socket.readyState).toBe(WebSocket.CONNECTING);
-      const over = new Promise((resolve) => socket.addEventListener("close", resolve));
-      client.close();
-      await over;
-      expect([client.state, closedIn]).toEqual(["closed", [WebSocket.OPEN]]);
-    } finally {
+    };
+    const restore = () => {
       globalThis.WebSocket = plain;
-    }
+    };
+    return { sockets, closedIn, made: made.promise, [Symbol.dispose]: restore };
+  };
+
+  test("subscribe: on a websocket that is already closing it waits until the next one is there", async () => {
+    await using doors = openDoors();
+    using watched = watchSockets();
+    const { client, reached } = open(doors, { ways: ["websocket"] });
+    await reached("connected");
+    const [first] = watched.sockets;
+    first?.close();
+    expect([client.state, first?.readyState]).toEqual(["connected", WebSocket.CLOSING]);
+    const heard: string[] = [];
+    await client.subscribe("room", ({ content }) => heard.push(content)).ready;
+    expect(watched.sockets.length).toBe(2);
+    await client.publish("room", "here");
+    await heardAll(heard, 1);
+    expect(heard).toEqual(["here"]);
+    client.close();
+  });
+
+  test("close: a websocket that is being made is let go of once it is there, as browsers complain otherwise", async () => {
+    await using doors = openDoors();
+    using watched = watchSockets();
+    const { client } = open(doors, { token: doors.token(all), ways: ["websocket"] });
+    const socket = await watched.made;
+    expect(socket.readyState).toBe(WebSocket.CONNECTING);
+    const over = new Promise((resolve) => socket.addEventListener("close", resolve));
+    client.close();
+    await over;
+    expect([client.state, watched.closedIn]).toEqual(["closed", [WebSocket.OPEN]]);
   });
 
   for (const [way, silenceMs] of [
