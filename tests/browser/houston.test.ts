@@ -444,6 +444,9 @@ describe.skipIf(chromiumMissing !== undefined)("houston", () => {
     const answered = () => page.locator('[role="listbox"][aria-busy="false"]').first().waitFor();
     await answered();
     await list.getByRole("option", { name: /^sumSeries\(/ }).waitFor();
+    const [above, below] = [await field.boundingBox(), await list.boundingBox()];
+    // What is written stays in sight.
+    expect(below?.y ?? 0).toBeGreaterThanOrEqual((above?.y ?? Infinity) + (above?.height ?? 0) - 1);
     await page.keyboard.press("ArrowDown");
     await page.keyboard.press("Enter");
     expect(await field.inputValue()).toMatch(/^sumSeries[A-Za-z]*\($/);
